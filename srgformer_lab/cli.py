@@ -1,0 +1,241 @@
+"""The command line: ``srgformer-lab app | train | evaluate | recommend | runs | check``.
+
+The options of ``train`` are the fields of the configurations, with their meanings and ranges.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srgformer_lab.config import PRESETS, Config, ModelConfig, Preset, TrainConfig, preset
+from srgformer_lab.errors import ConfigError, LabError
+
+if TYPE_CHECKING:
+    from srgformer_lab.data.dataset import Dataset
+    from srgformer_lab.learn.run import Run, Status
+
+READER_OPTIONS = {
+    "min_rating": (float, "keep ratings of at least this (plain folders)"),
+    "k_core": (int, "keep users and items with at least this many interactions, again and again (plain folders)"),
+    "split": (str, "protocol or time (plain folders)"),
+    "duplicates": (str, "error or merge (plain folders)"),
+    "data_seed": (int, "seed of the split, or of the built-in world"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a mistake in the input ends in one line on standard error and exit code 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except LabError as error:
+        print(f"srgformer-lab: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="srgformer-lab", description="Train SRGFormer, recommend, and see why.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    app = commands.add_parser("app", help="open the app in a browser")
+    _add_data(app)
+    app.add_argument("--port", type=int, help="port of the app's server")
+    app.add_argument("--headless", action="store_true", help="do not open a browser")
+    app.set_defaults(command=_app)
+
+    train = commands.add_parser("train", help="train a model and write a run folder")
+    _add_data(train)
+    train.add_argument("--model", default="srgformer", help="srgformer, lightgcn or popularity")
+    train.add_argument("--preset", default=None, help=f"start from {', '.join(PRESETS)}")
+    train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
+    train.add_argument("--name", help="name of the run folder")
+    train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run folder; the other options are then its own")
+    train.add_argument("--queue", action="store_true", help="wait while too many trainings of the app are running")
+    for config in (ModelConfig, TrainConfig):
+        _add_settings(train, config)
+    train.add_argument("--n-layers", type=int, help="L: propagation layers of lightgcn")
+    train.set_defaults(command=_train)
+
+    evaluate = commands.add_parser("evaluate", help="evaluate a run on full ranking")
+    evaluate.add_argument("run", type=Path, help="run folder")
+    evaluate.add_argument("--split", default="test", choices=("valid", "test"))
+    evaluate.set_defaults(command=_evaluate)
+
+    recommend = commands.add_parser("recommend", help="recommend items to one user, or to all as CSV")
+    recommend.add_argument("run", type=Path, help="run folder")
+    recommend.add_argument("--user", help="user id; without it all users are written to --output")
+    recommend.add_argument("-k", type=int, default=10, help="items a user")
+    recommend.add_argument("--output", type=Path, help="CSV file")
+    recommend.set_defaults(command=_recommend)
+
+    runs = commands.add_parser("runs", help="list the runs in a folder")
+    runs.add_argument("folder", type=Path, nargs="?", default=Path("runs"))
+    runs.set_defaults(command=_runs)
+
+    check = commands.add_parser("check", help="say what a data folder holds and what is wrong with it")
+    check.add_argument("folder", type=Path)
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", default="studio", help="studio (built in), or the path of a data folder")
+    for name, (kind, meaning) in READER_OPTIONS.items():
+        parser.add_argument(_flag(name), type=kind, help=meaning)
+
+
+def _add_settings(parser: argparse.ArgumentParser, config: type[Config]) -> None:
+    group = parser.add_argument_group(config.__name__)
+    for item in fields(config):  # type: ignore[arg-type]
+        owner = {"seed": "model_seed"} if config is ModelConfig else {}
+        name, meta = owner.get(item.name, item.name), item.metadata
+        text = f"{meta['symbol']}: {meta['meaning']} (default {item.default})".replace("%", "%%")
+        if item.type is bool:
+            group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
+        elif item.type in (int, float, str):
+            group.add_argument(_flag(name), type=item.type, help=text)
+        else:
+            group.add_argument(_flag(name), type=lambda value: tuple(value.split(",")) if value else (), help=f"{text}; a,b,c")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _open_data(options: argparse.Namespace) -> "Dataset":
+    from srgformer_lab.data.source import open_data
+
+    given = {name.replace("data_", ""): getattr(options, name) for name in READER_OPTIONS}
+    return open_data(options.data, **{name: value for name, value in given.items() if value is not None})
+
+
+def _settings(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
+    from srgformer_lab.model import catalog
+
+    chosen = options.preset or ("studio" if options.data == "studio" else None)
+    base = preset(chosen) if chosen else Preset(ModelConfig(), TrainConfig())
+    kind = catalog.kind(options.model).config
+    start = base.model if kind is ModelConfig else kind()
+    of_model = {item.name: getattr(options, "model_seed" if item.name == "seed" else item.name) for item in fields(kind)}  # type: ignore[arg-type]
+    of_training = {item.name: getattr(options, item.name) for item in fields(TrainConfig)}
+    given = lambda values: {name: value for name, value in values.items() if value is not None}  # noqa: E731
+    return start.replace(**given(of_model)), base.train.replace(**given(of_training))
+
+
+def _app(options: argparse.Namespace) -> int:
+    import subprocess
+
+    from srgformer_lab import places
+
+    command = [sys.executable, "-m", "marimo", "run", str(places.apps_folder() / "explore.py")]
+    command += ["--port", str(options.port)] if options.port else []
+    command += ["--headless"] if options.headless else []
+    passed = ["data", *READER_OPTIONS]
+    extra = [part for name in passed if getattr(options, name) is not None for part in (_flag(name), str(getattr(options, name)))]
+    return subprocess.call([*command, "--", *extra])
+
+
+def _train(options: argparse.Namespace) -> int:
+    from srgformer_lab.learn import fit as fitting
+    from srgformer_lab.learn.run import Run
+    from srgformer_lab.learn.worker import place_in_queue
+
+    if options.resume:
+        run = Run.open(options.resume)
+        with place_in_queue(run) if options.queue else nullcontext(), _progress() as watch:
+            fitting.resume(run, watch=watch)
+    else:
+        from srgformer_lab.model import catalog
+
+        data = _open_data(options)
+        config, train = _settings(options)
+        model = catalog.kind(options.model).build(data, config)
+        print(f"{data}\n{model}")
+        with _progress() as watch:
+            run = fitting.fit(model, data, train, options.runs, options.name, watch)
+    print(_summary(run))
+    return 0
+
+
+@contextmanager
+def _progress() -> "Iterator[Any]":
+    """Show a bar with the time left; it counts epochs, in parts."""
+    from tqdm import tqdm
+
+    with tqdm(unit="epoch", bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.1f}/{total:.0f} epochs [{elapsed}<{postfix}]") as bar:
+
+        def watch(status: "Status") -> None:
+            left = status.eta_seconds
+            done = status.epoch + (status.step / status.n_steps if status.n_steps else 0)
+            bar.total = done if status.state == "finished" else max(done, status.n_epochs)
+            bar.n = done
+            best = f"best recall@20 {status.best_metric:.4f} at {status.best_epoch}" if status.best_epoch else status.state
+            bar.set_description_str(best, refresh=False)
+            bar.set_postfix_str(f"{tqdm.format_interval(left)} at most" if left == left else "measuring")
+
+        yield watch
+
+
+def _summary(run: "Run") -> str:
+    test = ", ".join(f"{name} {value:.4f}" for name, value in run.test_metrics().items())
+    return f"{run!r}\n" + (f"test: {test}\n" if test else "") + f"folder: {run.path}"
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from srgformer_lab.learn.evaluation import evaluate
+    from srgformer_lab.learn.run import Run
+
+    run = Run.open(options.run)
+    data = run.open_data()
+    print(f"{run.name} on {data}")
+    for name, value in evaluate(run.model(data), data, options.split).items():
+        print(f"{options.split} {name:10} {value:.4f}")
+    return 0
+
+
+def _recommend(options: argparse.Namespace) -> int:
+    from srgformer_lab.learn.run import Run
+    from srgformer_lab.model.ranking import recommend, recommend_all
+
+    if options.user is None and options.output is None:
+        raise ConfigError("give --user ID for one list, or --output FILE.csv for all users")
+    run = Run.open(options.run)
+    data = run.open_data()
+    model = run.model(data)
+    lists = recommend_all(model, data, options.k) if options.user is None else recommend(model, data, options.user, options.k)
+    if options.output is None:
+        print(lists.to_string(index=False))
+        return 0
+    from srgformer_lab.learn.files import write_bytes
+
+    write_bytes(options.output, lists.to_csv(index=False).encode())
+    print(f"{len(lists):,} rows in {options.output}")
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from srgformer_lab.learn.run import damaged_runs, list_runs
+
+    runs, damaged = list_runs(options.folder), damaged_runs(options.folder)
+    for run in runs:
+        print(run)
+    for path, reason in damaged.items():
+        print(f"{path.name}: damaged: {reason}")
+    if not runs and not damaged:
+        print(f"no runs in {options.folder}; start one with: srgformer-lab train")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from srgformer_lab.data.check import check
+
+    report = check(options.folder)
+    print(report)
+    return 1 if report.problems else 0

@@ -1,0 +1,175 @@
+"""The settings of a model and of a training, each with its symbol, meaning and range; and the published presets.
+
+Source: spec of SRGFormer (Shi et al., arXiv 2511.00584) and the configurations of its public release.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, Self
+
+from srgformer_lab.errors import ConfigError, UnknownIdError
+
+LOWEST_TEMPERATURE = 0.05
+
+
+def setting(default: Any, symbol: str, meaning: str, low: float = float("-inf"), high: float = float("inf")) -> Any:
+    """Declare one field of a configuration: its default, its symbol, what it means, and its inclusive range."""
+    return field(default=default, metadata={"symbol": symbol, "meaning": meaning, "low": low, "high": high})
+
+
+class Config:
+    """What both configurations share: range checks, a dictionary form, and changed copies."""
+
+    def __post_init__(self) -> None:
+        """Refuse a value that is of the wrong type or outside its range."""
+        for item in fields(self):  # type: ignore[arg-type]
+            value, meta = getattr(self, item.name), item.metadata
+            if item.type in (int, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise ConfigError(f"{item.name}={value!r} must be a number: {meta['meaning']}")
+            if item.type is int and value != int(value):
+                raise ConfigError(f"{item.name}={value!r} must be a whole number: {meta['meaning']}")
+            if item.type is bool and not isinstance(value, bool):
+                raise ConfigError(f"{item.name}={value!r} must be true or false: {meta['meaning']}")
+            if item.type in (int, float) and not meta["low"] <= value <= meta["high"]:
+                raise ConfigError(f"{item.name}={value!r} must lie between {meta['low']:g} and {meta['high']:g}: {meta['meaning']}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the settings as a plain dictionary, ready for JSON."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build a configuration from a dictionary.
+
+        Raises:
+            ConfigError: A name is not a setting.
+        """
+        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+        if unknown := sorted(set(values) - known):
+            raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    def replace(self, **changes: Any) -> Self:
+        """Give a copy with some settings changed, validated anew."""
+        return replace(self, **changes)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class ModelConfig(Config):
+    """What SRGFormer is: widths, depths and the three scales that weigh its branches.
+
+    The paper calls attention the *global* and the hypergraph the *local* structure; the names here say the mechanism.
+    """
+
+    embedding_dim: int = setting(64, "d", "width of every embedding", 1, 65_536)
+    n_id_layers: int = setting(4, "L_id", "LightGCN layers over the ID embeddings", 0, 64)
+    n_modality_layers: int = setting(2, "L_m", "propagation layers of the modality embeddings", 0, 64)
+    n_hypergraph_layers: int = setting(1, "L_h", "hypergraph layers", 1, 16)
+    n_hyperedges: int = setting(4, "K", "learned hyperedges of each modality", 1, 65_536)
+    n_heads: int = setting(4, "h", "attention heads; must divide the embedding width", 1, 1_024)
+    attention_scale: float = setting(0.1, "α", "weight of the attention branch (the paper's global structure) in the fusion", 0, 10)
+    hypergraph_scale: float = setting(0.3, "β", "weight of the hypergraph branch (the paper's local structure) in the fusion", 0, 10)
+    membership_temperature: float = setting(0.2, "τ_H", "temperature of the Gumbel-softmax over hyperedges", LOWEST_TEMPERATURE, 100)
+    dropout: float = setting(0.5, "p", "share of membership entries that are dropped while training (1 − keep rate)", 0, 0.99)
+    scaled_attention: bool = setting(False, "1/√d_h", "divide attention scores by the root of the head width")
+    normalize_features: bool = setting(False, "nz(X)", "divide each feature row by its norm")
+    as_released: bool = setting(False, "–", "repeat the public release's slip in the user memberships, to compare with the paper's numbers")
+    modalities: tuple[str, ...] | None = setting(None, "m", "names of the modalities to use; none given means all of the data set")
+    seed: int = setting(999, "–", "seed of the initial weights", 0, 2**62)
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that heads divide the width."""
+        super().__post_init__()
+        if self.embedding_dim % self.n_heads:
+            fitting = [str(heads) for heads in range(1, min(self.embedding_dim, 64) + 1) if self.embedding_dim % heads == 0]
+            raise ConfigError(f"n_heads={self.n_heads} must divide embedding_dim={self.embedding_dim}; try {', '.join(fitting[:8])}")
+        if self.modalities is not None and len(set(self.modalities)) != len(self.modalities):
+            raise ConfigError(f"modalities={self.modalities} names one twice; name each once")
+
+
+@dataclass(frozen=True)
+class TrainConfig(Config):
+    """How SRGFormer learns: the objective's weights, the optimiser, and when to stop."""
+
+    epochs: int = setting(1000, "–", "most epochs", 1, 1_000_000)
+    patience: int = setting(20, "–", "epochs without a better valid recall@20 before the training stops", 1, 1_000_000)
+    batch_size: int = setting(2048, "|B|", "positive pairs in a batch", 1, 10_000_000)
+    learning_rate: float = setting(1e-3, "lr", "step length of Adam", 1e-9, 10)
+    regularization_weight: float = setting(1e-6, "λ", "weight of the norms of the batch's fused embeddings", 0, 1e6)
+    hypergraph_contrast_weight: float = setting(1e-3, "c", "weight of the contrast between the modalities' hypergraph embeddings", 0, 1e6)
+    modality_contrast_weight: float = setting(1e-6, "γ", "weight of the contrast between the modalities' embeddings", 0, 1e6)
+    contrast_temperature: float = setting(0.2, "τ_C", "temperature of both contrastive losses", LOWEST_TEMPERATURE, 100)
+    keep_epochs: int = setting(24, "–", "most epochs whose weights stay in the run folder", 0, 100_000)
+    device: str = setting("auto", "–", "auto, cpu, cuda or mps")
+    seed: int = setting(999, "–", "seed of the draws while training", 0, 2**62)
+
+    def __post_init__(self) -> None:
+        """Check ranges and the device's name."""
+        super().__post_init__()
+        if self.device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+            raise ConfigError(f"device={self.device!r} must be auto, cpu, cuda or mps")
+
+
+MODEL_KNOBS = ("attention_scale", "hypergraph_scale", "membership_temperature")
+TRAIN_KNOBS = ("modality_contrast_weight", "hypergraph_contrast_weight", "contrast_temperature", "regularization_weight", "learning_rate")
+KNOBS = MODEL_KNOBS + TRAIN_KNOBS
+
+
+def knobs(model: ModelConfig, train: TrainConfig) -> dict[str, float]:
+    """Give the settings that a person may change while a training runs."""
+    return {name: getattr(model, name) for name in MODEL_KNOBS} | {name: getattr(train, name) for name in TRAIN_KNOBS}
+
+
+def turned(model: ModelConfig, train: TrainConfig, values: Mapping[str, float]) -> tuple[ModelConfig, TrainConfig]:
+    """Give both configurations with knobs turned, validated anew.
+
+    Raises:
+        ConfigError: A name is not a knob, or a value is outside its range.
+    """
+    if unknown := sorted(set(values) - set(KNOBS)):
+        raise ConfigError(f"{', '.join(unknown)} can't change while a training runs; knobs are {', '.join(KNOBS)}")
+    return (
+        model.replace(**{name: values[name] for name in MODEL_KNOBS if name in values}),
+        train.replace(**{name: values[name] for name in TRAIN_KNOBS if name in values}),
+    )
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model and a training that belong together."""
+
+    model: ModelConfig
+    train: TrainConfig
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "baby": Preset(ModelConfig(embedding_dim=256), TrainConfig()),
+        "sports": Preset(
+            ModelConfig(
+                embedding_dim=256, n_modality_layers=3, n_hypergraph_layers=3, dropout=0.6, attention_scale=0.6, hypergraph_scale=0.4
+            ),
+            TrainConfig(hypergraph_contrast_weight=1e-4),
+        ),
+        "clothing": Preset(
+            ModelConfig(embedding_dim=256, n_hypergraph_layers=2, n_hyperedges=64, dropout=0.8, attention_scale=0.2),
+            TrainConfig(hypergraph_contrast_weight=1e-4),
+        ),
+        "studio": Preset(
+            ModelConfig(n_id_layers=2, n_hyperedges=8, attention_scale=0.3),
+            TrainConfig(epochs=60, batch_size=1024, learning_rate=3e-3),
+        ),
+    }
+)
+
+
+def preset(name: str) -> Preset:
+    """Give a preset by its name: the paper's ``baby``, ``sports`` and ``clothing``, or ``studio`` for the built-in data.
+
+    Raises:
+        UnknownIdError: No preset has that name.
+    """
+    if name not in PRESETS:
+        raise UnknownIdError("preset", name, PRESETS)
+    return PRESETS[name]

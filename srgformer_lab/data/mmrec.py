@@ -1,0 +1,108 @@
+"""Reads the layout in which the field passes its Baby, Sports and Clothing sets around (MMRec's)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from srgformer_lab.data.contents import Contents, Layout, make_cards, one_of_each, place_items, read_interactions, read_items, settle
+from srgformer_lab.data.dataset import Dataset, DataSource
+from srgformer_lab.data.matrices import read_features
+from srgformer_lab.data.pictures import find_pictures
+from srgformer_lab.data.tables import Problems, Table, existing_folder, natural_order
+from srgformer_lab.errors import ConfigError
+
+LAYOUT = Layout(
+    name="mmrec",
+    user="userID",
+    item="itemID",
+    split="x_label",
+    labels={"0": 0, "1": 1, "2": 2},
+    delimiter="\t",
+    duplicates="remove one of the rows",
+)
+FEATURES = "_feat.npy"
+
+
+def read_mmrec(folder: str | Path, seed: int = 999) -> Dataset:
+    """Read a folder with ``<name>.inter`` and, for each modality, ``<modality>_feat.npy``.
+
+    ``<name>.inter`` is tab separated with the columns userID, itemID and, if there, rating, timestamp and x_label
+    (0 train, 1 valid, 2 test). Without x_label the protocol splits, with ``seed``. Timestamps that are all equal count as
+    unknown. Where there are features, an item is a row of them and its id the row's number; items without interactions are
+    isolated nodes. ``items.csv`` (item_id, title, text, …) and ``images/<item_id>.jpg`` may give cards, otherwise an item is
+    called by its id.
+
+    Raises:
+        DataError: A file is missing or is not what the layout promises; names the file, the row or the id, and the remedy.
+        ConfigError: The seed is no whole number from 0 up.
+    """
+    path = existing_folder(folder)
+    check_seed(seed)
+    return gather(path, Problems(), seed).to_dataset(DataSource("mmrec", str(path), {"seed": seed}))
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        ConfigError: It is no whole number from 0 up.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigError(f"seed={seed!r} must be a whole number from 0 up, such as 999")
+
+
+def inter_file(folder: Path, problems: Problems) -> Path | None:
+    """Find the one ``.inter`` file.
+
+    Raises:
+        DataError: There is none or there are several, and problems are not collected.
+    """
+    files = sorted(folder.glob("*.inter"))
+    if len(files) > 1:
+        problems.add(f"{folder} holds {len(files)} .inter files, {', '.join(path.name for path in files)}; keep one, or one folder for each")
+    if not files:
+        problems.add(f"there is no .inter file in {folder}; add <name>.inter, or give interactions.csv and items.csv")
+    return files[0] if len(files) == 1 else None
+
+
+def gather(folder: Path, problems: Problems, seed: int = 999) -> Contents:
+    """Take from the folder what it holds; problems are raised or collected, as ``problems`` says."""
+    file = inter_file(folder, problems)
+    table = read_interactions(file, LAYOUT, problems) if file else None
+    features, item_ids = _read_all_features(folder, problems)
+    items = read_items(folder / "items.csv", ("item_id",), problems) if (folder / "items.csv").exists() else None
+    named = [] if items is None else items["item_id"]
+    if item_ids is None:
+        item_ids = natural_order({*named, *(table["item_id"] if table else ())})
+    elif items is not None:
+        items = _without_unknown(items, item_ids, problems)
+    if table is not None:
+        table = place_items(table, item_ids, f"among the {len(item_ids):,} rows of the features (0…{len(item_ids) - 1})", problems)
+        table = one_of_each(table, False, LAYOUT, problems)
+    return settle(
+        name=file.stem if file else folder.name,
+        layout=LAYOUT,
+        table=table,
+        item_ids=item_ids,
+        features=features,
+        cards=make_cards(items, item_ids, find_pictures(folder, item_ids, problems)),
+        rule="protocol",
+        seed=seed,
+        problems=problems,
+    )
+
+
+def _read_all_features(folder: Path, problems: Problems) -> tuple[dict[str, np.ndarray], Sequence[str] | None]:
+    """Read every modality; the first one's rows are the items."""
+    features, item_ids = {}, None
+    for path in sorted(folder.glob(f"?*{FEATURES}")):
+        matrix = read_features(path, path.name, item_ids, problems)
+        if matrix is not None:
+            item_ids = item_ids or [str(row) for row in range(len(matrix))]
+            features[path.name.removesuffix(FEATURES)] = matrix
+    return features, item_ids
+
+
+def _without_unknown(items: Table, item_ids: Sequence[str], problems: Problems) -> Table:
+    return place_items(items, item_ids, f"among the {len(item_ids):,} rows of the features", problems).keep(slice(None))

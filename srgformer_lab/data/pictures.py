@@ -1,0 +1,96 @@
+"""Pictures of items in an ``images`` folder: found by name, and decoded once so that no page fails on one later."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+from PIL import ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from srgformer_lab.data.tables import Problems, others
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+MOST_PIXELS = 40_000_000
+"""A larger picture is refused by its header, before anything is decoded."""
+THREADS = 8
+BATCH = 32
+
+DECODERS: dict[bytes, type[ImageFile.ImageFile]] = {
+    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
+    b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
+    b"RIFF": WebPImagePlugin.WebPImageFile,
+}
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """List the pictures in the folder's ``images``, by name; none where there is no such folder."""
+    images = folder / "images"
+    return sorted(path for path in images.iterdir() if path.suffix.lower() in SUFFIXES) if images.is_dir() else []
+
+
+def find_pictures(folder: Path, item_ids: Sequence[str], problems: Problems) -> list[Path | None]:
+    """Give each item's picture, ``images/<item_id>`` with one of ``SUFFIXES``, or nothing; every one given can be decoded.
+
+    Ids are looked up among the names that the folder lists, so no id can open a file outside of it.
+
+    Raises:
+        DataError: A picture is bad, and problems are not collected.
+    """
+    files = picture_files(folder)
+    if not files:
+        return [None] * len(item_ids)
+    by_name = defaultdict(list)
+    for path in files:
+        by_name[path.stem].append(path)
+    for name in filter(_leads_out, item_ids):
+        problems.add(f"item id {name!r} would lead out of images/; rename the item, or remove images/ to do without pictures")
+    for name in item_ids:
+        if len(by_name.get(name, ())) > 1:
+            problems.add(f"item id {name!r} has the pictures {' and '.join(path.name for path in by_name[name])} in images/; keep one")
+    found = [by_name[name][0] if name in by_name else None for name in item_ids]
+    bad = _refused([path for path in found if path is not None], folder / "images", problems)
+    return [None if path in bad else path for path in found]
+
+
+def _leads_out(item_id: str) -> bool:
+    return ".." in re.split(r"[/\\]", item_id) or bool(re.match(r"[/\\]|[A-Za-z]:[/\\]", item_id))
+
+
+def _refused(paths: Sequence[Path], images: Path, problems: Problems) -> set[Path]:
+    """Decode the pictures, note those that can't be used, one message a fault, and give them."""
+    batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        faults = chain.from_iterable(pool.map(lambda batch: [_fault(path, images) for path in batch], batches))
+    by_fault = defaultdict(list)
+    for path, fault in zip(paths, faults, strict=True):
+        if fault:
+            by_fault[fault].append(path)
+    for fault, bad in by_fault.items():
+        also = others([path.name for path in bad])
+        problems.add(f"images/{bad[0].name}: the picture of item {bad[0].stem!r} {fault}{also}; replace or remove it")
+    return {path for bad in by_fault.values() for path in bad}
+
+
+def _fault(path: Path, images: Path) -> str | None:
+    """Say what is wrong with a picture, after decoding it at an eighth of its size where the format allows that."""
+    if path.is_symlink() and not path.resolve().is_relative_to(images.resolve()):
+        return "is a link that leads out of images/"
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            file.seek(0)
+            decoder = next((decoder for start, decoder in DECODERS.items() if head.startswith(start)), None)
+            if decoder is None:
+                return "is empty" if not head else "is neither JPEG nor PNG nor WebP"
+            # the decoder itself, since PIL.Image.open warns of large pictures, and warnings are the whole process's
+            with decoder(file) as picture:
+                width, height = picture.size
+                if width * height > MOST_PIXELS:
+                    return f"has {width:,} × {height:,} pixels, more than {MOST_PIXELS // 1_000_000} million"
+                picture.draft("L", (max(width // 8, 1), max(height // 8, 1)))
+                picture.load()
+    except Exception as error:  # damaged pictures raise errors of many kinds, SyntaxError and struct.error among them
+        return f"can't be decoded ({error})"
+    return None

@@ -1,0 +1,67 @@
+"""Which interactions a model may learn from and which judge it, for data that brings no split of its own.
+
+Both rules give every user the same numbers; they differ in which of a user's interactions are held back.
+"""
+
+import numpy as np
+from jaxtyping import Int
+
+SMALLEST_SPLIT_HISTORY = 3
+"""A user with fewer interactions keeps them all for training."""
+LONG_HISTORY = 10
+"""From here on a fifth is held back; a shorter history gives one interaction to valid and one to test."""
+
+
+def split_by_protocol(
+    user: Int[np.ndarray, " pairs"], n_users: int, seed: int, item: Int[np.ndarray, " pairs"] | None = None
+) -> Int[np.ndarray, " pairs"]:
+    """Split each user's interactions at random: of n ≥ 10, floor(0.2 n) are held back, half of them for valid.
+
+    With ``item`` given, the split depends on the pairs and the seed alone; without it, on the order of the rows too.
+
+    Args:
+        user: Row of each interaction's user.
+        n_users: Number of users.
+        seed: The same seed gives the same split on any machine.
+        item: Row of each interaction's item; each user–item pair stands once.
+
+    Returns:
+        Positions in ``SPLITS``: 0 train, 1 valid, 2 test.
+
+    Source: section 1 of the specification; the rule behind the field's Baby, Sports and Clothing files.
+    """
+    draw = np.random.default_rng(seed).random(len(user))
+    if item is not None:
+        in_order = np.lexsort((item, user))
+        draw[in_order] = draw.copy()
+    return _hold_back_last(user, np.lexsort((draw, user)), n_users)
+
+
+def split_by_time(user: Int[np.ndarray, " pairs"], timestamp: Int[np.ndarray, " pairs"]) -> Int[np.ndarray, " pairs"]:
+    """Split each user's interactions by age: the newest go to test, those before them to valid, the rest to train.
+
+    The numbers are those of ``split_by_protocol``. Of two interactions at the same time the later row counts as the newer.
+
+    Returns:
+        Positions in ``SPLITS``: 0 train, 1 valid, 2 test.
+    """
+    # lexsort is stable, which is what settles ties
+    return _hold_back_last(user, np.lexsort((timestamp, user)), int(user.max(initial=-1)) + 1)
+
+
+def held_back(n: Int[np.ndarray, " users"]) -> tuple[Int[np.ndarray, " users"], Int[np.ndarray, " users"]]:
+    """Give how many of ``n`` interactions go to valid and how many to test."""
+    # floor(0.2 n) in whole numbers, so that no rounding can take part
+    both = np.where(n < SMALLEST_SPLIT_HISTORY, 0, np.where(n < LONG_HISTORY, 2, n // 5))
+    return both // 2, both - both // 2
+
+
+def _hold_back_last(user: np.ndarray, order: np.ndarray, n_users: int) -> np.ndarray:
+    """Give each user's last interactions in ``order`` (users together, rows up) to test, those before them to valid."""
+    n = np.bincount(user, minlength=n_users)
+    valid, test = held_back(n)
+    place = np.arange(len(user)) - np.repeat(np.cumsum(n) - n, n)  # place of each ordered row within its user's
+    owner = user[order]
+    split = np.zeros(len(user), dtype=np.int8)
+    split[order] = (place >= (n - valid - test)[owner]).astype(np.int8) + (place >= (n - test)[owner])
+    return split

@@ -1,0 +1,33 @@
+"""Every exception that the package raises on purpose, so that callers can tell a mistake in their input from a bug.
+
+A message says what was given, what was expected and what to do.
+"""
+
+
+class LabError(Exception):
+    """The parent of all errors that the package raises on purpose."""
+
+
+class ConfigError(LabError, ValueError):
+    """A setting is out of its range, or settings contradict one another or the data set."""
+
+
+class DataError(LabError, ValueError):
+    """A data set, or a file of one, is not what its layout promises."""
+
+
+class UnknownIdError(LabError, LookupError):
+    """A user, item, run or preset of that name does not exist."""
+
+    def __init__(self, kind: str, given: object, known: object = ()) -> None:
+        """Name what was looked up and, among ``known``, what comes nearest."""
+        from difflib import get_close_matches
+
+        names = [str(name) for name in known]  # type: ignore[attr-defined]
+        near = get_close_matches(str(given), names, n=3, cutoff=0.5) or names[:5]
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        super().__init__(f"there is no {kind} {str(given)!r} among {len(names)}{hint}")
+
+
+class RunError(LabError):
+    """A run folder is missing, damaged, busy, or does not belong to the data at hand."""

@@ -1,0 +1,100 @@
+"""The one plotly template, light and dark, and the empty figure that every other starts from: a finding and what to try."""
+
+import plotly.graph_objects as go
+
+from srgformer_lab.figures.language import FAINT, INK, MUTED, SURFACE, lines, part_color
+
+FONT = '"PT Sans", system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif'
+CONFIG = {"displayModeBar": False, "responsive": True}
+"""What plotly needs beside a figure so that nothing but the figure is shown."""
+TALLEST = 360
+TITLE_WIDTH, HINT_WIDTH = 44, 56
+"""Characters a line: what fits into a figure of 400 px."""
+TITLE_SIZE, TEXT_SIZE, TICK_SIZE = 15, 12, 11
+
+
+def template(dark: bool = False) -> go.layout.Template:
+    """Give the template: transparent paper, no grid, a zero line, few ticks, left-aligned finding."""
+    axis = {
+        "showgrid": False,
+        "zeroline": True,
+        "zerolinecolor": FAINT[dark],
+        "zerolinewidth": 1,
+        "showline": False,
+        "ticks": "",
+        "nticks": 5,
+        "tickfont": {"size": TICK_SIZE, "color": MUTED[dark]},
+        "title": {"font": {"size": TEXT_SIZE, "color": MUTED[dark]}, "standoff": 6},
+        "automargin": False,
+        "fixedrange": True,
+    }
+    layout = {
+        "font": {"family": FONT, "size": TEXT_SIZE, "color": INK[dark]},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": [part_color(part, dark) for part in ("image", "text", "attention", "hypergraph", "id")],
+        "title": {"font": {"size": TITLE_SIZE, "weight": 600}, "subtitle": {"font": {"size": TEXT_SIZE, "color": MUTED[dark]}}},
+        "xaxis": axis,
+        "yaxis": axis,
+        "showlegend": False,
+        "separators": ".,",
+        "dragmode": False,
+        "hoverlabel": {
+            "bgcolor": SURFACE[dark],
+            "bordercolor": FAINT[dark],
+            "font": {"family": FONT, "size": TEXT_SIZE, "color": INK[dark]},
+            "align": "left",
+        },
+        "annotationdefaults": {"showarrow": False, "font": {"size": TEXT_SIZE, "color": INK[dark]}},
+    }
+    return go.layout.Template(layout=layout)
+
+
+TEMPLATES = {"srgformer_light": template(dark=False), "srgformer_dark": template(dark=True)}
+
+
+def register() -> None:
+    """Let plotly know both templates by name, for figures that others draw."""
+    from plotly.io import templates
+
+    for name, value in TEMPLATES.items():
+        templates[name] = value
+
+
+def new_figure(finding: str, hint: str, dark: bool, height: int = TALLEST, left: int = 56, right: int = 16, bottom: int = 40) -> go.Figure:
+    """Start a figure: the finding on top, what to try below it, wrapped so that both fit into 400 px."""
+    figure = go.Figure()
+    title, subtitle = lines(finding, TITLE_WIDTH), lines(hint, HINT_WIDTH)
+    top = 12 + 20 * len(title) + (16 * len(subtitle) + 2 if hint else 0) + 12
+    figure.update_layout(
+        template=TEMPLATES["srgformer_dark" if dark else "srgformer_light"],
+        height=height,
+        margin={"l": left, "r": right, "t": top, "b": bottom},
+        title={
+            "text": "<br>".join(title),
+            "subtitle": {"text": "<br>".join(subtitle)},
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"l": 12, "t": 12},
+        },
+    )
+    return figure
+
+
+def empty_figure(finding: str, hint: str, dark: bool, height: int = 160) -> go.Figure:
+    """Give a quiet figure that only says what it waits for."""
+    figure = new_figure(finding, hint, dark, height)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure
+
+
+def finding_of(figure: go.Figure) -> str:
+    """Read a figure's finding back as plain text, for alt texts and reports."""
+    import html
+
+    return html.unescape(str(figure.layout.title.text or "").replace("<br>", " "))

@@ -1,0 +1,361 @@
+"""A run is a folder: everything that one training did, readable by anyone at any moment."""
+
+import json
+import math
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from srgformer_lab import places
+from srgformer_lab.config import KNOBS, Config, TrainConfig
+from srgformer_lab.data.dataset import Dataset, DataSource
+from srgformer_lab.data.source import reopen, source_from_dict
+from srgformer_lab.errors import ConfigError, LabError, RunError
+from srgformer_lab.learn.checkpoint import load_weights
+from srgformer_lab.learn.files import read_json, write_bytes, write_json
+from srgformer_lab.model import catalog
+from srgformer_lab.model.protocol import Recommender
+
+RUNS = Path("runs")
+UNFINISHED = ("queued", "running")
+GRACE_SECONDS = 60
+LOCK_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What was trained, on what."""
+
+    model_name: str
+    model: Config
+    train: TrainConfig
+    source: DataSource
+    fingerprint: str
+    data: str
+    """The data set in one line."""
+    versions: Mapping[str, str]
+    created: float
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is."""
+
+    state: str
+    """``queued``, ``running``, ``stopped``, ``finished``, ``failed``, or ``interrupted``: its process is gone."""
+    epoch: int = 0
+    """Complete epochs."""
+    n_epochs: int = 0
+    """Epochs at most."""
+    step: int = 0
+    n_steps: int = 0
+    best_epoch: int = 0
+    best_metric: float = math.nan
+    """Valid recall@20 at the best epoch."""
+    message: str = ""
+    seconds: float = 0.0
+    """Time spent so far."""
+    eta_seconds: float = math.nan
+    """Time left if no early stop comes."""
+    updated: float = 0.0
+
+
+class Run:
+    """A run folder. It only reads, except for knobs and the request to stop; the training writes the rest."""
+
+    def __init__(self, path: Path) -> None:
+        """Point at a folder; use ``Run.open`` to have it checked."""
+        self.path = Path(path)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    def __repr__(self) -> str:
+        """Say what was trained and how far."""
+        status = self.status()
+        best = f", valid recall@20 {status.best_metric:.4f} at epoch {status.best_epoch}" if status.best_epoch else ""
+        return f"Run({self.name}: {self.config.model_name} on {self.config.data}; {status.state} after {status.epoch} epochs{best})"
+
+    @classmethod
+    def create(cls, root: Path | str, name: str | None, data: Dataset, model_name: str, model: Config, train: TrainConfig) -> "Run":
+        """Make a new folder under ``root``; a name that is taken gets a number.
+
+        Raises:
+            ConfigError: The name is not a plain folder name.
+            RunError: The folder can't be written.
+        """
+        name = name or f"{data.name}-{model_name}"
+        if Path(name).name != name or name.startswith("."):
+            raise ConfigError(f"name={name!r} must be a plain folder name, without / and not starting with a dot")
+        run = cls(_new_folder(Path(root), name))
+        write_json(run.path / "knobs.json", _numbers(model) | _numbers(train))
+        run.write_status(Status("queued"))
+        facts = {"model_name": model_name, "model": model.to_dict(), "train": train.to_dict(), "source": data.source.to_dict()}
+        about = {"fingerprint": data.fingerprint, "data": repr(data), "versions": versions(), "created": time.time()}
+        write_json(run.path / "config.json", facts | about)
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Run":
+        """Open an existing run.
+
+        Raises:
+            RunError: The folder is missing or damaged.
+        """
+        run = cls(Path(path))
+        if not run.path.is_dir():
+            raise RunError(f"there is no run folder {run.path}; `srgformer-lab runs` lists those that there are")
+        run.config, run.status(), run.history()  # noqa: B018 reading is the check
+        return run
+
+    @property
+    def config(self) -> RunConfig:
+        """What was trained, on what.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        content = read_json(self.path / "config.json")
+        try:
+            model = catalog.kind(content["model_name"]).config.from_dict(content["model"])
+            train, source = TrainConfig.from_dict(content["train"]), source_from_dict(content["source"])
+            rest = {name: content[name] for name in ("model_name", "fingerprint", "data", "versions", "created")}
+            return RunConfig(model=model, train=train, source=source, **rest)
+        except (KeyError, TypeError, LabError) as error:
+            raise RunError(f"{self.path / 'config.json'} is damaged ({error}); restore it, or delete the run") from error
+
+    def status(self) -> Status:
+        """Read how far the run is; one whose process is gone reads ``interrupted``.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        content = read_json(self.path / "status.json")
+        try:
+            status = Status(**{name: math.nan if value is None else value for name, value in content.items()})
+        except TypeError as error:
+            raise RunError(f"{self.path / 'status.json'} is damaged ({error}); resume the run, or delete it") from error
+        starting = status.state == "queued" and time.time() - status.updated < GRACE_SECONDS
+        if status.state in UNFINISHED and not starting and not self.is_held():
+            return Status(**{**asdict(status), "state": "interrupted", "message": "its process is gone; resume it to go on"})
+        return status
+
+    def write_status(self, status: Status) -> None:
+        """Replace the status file, stamped with the time."""
+        content = {**asdict(status), "updated": time.time()}
+        write_json(self.path / "status.json", {name: None if value != value else value for name, value in content.items()})
+
+    def _records(self, kind: str) -> Iterator[dict[str, Any]]:
+        path = self.path / "history.jsonl"
+        if not path.exists():
+            return
+        *lines, rest = path.read_text("utf-8").split("\n")
+        for number, line in enumerate(lines, start=1):  # what follows the last line break is still being written
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise RunError(f"{path}, line {number} is damaged ({error}); resume the run, or delete it") from error
+            if record.get("kind") == kind:
+                yield record
+
+    def history(self) -> pd.DataFrame:
+        """Give one row an epoch: ``epoch``, ``seconds``, ``loss``, ``loss.<term>``, the valid metrics, ``is_best``, and the knobs."""
+        rows = []
+        for record in self._records("epoch"):
+            losses = {f"loss.{name}": value for name, value in record["losses"].items()}
+            about = {"epoch": record["epoch"], "seconds": record["seconds"], "loss": sum(record["losses"].values())}
+            rows.append(about | losses | record["metrics"] | {"is_best": record["is_best"]} | record["knobs"])
+        return pd.DataFrame(rows if rows else {"epoch": [], "seconds": [], "loss": [], "recall@20": [], "is_best": []})
+
+    def steps(self) -> pd.DataFrame:
+        """Give some steps of every epoch: ``epoch``, ``step``, ``progress`` in epochs, ``loss``, ``loss.<term>``."""
+        rows = []
+        for record in self._records("step"):
+            losses = {f"loss.{name}": value for name, value in record["losses"].items()}
+            place = {"epoch": record["epoch"], "step": record["step"], "progress": record["progress"]}
+            rows.append(place | {"loss": sum(record["losses"].values())} | losses)
+        return pd.DataFrame(rows if rows else {"epoch": [], "step": [], "progress": [], "loss": []})
+
+    def knob_changes(self) -> pd.DataFrame:
+        """Give every knob that a person moved: ``progress`` in epochs, ``name``, ``before``, ``after``."""
+        rows = [
+            (record["progress"], name, before, after)
+            for record in self._records("knobs")
+            for name, (before, after) in record["changes"].items()
+        ]
+        return pd.DataFrame(rows, columns=["progress", "name", "before", "after"])
+
+    def knobs(self) -> dict[str, float]:
+        """Give the knobs as they are set now.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        return {name: float(value) for name, value in read_json(self.path / "knobs.json").items()}
+
+    def turn(self, **values: float) -> None:
+        """Set knobs; a running training obeys at its next step.
+
+        Raises:
+            ConfigError: A name is not a knob of this run, or a value is outside its range; nothing changes then.
+        """
+        current, config = self.knobs(), self.config
+        if unknown := sorted(set(values) - set(current)):
+            raise ConfigError(f"{', '.join(unknown)} can't be turned; the knobs of this run are {', '.join(current)}")
+        for owner in (config.model, config.train):
+            owner.replace(**{name: value for name, value in values.items() if hasattr(owner, name)})
+        write_json(self.path / "knobs.json", current | values)
+
+    def request_stop(self) -> None:
+        """Ask a running training to stop after its current step; it can be resumed."""
+        write_bytes(self.path / "stop", b"")
+
+    def stop_is_requested(self) -> bool:
+        """Tell whether somebody asked for a stop."""
+        return (self.path / "stop").exists()
+
+    def test_metrics(self) -> dict[str, float]:
+        """Give the metrics on the test split at the best validation epoch; empty until the run has finished."""
+        path = self.path / "result.json"
+        return read_json(path)["test"] if path.exists() else {}
+
+    def epochs(self) -> list[int]:
+        """List the epochs whose weights are kept; 0 is before training."""
+        return sorted(int(path.stem) for path in (self.path / "epochs").glob("[0-9]*.safetensors"))
+
+    def open_data(self) -> Dataset:
+        """Open the data that the run was trained on.
+
+        Raises:
+            RunError: It is other data now.
+        """
+        data = reopen(self.config.source)
+        self.check_data(data)
+        return data
+
+    def check_data(self, data: Dataset) -> None:
+        """Refuse other data than the run's own.
+
+        Raises:
+            RunError: The fingerprints differ.
+        """
+        config = self.config
+        if data.fingerprint != config.fingerprint:
+            raise RunError(
+                f"run {self.name} was trained on {config.data} ({config.fingerprint}), not on {data!r} ({data.fingerprint}); "
+                "open its own data, or train a new run"
+            )
+
+    def model(self, data: Dataset, epoch: int | str = "best") -> Recommender:
+        """Build the model with the weights and knobs of the best epoch, of the ``latest``, or of one that is kept.
+
+        Raises:
+            RunError: The data is not the run's own, or there are no weights of that epoch.
+        """
+        self.check_data(data)
+        config = self.config
+        kind = catalog.kind(config.model_name)
+        model = kind.build(data, config.model)
+        facts = load_weights(self.weights_path(epoch), model)
+        model.config = kind.config.from_dict(facts["model"])
+        return model.eval()
+
+    def weights_path(self, epoch: int | str) -> Path:
+        """Tell where the weights of ``best``, ``latest`` or of an epoch are."""
+        return self.path / (f"{epoch}.safetensors" if isinstance(epoch, str) else f"epochs/{epoch:05d}.safetensors")
+
+    def is_held(self) -> bool:
+        """Tell whether a process trains this run now."""
+        try:
+            with self.hold(seconds=0):
+                return False
+        except RunError:
+            return True
+
+    @contextmanager
+    def hold(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        """Hold the run while training it; the system lets go when the process ends, however it ends.
+
+        Raises:
+            RunError: Another process holds it.
+        """
+        try:
+            with FileLock(self.path / "run.lock", timeout=seconds):
+                yield
+        except Timeout as error:
+            raise RunError(f"run {self.name} is being trained by another process; stop that one first") from error
+
+    def delete(self) -> None:
+        """Delete the folder.
+
+        Raises:
+            RunError: It is being trained.
+        """
+        if self.is_held():
+            raise RunError(f"run {self.name} is being trained; stop it before deleting it")
+        away = self.path.with_name(f".deleted-{self.name}-{time.time_ns()}")
+        self.path.rename(away)
+        shutil.rmtree(away)
+
+
+def list_runs(root: Path | str = RUNS) -> list[Run]:
+    """List the runs under a folder, the newest first; damaged ones are left out."""
+    return sorted(_read(root)[0], key=lambda run: -run.config.created)
+
+
+def damaged_runs(root: Path | str = RUNS) -> dict[Path, str]:
+    """Name the folders under ``root`` that can't be read as runs, each with the reason."""
+    return _read(root)[1]
+
+
+def shipped_run() -> Run:
+    """Give the finished run on ``studio(seed=0)`` that comes with the package."""
+    return Run.open(places.shipped_runs_folder() / "studio")
+
+
+def versions() -> dict[str, str]:
+    """Name the versions that a run depends on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ("srgformer-lab", "torch", "numpy")}
+
+
+def _read(root: Path | str) -> tuple[list[Run], dict[Path, str]]:
+    good, damaged = [], {}
+    for path in sorted(Path(root).glob("*/")):
+        if path.name.startswith("."):
+            continue
+        try:
+            good.append(Run.open(path))
+        except RunError as error:
+            damaged[path] = str(error)
+    return good, damaged
+
+
+def _new_folder(root: Path, name: str) -> Path:
+    number = 1
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        while True:
+            path = root / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()
+                return path
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise RunError(f"the run folder {root / name} can't be made: {error}; choose another folder") from error
+
+
+def _numbers(config: Config) -> dict[str, float]:
+    return {name: value for name, value in config.to_dict().items() if name in KNOBS}

@@ -1,0 +1,74 @@
+"""Ready-made edits: what-ifs that change one site of a model inside ``with model.edit(…)``."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.model.taps import Edit
+
+
+def mute_head(head: int) -> Edit:
+    """Set one attention head's output to 0.
+
+    Raises:
+        ConfigError: When it runs, if the model has no such head.
+    """
+
+    def change(output: Tensor) -> Tensor:
+        _check_index("head", head, output.shape[1])
+        keep = torch.arange(output.shape[1], device=output.device) != head
+        return output * keep[:, None]  # (rows, heads, head width)
+
+    return Edit(f"mute_head({head})", lambda taps: taps.attention_output, change)
+
+
+def uniform_attention() -> Edit:
+    """Let every node look at all its neighbours alike: equal scores, so that weights are 1/degree."""
+    return Edit("uniform_attention()", lambda taps: taps.attention_score, torch.zeros_like)
+
+
+def drop_hyperedge(modality: str, hyperedge: int) -> Edit:
+    """Let nothing flow through one hyperedge in the last layer.
+
+    Raises:
+        ConfigError: If the model has no such modality, or (when it runs) no such hyperedge.
+    """
+
+    def change(hyperedges: Tensor) -> Tensor:
+        _check_index("hyperedge", hyperedge, len(hyperedges))
+        keep = torch.arange(len(hyperedges), device=hyperedges.device) != hyperedge
+        return hyperedges * keep[:, None]
+
+    return Edit(f"drop_hyperedge({modality!r}, {hyperedge})", lambda taps: taps.of(taps.hyperedges, modality), change)
+
+
+def blank_modality(modality: str) -> Edit:
+    """Set a modality's embeddings E^m to 0; its hyperedges stay.
+
+    Raises:
+        ConfigError: If the model has no such modality.
+    """
+    return Edit(f"blank_modality({modality!r})", lambda taps: taps.of(taps.modality, modality), torch.zeros_like)
+
+
+def harden_memberships(modality: str) -> tuple[Edit, Edit]:
+    """Let each user and item belong to its strongest hyperedge alone; use as ``model.edit(*harden_memberships("image"))``.
+
+    Raises:
+        ConfigError: If the model has no such modality.
+    """
+
+    def change(membership: Tensor) -> Tensor:
+        return one_hot(membership.argmax(1), membership.shape[1]).to(membership.dtype)
+
+    name = f"harden_memberships({modality!r})"
+    return (
+        Edit(name, lambda taps: taps.of(taps.user_membership, modality), change),
+        Edit(name, lambda taps: taps.of(taps.item_membership, modality), change),
+    )
+
+
+def _check_index(kind: str, index: int, count: int) -> None:
+    if not 0 <= index < count:
+        raise ConfigError(f"there is no {kind} {index}; the model's {kind}s are 0 to {count - 1}")

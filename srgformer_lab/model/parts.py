@@ -1,0 +1,78 @@
+"""Rows of embeddings that know which nodes they belong to, and what the attention branch computed."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from srgformer_lab.errors import LabError
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """One vector a node, for all nodes or for some; node numbers put users first, then items."""
+
+    values: Float[Tensor, "rows dim"]
+    nodes: Int[Tensor, " rows"]
+    """The node of each row, increasing."""
+    n_users: int
+    n_nodes: int
+
+    def __repr__(self) -> str:
+        """Say how many nodes the rows cover."""
+        return f"Embeddings({len(self.nodes):,} of {self.n_nodes:,} nodes × {self.values.shape[1]})"
+
+    @property
+    def users(self) -> Float[Tensor, "users dim"]:
+        """The users' rows.
+
+        Raises:
+            LabError: The rows don't cover all nodes.
+        """
+        return self._complete()[: self.n_users]
+
+    @property
+    def items(self) -> Float[Tensor, "items dim"]:
+        """The items' rows.
+
+        Raises:
+            LabError: The rows don't cover all nodes.
+        """
+        return self._complete()[self.n_users :]
+
+    def _complete(self) -> Tensor:
+        if len(self.nodes) != self.n_nodes:
+            raise LabError(f"these embeddings cover {len(self.nodes)} of {self.n_nodes} nodes; take trace() for all of them, or .of(nodes)")
+        return self.values
+
+    def of(self, nodes: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen dim"]:
+        """Give the rows of these nodes, in this order.
+
+        Raises:
+            LabError: One of them is not covered.
+        """
+        place = torch.searchsorted(self.nodes, nodes).clamp(max=len(self.nodes) - 1)
+        if not torch.equal(self.nodes[place], nodes):
+            raise LabError("some of these nodes are not covered by this pass; name them in forward(nodes=…), or take trace()")
+        return self.values.index_select(0, place)
+
+    def with_values(self, values: Float[Tensor, "rows dim"]) -> "Embeddings":
+        """Give other values for the same nodes."""
+        return Embeddings(values, self.nodes, self.n_users, self.n_nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionTrace:
+    """Who looked at whom: a user at the items of its history, an item at its users."""
+
+    node: Int[Tensor, " edges"]
+    """The node that looks."""
+    neighbor: Int[Tensor, " edges"]
+    """The node that is looked at."""
+    score: Float[Tensor, "edges heads"]
+    """Clipped inner products, before the softmax."""
+    weight: Float[Tensor, "edges heads"]
+    """Each node's weights over its neighbours sum to 1 for every head."""
+    output: Embeddings
+    """E^att; 0 for a node without neighbours."""

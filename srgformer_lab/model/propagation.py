@@ -1,0 +1,35 @@
+"""The two linear branches: LightGCN over the ID embeddings, and the modality embeddings."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from srgformer_lab.model.graph import Graph
+
+
+def light_gcn(embedding: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:
+    """Average the ID embeddings over all depths of propagation, layer 0 included.
+
+    E^(s) = Ã E^(s−1), E^id = 1/(L+1) Σ_s E^(s): no weights, no non-linearity, no dropout.
+
+    Source: spec section 3.1; LightGCN (He et al. 2020).
+    """
+    layer, total = embedding, embedding
+    for _ in range(n_layers):
+        layer = graph.propagate(layer)
+        total = total + layer
+    return total / (n_layers + 1)
+
+
+def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:
+    """Carry projected item features X^m W^m to all nodes.
+
+    A user starts as the mean of the items in its history; E^m = Ã^L [users; items], the last layer only. Without
+    self-loops an isolated item ends at 0: its own features reach a score through the hypergraph alone.
+
+    Source: spec section 3.2.
+    """
+    layer = torch.cat([graph.history_mean(projected), projected])  # (nodes, dim)
+    for _ in range(n_layers):
+        layer = graph.propagate(layer)
+    return layer

@@ -1,0 +1,44 @@
+"""What the loop, the evaluation and every baseline agree on.
+
+Only a ``Recommender`` that is also ``Trainable`` needs training: popularity, for one, is not.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from srgformer_lab.config import Config, TrainConfig
+from srgformer_lab.model.sampling import Batch
+
+
+class Recommender(nn.Module, ABC):
+    """A model that scores items for users."""
+
+    config: Config
+
+    @abstractmethod
+    def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+        """Read the model once, and give a function from user rows to the scores of all items."""
+
+
+class Trainable(Recommender):
+    """A recommender that learns from batches."""
+
+    @abstractmethod
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch."""
+
+    @abstractmethod
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
+        """Give the batches of one epoch, all drawn from ``draws``."""
+
+    @abstractmethod
+    def start_epoch(self, draws: torch.Generator) -> None:
+        """Take the generator of everything that the model itself draws in this epoch."""
+
+    @abstractmethod
+    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+        """Give the weighted terms of the objective on one batch; their sum is minimised."""

@@ -1,0 +1,201 @@
+"""SRGFormer: LightGCN, modalities, learned hypergraphs and edge attention, fused into one embedding a node.
+
+The whole model is read here from top to bottom; each branch has a module of its own.
+
+Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recommendation*, arXiv 2511.00584.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from srgformer_lab import runtime
+from srgformer_lab.config import MODEL_KNOBS, ModelConfig, TrainConfig
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.model.attention import EdgeAttention
+from srgformer_lab.model.graph import Graph
+from srgformer_lab.model.hypergraph import Noise, UserItemPair, relax
+from srgformer_lab.model.losses import bpr, modality_pairs_contrast, norm_sum
+from srgformer_lab.model.parts import Embeddings
+from srgformer_lab.model.propagation import light_gcn, modality_embedding
+from srgformer_lab.model.protocol import Trainable
+from srgformer_lab.model.sampling import Batch, TripleSampler
+from srgformer_lab.model.taps import Edit, Taps
+from srgformer_lab.model.trace import Trace
+
+RELEASED_OFFSET = 1e-8
+
+
+class SRGFormer(Trainable):
+    """The complete model on one data set.
+
+    E* = E^id + Σ_m nz(E^m) + α nz(E^att) + β nz(E^H), and a user's score for an item is ⟨e*_u, e*_i⟩.
+
+    Source: spec section 3.
+    """
+
+    def __init__(self, data: Dataset, config: ModelConfig | None = None) -> None:
+        """Draw the weights (Xavier uniform, from ``config.seed``) and keep the features and the graph as constants.
+
+        Raises:
+            ConfigError: The configuration names a modality that the data set lacks, or asks for the released form with
+                another number of modalities than two.
+        """
+        super().__init__()
+        self.config: ModelConfig = config or ModelConfig()
+        self.modalities = self._chosen_modalities(data)
+        draws = runtime.generator("cpu", self.config.seed, "weights")
+
+        def weight(rows: int, columns: int) -> nn.Parameter:
+            return nn.Parameter(nn.init.xavier_uniform_(torch.empty(rows, columns), generator=draws))
+
+        dim, n_hyperedges = self.config.embedding_dim, self.config.n_hyperedges
+        self.graph = Graph(data)
+        self.user_embedding = weight(data.n_users, dim)
+        self.item_embedding = weight(data.n_items, dim)
+        self.projection = nn.ParameterDict({name: weight(data.features[name].shape[1], dim) for name in self.modalities})
+        self.implicit_attribute = nn.ParameterDict({name: weight(data.features[name].shape[1], n_hyperedges) for name in self.modalities})
+        offset = RELEASED_OFFSET if self.config.as_released else 0.0
+        self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset)
+        for name in self.modalities:
+            self.register_buffer(f"features_{name}", self._features(data, name), persistent=False)
+        self.sampler = TripleSampler(data)
+        self.taps = Taps(self.modalities)
+        self._draws: torch.Generator | None = None
+
+    def _chosen_modalities(self, data: Dataset) -> tuple[str, ...]:
+        wanted = data.modalities if self.config.modalities is None else self.config.modalities
+        if missing := [name for name in wanted if name not in data.modalities]:
+            raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
+        if clash := [name for name in wanted if not name.isidentifier() or hasattr(nn.ModuleDict, name) or hasattr(nn.ParameterDict, name)]:
+            raise ConfigError(f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0].strip('._- ')}_feature")
+        if self.config.as_released and len(wanted) != 2:
+            raise ConfigError(f"as_released needs exactly two modalities, not {len(wanted)}; choose two, or the paper's form")
+        return tuple(name for name in data.modalities if name in wanted)
+
+    def _features(self, data: Dataset, name: str) -> Float[Tensor, "items width"]:
+        features = torch.tensor(data.features[name], dtype=torch.get_default_dtype())
+        return normalize(features, dim=1, eps=1e-12) if self.config.normalize_features else features
+
+    def __repr__(self) -> str:
+        """Say sizes, branches and the number of weights."""
+        c, count = self.config, sum(weight.numel() for weight in self.parameters())
+        branches = f"{', '.join(self.modalities) or 'no modality'}, {c.n_heads} heads, {c.n_hyperedges} hyperedges"
+        return f"SRGFormer({self.graph.n_users:,} users × {self.graph.n_items:,} items, {branches}, width {c.embedding_dim}, {count:,} weights)"
+
+    def forward(self, nodes: Int[Tensor, " rows"] | None = None) -> Trace:
+        """Compute every branch; the attention and fused parts cover ``nodes`` (increasing node numbers), or all of them.
+
+        In training mode the memberships carry Gumbel noise and dropout, drawn from what ``start_epoch`` was given.
+        """
+        config, graph, taps = self.config, self.graph, self.taps
+        nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
+        embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
+        collaborative = taps.collaborative(light_gcn(embedding, graph, config.n_id_layers))
+        modality = {name: taps.modality[name](modality_embedding(self._projected(name), graph, config.n_modality_layers)) for name in self.modalities}
+        hypergraph = relax(
+            {name: self._logits(name) for name in self.modalities},
+            collaborative[graph.n_users :],
+            config.membership_temperature,
+            config.n_hypergraph_layers,
+            taps,
+            config.as_released,
+            Noise(self._noise_draws(), config.dropout) if self.training else Noise(),
+        )
+        attention = self.attention(embedding, graph, nodes, taps)
+        return Trace(
+            config=config,
+            collaborative=self._everywhere(collaborative),
+            modality={name: self._everywhere(values) for name, values in modality.items()},
+            hypergraph=hypergraph,
+            attention=attention,
+            taps=taps,
+            edits=taps.active,
+        )
+
+    def _projected(self, name: str) -> Float[Tensor, "items dim"]:
+        return getattr(self, f"features_{name}") @ self.projection[name]
+
+    def _logits(self, name: str) -> UserItemPair:
+        items = getattr(self, f"features_{name}") @ self.implicit_attribute[name]  # (items, hyperedges)
+        return UserItemPair(self.graph.history_sum(items), items)
+
+    def _everywhere(self, values: Float[Tensor, "nodes dim"]) -> Embeddings:
+        graph = self.graph
+        return Embeddings(values, torch.arange(graph.n_nodes, device=values.device), graph.n_users, graph.n_nodes)
+
+    def _noise_draws(self) -> torch.Generator:
+        if self._draws is None:
+            self._draws = runtime.generator(self.device, self.config.seed, "noise")
+        return self._draws
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.user_embedding.device
+
+    def trace(self) -> Trace:
+        """Read the model once: all nodes, no noise, no dropout, no gradients; the mode is restored."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                return self.forward()
+        finally:
+            self.train(was_training)
+
+    def edit(self, *edits: Edit) -> AbstractContextManager[None]:
+        """Change what flows through the model inside a ``with`` block, while reading or training; nothing stays behind."""
+        return self.taps.edit(*edits)
+
+    def turn(self, **knobs: float) -> None:
+        """Change α, β or the membership temperature of this model.
+
+        Raises:
+            ConfigError: A name is not one of these knobs, or a value is outside its range.
+        """
+        if unknown := sorted(set(knobs) - set(MODEL_KNOBS)):
+            raise ConfigError(f"{', '.join(unknown)} can't be turned on a model; its knobs are {', '.join(MODEL_KNOBS)}")
+        self.config = self.config.replace(**knobs)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch."""
+        return self.sampler.n_batches(batch_size)
+
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
+        """Give every training pair once, shuffled, each with a negative item."""
+        return self.sampler.batches(batch_size, draws)
+
+    def start_epoch(self, draws: torch.Generator) -> None:
+        """Take the generator that this epoch's noise and dropout are drawn from."""
+        self._draws = draws
+
+    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+        """Compute the weighted terms of the objective on one batch; their sum is what is minimised.
+
+        ``ranking`` + λ ``regularization`` + c ``hypergraph_contrast`` + γ ``modality_contrast``. A term whose weight is 0
+        is not computed.
+
+        Source: spec section 4.
+        """
+        users, positives, negatives = batch.user, self.graph.n_users + batch.positive, self.graph.n_users + batch.negative
+        trace = self.forward(torch.unique(torch.cat([users, positives, negatives])))
+        user, positive, negative = (trace.fused.of(nodes) for nodes in (users, positives, negatives))
+        hypergraph = [part.embedding for part in trace.hypergraph.values()]
+        tau, zero = config.contrast_temperature, user.new_zeros(())
+        c, gamma = config.hypergraph_contrast_weight, config.modality_contrast_weight
+        return {
+            "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
+            "regularization": config.regularization_weight * norm_sum(user, positive, negative),
+            "hypergraph_contrast": c * modality_pairs_contrast(hypergraph, batch.user, batch.positive, tau) if c else zero,
+            "modality_contrast": gamma * modality_pairs_contrast(list(trace.modality.values()), batch.user, batch.positive, tau) if gamma else zero,
+        }
+
+    def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+        """Read the model once and give a function from user rows to the scores of all items."""
+        return self.trace().scores

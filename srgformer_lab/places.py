@@ -1,0 +1,34 @@
+"""Where the files lie that are shipped with the package but are not modules, in a checkout and in an installed copy.
+
+In a checkout the apps stand at the top, where a visitor looks for them; a wheel may only hold what is inside the package.
+"""
+
+from pathlib import Path
+
+from srgformer_lab.errors import LabError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def apps_folder() -> Path:
+    """Give the folder of the notebooks: ``apps/`` of a checkout, or its copy inside an installed package.
+
+    Raises:
+        LabError: The installation holds no apps.
+    """
+    for folder in (PACKAGE / "_apps", PACKAGE.parent / "apps"):
+        if (folder / "explore.py").is_file():
+            return folder
+    raise LabError(f"no apps beside or inside {PACKAGE}; install srgformer-lab anew, from its wheel or from a whole checkout")
+
+
+def shipped_runs_folder() -> Path:
+    """Give the read-only folder of finished runs that come with the package.
+
+    Raises:
+        LabError: The installation holds no runs.
+    """
+    folder = PACKAGE / "assets" / "runs"
+    if not folder.is_dir():
+        raise LabError(f"{folder} is missing; install srgformer-lab anew, from its wheel or from a whole checkout")
+    return folder

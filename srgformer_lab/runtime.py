@@ -1,0 +1,65 @@
+"""Devices, seeds and threads: the only place that touches torch's global state."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from srgformer_lab.errors import ConfigError
+
+
+def available_devices() -> tuple[str, ...]:
+    """Name the devices that this machine has, the fastest first."""
+    found = ["cuda"] if torch.cuda.is_available() else []
+    found += ["mps"] if torch.backends.mps.is_available() else []
+    return (*found, "cpu")
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Turn a device's name into a device; ``auto`` takes the fastest one there is.
+
+    Raises:
+        ConfigError: The machine has no such device.
+    """
+    present = available_devices()
+    chosen = present[0] if name == "auto" else name
+    if chosen.split(":")[0] not in present:
+        raise ConfigError(f"device={name!r} is not on this machine, which has {', '.join(present)}; use one of them or auto")
+    return torch.device(chosen)
+
+
+def generator(device: torch.device | str, *keys: object) -> torch.Generator:
+    """Make a generator whose draws depend on the keys alone, so that epoch k of a resumed run draws what it always drew."""
+    digest = hashlib.sha256(repr(keys).encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def n_threads() -> int:
+    """Give the number of threads that torch computes with."""
+    return torch.get_num_threads()
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many threads, and restore the number afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def n_cores() -> int:
+    """Give the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def wait_for(device: str) -> None:
+    """Wait until a device has done what it was asked to: before reading a clock."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    elif device == "mps":
+        torch.mps.synchronize()

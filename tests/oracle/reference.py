@@ -1,0 +1,367 @@
+"""The model, its losses and its metrics written out again: dense, in float64, from the specification's formulas alone.
+
+Everything is an n × n matrix or a loop; nothing is shared with the library but the numbers in a configuration. SRGFormer is dense torch, so
+that autograd gives its gradients; LightGCN, LGMRec, the metrics and Adam are NumPy and plain loops, so that they also check the torch part.
+Parameters come as a dictionary under the names that the library's modules give them.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+
+SPLIT_CODES = {"train": 0, "valid": 1, "test": 2}
+TINY_NORM = 1e-12
+TINY_DEGREE = 1e-7
+CLIP = 10.0
+RELEASED_DENOMINATOR = 1e-8
+
+
+# ------------------------------------------------------------------------------------------------------------------- inputs
+
+
+def parameters_of(model, requires_grad=False):
+    """Copies of a model's parameters in float64, by their names, in the order of registration."""
+    return {name: value.detach().double().clone().requires_grad_(requires_grad) for name, value in model.named_parameters()}
+
+
+def interaction_matrix(data, split="train"):
+    """R, dense, from the table of interactions."""
+    matrix = np.zeros((data.n_users, data.n_items))
+    pairs = data.interactions
+    for user, item, code in zip(pairs.user, pairs.item, pairs.split, strict=True):
+        if code == SPLIT_CODES[split]:
+            matrix[user, item] = 1.0
+    return matrix
+
+
+def adjacency(R):
+    """A of section 3: users first."""
+    n_users, n_items = R.shape
+    return np.block([[np.zeros((n_users, n_users)), R], [R.T, np.zeros((n_items, n_items))]])
+
+
+def normalised_adjacency(R):
+    """Ã = D^-1/2 A D^-1/2 with D = diag(A1) + 1e-7."""
+    A = adjacency(R)
+    degree = A.sum(axis=1) + TINY_DEGREE
+    return np.diag(degree**-0.5) @ A @ np.diag(degree**-0.5)
+
+
+def feature_matrices(data, config):
+    """X^m in float64, rows divided by their norms if the configuration says so."""
+    chosen = data.modalities if config.modalities is None else [name for name in data.modalities if name in config.modalities]
+    matrices = {}
+    for name in chosen:
+        X = np.asarray(data.features[name], dtype=np.float64)
+        matrices[name] = nz_numpy(X) if config.normalize_features else X
+    return matrices
+
+
+def parameter_count(n_users, n_items, dim, n_hyperedges, widths):
+    """nd + Σ_m d_m (d + K) + 3d²."""
+    return (n_users + n_items) * dim + sum(width * (dim + n_hyperedges) for width in widths) + 3 * dim * dim
+
+
+# ---------------------------------------------------------------------------------------------------------- SRGFormer, torch
+
+
+def nz(x):
+    return x / x.norm(dim=-1, keepdim=True).clamp_min(TINY_NORM)
+
+
+def lightgcn(A_norm, E0, n_layers):
+    """The mean of E, ÃE, …, Ã^L E."""
+    powers = [torch.linalg.matrix_power(A_norm, power) @ E0 for power in range(n_layers + 1)]
+    return sum(powers) / (n_layers + 1)
+
+
+def modality_branch(A_norm, R, X, W, n_layers):
+    """Ã^L [mean of the user's items; XW]: the last layer only."""
+    items = X @ W
+    users = (R @ items) / (R.sum(dim=1, keepdim=True) + TINY_DEGREE)
+    return torch.linalg.matrix_power(A_norm, n_layers) @ torch.cat([users, items])
+
+
+def memberships(logits, temperature, noise=None):
+    shifted = logits if noise is None else logits + noise
+    weight = torch.exp((shifted - shifted.max(dim=1, keepdim=True).values) / temperature)
+    return weight / weight.sum(dim=1, keepdim=True)
+
+
+def hypergraph_branch(H_users, H_items, items, n_layers):
+    """(E^{m,H}, Λ of the last layer), with nothing divided out."""
+    Z = items
+    for _ in range(n_layers):
+        edges = H_items.T @ Z
+        Z = H_items @ edges
+    return torch.cat([H_users @ edges, Z]), edges
+
+
+def attention_branch(A, E0, W_query, W_key, W_value, n_heads, scaled=False, released=False):
+    """(E^att, weights of every head as (heads, n, n)), dense with a mask."""
+    width = E0.shape[1] // n_heads
+    mask = A > 0
+    outputs, weights = [], []
+    for head in range(n_heads):
+        columns = slice(head * width, (head + 1) * width)
+        score = (E0 @ W_query)[:, columns] @ (E0 @ W_key)[:, columns].T
+        if scaled:
+            score = score / math.sqrt(width)
+        score = score.clamp(-CLIP, CLIP)
+        raised = torch.where(mask, torch.exp(score), torch.zeros_like(score))
+        total = raised.sum(dim=1, keepdim=True)
+        if released:
+            weight = raised / (total + RELEASED_DENOMINATOR)
+        else:
+            weight = raised / torch.where(total > 0, total, torch.ones_like(total))
+        weights.append(weight)
+        outputs.append(weight @ (E0 @ W_value)[:, columns])
+    return torch.cat(outputs, dim=1), torch.stack(weights)
+
+
+@dataclass
+class Pass:
+    """What one forward pass of the reference computed, everything for all nodes."""
+
+    n_users: int
+    collaborative: torch.Tensor
+    modality: dict
+    logits: dict
+    membership: dict
+    hyperedges: dict
+    hypergraph: dict
+    attention_weight: torch.Tensor
+    attention: torch.Tensor
+    parts: dict
+    fused: torch.Tensor
+
+    def scores(self):
+        return self.fused[: self.n_users] @ self.fused[self.n_users :].T
+
+
+def forward(parameters, data, config, noise=None, keep=None):
+    """One pass of section 3.
+
+    ``noise`` maps (modality, "users" or "items") to the Gumbel draws g that the memberships see; ``keep`` maps the same keys to the factors
+    that dropout multiplies the memberships by (0, or one over the keep rate). Leaving them out means no noise and no dropout.
+    """
+    noise, keep = noise or {}, keep or {}
+    R_numpy = interaction_matrix(data)
+    R, A, A_norm = (torch.from_numpy(matrix) for matrix in (R_numpy, adjacency(R_numpy), normalised_adjacency(R_numpy)))
+    features = {name: torch.from_numpy(X) for name, X in feature_matrices(data, config).items()}
+    E0 = torch.cat([parameters["user_embedding"], parameters["item_embedding"]])
+
+    collaborative = lightgcn(A_norm, E0, config.n_id_layers)
+    modality = {
+        name: modality_branch(A_norm, R, X, parameters[f"projection.{name}"], config.n_modality_layers) for name, X in features.items()
+    }
+
+    logits = {}
+    for name, X in features.items():
+        item_logits = X @ parameters[f"implicit_attribute.{name}"]
+        logits[name] = {"users": R @ item_logits, "items": item_logits}
+    membership = {
+        name: {side: memberships(value, config.membership_temperature, noise.get((name, side))) for side, value in both.items()}
+        for name, both in logits.items()
+    }
+    if config.as_released:
+        image, text = list(features)
+        membership[image]["users"] = memberships(logits[text]["users"], config.membership_temperature, noise.get((image, "users")))
+        membership[text]["users"] = logits[text]["users"]
+    dropped = {
+        name: {side: value * keep.get((name, side), torch.ones_like(value)) for side, value in both.items()}
+        for name, both in membership.items()
+    }
+    hypergraph, hyperedges = {}, {}
+    for name, both in dropped.items():
+        hypergraph[name], hyperedges[name] = hypergraph_branch(
+            both["users"], both["items"], collaborative[data.n_users :], config.n_hypergraph_layers
+        )
+
+    attention, weight = attention_branch(
+        A,
+        E0,
+        *(parameters[f"attention.{name}"] for name in ("query", "key", "value")),
+        config.n_heads,
+        scaled=config.scaled_attention,
+        released=config.as_released,
+    )
+
+    parts = {"id": collaborative, **{name: nz(value) for name, value in modality.items()}}
+    parts["attention"] = config.attention_scale * nz(attention)
+    parts["hypergraph"] = config.hypergraph_scale * nz(sum(hypergraph.values(), torch.zeros_like(collaborative)))
+    fused = sum(parts.values())
+    return Pass(
+        data.n_users, collaborative, modality, logits, dropped, hyperedges, hypergraph, weight, attention, parts, fused
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------------- losses
+
+
+def bpr(positive, negative):
+    """Mean of −ln σ(r_up − r_uq)."""
+    return torch.log1p(torch.exp(-(positive - negative))).mean()
+
+
+def info_nce(a, b, rows, temperature):
+    """Σ over the batch of −log of the own pair's share among all rows of b."""
+    cosine = nz(a) @ nz(b).T
+    raised = torch.exp(cosine / temperature)
+    return sum(-torch.log(raised[row, row] / raised[row].sum()) for row in rows.tolist())
+
+
+def contrast(by_modality, n_users, users, positives, temperature):
+    """Users against all users plus items against all items, over the ordered pairs of modalities."""
+    total = torch.zeros((), dtype=torch.float64)
+    for first, second in combinations(by_modality, 2):
+        a, b = by_modality[first], by_modality[second]
+        total = total + info_nce(a[:n_users], b[:n_users], users, temperature)
+        total = total + info_nce(a[n_users:], b[n_users:], positives, temperature)
+    return total
+
+
+def loss_terms(outcome, batch, train):
+    """The four terms of section 4, weighted; their sum is the loss."""
+    user, positive, negative = batch
+    users, items = outcome.fused[: outcome.n_users], outcome.fused[outcome.n_users :]
+    e_u, e_p, e_q = users[user], items[positive], items[negative]
+    size = len(user)
+    return {
+        "ranking": bpr((e_u * e_p).sum(dim=1), (e_u * e_q).sum(dim=1)),
+        "regularization": train.regularization_weight / size * sum(torch.sqrt((part**2).sum()) for part in (e_u, e_p, e_q)),
+        "hypergraph_contrast": train.hypergraph_contrast_weight
+        * contrast(outcome.hypergraph, outcome.n_users, user, positive, train.contrast_temperature),
+        "modality_contrast": train.modality_contrast_weight
+        * contrast(outcome.modality, outcome.n_users, user, positive, train.contrast_temperature),
+    }
+
+
+# --------------------------------------------------------------------------------------------- LightGCN and LGMRec, in NumPy
+
+
+def nz_numpy(x):
+    return x / np.maximum(np.sqrt((x**2).sum(axis=1, keepdims=True)), TINY_NORM)
+
+
+def softmax_numpy(x):
+    raised = np.exp(x - x.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+def lightgcn_numpy(R, E0, n_layers):
+    """LightGCN node by node: each layer gathers neighbours over the root of both degrees; the layers' mean is the result."""
+    n_users, n_items = R.shape
+    neighbors = [[n_users + item for item in range(n_items) if R[user, item]] for user in range(n_users)]
+    neighbors += [[user for user in range(n_users) if R[user, item]] for item in range(n_items)]
+    degree = [len(found) + TINY_DEGREE for found in neighbors]
+    layers = [np.array(E0, dtype=np.float64)]
+    for _ in range(n_layers):
+        following = np.zeros_like(layers[-1])
+        for node, found in enumerate(neighbors):
+            for neighbor in found:
+                following[node] += layers[-1][neighbor] / math.sqrt(degree[node] * degree[neighbor])
+        layers.append(following)
+    return sum(layers) / len(layers)
+
+
+def lgmrec_numpy(parameters, data, n_id_layers, n_modality_layers, n_hypergraph_layers, alpha, temperature):
+    """LGMRec as its own paper composes it: local graph embeddings plus α times the normalised global hypergraph embeddings.
+
+    Gives (E*, E^m by modality, E^{m,H} by modality).
+    """
+    R = interaction_matrix(data)
+    p = {name: value.detach().numpy() for name, value in parameters.items()}
+    collaborative = lightgcn_numpy(R, np.concatenate([p["user_embedding"], p["item_embedding"]]), n_id_layers)
+    A_norm = normalised_adjacency(R)
+    local, modality, hyper = collaborative.copy(), {}, {}
+    for name in data.modalities:
+        X = np.asarray(data.features[name], dtype=np.float64)
+        items = X @ p[f"projection.{name}"]
+        users = np.stack([items[row > 0].sum(axis=0) / ((row > 0).sum() + TINY_DEGREE) for row in R])
+        spread = np.concatenate([users, items])
+        for _ in range(n_modality_layers):
+            spread = A_norm @ spread
+        modality[name] = spread
+        local += nz_numpy(spread)
+        item_logits = X @ p[f"implicit_attribute.{name}"]
+        H_items = softmax_numpy(item_logits / temperature)
+        H_users = softmax_numpy(np.stack([item_logits[row > 0].sum(axis=0) for row in R]) / temperature)
+        item_side = collaborative[data.n_users :]
+        user_side = None
+        for _ in range(n_hypergraph_layers):
+            edges = H_items.T @ item_side
+            item_side, user_side = H_items @ edges, H_users @ edges
+        hyper[name] = np.concatenate([user_side, item_side])
+    fused = local + alpha * nz_numpy(sum(hyper.values()))
+    return fused, modality, hyper
+
+
+def lgmrec_loss_numpy(fused, hyper, n_users, batch, regularization_weight, contrast_weight, contrast_temperature):
+    """BPR + norms + hypergraph contrast, pair by pair; LGMRec has no contrast between the modality embeddings."""
+    user, positive, negative = (rows.tolist() for rows in batch)
+    size, ranking = len(user), 0.0
+    for u, p, q in zip(user, positive, negative, strict=True):
+        difference = fused[u] @ fused[n_users + p] - fused[u] @ fused[n_users + q]
+        ranking += math.log1p(math.exp(-difference)) / size
+    norms = sum(np.linalg.norm(fused[rows]) for rows in (user, [n_users + p for p in positive], [n_users + q for q in negative]))
+    first, second = list(hyper)
+    contrasts = 0.0
+    for rows, sides in ((user, slice(None, n_users)), (positive, slice(n_users, None))):
+        a, b = nz_numpy(hyper[first][sides]), nz_numpy(hyper[second][sides])
+        for row in rows:
+            share = math.exp(a[row] @ b[row] / contrast_temperature) / sum(math.exp(a[row] @ other / contrast_temperature) for other in b)
+            contrasts -= math.log(share)
+    return ranking + regularization_weight * norms / size + contrast_weight * contrasts
+
+
+# ------------------------------------------------------------------------------------------------------- metrics and Adam
+
+
+def ranking_of(scores, hidden):
+    """All items that are not hidden, the best first; equal scores keep the order of rows."""
+    return sorted((item for item in range(len(scores)) if item not in hidden), key=lambda item: (-scores[item], item))
+
+
+def recall_at_k(ranked, positives, k):
+    hits = sum(1 for item in ranked[:k] if item in positives)
+    return hits / len(positives)
+
+
+def ndcg_at_k(ranked, positives, k):
+    gain = sum(1 / math.log2(place + 2) for place, item in enumerate(ranked[:k]) if item in positives)
+    ideal = sum(1 / math.log2(place + 2) for place in range(min(len(positives), k)))
+    return gain / ideal
+
+
+def metrics_by_user(scores, data, split, cutoffs=(10, 20)):
+    """{user row: {metric: value}} for the users who have a positive in the split; only training items are hidden."""
+    train, positives = interaction_matrix(data), interaction_matrix(data, split)
+    table = {}
+    for user in range(data.n_users):
+        wanted = {item for item in range(data.n_items) if positives[user, item]}
+        if not wanted:
+            continue
+        hidden = {item for item in range(data.n_items) if train[user, item]}
+        ranked = ranking_of([float(value) for value in scores[user]], hidden)
+        table[user] = {f"recall@{k}": recall_at_k(ranked, wanted, k) for k in cutoffs}
+        table[user] |= {f"ndcg@{k}": ndcg_at_k(ranked, wanted, k) for k in cutoffs}
+    return table
+
+
+def mean_metrics(table):
+    names = next(iter(table.values()))
+    return {name: sum(row[name] for row in table.values()) / len(table) for name in names}
+
+
+def adam_step(value, gradient, state, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    """One step of Adam; ``state`` is (step, mean, mean of squares), () before the first. Gives (new value, new state)."""
+    step, mean, square = state or (0, np.zeros_like(value), np.zeros_like(value))
+    step += 1
+    mean = beta_1 * mean + (1 - beta_1) * gradient
+    square = beta_2 * square + (1 - beta_2) * gradient**2
+    unbiased_mean, unbiased_square = mean / (1 - beta_1**step), square / (1 - beta_2**step)
+    return value - learning_rate * unbiased_mean / (np.sqrt(unbiased_square) + epsilon), (step, mean, square)

@@ -1,0 +1,106 @@
+"""The reference is held against numbers worked out by hand, and its torch part against its NumPy part."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from tests.oracle import reference
+from tests.worlds import build, duo, situations, small, triples, with_isolated_nodes, world
+
+from srgformer_lab.config import TrainConfig
+
+RELAXED = settings(max_examples=25, deadline=None)
+
+
+def test_the_normalised_adjacency_of_a_path_is_one_over_the_root_of_both_degrees():
+    data = world([(0, 0), (1, 0), (1, 1)], n_users=2, n_items=2)
+    A_norm = reference.normalised_adjacency(reference.interaction_matrix(data))
+    expected = np.zeros((4, 4))
+    expected[0, 2] = expected[2, 0] = 1 / math.sqrt(2)
+    expected[1, 2] = expected[2, 1] = 1 / 2
+    expected[1, 3] = expected[3, 1] = 1 / math.sqrt(2)
+    np.testing.assert_allclose(A_norm, expected, atol=2e-7)
+
+
+def test_one_pair_is_worked_out_by_hand():
+    """One user, one item, width 1: E^id = (u + i)/2 for both with one layer, and attention has a single neighbour."""
+    data = world([(0, 0)], n_users=1, n_items=1, features={"image": [[2.0]]})
+    config = small(embedding_dim=1, n_heads=1, n_id_layers=1, n_modality_layers=1, n_hypergraph_layers=1, n_hyperedges=1)
+    parameters = {
+        "user_embedding": torch.tensor([[3.0]]).double(),
+        "item_embedding": torch.tensor([[5.0]]).double(),
+        "projection.image": torch.tensor([[-0.5]]).double(),
+        "implicit_attribute.image": torch.tensor([[0.7]]).double(),
+        "attention.query": torch.tensor([[1.0]]).double(),
+        "attention.key": torch.tensor([[1.0]]).double(),
+        "attention.value": torch.tensor([[-2.0]]).double(),
+    }
+    outcome = reference.forward(parameters, data, config)
+    assert outcome.collaborative.flatten().tolist() == pytest.approx([4, 4], rel=1e-6)
+    assert outcome.modality["image"].flatten().tolist() == pytest.approx([-1, -1], rel=1e-6)
+    assert outcome.logits["image"]["users"].item() == pytest.approx(1.4)
+    assert outcome.hypergraph["image"].flatten().tolist() == pytest.approx([4, 4], rel=1e-6)
+    assert outcome.attention.flatten().tolist() == pytest.approx([-10, -6])
+    assert outcome.fused.flatten().tolist() == pytest.approx([4 - 1 - 0.6 + 0.4] * 2, rel=1e-6)
+
+
+def test_losses_of_two_rows_are_worked_out_by_hand():
+    difference = torch.tensor([0.0, math.log(3)]).double()
+    assert reference.bpr(difference, torch.zeros(2).double()).item() == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+    a, b = torch.tensor([[2.0, 0.0], [0.0, 1.0]]).double(), torch.tensor([[1.0, 0.0], [3.0, 0.0]]).double()
+    at_own = math.exp(1 / 0.5)
+    expected = -math.log(at_own / (2 * at_own)) + 2 * math.log(2)
+    assert reference.info_nce(a, b, torch.tensor([0, 1, 1]), 0.5).item() == pytest.approx(expected)
+
+
+def test_metrics_of_a_short_list_are_worked_out_by_hand():
+    ranked = reference.ranking_of([0.5, 0.9, 0.5, 0.1, 0.7], hidden={1})
+    assert ranked == [4, 0, 2, 3]
+    assert reference.recall_at_k(ranked, {2, 3}, 3) == 0.5
+    assert reference.ndcg_at_k(ranked, {2, 3}, 3) == pytest.approx((1 / 2) / (1 + 1 / math.log2(3)))
+    assert reference.ndcg_at_k(ranked, {4}, 3) == 1
+    assert reference.recall_at_k(ranked, {1, 4}, 10) == 0.5
+
+
+def test_adam_moves_by_the_learning_rate_at_first():
+    value, state = reference.adam_step(np.array([1.0, 1.0]), np.array([0.3, -7.0]), (), 0.01)
+    np.testing.assert_allclose(value, [0.99, 1.01], atol=1e-9)
+    value, _ = reference.adam_step(value, np.array([0.0, 0.0]), state, 0.01)
+    mean, square = 0.9 * 0.1 * 0.3 / (1 - 0.9**2), 0.999 * 0.001 * 0.09 / (1 - 0.999**2)
+    assert value[0] == pytest.approx(0.99 - 0.01 * mean / (math.sqrt(square) + 1e-8))
+
+
+@RELAXED
+@given(situations(min_modalities=1, attention_scale=0.0, as_released=False, normalize_features=False))
+def test_the_dense_pass_without_attention_equals_lgmrec_written_apart(situation):
+    data, config, seed, scale = situation
+    parameters = reference.parameters_of(build(data, config, seed, scale))
+    outcome = reference.forward(parameters, data, config)
+    fused, modality, hyper = reference.lgmrec_numpy(
+        parameters, data, config.n_id_layers, config.n_modality_layers, config.n_hypergraph_layers,
+        alpha=config.hypergraph_scale, temperature=config.membership_temperature,
+    )  # fmt: skip
+    np.testing.assert_allclose(outcome.fused.numpy(), fused, rtol=1e-8, atol=1e-8)
+    for name in data.modalities:
+        np.testing.assert_allclose(outcome.modality[name].numpy(), modality[name], rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(outcome.hypergraph[name].numpy(), hyper[name], rtol=1e-8, atol=1e-9)
+
+
+def test_the_two_loss_functions_agree():
+    data, train = duo(), TrainConfig(hypergraph_contrast_weight=0.2, modality_contrast_weight=0, regularization_weight=0.3)
+    outcome = reference.forward(reference.parameters_of(build(data)), data, small())
+    batch = triples(data, 7)
+    hyper = {name: value.numpy() for name, value in outcome.hypergraph.items()}
+    apart = reference.lgmrec_loss_numpy(outcome.fused.numpy(), hyper, data.n_users, batch, 0.3, 0.2, train.contrast_temperature)
+    assert sum(reference.loss_terms(outcome, batch, train).values()).item() == pytest.approx(apart, rel=1e-12)
+
+
+def test_isolated_nodes_get_nothing_from_attention_and_modalities():
+    data = with_isolated_nodes()
+    outcome = reference.forward(reference.parameters_of(build(data)), data, small())
+    for node in (3, data.n_users + 4):
+        assert outcome.attention[node].abs().max() == 0
+        assert outcome.modality["image"][node].abs().max() == 0
+        assert outcome.attention_weight[:, node].sum() == 0

@@ -1,0 +1,105 @@
+"""The project as a whole keeps its word: what a wheel carries, what is declared, and what its files say of one another."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from srgformer_lab import places
+from srgformer_lab.errors import LabError
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MODULE_OF = {"pillow": "PIL"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT, check=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_wheel_carries_package_apps_and_assets_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        carried = {name for name in archive.namelist() if ".dist-info/" not in name}
+    package = {path.relative_to(ROOT).as_posix() for path in own_files("srgformer_lab")}
+    apps = {"srgformer_lab/_" + path.relative_to(ROOT).as_posix() for path in own_files("apps")}
+    assert carried == package | apps
+    assert {"srgformer_lab/py.typed", "srgformer_lab/_apps/explore.py"} <= carried
+
+
+def test_wheel_names_command_and_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        entry_points = archive.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
+        metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
+    assert "srgformer-lab = srgformer_lab.cli:main" in entry_points
+    assert "License-Expression: Apache-2.0" in metadata
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_installed_copy_finds_its_apps_and_runs(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    monkeypatch.setattr(places, "PACKAGE", tmp_path / "srgformer_lab")
+    assert places.apps_folder() == tmp_path / "srgformer_lab" / "_apps"
+    assert {path.name for path in places.shipped_runs_folder().iterdir()} == {
+        path.name for path in (ROOT / "srgformer_lab" / "assets" / "runs").iterdir()
+    }
+
+
+def test_checkout_finds_its_apps() -> None:
+    assert places.apps_folder() == ROOT / "apps"
+
+
+@pytest.mark.parametrize("find", [places.apps_folder, places.shipped_runs_folder])
+def test_broken_installation_says_what_to_do(find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "PACKAGE", tmp_path / "srgformer_lab")
+    with pytest.raises(LabError, match="install srgformer-lab anew"):
+        find()
+
+
+def test_dependencies_are_those_that_are_imported() -> None:
+    """A module that is imported but not declared breaks a fresh install; one declared but unused is weight."""
+    declared = {re.match(r"[\w-]+", line).group() for line in PROJECT["dependencies"]}
+    imported = set().union(*(imports(path) for folder in ("srgformer_lab", "apps") for path in own_files(folder, "*.py")))
+    local = {"srgformer_lab", "pages", *(path.stem for path in (ROOT / "apps").rglob("*.py"))}
+    assert imported - sys.stdlib_module_names - local == {MODULE_OF.get(name, name) for name in declared}
+
+
+def test_citation_has_the_projects_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", citation, re.MULTILINE).group(1) == PROJECT["version"]
+
+
+def test_readme_begins_with_exactly_two_commands_and_ci_uses_the_second() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.search(r"^```bash\n(.*?)^```", readme, re.MULTILINE | re.DOTALL).group(1).splitlines()
+    assert len(commands) == 2
+    opening, testing = commands
+    assert "marimo run apps/explore.py" in opening
+    pattern = re.search(r"grep --max-count=1 '(.+)' README.md", (ROOT / ".ci" / "run").read_text(encoding="utf-8")).group(1)
+    assert next(line for line in readme.splitlines() if pattern in line) == testing
+
+
+def own_files(folder: str, pattern: str = "*") -> list[Path]:
+    """List a folder's files as a fresh clone has them, without what Python and marimo leave behind."""
+    left_behind = {"__pycache__", "__marimo__"}
+    return [path for path in (ROOT / folder).rglob(pattern) if path.is_file() and not left_behind & set(path.parts)]
+
+
+def imports(path: Path) -> set[str]:
+    """Name the top-level modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
