@@ -89,8 +89,8 @@ def test_readme_begins_with_exactly_two_commands_and_ci_uses_the_second() -> Non
 
 
 def own_files(folder: str, pattern: str = "*") -> list[Path]:
-    """List a folder's files as a fresh clone has them, without what Python and marimo leave behind."""
-    left_behind = {"__pycache__", "__marimo__"}
+    """List a folder's files as a fresh clone has them, without what using it leaves behind."""
+    left_behind = {"__pycache__", "__marimo__", "run.lock"}
     return [path for path in (ROOT / folder).rglob(pattern) if path.is_file() and not left_behind & set(path.parts)]
 
 

@@ -12,8 +12,19 @@ from srgformer_lab.data.splitting import SMALLEST_SPLIT_HISTORY, split_by_protoc
 from srgformer_lab.data.tables import Problems, Table, natural_order, numbers, others, positions, read_table
 from srgformer_lab.errors import ConfigError
 
+NO_ID = np.empty(0, dtype=object)
 LATEST = 2.0**62
 """Beyond this no whole number of 64 bits holds a timestamp."""
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        ConfigError: It is no whole number from 0 up.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigError(f"seed={seed!r} must be a whole number from 0 up, such as 999")
 
 
 @dataclass(frozen=True)
@@ -48,15 +59,14 @@ class Contents:
     def to_dataset(self, source: DataSource, features: Mapping[str, np.ndarray] | None = None) -> Dataset:
         """Build the data set, with other features if any are given."""
         features = self.features if features is None else features
-        return check_learnable(
-            Dataset(self.name, self.user_ids, self.item_ids, self.interactions, features, self.cards, source),
-        )
+        data = Dataset(self.name, self.user_ids, self.item_ids, self.interactions, features, self.cards, source)
+        return check_learnable(data)
 
 
 def read_interactions(path: Path, layout: Layout, problems: Problems) -> Table | None:
     """Read a file of interactions into the columns user_id, item_id and, where known, rating, timestamp and split (codes).
 
-    A rating or timestamp column says nothing, and is left out, where it has one value throughout.
+    Timestamps that are all equal count as unknown.
 
     Raises:
         DataError: The file has a problem, and problems are not collected.
@@ -65,64 +75,66 @@ def read_interactions(path: Path, layout: Layout, problems: Problems) -> Table |
     if table is None:
         return None
     for column in (layout.user, layout.item):
-        table = problems.drop(table, table[column] == "", lambda _: f"no {column}", f"give every interaction a {column}")  # noqa: B023
-    known = {"user_id": table[layout.user], "item_id": table[layout.item]}
-    if "rating" in table:
-        known["rating"] = numbers(table["rating"])
-    if "timestamp" in table:
-        time = numbers(table["timestamp"])
-        known["timestamp"] = np.where(np.abs(time) < LATEST, time, np.nan)
+        table = problems.drop(table, table[column] == "", lambda _, column=column: f"no {column}", f"give every interaction a {column}")
+    table = _with_numbers(table, "rating", np.inf, "write a number, or remove the column", problems)
+    table = _with_numbers(table, "timestamp", LATEST, "write seconds since 1970, or remove the column", problems)
+    columns = {"user_id": table[layout.user], "item_id": table[layout.item]}
+    columns |= {name: table[name] for name in ("rating", "timestamp") if name in table}
     if layout.split in table:
-        known["split"] = np.array([layout.labels.get(label, -1) for label in table[layout.split]], dtype=np.int8)
-    return _without_unreadable(table.with_columns(**{f"read {name}": values for name, values in known.items()}), layout, problems)
+        columns["split"] = table[layout.split]
+    return _with_split_codes(Table(table.file, columns, table.rows), layout, problems)
 
 
-def _without_unreadable(table: Table, layout: Layout, problems: Problems) -> Table:
-    for name, remedy in (
-        ("rating", "write a number, or remove the column"),
-        ("timestamp", "write seconds since 1970, or remove the column"),
-    ):
-        if f"read {name}" in table:
-            cells = table[name]
-            bad = np.isnan(table[f"read {name}"])
-            table = problems.drop(table, bad, lambda row: f"{name} {cells[row]!r} is no number", remedy)  # noqa: B023
-    if "read split" in table:
-        labels = table[layout.split]
-        known = ", ".join(f"{label} ({SPLITS[code]})" if label != SPLITS[code] else label for label, code in layout.labels.items())
-        remedy = f"write one of {known}, or remove the column"
-        table = problems.drop(table, table["read split"] < 0, lambda row: f"{layout.split} {labels[row]!r} is no split", remedy)
-    columns = {name.removeprefix("read "): values for name, values in table.columns.items() if name.startswith("read ")}
-    for name in ("rating", "timestamp"):
-        if name in columns and len(table) and (columns[name] == columns[name][0]).all():
-            del columns[name]
-    return Table(table.file, columns, table.rows)
+def _with_numbers(table: Table, name: str, bound: float, remedy: str, problems: Problems) -> Table:
+    """Turn a column, if it is there, into numbers whose size is below ``bound``."""
+    if name not in table:
+        return table
+    cells, values = table[name], numbers(table[name])
+    values[np.abs(values) >= bound] = np.nan
+    table = table.with_columns(**{name: values})
+    return problems.drop(table, np.isnan(values), lambda row: f"{name} {cells[row]!r} is no number", remedy)
 
 
-def place_items(table: Table, item_ids: Sequence[str], known_from: str, problems: Problems) -> Table:
-    """Add the column item, each interaction's row among ``item_ids``, and drop interactions with items that are not there."""
-    table = table.with_columns(item=positions(item_ids, table["item_id"]))
-    ids = table["item_id"]
-    return problems.drop(
-        table, table["item"] < 0, lambda row: f"item id {ids[row]!r} is not {known_from}", "add the item there, or remove the interaction"
-    )
+def _with_split_codes(table: Table, layout: Layout, problems: Problems) -> Table:
+    """Turn the split's labels, if there are any, into positions in ``SPLITS``."""
+    if "split" not in table:
+        return table
+    labels = table["split"]
+    codes = np.array([layout.labels.get(label, -1) for label in labels], dtype=np.int8)
+    known = ", ".join(label if label == SPLITS[code] else f"{label} ({SPLITS[code]})" for label, code in layout.labels.items())
+    remedy = f"write one of {known}, or remove the column"
+    return problems.drop(table.with_columns(split=codes), codes < 0, lambda row: f"{layout.split} {labels[row]!r} is no split", remedy)
+
+
+def only_known(table: Table, item_ids: Sequence[str], known_from: str, problems: Problems) -> Table:
+    """Drop the rows with items that are not among ``item_ids``.
+
+    Raises:
+        DataError: There is one, and problems are not collected.
+    """
+    ids, unknown = table["item_id"], positions(item_ids, table["item_id"]) < 0
+    remedy = "add the item there, or remove this row"
+    return problems.drop(table, unknown, lambda row: f"item id {ids[row]!r} is not {known_from}", remedy)
 
 
 def one_of_each(table: Table, merge: bool, layout: Layout, problems: Problems) -> Table:
-    """Keep each pair of user and item once: of several the latest, then the highest rated, then the first."""
-    user = positions(dict.fromkeys(table["user_id"]), table["user_id"])
-    preference = [-table.rows, *(table[name] for name in ("rating", "timestamp") if name in table)]
-    order = np.lexsort((*preference, table["item"], user))
-    same = (user[order][1:] == user[order][:-1]) & (table["item"][order][1:] == table["item"][order][:-1])
-    if merge:
-        best = np.append(~same, True)[: len(order)]  # the last of each pair's run
-        return table.keep(np.sort(order[best]))
-    by_row = np.lexsort((table.rows, table["item"], user))
+    """Refuse pairs of user and item that stand twice, or merge them: the latest stays, then the highest rated, then the first.
+
+    Raises:
+        DataError: A pair stands twice, ``merge`` is off, and problems are not collected.
+    """
+    user, item = (positions(dict.fromkeys(table[name]), table[name]) for name in ("user_id", "item_id"))
+    preference = [-table.rows, *(table[name] for name in ("rating", "timestamp") if merge and name in table)]
+    order = np.lexsort((*preference, item, user))
+    again = np.append((user[order][1:] == user[order][:-1]) & (item[order][1:] == item[order][:-1]), False)[: len(order)]
     repeats = np.zeros(len(table), dtype=bool)
-    repeats[by_row[1:]] = same
+    repeats[order[again]] = True  # all of a pair's run but its last
+    if merge:
+        return table.keep(~repeats)
 
     def what(row: int) -> str:
-        first = np.flatnonzero((user == user[row]) & (table["item"] == table["item"][row]))[0]
-        return f"user {table['user_id'][row]!r} and item {table['item_id'][row]!r} stand in row {table.rows[first]} already"
+        first = table.rows[(user == user[row]) & (item == item[row])][0]
+        return f"user id {table['user_id'][row]!r} and item id {table['item_id'][row]!r} stand in row {first} already"
 
     return problems.drop(table, repeats, what, layout.duplicates)
 
@@ -137,26 +149,21 @@ def read_items(path: Path, required: Sequence[str], problems: Problems) -> Table
     if table is None:
         return None
     table = problems.drop(table, table["item_id"] == "", lambda _: "no item_id", "give every item an item_id")
-    ids = table["item_id"]
-    first = dict(zip(ids[::-1], range(len(ids) - 1, -1, -1), strict=True))
-    repeats = positions(first, ids) >= 0
-    repeats[list(first.values())] = False
-    return problems.drop(
-        table,
-        repeats,
-        lambda row: f"item_id {ids[row]!r} stands in row {table.rows[first[ids[row]]]} already",
-        "give each item one row and an id of its own",
-    )
+    ids, rows = table["item_id"], table.rows
+    first: dict[str, int] = {}
+    repeats = np.array([first.setdefault(name, row) != row for row, name in enumerate(ids)], dtype=bool)
+    remedy = "give each item one row and an id of its own"
+    return problems.drop(table, repeats, lambda row: f"item_id {ids[row]!r} stands in row {rows[first[ids[row]]]} already", remedy)
 
 
 def make_cards(table: Table | None, item_ids: Sequence[str], pictures: Sequence[Path | None]) -> ItemCards:
     """Make the cards of some items from the item table; an item without a row or a title is called by its id."""
     columns = {} if table is None else dict(table.columns)
-    place = positions(columns.pop("item_id", np.empty(0, dtype=object)), item_ids)
+    place = positions(columns.pop("item_id", NO_ID), item_ids)
 
     def column(name: str) -> list[str]:
         values = columns.pop(name, None)
-        return [""] * len(item_ids) if values is None else [values[row] if row >= 0 else "" for row in place]
+        return [""] * len(item_ids) if values is None else [str(values[row]) if row >= 0 else "" for row in place]
 
     titles = [title or name for title, name in zip(column("title"), item_ids, strict=True)]
     texts = column("text")
@@ -173,7 +180,7 @@ def _as_numbers(values: list[str]) -> np.ndarray | list[str]:
     return found if list(map(str, found)) == values else values
 
 
-def settle(  # noqa: PLR0913 - the parts of Contents
+def settle(
     *,
     name: str,
     layout: Layout,
@@ -191,10 +198,10 @@ def settle(  # noqa: PLR0913 - the parts of Contents
         DataError: A user has nothing in training or a split is empty, and problems are not collected.
         ConfigError: The split by time is asked for without times, or against the file's own split.
     """
-    known = table if table is not None else Table("", {"user_id": np.empty(0, object), "item": np.empty(0, np.int64)}, np.empty(0, int))
+    known = table if table is not None else Table("", {"user_id": NO_ID, "item_id": NO_ID}, np.empty(0, int))
     user_ids = natural_order(set(known["user_id"]))
-    user, item = positions(user_ids, known["user_id"]), known["item"]
-    timestamp = known["timestamp"].astype(np.int64) if "timestamp" in known else None
+    user, item = positions(user_ids, known["user_id"]), positions(item_ids, known["item_id"])
+    timestamp = known["timestamp"].astype(np.int64) if "timestamp" in known and len(set(known["timestamp"])) > 1 else None
     if "split" in known:
         if rule == "time":
             raise ConfigError(f"split='time' contradicts the column {layout.split} of {known.file}; leave one of the two out")
@@ -214,7 +221,7 @@ def settle(  # noqa: PLR0913 - the parts of Contents
 def _note_unlearnable(table: Table, user: np.ndarray, user_ids: Sequence[str], layout: Layout | None, problems: Problems) -> None:
     """Note users without training items and empty splits; ``layout`` is given where the file's own column made the split."""
     trained = np.bincount(user, weights=table["split"] == 0, minlength=len(user_ids)) > 0
-    without = [user_ids[row] for row in np.flatnonzero(~trained)]
+    without = [user_ids[int(row)] for row in np.flatnonzero(~trained)]
     if without:
         problems.add(
             f"{table.file}: user id {without[0]!r} has no training interaction{others(without)}; "

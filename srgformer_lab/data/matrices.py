@@ -51,7 +51,7 @@ def _load(path: Path, file: str) -> np.ndarray:
         if dtype.hasobject:
             raise DataError(f"{file}: the matrix holds Python objects, which are never unpickled; {REMEDY}")
         if found != expected:
-            raise DataError(f"{file}: {found:,} bytes of numbers where the header promises {expected:,}; the file is cut or damaged, {REMEDY}")
+            raise DataError(f"{file}: {found:,} bytes of numbers where the header promises {expected:,}: cut or damaged; {REMEDY}")
         return np.load(path, allow_pickle=False)
     except DataError:
         raise

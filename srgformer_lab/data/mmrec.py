@@ -5,12 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
-from srgformer_lab.data.contents import Contents, Layout, make_cards, one_of_each, place_items, read_interactions, read_items, settle
+from srgformer_lab.data.contents import (
+    Contents,
+    Layout,
+    check_seed,
+    make_cards,
+    one_of_each,
+    only_known,
+    read_interactions,
+    read_items,
+    settle,
+)
 from srgformer_lab.data.dataset import Dataset, DataSource
 from srgformer_lab.data.matrices import read_features
 from srgformer_lab.data.pictures import find_pictures
-from srgformer_lab.data.tables import Problems, Table, existing_folder, natural_order
-from srgformer_lab.errors import ConfigError
+from srgformer_lab.data.tables import Problems, existing_folder, natural_order
 
 LAYOUT = Layout(
     name="mmrec",
@@ -42,16 +51,6 @@ def read_mmrec(folder: str | Path, seed: int = 999) -> Dataset:
     return gather(path, Problems(), seed).to_dataset(DataSource("mmrec", str(path), {"seed": seed}))
 
 
-def check_seed(seed: object) -> None:
-    """Refuse what is no seed.
-
-    Raises:
-        ConfigError: It is no whole number from 0 up.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigError(f"seed={seed!r} must be a whole number from 0 up, such as 999")
-
-
 def inter_file(folder: Path, problems: Problems) -> Path | None:
     """Find the one ``.inter`` file.
 
@@ -60,7 +59,8 @@ def inter_file(folder: Path, problems: Problems) -> Path | None:
     """
     files = sorted(folder.glob("*.inter"))
     if len(files) > 1:
-        problems.add(f"{folder} holds {len(files)} .inter files, {', '.join(path.name for path in files)}; keep one, or one folder for each")
+        names = ", ".join(path.name for path in files)
+        problems.add(f"{folder} holds {len(files)} .inter files, {names}; keep one, or give each a folder of its own")
     if not files:
         problems.add(f"there is no .inter file in {folder}; add <name>.inter, or give interactions.csv and items.csv")
     return files[0] if len(files) == 1 else None
@@ -75,11 +75,11 @@ def gather(folder: Path, problems: Problems, seed: int = 999) -> Contents:
     named = [] if items is None else items["item_id"]
     if item_ids is None:
         item_ids = natural_order({*named, *(table["item_id"] if table else ())})
-    elif items is not None:
-        items = _without_unknown(items, item_ids, problems)
+    known_from = f"among the {len(item_ids)} rows of the features, 0…{len(item_ids) - 1}"
+    if items is not None:
+        items = only_known(items, item_ids, known_from, problems)
     if table is not None:
-        table = place_items(table, item_ids, f"among the {len(item_ids):,} rows of the features (0…{len(item_ids) - 1})", problems)
-        table = one_of_each(table, False, LAYOUT, problems)
+        table = one_of_each(only_known(table, item_ids, known_from, problems), False, LAYOUT, problems)
     return settle(
         name=file.stem if file else folder.name,
         layout=LAYOUT,
@@ -102,7 +102,3 @@ def _read_all_features(folder: Path, problems: Problems) -> tuple[dict[str, np.n
             item_ids = item_ids or [str(row) for row in range(len(matrix))]
             features[path.name.removesuffix(FEATURES)] = matrix
     return features, item_ids
-
-
-def _without_unknown(items: Table, item_ids: Sequence[str], problems: Problems) -> Table:
-    return place_items(items, item_ids, f"among the {len(item_ids):,} rows of the features", problems).keep(slice(None))

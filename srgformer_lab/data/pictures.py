@@ -1,5 +1,6 @@
 """Pictures of items in an ``images`` folder: found by name, and decoded once so that no page fails on one later."""
 
+import io
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
-from PIL import ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from srgformer_lab.data.tables import Problems, others
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 MOST_PIXELS = 40_000_000
 """A larger picture is refused by its header, before anything is decoded."""
+SMALL = 256
 THREADS = 8
 BATCH = 32
 
@@ -94,3 +96,32 @@ def _fault(path: Path, images: Path) -> str | None:
     except Exception as error:  # damaged pictures raise errors of many kinds, SyntaxError and struct.error among them
         return f"can't be decoded ({error})"
     return None
+
+
+class OpenedPictures(Sequence[Image.Image | None]):
+    """Pictures that are opened when they are looked at, since all of a shop's at once may not fit into memory."""
+
+    def __init__(self, pictures: Sequence[Path | bytes | None]) -> None:
+        """Stand for these picture files, or encoded pictures."""
+        self.pictures = pictures
+
+    def __len__(self) -> int:
+        """Give the number of items."""
+        return len(self.pictures)
+
+    def __getitem__(self, row: int) -> Image.Image | None:  # type: ignore[override]
+        """Open an item's picture, at a size of a few hundred pixels where the format allows that."""
+        picture = self.pictures[row]
+        if picture is None:
+            return None
+        with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
+            opened.draft("RGB", (SMALL, SMALL))
+            return flatten(opened)
+
+
+def flatten(picture: Image.Image) -> Image.Image:
+    """Give a picture as RGB, on white where it is transparent."""
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    transparent = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), transparent).convert("RGB")

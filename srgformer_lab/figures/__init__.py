@@ -3,3 +3,72 @@
 A room of its own so that one thing looks the same everywhere, and so that nothing else in the package needs plotly.
 It knows neither models nor data sets, only columns.
 """
+
+from srgformer_lab.figures.card_moves import rank_moves_cards
+from srgformer_lab.figures.card_style import STYLE
+from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, thumbnail_uri
+from srgformer_lab.figures.flow import flow, flow_finding
+from srgformer_lab.figures.knobs import metric_surface
+from srgformer_lab.figures.language import (
+    PART_COLORS,
+    PARTS,
+    change,
+    digits,
+    knob_color,
+    knob_name,
+    knob_symbol,
+    part_color,
+    part_name,
+    part_order,
+    percent,
+    setting,
+    signed,
+)
+from srgformer_lab.figures.losses import loss_terms
+from srgformer_lab.figures.moves import describe_moves, rank_moves
+from srgformer_lab.figures.score import parts_table, waterfall
+from srgformer_lab.figures.strip import badge, knob_label, part_knob_style, strip
+from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register, template
+from srgformer_lab.figures.training import learning_curves, metric_name
+
+__all__ = [
+    "CONFIG",
+    "PARTS",
+    "PART_COLORS",
+    "STYLE",
+    "TEMPLATES",
+    "badge",
+    "card",
+    "card_column",
+    "card_row",
+    "card_wall",
+    "change",
+    "describe_moves",
+    "digits",
+    "finding_of",
+    "flow",
+    "flow_finding",
+    "knob_color",
+    "knob_label",
+    "knob_name",
+    "knob_symbol",
+    "learning_curves",
+    "loss_terms",
+    "metric_name",
+    "metric_surface",
+    "part_color",
+    "part_knob_style",
+    "part_name",
+    "part_order",
+    "parts_table",
+    "percent",
+    "rank_moves",
+    "rank_moves_cards",
+    "register",
+    "setting",
+    "signed",
+    "strip",
+    "template",
+    "thumbnail_uri",
+    "waterfall",
+]

@@ -20,6 +20,7 @@ from srgformer_lab.figures.template import TEXT_SIZE, TICK_SIZE, new_figure
 from srgformer_lab.figures.training import metric_name
 
 Point = tuple[Number, Number]
+LABEL_PAPER = ("rgba(255,255,255,0.86)", "rgba(24,28,26,0.8)")
 AXES = ("attention_scale", "hypergraph_scale")
 
 
@@ -81,7 +82,9 @@ def at(grid: pd.DataFrame, point: Point) -> float:
 
 
 def _on_grid(grid: pd.DataFrame, point: Point) -> bool:
-    return bool(np.isclose(grid.columns.to_numpy(float), float(point[0])).any() and np.isclose(grid.index.to_numpy(float), float(point[1])).any())
+    return bool(
+        np.isclose(grid.columns.to_numpy(float), float(point[0])).any() and np.isclose(grid.index.to_numpy(float), float(point[1])).any()
+    )
 
 
 def _best(grid: pd.DataFrame) -> Point:
@@ -144,9 +147,9 @@ def _mark_points(figure: go.Figure, grid: pd.DataFrame, trained: Point | None, c
             text=f"<b>{' = '.join(words)}</b> {about}{digits(at(grid, point))}",
             yshift=lift,
             xanchor="left" if x < 0.2 else "right" if x > 0.8 else "center",
-            bgcolor="rgba(255,255,255,0.86)",
+            bgcolor=LABEL_PAPER[dark],
             borderpad=2,
-            font={"size": TEXT_SIZE - 1, "color": ink},
+            font={"size": TEXT_SIZE - 1, "color": INK[dark]},
         )
 
 
@@ -160,4 +163,11 @@ def _lift(x: float, y: float, taken: list[tuple[float, float]]) -> int:
 
 
 def _dot(figure: go.Figure, point: Point, symbol: str, size: int, style: dict) -> None:
-    figure.add_scatter(x=[float(point[0])], y=[float(point[1])], mode="markers", marker={"symbol": symbol, "size": size, **style}, hoverinfo="skip", cliponaxis=False)
+    figure.add_scatter(
+        x=[float(point[0])],
+        y=[float(point[1])],
+        mode="markers",
+        marker={"symbol": symbol, "size": size, **style},
+        hoverinfo="skip",
+        cliponaxis=False,
+    )

@@ -82,6 +82,12 @@ def knob_symbol(name: str) -> str:
     return KNOB_MARKS[name][0] if name in KNOB_MARKS else name
 
 
+def knob_markup(name: str) -> str:
+    """Give a knob's symbol as inert markup, its index below the line."""
+    symbol, _, index = knob_symbol(name).partition("_") if name in KNOB_MARKS else (name, "", "")
+    return f"{safe(symbol)}<sub>{safe(index)}</sub>" if index else safe(symbol)
+
+
 def knob_name(name: str) -> str:
     """Give a knob's name in words."""
     return KNOB_MARKS[name][1] if name in KNOB_MARKS else name.replace("_", " ")
@@ -108,10 +114,18 @@ def digits(value: Number, places: int = 3) -> str:
     return ("−" if value < 0 else "") + written
 
 
+def change(before: Number, after: Number) -> str:
+    """Write how a value went from one to another, sharing the power of ten where both have the same."""
+    first, last = digits(before), digits(after)
+    if "×" in first and first.partition("×")[2] == last.partition("×")[2]:
+        first = first.partition("×")[0]
+    return f"{first} → {last}"
+
+
 def signed(value: Number) -> str:
     """Write a value with its sign, a plus included."""
     written = digits(value)
-    return written if written[0] in "−–0" else f"+{written}"
+    return f"+{written}" if value > 0 else written
 
 
 def setting(value: Number) -> str:
@@ -127,6 +141,8 @@ def setting(value: Number) -> str:
 def percent(share: Number) -> str:
     """Write a share as whole percent, with one decimal below ten."""
     value = 100 * float(share)
+    if 0 < abs(value) < 0.05:
+        return "under 0.1 %"
     written = f"{abs(value):.1f}" if 0 < abs(value) < 9.95 else f"{abs(value):.0f}"
     return f"{'−' if value < 0 else ''}{written} %"
 

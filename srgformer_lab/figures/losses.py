@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.language import INK, MUTED, digits, part_color, percent, require, safe
-from srgformer_lab.figures.template import TICK_SIZE, empty_figure, new_figure
-from srgformer_lab.figures.training import elapsed, thin
+from srgformer_lab.figures.language import INK, MUTED, change, digits, knob_color, part_color, percent, require, safe
+from srgformer_lab.figures.template import TALLEST, TICK_SIZE, empty_figure, new_figure
+from srgformer_lab.figures.training import thin
 from srgformer_lab.figures.turns import Turn, turns_of
 
 PREFIX = "loss."
 FIRST_TERMS = ("ranking", "regularization", "hypergraph_contrast", "modality_contrast")
-BAND = 0.3
-"""Share of a panel's height that its two lines of text take."""
+CAPTION, PANEL = 36, 74
+"""Pixels of a panel's two lines of text, and of its plot."""
 
 
 def loss_terms(
@@ -33,18 +33,27 @@ def loss_terms(
         return empty_figure("Nothing has been learned yet", "The terms of the loss appear with the first steps.", dark)
     columns = list(history.columns) if len(history) else list(finer.columns)
     terms = _order([str(name)[len(PREFIX) :] for name in columns if str(name).startswith(PREFIX)])
-    require(history if len(history) else finer, ["epoch" if len(history) else "progress", *([] if terms else [f"{PREFIX}ranking"])], "loss terms")
+    require(
+        history if len(history) else finer,
+        ["epoch" if len(history) else "progress", *([] if terms else [f"{PREFIX}ranking"])],
+        "loss terms",
+    )
     if len(finer):
         require(finer, ["progress"], "steps of the training")
     curves = {term: _curve(history, finer, term) for term in terms}
-    figure = new_figure(_finding(curves), "Each term has its own scale: compare shapes, not heights." if hint is None else hint, dark, left=44, bottom=26)
-    rows, across = -(-len(terms) // 2), min(2, len(terms))
     turns = turns_of(knob_changes)
     reach = max([1.0, *(float(x[-1]) for pair in curves.values() for x, _ in pair if len(x))])
+    rows, across = -(-len(terms) // 2), min(2, len(terms))
+    text = "Each term has its own scale: compare shapes, not heights." if hint is None else hint
+    figure = new_figure(_finding(curves), text, dark, left=12, right=12, bottom=26)
+    inside = rows * (CAPTION + PANEL)
+    figure.layout.height = min(TALLEST, figure.layout.margin.t + figure.layout.margin.b + inside)
+    inside = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
     for place, term in enumerate(terms):
         row, column = divmod(place, 2)
-        _panel(figure, place, (row, column, rows, across), reach, dark)
-        _draw(figure, place, term, curves, turns, dark)
+        suffix = "" if place == 0 else str(place + 1)
+        _panel(figure, suffix, (row, column, rows, across), CAPTION / inside, reach)
+        _draw(figure, suffix, term, curves, turns, dark)
     return figure
 
 
@@ -59,7 +68,7 @@ def _curve(history: pd.DataFrame, finer: pd.DataFrame, term: str) -> tuple[Curve
     """Give a term's epoch means and its steps, each as (finished epochs, value)."""
     column, nothing = PREFIX + term, (np.empty(0, np.float32), np.empty(0, np.float32))
     means = thin(history["epoch"].to_numpy(float), history[column].to_numpy(float)) if len(history) else nothing
-    fine = thin(elapsed(finer["progress"]), finer[column].to_numpy(float)) if len(finer) and column in finer else nothing
+    fine = thin(finer["progress"].to_numpy(float), finer[column].to_numpy(float)) if len(finer) and column in finer else nothing
     return means, fine
 
 
@@ -73,9 +82,9 @@ def _finding(curves: dict[str, tuple[Curve, Curve]]) -> str:
         return "All terms of the loss are zero"
     largest = max(last, key=lambda term: last[term])
     y = _main(curves[largest])[1]
-    change = f" and {'fell' if y[-1] < y[0] else 'rose'} by {percent(abs(y[-1] / y[0] - 1))}" if len(y) > 1 and y[0] and y[-1] != y[0] else ""
+    way = f" and {'fell' if y[-1] < y[0] else 'rose'} by {percent(abs(y[-1] / y[0] - 1))}" if len(y) > 1 and y[0] and y[-1] != y[0] else ""
     share = f"makes {percent(last[largest] / total)} of the loss" if len(last) > 1 else f"is {digits(last[largest])}"
-    return f"{_name(largest).capitalize()} {share}{change}"
+    return f"{_name(largest).capitalize()} {share}{way}"
 
 
 def _name(term: str) -> str:
@@ -88,60 +97,73 @@ def term_color(term: str, dark: bool = False) -> str:
     return part_color(part, dark) if part else MUTED[dark] if term == "regularization" else INK[dark]
 
 
-def _panel(figure: go.Figure, place: int, grid: tuple[int, int, int, int], reach: float, dark: bool) -> None:
+def _panel(figure: go.Figure, suffix: str, grid: tuple[int, int, int, int], caption: float, reach: float) -> None:
+    """Place one panel; ``caption`` is the share of the plot's height that its text takes."""
     row, column, rows, across = grid
-    gap = 0.16 if across > 1 else 0.0
-    width, height = (1 - gap * (across - 1)) / across, 1 / rows
-    x0, top = column * (width + gap), 1 - row * height
-    bottom = top - height * (1 - (0.08 if row < rows - 1 else 0))
-    suffix = "" if place == 0 else str(place + 1)
+    gap = 0.06 if across > 1 else 0.0
+    width, top, is_last = (1 - gap * (across - 1)) / across, 1 - row / rows, row == rows - 1
+    left = column * (width + gap)
     figure.layout[f"xaxis{suffix}"] = {
-        "domain": [x0, x0 + width],
+        "domain": [left, left + width],
         "anchor": f"y{suffix}",
         "range": [0, reach * 1.01],
         "nticks": 4,
         "zeroline": False,
-        "showticklabels": row == rows - 1,
-        "ticksuffix": "",
+        "showticklabels": is_last,
     }
-    figure.layout[f"yaxis{suffix}"] = {"domain": [bottom, top - BAND * height], "anchor": f"x{suffix}"}
+    bottom = top - 1 / rows + (0 if is_last else 0.04)
+    figure.layout[f"yaxis{suffix}"] = {"domain": [bottom, top - caption], "anchor": f"x{suffix}", "showticklabels": False}
 
 
-def _draw(figure: go.Figure, place: int, term: str, curves: dict[str, tuple[Curve, Curve]], turns: list[Turn], dark: bool) -> None:
-    suffix, color = "" if place == 0 else str(place + 1), term_color(term, dark)
-    axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+def _draw(figure: go.Figure, suffix: str, term: str, curves: dict[str, tuple[Curve, Curve]], turns: list[Turn], dark: bool) -> None:
+    color, axes = term_color(term, dark), {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
     (x, y), (fine_x, fine_y) = curves[term]
     hover = f"epoch %{{x:.3~g}}<br>{safe(_name(term))} %{{y:.3g}}<extra></extra>"
+    thick = {"color": color, "width": 2}
     if len(fine_x):
-        figure.add_scatter(x=fine_x, y=fine_y, mode="lines", line={"color": color, "width": 1}, opacity=0.35, hoverinfo="skip", **axes)
-    mode = "lines" if len(x) > 1 else "markers"
-    figure.add_scatter(x=x, y=y, mode=mode, line={"color": color, "width": 2}, marker={"color": color, "size": 7}, hovertemplate=hover, name=term, **axes)
+        fine = {"color": color, "width": 1}
+        figure.add_scatter(x=fine_x, y=fine_y, mode="lines", line=fine, opacity=0.35, hoverinfo="skip", name=f"{term}, steps", **axes)
+    marker = {"color": color, "size": 7}
+    figure.add_scatter(
+        x=x, y=y, mode="lines" if len(x) > 1 else "markers", line=thick, marker=marker, hovertemplate=hover, name=term, **axes
+    )
     if term == "modality_contrast" and len(x) > 1:  # it pulls image and text together, so it wears both colours
-        figure.add_scatter(
-            x=x, y=y, mode="lines", line={"color": part_color("text", dark), "width": 2, "dash": "5px,5px"}, hoverinfo="skip", **axes
-        )
+        second = {"color": part_color("text", dark), "width": 2, "dash": "6px,6px"}
+        figure.add_scatter(x=x, y=y, mode="lines", line=second, hoverinfo="skip", name=f"{term}, text", **axes)
     for turn in turns:
+        line = {"color": knob_color(turn.name, dark), "width": 1, "dash": "dot"}
         figure.add_shape(
-            type="line", x0=turn.at, x1=turn.at, y0=0, y1=1, xref=f"x{suffix}", yref=f"y{suffix} domain", line={"color": MUTED[dark], "width": 1, "dash": "dot"}
+            type="line", x0=turn.at, x1=turn.at, y0=0, y1=1, xref=f"x{suffix}", yref=f"y{suffix} domain", line=line, layer="below"
         )
-    _scale(figure, suffix, np.concatenate([y, fine_y]))
-    now = _main(curves[term])[1]
-    total = sum(float(_main(pair)[1][-1]) for pair in curves.values() if len(_main(pair)[1]))
-    text = [f"<b>{safe(_name(term))}</b>"]
-    if len(now):
-        change = f", {'−' if now[-1] < now[0] else '+'}{percent(abs(now[-1] / now[0] - 1))}" if len(now) > 1 and now[0] else ""
-        share = f", {percent(now[-1] / total)} of all" if total and len(curves) > 1 else ""
-        text.append(f"{digits(now[-1])}{change}{share}")
+    every = np.concatenate([y, fine_y])
+    if len(every):
+        low, high = float(every.min()), float(every.max())
+        room = 0.08 * ((high - low) or abs(high) or 1.0)
+        figure.layout[f"yaxis{suffix}"].range = [low - room, high + room]
     figure.add_annotation(
-        text="<br>".join(text), x=0, xref=f"x{suffix} domain", xanchor="left", y=1, yref=f"y{suffix} domain", yanchor="bottom", yshift=3, align="left", font={"color": color, "size": TICK_SIZE}
+        text=_caption(term, curves),
+        x=0,
+        xref=f"x{suffix} domain",
+        xanchor="left",
+        y=1,
+        yref=f"y{suffix} domain",
+        yanchor="bottom",
+        yshift=3,
+        align="left",
+        font={"color": color, "size": TICK_SIZE},
     )
 
 
-def _scale(figure: go.Figure, suffix: str, values: np.ndarray) -> None:
-    """Give the panel a range of its own and two ticks, its lowest and its highest value."""
+def _caption(term: str, curves: dict[str, tuple[Curve, Curve]]) -> str:
+    """Name a term, its share of the whole loss, and its way from the first value to the last."""
+    name, values = f"<b>{safe(_name(term))}</b>", _main(curves[term])[1]
     if not len(values):
-        return
-    low, high = float(values.min()), float(values.max())
-    room = 0.08 * ((high - low) or abs(high) or 1.0)
-    ticks = [low, high] if high - low > 1e-9 * max(abs(high), 1e-30) else [high]
-    figure.layout[f"yaxis{suffix}"].update(range=[low - room, high + room], tickvals=ticks, ticktext=[digits(tick) for tick in ticks])
+        return name
+    first, last = float(values[0]), float(values[-1])
+    total = sum(float(_main(pair)[1][-1]) for pair in curves.values() if len(_main(pair)[1]))
+    if total and len(curves) > 1:
+        name += f", {percent(last / total)}"
+    if len(values) == 1:
+        return f"{name}<br>{digits(last)}"
+    moved = f" ({'−' if last < first else '+'}{percent(abs(last / first - 1))})" if first else ""
+    return f"{name}<br>{change(first, last)}{moved}"

@@ -51,7 +51,9 @@ def rank_moves(compare: pd.DataFrame, k: int = 10, *, dark: bool = False, hint: 
     """
     items = moved_items(compare, k)
     rows = max(int((items["rank_after"] <= k).sum()), 1)
-    figure = new_figure(describe_moves(compare, k), HINT if hint is None else hint, dark, min(360, 120 + 26 * (rows + 1)), left=8, right=8, bottom=8)
+    figure = new_figure(
+        describe_moves(compare, k), HINT if hint is None else hint, dark, min(360, 120 + 26 * (rows + 1)), left=8, right=8, bottom=8
+    )
     for item in items.itertuples():
         _join(figure, item, k, dark)
     for x, anchor, word in ((0.42, "right", "before"), (0.58, "left", "after")):
@@ -82,5 +84,7 @@ def _join(figure: go.Figure, item, k: int, dark: bool) -> None:  # noqa: ANN001 
         figure.add_annotation(x=0.42, y=item.rank_before, text=text, xanchor="right", font={"color": ink})
     if not item.left:
         arrow = f"▲ {moved}" if moved > 0 else f"▼ {-moved}" if moved < 0 else ""
-        text = f'<b>{item.rank_after:.0f}</b> {safe(shorten(item.title, 16)) if arrow else title} <span style="color:{color}">{arrow}</span>'
+        text = (
+            f'<b>{item.rank_after:.0f}</b> {safe(shorten(item.title, 16)) if arrow else title} <span style="color:{color}">{arrow}</span>'
+        )
         figure.add_annotation(x=0.58, y=item.rank_after, text=text, xanchor="left", font={"color": ink})

@@ -21,7 +21,7 @@ from srgformer_lab.figures.language import (
     shorten,
     signed,
 )
-from srgformer_lab.figures.template import TICK_SIZE, new_figure
+from srgformer_lab.figures.template import TICK_SIZE, first_that_fits, new_figure
 
 EXACT = 1e-3
 """Largest difference between the sum and the score, relative to the parts' sizes, that is put down to rounding."""
@@ -50,7 +50,9 @@ def waterfall(
     text = hint if hint is not None else "Right of zero helps, left hurts. Set α or β to 0 and see what stays."
     text = f"Approximate: {signed(missing)} is not explained. {text}" if approximate else text
     label = max(len(name) for name in names) * 7 + 14
-    figure = new_figure(_waterfall_finding(by_part, total, item), text, dark, min(360, 130 + 34 * (len(names) + 1)), left=min(label, 116), bottom=30)
+    figure = new_figure(
+        _waterfall_finding(by_part, total, item), text, dark, min(360, 130 + 34 * (len(names) + 1)), left=min(label, 116), bottom=30
+    )
     for row, (step, end) in enumerate(zip(steps, ends, strict=True)):
         hollow = row >= len(colors)
         color = MUTED[dark] if hollow else colors[row]
@@ -61,7 +63,9 @@ def waterfall(
     _rows(figure, names, colors, dark)
     reach = np.concatenate([[0.0, total], ends])
     room = 0.2 * (float(reach.max() - reach.min()) or 1.0)
-    figure.update_xaxes(range=[min(reach.min() - room * (reach.min() < 0 or steps[0] < 0), -0.02 * room), reach.max() + room], nticks=5, tickformat="~g")
+    figure.update_xaxes(
+        range=[min(reach.min() - room * (reach.min() < 0 or steps[0] < 0), -0.02 * room), reach.max() + room], nticks=5, tickformat="~g"
+    )
     return figure
 
 
@@ -76,14 +80,14 @@ def _unique(parts: pd.DataFrame) -> pd.Series:
 
 
 def _waterfall_finding(by_part: pd.Series, total: float, item: str | None) -> str:
-    subject = f"“{shorten(item, 28)}” scores {digits(total)}" if item else f"The score is {digits(total)}"
+    subject = f"“{shorten(item, 26)}” scores {digits(total)}" if item else f"The score is {digits(total)}"
     most, least = str(by_part.idxmax()), str(by_part.idxmin())
     found = []
     if by_part[most] > 0:
         found.append(f"{part_name(most)} adds most, {signed(by_part[most])}")
     if by_part[least] < -0.1 * by_part.abs().max():
         found.append(f"{part_name(least)} takes {signed(by_part[least])}")
-    return f"{subject}: {'; '.join(found)}" if found else subject
+    return first_that_fits(*(f"{subject}: {'; '.join(found[:many])}" for many in range(len(found), 0, -1)), subject)
 
 
 def _bar(figure: go.Figure, row: int, start: float, step: float, color: str, hollow: bool, name: str, dark: bool) -> None:
@@ -112,7 +116,12 @@ def _rows(figure: go.Figure, names: list[str], colors: list[str], dark: bool) ->
     words = [f'<span style="color:{color}">{safe(name)}</span>' for color, name in zip(shown, names, strict=False)]
     words.append(f'<b><span style="color:{INK[dark]}">score</span></b>')
     figure.update_yaxes(
-        range=[len(names) + 0.5, -0.5], tickvals=list(range(len(words))), ticktext=words, tickfont={"size": 12}, zeroline=False, ticklabelstandoff=6
+        range=[len(names) + 0.5, -0.5],
+        tickvals=list(range(len(words))),
+        ticktext=words,
+        tickfont={"size": 12},
+        zeroline=False,
+        ticklabelstandoff=6,
     )
 
 
@@ -130,9 +139,14 @@ def parts_table(parts: pd.DataFrame, *, dark: bool = False, hint: str | None = N
     table = table.reindex(index=[part for part in order if part in table.index], columns=[part for part in order if part in table.columns])
     values = table.to_numpy(float)
     largest = float(np.nanmax(np.abs(values))) or 1.0
-    height = min(360, 150 + 40 * len(table))
+    height = min(360, 160 + 40 * len(table))
     figure = new_figure(
-        _table_finding(table), "All cells sum to the score. Set α to 0: the attention row and column go blank." if hint is None else hint, dark, height, left=92, bottom=42
+        _table_finding(table),
+        "All cells sum to the score. Set α to 0: the attention row and column go blank." if hint is None else hint,
+        dark,
+        height,
+        left=100,
+        bottom=52,
     )
     figure.add_heatmap(
         z=values,
@@ -161,15 +175,28 @@ def _table_finding(table: pd.DataFrame) -> str:
 
 
 def _cells(figure: go.Figure, values: np.ndarray, largest: float, dark: bool) -> None:
-    """Write each value into its cell, in the ink that its colour leaves readable."""
+    """Write each value into its cell, all to the same place after the point, in the ink that its colour leaves readable."""
+    power = int(np.floor(np.log10(largest)))
+    places, unit = (2 - power, 1.0) if -2 <= power <= 2 else (2, 10.0**power)
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):
             continue
         strong = abs(value) > 0.55 * largest
         ink = ("#FFFFFF" if strong else INK[0]) if not dark else ("#101314" if strong else INK[1])
-        figure.add_annotation(x=column, y=row, text=signed(value), font={"size": TICK_SIZE, "color": ink})
+        text = f"{value / unit:.{max(places, 0)}f}".replace("-", "−")
+        figure.add_annotation(x=column, y=row, text=text, font={"size": TICK_SIZE, "color": ink})
 
 
 def _part_axis(axis: go.layout.XAxis | go.layout.YAxis, parts: list[str], order: list[str], title: str, dark: bool) -> None:
-    words = [f'<span style="color:{part_color(part, dark, order)}">{safe(shorten(part_name(part), 13))}</span>' for part in parts]
-    axis.update(tickvals=list(range(len(parts))), ticktext=words, zeroline=False, tickfont={"size": TICK_SIZE}, title={"text": title})
+    names = {part: shorten(part_name(part), 13) for part in parts}
+    if isinstance(axis, go.layout.XAxis) and len(parts) > 3:  # five columns of a narrow figure are narrower than these words
+        names = {
+            part: name if len(name) < 10 else f"{name[: (len(name) + 1) // 2]}-\n{name[(len(name) + 1) // 2 :]}"
+            for part, name in names.items()
+        }
+    words = [
+        f'<span style="color:{part_color(part, dark, order)}">{safe(name)}</span>'.replace("\n", "<br>") for part, name in names.items()
+    ]
+    axis.update(
+        tickvals=list(range(len(parts))), ticktext=words, zeroline=False, tickangle=0, tickfont={"size": TICK_SIZE}, title={"text": title}
+    )

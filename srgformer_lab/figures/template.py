@@ -1,5 +1,8 @@
 """The one plotly template, light and dark, and the empty figure that every other starts from: a finding and what to try."""
 
+import html
+import textwrap
+
 import plotly.graph_objects as go
 
 from srgformer_lab.figures.language import FAINT, INK, MUTED, SURFACE, lines, part_color
@@ -8,8 +11,9 @@ FONT = '"PT Sans", system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial
 CONFIG = {"displayModeBar": False, "responsive": True}
 """What plotly needs beside a figure so that nothing but the figure is shown."""
 TALLEST = 360
-TITLE_WIDTH, HINT_WIDTH = 44, 56
+TITLE_WIDTH, HINT_WIDTH = 42, 56
 """Characters a line: what fits into a figure of 400 px."""
+MOST_LINES = 2
 TITLE_SIZE, TEXT_SIZE, TICK_SIZE = 15, 12, 11
 
 
@@ -64,7 +68,7 @@ def register() -> None:
 def new_figure(finding: str, hint: str, dark: bool, height: int = TALLEST, left: int = 56, right: int = 16, bottom: int = 40) -> go.Figure:
     """Start a figure: the finding on top, what to try below it, wrapped so that both fit into 400 px."""
     figure = go.Figure()
-    title, subtitle = lines(finding, TITLE_WIDTH), lines(hint, HINT_WIDTH)
+    title, subtitle = lines(finding, TITLE_WIDTH, MOST_LINES), lines(hint, HINT_WIDTH, MOST_LINES)
     top = 12 + 20 * len(title) + (16 * len(subtitle) + 2 if hint else 0) + 12
     figure.update_layout(
         template=TEMPLATES["srgformer_dark" if dark else "srgformer_light"],
@@ -93,8 +97,11 @@ def empty_figure(finding: str, hint: str, dark: bool, height: int = 160) -> go.F
     return figure
 
 
+def first_that_fits(*findings: str) -> str:
+    """Choose the first finding that fits into two lines of a narrow figure; the last one where none does."""
+    return next((finding for finding in findings if len(textwrap.wrap(finding, TITLE_WIDTH)) <= MOST_LINES), findings[-1])
+
+
 def finding_of(figure: go.Figure) -> str:
     """Read a figure's finding back as plain text, for alt texts and reports."""
-    import html
-
     return html.unescape(str(figure.layout.title.text or "").replace("<br>", " "))

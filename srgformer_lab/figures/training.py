@@ -21,11 +21,6 @@ def metric_name(metric: str) -> str:
     return METRIC_NAMES.get(name, name) + at + k
 
 
-def elapsed(progress: np.ndarray | pd.Series) -> np.ndarray:
-    """Turn the loop's progress (epoch + step / steps, epochs from 1) into finished epochs, where epoch k ends at k."""
-    return np.asarray(progress, dtype=np.float64) - 1.0
-
-
 def learning_curves(
     history: pd.DataFrame,
     steps: pd.DataFrame | None = None,
@@ -37,6 +32,8 @@ def learning_curves(
     hint: str | None = None,
 ) -> go.Figure:
     """Draw a validation metric over the epochs, its best epoch filled, and each knob that was turned on the way.
+
+    Epoch k stands at k, where it ends; ``progress`` counts finished epochs, so a knob turned within epoch k stands before it.
 
     Raises:
         DataError: ``history`` has rows but no column ``epoch`` or ``metric``, or the other frames lack ``progress``.
@@ -68,13 +65,17 @@ def learning_curves(
     start = min(float(epoch[0]), 0.0 if now or turns else float(epoch[0]))
     levels = mark_turns(figure, turns, start, reach, epoch, value, dark)
     headroom = 0.02 + 0.085 * levels
-    figure.update_xaxes(range=[start - 0.01 * (reach - start), reach + 0.03 * (reach - start)], title_text="epoch", zeroline=False, nticks=6)
+    figure.update_xaxes(
+        range=[start - 0.01 * (reach - start), reach + 0.03 * (reach - start)], title_text="epoch", zeroline=False, nticks=6
+    )
     figure.update_yaxes(range=[low, high], domain=[0, 1 - headroom], nticks=4, tickformat=".3~g")
     _mark_best(figure, epoch, value, best, reach, start, dark)
     for label, level in (baseline or {}).items():
         figure.add_hline(y=float(level), line={"color": FAINT[dark], "width": 1, "dash": "dot"})
         text = f"{safe(label)} {digits(level)}"
-        figure.add_annotation(x=1, xref="paper", y=float(level), yshift=8, text=text, xanchor="right", font={"size": TICK_SIZE, "color": MUTED[dark]})
+        figure.add_annotation(
+            x=0, xref="paper", xshift=4, y=float(level), yshift=8, text=text, xanchor="left", font={"size": TICK_SIZE, "color": MUTED[dark]}
+        )
     return figure
 
 
@@ -109,17 +110,23 @@ def _mark_best(figure: go.Figure, epoch: np.ndarray, value: np.ndarray, best: in
     figure.add_annotation(x=x, y=y, yshift=14, text=f"<b>{label}</b>", xanchor=anchor)
     if best < len(epoch) - 1:
         figure.add_scatter(
-            x=[epoch[-1]], y=[value[-1]], mode="markers", marker={"size": 9, "symbol": "circle-open", "color": INK[dark], "line": {"width": 2}}, hoverinfo="skip"
+            x=[epoch[-1]],
+            y=[value[-1]],
+            mode="markers",
+            marker={"size": 9, "symbol": "circle-open", "color": INK[dark], "line": {"width": 2}},
+            hoverinfo="skip",
         )
         if epoch[-1] - x > 0.22 * (reach - start):
-            figure.add_annotation(x=epoch[-1], y=value[-1], yshift=-14, text=f"last {digits(value[-1])}", xanchor="right", font={"color": MUTED[dark]})
+            figure.add_annotation(
+                x=epoch[-1], y=value[-1], yshift=-14, text=f"last {digits(value[-1])}", xanchor="right", font={"color": MUTED[dark]}
+            )
 
 
 def _progress(steps: pd.DataFrame | None) -> float:
     if steps is None or not len(steps):
         return 0.0
     require(steps, ["progress"], "steps of the training")
-    return float(elapsed(steps["progress"]).max())
+    return float(steps["progress"].max())
 
 
 def thin(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.language import SURFACE, knob_color, knob_name, knob_symbol, require, safe, setting
+from srgformer_lab.figures.language import SURFACE, knob_color, knob_markup, knob_name, require, safe, setting
 from srgformer_lab.figures.template import TICK_SIZE
 
 MOST_LEVELS = 3
@@ -25,8 +25,8 @@ class Turn:
 
     @property
     def label(self) -> str:
-        """Write it as symbol, before → after."""
-        return f"{knob_symbol(self.name)} {setting(self.before)} → {setting(self.after)}"
+        """Write it as symbol, before → after, ready for a figure."""
+        return f"{knob_markup(self.name)} {setting(self.before)} → {setting(self.after)}"
 
 
 def turns_of(knob_changes: pd.DataFrame | None, within: float = 0.5) -> list[Turn]:
@@ -41,7 +41,7 @@ def turns_of(knob_changes: pd.DataFrame | None, within: float = 0.5) -> list[Tur
     merged: list[Turn] = []
     latest: dict[str, int] = {}
     for row in knob_changes.sort_values("progress", kind="stable").itertuples():
-        turn = Turn(float(row.progress) - 1.0, str(row.name), float(row.before), float(row.after))  # type: ignore[arg-type]
+        turn = Turn(float(row.progress), str(row.name), float(row.before), float(row.after))  # type: ignore[arg-type]
         place = latest.get(turn.name)
         if place is not None and turn.at - merged[place].at <= within:
             merged[place] = Turn(merged[place].at, turn.name, merged[place].before, turn.after)
@@ -61,7 +61,14 @@ def mark_turns(figure: go.Figure, turns: list[Turn], start: float, reach: float,
     for turn in turns:
         color = knob_color(turn.name, dark)
         figure.add_shape(
-            type="line", x0=turn.at, x1=turn.at, y0=0, y1=1, yref="y domain", line={"color": color, "width": 1, "dash": "dot"}, layer="below"
+            type="line",
+            x0=turn.at,
+            x1=turn.at,
+            y0=0,
+            y1=1,
+            yref="y domain",
+            line={"color": color, "width": 1, "dash": "dot"},
+            layer="below",
         )
         left = min(max(turn.at - width / 2, start), reach - width)
         level = next((level for level in range(MOST_LEVELS) if free[level] <= left), None)
@@ -70,7 +77,14 @@ def mark_turns(figure: go.Figure, turns: list[Turn], start: float, reach: float,
         free[level] = left + width
         anchor = "left" if turn.at < start + width / 2 else "right" if turn.at > reach - width / 2 else "center"
         figure.add_annotation(
-            x=turn.at, y=1, yref="y domain", yanchor="bottom", yshift=2 + 15 * level, xanchor=anchor, text=safe(turn.label), font={"color": color, "size": TICK_SIZE}
+            x=turn.at,
+            y=1,
+            yref="y domain",
+            yanchor="bottom",
+            yshift=2 + 15 * level,
+            xanchor=anchor,
+            text=turn.label,
+            font={"color": color, "size": TICK_SIZE},
         )
     if turns and len(x):
         at = np.array([turn.at for turn in turns])
@@ -84,7 +98,7 @@ def mark_turns(figure: go.Figure, turns: list[Turn], start: float, reach: float,
                 "color": [knob_color(turn.name, dark) for turn in turns],
                 "line": {"color": SURFACE[dark], "width": 1.5},
             },
-            text=[f"{safe(turn.label)}<br>{safe(knob_name(turn.name))}, epoch {turn.at + 1:.0f}" for turn in turns],
+            text=[f"{turn.label}<br>{safe(knob_name(turn.name))}, epoch {turn.at + 1:.0f}" for turn in turns],
             hovertemplate="%{text}<extra></extra>",
             name="knobs",
         )

@@ -27,7 +27,7 @@ def save_training(path: Path, training: Training, facts: Mapping[str, Any]) -> N
     names = [name for name, _ in training.model.named_parameters()]
     state = training.optimizer.state_dict()["state"]
     moments = {f"{MOMENT}{names[index]}/{key}": torch.as_tensor(value) for index, parts in state.items() for key, value in parts.items()}
-    _write(path, _weights(training.model) | moments, facts)
+    _write(path, _weights(training.model) | moments, facts, durable=True)
 
 
 def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
@@ -66,9 +66,9 @@ def _weights(model: nn.Module) -> dict[str, Tensor]:
     return {f"{WEIGHT}{name}": value for name, value in model.state_dict().items()}
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def _write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], durable: bool = False) -> None:
     content = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_bytes(path, save(content, {"facts": json.dumps(facts)}))
+    write_bytes(path, save(content, {"facts": json.dumps(facts)}), durable)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -31,9 +31,7 @@ def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cu
     return evaluate_users(model, data, split, cutoffs).drop(columns="user_id").mean().to_dict()
 
 
-def evaluate_users(
-    model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS
-) -> pd.DataFrame:
+def evaluate_users(model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS) -> pd.DataFrame:
     """Give each user's Recall@k and NDCG@k: one row for every user with a positive in ``split``.
 
     Recall@k = hits / positives; NDCG@k is binary, its ideal list has min(positives, k) hits. Ties go to the lower item row.
@@ -56,7 +54,7 @@ def evaluate_users(
             values, items = top_k(scores, max(cutoffs))
             hit = _hits(items.cpu(), chosen, relevant) & (values.cpu() > -torch.inf)
             parts.append(_metrics(hit, np.diff(relevant.indptr)[chosen], cutoffs))
-    ids = [data.user_ids[row] for row in users]
+    ids = [data.user_ids[int(row)] for row in users]
     return pd.concat([pd.DataFrame({"user_id": ids}), pd.concat(parts, ignore_index=True)], axis=1)
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from srgformer_lab.errors import RunError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write to a neighbour, flush to disk, then put it in place in one step; on failure the old file stays.
+def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
+    """Write to a neighbour, then put it in place in one step; on failure the old file stays.
+
+    ``durable`` also waits until the disk has it, so that it outlives a power cut and not only a killed process.
 
     Raises:
         RunError: The file can't be written (a full disk, no permission, a folder that is gone).
@@ -21,8 +23,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:

@@ -133,7 +133,11 @@ class _Recorder:
         (self.run.path / "epochs").mkdir(exist_ok=True)
         if self.latest_path.exists():
             facts = load_training(self.latest_path, self.training)
-            self.training.epoch, self.training.best_epoch, self.training.best_value = facts["epoch"], facts["best_epoch"], facts["best_value"]
+            self.training.epoch, self.training.best_epoch, self.training.best_value = (
+                facts["epoch"],
+                facts["best_epoch"],
+                facts["best_value"],
+            )
             self.training.turn(facts["knobs"])
             self.seconds_before = facts["seconds"]
             with self.history_path.open("r+b") as file:
@@ -162,7 +166,12 @@ class _Recorder:
 
     def _facts(self) -> dict[str, Any]:
         training = self.training
-        progress = {"epoch": training.epoch, "best_epoch": training.best_epoch, "best_value": training.best_value, "seconds": self._seconds()}
+        progress = {
+            "epoch": training.epoch,
+            "best_epoch": training.best_epoch,
+            "best_value": training.best_value,
+            "seconds": self._seconds(),
+        }
         settings = {"knobs": training.knobs, "model": training.model.config.to_dict()}
         return progress | settings | {"history_bytes": self.history_path.stat().st_size}
 
@@ -226,7 +235,11 @@ class _Recorder:
         best = self.run.model(training.data, "best").to(training.device)
         model.load_state_dict(best.state_dict())
         model.config = best.config
-        result = {"epoch": training.best_epoch, "valid": evaluate(model, training.data, "valid"), "test": evaluate(model, training.data, "test")}
+        result = {
+            "epoch": training.best_epoch,
+            "valid": evaluate(model, training.data, "valid"),
+            "test": evaluate(model, training.data, "test"),
+        }
         write_json(self.run.path / "result.json", result)
         self._write_status("finished", message=f"no better epoch for {training.config.patience} epochs" if early else "all epochs done")
 
@@ -240,5 +253,3 @@ def thinned(epochs: list[int], most: int) -> list[int]:
         kept.remove(loser)
         given_up.append(loser)
     return given_up
-
-

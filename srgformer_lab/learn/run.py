@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ class Run:
         run = cls(Path(path))
         if not run.path.is_dir():
             raise RunError(f"there is no run folder {run.path}; `srgformer-lab runs` lists those that there are")
-        run.config, run.status(), run.history()  # noqa: B018 reading is the check
+        run.config, run.status(), run.history()  # reading is the check
         return run
 
     @property
@@ -144,12 +144,13 @@ class Run:
         """
         content = read_json(self.path / "status.json")
         try:
-            status = Status(**{name: math.nan if value is None else value for name, value in content.items()})
+            missing: Any = math.nan
+            status = Status(**{name: missing if value is None else value for name, value in content.items()})
         except TypeError as error:
             raise RunError(f"{self.path / 'status.json'} is damaged ({error}); resume the run, or delete it") from error
         starting = status.state == "queued" and time.time() - status.updated < GRACE_SECONDS
         if status.state in UNFINISHED and not starting and not self.is_held():
-            return Status(**{**asdict(status), "state": "interrupted", "message": "its process is gone; resume it to go on"})
+            return replace(status, state="interrupted", message="its process is gone; resume it to go on")
         return status
 
     def write_status(self, status: Status) -> None:
@@ -161,7 +162,7 @@ class Run:
         path = self.path / "history.jsonl"
         if not path.exists():
             return
-        *lines, rest = path.read_text("utf-8").split("\n")
+        *lines, _ = path.read_text("utf-8").split("\n")
         for number, line in enumerate(lines, start=1):  # what follows the last line break is still being written
             try:
                 record = json.loads(line)

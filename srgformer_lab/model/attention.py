@@ -37,18 +37,19 @@ class EdgeAttention(nn.Module):
     def forward(self, embedding: Float[Tensor, "nodes dim"], graph: Graph, nodes: Int[Tensor, " rows"], taps: Taps) -> AttentionTrace:
         """Attend from ``nodes`` to their neighbours."""
         position, neighbor = graph.edges(nodes)
-        rows, edges, heads = len(nodes), len(neighbor), self.n_heads
+        rows, heads = len(nodes), self.n_heads
+        split = (len(neighbor), heads, embedding.shape[1] // heads)
 
         query = (embedding.index_select(0, nodes) @ self.query).index_select(0, position)  # (edges, dim)
         key = (embedding @ self.key).index_select(0, neighbor)  # (edges, dim)
-        product = (query * key).view(edges, heads, -1).sum(-1)  # (edges, heads)
+        product = (query * key).view(split).sum(-1)  # (edges, heads)
         score = taps.attention_score((product * self.shrink).clamp(-CLIP, CLIP))
 
         exponential = score.exp()
         total = exponential.new_zeros(rows, heads).index_add(0, position, exponential)  # (rows, heads)
         weight = taps.attention_weight(exponential / (total.index_select(0, position) + self.denominator_offset))
 
-        value = (embedding @ self.value).index_select(0, neighbor).view(edges, heads, -1)  # (edges, heads, head width)
+        value = (embedding @ self.value).index_select(0, neighbor).view(split)  # (edges, heads, head width)
         weighted = weight.unsqueeze(-1) * value
         summed = value.new_zeros(rows, *value.shape[1:]).index_add(0, position, weighted)  # (rows, heads, head width)
         output = taps.attention_output(summed).flatten(1)  # (rows, dim)

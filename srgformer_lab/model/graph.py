@@ -69,7 +69,9 @@ class SparseMap(nn.Module):
         matrix.sort_indices()
         self.register_buffer(f"{way}_first", torch.from_numpy(matrix.indptr.astype(np.int32)), persistent=False)
         self.register_buffer(f"{way}_column", torch.from_numpy(matrix.indices.astype(np.int32)), persistent=False)
-        self.register_buffer(f"{way}_value", torch.from_numpy(matrix.data.astype(np.float64)).to(torch.get_default_dtype()), persistent=False)
+        self.register_buffer(
+            f"{way}_value", torch.from_numpy(matrix.data.astype(np.float64)).to(torch.get_default_dtype()), persistent=False
+        )
 
     def matrix(self, way: str, dtype: torch.dtype) -> Tensor:
         """Give the matrix (``forward``) or its transpose (``backward``) as torch's sparse rows."""

@@ -73,7 +73,9 @@ class SRGFormer(Trainable):
         if missing := [name for name in wanted if name not in data.modalities]:
             raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
         if clash := [name for name in wanted if not name.isidentifier() or hasattr(nn.ModuleDict, name) or hasattr(nn.ParameterDict, name)]:
-            raise ConfigError(f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0].strip('._- ')}_feature")
+            raise ConfigError(
+                f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0].strip('._- ')}_feature"
+            )
         if self.config.as_released and len(wanted) != 2:
             raise ConfigError(f"as_released needs exactly two modalities, not {len(wanted)}; choose two, or the paper's form")
         return tuple(name for name in data.modalities if name in wanted)
@@ -84,9 +86,9 @@ class SRGFormer(Trainable):
 
     def __repr__(self) -> str:
         """Say sizes, branches and the number of weights."""
-        c, count = self.config, sum(weight.numel() for weight in self.parameters())
+        c, graph, count = self.config, self.graph, sum(weight.numel() for weight in self.parameters())
         branches = f"{', '.join(self.modalities) or 'no modality'}, {c.n_heads} heads, {c.n_hyperedges} hyperedges"
-        return f"SRGFormer({self.graph.n_users:,} users × {self.graph.n_items:,} items, {branches}, width {c.embedding_dim}, {count:,} weights)"
+        return f"SRGFormer({graph.n_users:,} users × {graph.n_items:,} items, {branches}, width {c.embedding_dim}, {count:,} weights)"
 
     def forward(self, nodes: Int[Tensor, " rows"] | None = None) -> Trace:
         """Compute every branch; the attention and fused parts cover ``nodes`` (increasing node numbers), or all of them.
@@ -97,7 +99,10 @@ class SRGFormer(Trainable):
         nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
         collaborative = taps.collaborative(light_gcn(embedding, graph, config.n_id_layers))
-        modality = {name: taps.modality[name](modality_embedding(self._projected(name), graph, config.n_modality_layers)) for name in self.modalities}
+        modality = {
+            name: taps.modality[name](modality_embedding(self._projected(name), graph, config.n_modality_layers))
+            for name in self.modalities
+        }
         hypergraph = relax(
             {name: self._logits(name) for name in self.modalities},
             collaborative[graph.n_users :],
@@ -186,14 +191,14 @@ class SRGFormer(Trainable):
         users, positives, negatives = batch.user, self.graph.n_users + batch.positive, self.graph.n_users + batch.negative
         trace = self.forward(torch.unique(torch.cat([users, positives, negatives])))
         user, positive, negative = (trace.fused.of(nodes) for nodes in (users, positives, negatives))
-        hypergraph = [part.embedding for part in trace.hypergraph.values()]
+        hypergraph, modality = [part.embedding for part in trace.hypergraph.values()], list(trace.modality.values())
         tau, zero = config.contrast_temperature, user.new_zeros(())
         c, gamma = config.hypergraph_contrast_weight, config.modality_contrast_weight
         return {
             "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
             "regularization": config.regularization_weight * norm_sum(user, positive, negative),
             "hypergraph_contrast": c * modality_pairs_contrast(hypergraph, batch.user, batch.positive, tau) if c else zero,
-            "modality_contrast": gamma * modality_pairs_contrast(list(trace.modality.values()), batch.user, batch.positive, tau) if gamma else zero,
+            "modality_contrast": gamma * modality_pairs_contrast(modality, batch.user, batch.positive, tau) if gamma else zero,
         }
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:

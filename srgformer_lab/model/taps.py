@@ -87,4 +87,3 @@ class Edit:
 
 def _hook(change: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
     return lambda module, arguments, value: change(value)
-

@@ -37,7 +37,7 @@ class LightGCN(Trainable):
     def __init__(self, data: Dataset, config: LightGCNConfig | None = None) -> None:
         """Draw the embeddings (Xavier uniform, from ``config.seed``)."""
         super().__init__()
-        self.config = config or LightGCNConfig()
+        self.config: LightGCNConfig = config or LightGCNConfig()
         draws = runtime.generator("cpu", self.config.seed, "weights")
         dim = self.config.embedding_dim
         self.graph, self.sampler = Graph(data), TripleSampler(data)
@@ -62,7 +62,9 @@ class LightGCN(Trainable):
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute ``ranking`` + λ ``regularization`` on one batch."""
         users, items = self().split([self.graph.n_users, self.graph.n_items])
-        user, positive, negative = (part.index_select(0, rows) for part, rows in ((users, batch.user), (items, batch.positive), (items, batch.negative)))
+        user, positive, negative = (
+            part.index_select(0, rows) for part, rows in ((users, batch.user), (items, batch.positive), (items, batch.negative))
+        )
         layer_0 = (self.user_embedding[batch.user], self.item_embedding[batch.positive], self.item_embedding[batch.negative])
         return {
             "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),

@@ -1,0 +1,109 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="SRGFormer Lab", css_file="lab.css", html_head_file="head.html")
+
+with app.setup:
+    from importlib import import_module
+
+    import marimo as mo
+
+    PAGES = {  # module → the question that it answers, and what it must know beyond the data
+        "start": ("What is this?", ("run", "user")),
+        "train": ("How does it learn?", ("run",)),
+        "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau")),
+        "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau")),
+    }
+    FIRST = "start"
+
+
+@app.cell
+def _():
+    # the only cell that names `query`: a cell that reads it runs again at every change of the address
+    query = mo.query_params()
+    asked = query.to_dict()
+    get_page, set_page = mo.state(asked["page"] if asked.get("page") in PAGES else FIRST)
+    apps, sent, known, memory = {}, {}, {}, {}
+
+    def write_link(values):
+        for name, value in values.items():
+            if value and query.get(name) != value:
+                query.set(name, value)
+            elif not value and name in query:
+                query.remove(name)
+
+    return apps, asked, get_page, known, memory, sent, set_page, write_link
+
+
+@app.cell
+def _(get_page, write_link):
+    nav = mo.ui.radio(
+        {question: page for page, (question, _) in PAGES.items()},
+        value=PAGES[get_page()][0],
+        on_change=lambda page: write_link({"page": page}),
+    )
+    mo.sidebar([mo.Html('<div class="lab-brand"><b>SRGFormer Lab</b><span>see, turn and question a recommender</span></div>'), nav])
+    return (nav,)
+
+
+@app.cell
+def _(asked):
+    import common
+    from srgformer_lab import workspace
+
+    _view, first_notes = workspace.settle(workspace.View.of(asked, mo.cli_args().to_dict()))
+    get_view, set_view = mo.state(_view)
+    return common, first_notes, get_view, set_view, workspace
+
+
+@app.cell
+def _(set_view, workspace, write_link):
+    def change(view):
+        settled, _ = workspace.settle(view)
+        write_link(settled.to_dict())
+        set_view(settled)
+        return settled
+
+    return (change,)
+
+
+@app.cell
+def _(common, first_notes, get_view, nav):
+    _look, _trouble = common.open_scene(get_view())
+    _strip = _trouble or common.strip(_look, "instant")
+    mo.vstack([common.styles(), _strip, common.theme_link(get_view(), nav.value), common.notes(first_notes)])
+    return
+
+
+@app.cell
+def _(apps, nav):
+    # the App itself must be a global name: interaction in the page runs the cells that name it
+    if nav.value not in apps:
+        apps[nav.value] = import_module(f"pages.{nav.value}").app.clone()
+    page_app = apps[nav.value]
+    return (page_app,)
+
+
+@app.cell
+async def _(apps, change, get_view, known, memory, nav, page_app, sent, set_page, write_link):
+    _page, _view, _needs = nav.value, get_view(), PAGES[nav.value][1]
+    for _ in range(3):
+        if known.get(_page) != _view.only(*_needs):  # first visit, or the strip or another page chose
+            sent[_page] = {"view": _view.only(*_needs), "memory": memory}
+        _result = await page_app.embed(defs=sent[_page])
+        _wanted = _view.change(**_result.defs.get("picked", {}))
+        known[_page] = _wanted.only(*_needs)
+        if _wanted != _view:
+            _view = change(_wanted)
+        if _view.only(*_needs) == known[_page]:  # the page chose and nothing else follows: it is not run again
+            break
+    if _result.defs.get("jump"):  # the page asks for another one; it starts anew when it is shown again
+        del apps[_page], known[_page]
+        write_link({"page": _result.defs["jump"]})
+        set_page(_result.defs["jump"])
+    _result.output
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,202 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="What does each knob do?", css_file="../lab.css", html_head_file="../head.html")
+
+with app.setup:
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import common
+    import marimo as mo
+    from srgformer_lab import Trace, compare_lists, figures, metric_surface, workspace
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("instant")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(view):
+    base, _trouble = common.open_scene(view)
+    mo.stop(base is None, _trouble)
+    return (base,)
+
+
+@app.cell
+def _():
+    get_jump, set_jump = mo.state("")
+    get_trouble, set_trouble = mo.state(None)
+    return get_jump, get_trouble, set_jump, set_trouble
+
+
+@app.cell
+def _(base, set_jump, set_trouble):
+    first_run = common.first_run(base.data, set_jump, set_trouble)
+    return (first_run,)
+
+
+@app.cell
+def _(base, first_run, get_jump, get_trouble):
+    jump = get_jump()
+    common.nothing_trained(base, first_run, bool(jump), get_trouble()) if base.trained is None else None
+    return (jump,)
+
+
+@app.cell
+def _(base, view):
+    mo.stop(base.trained is None)
+    get_user, set_user = mo.state(view.user)
+    get_rebuilt, set_rebuilt = mo.state(0)
+    turned = dict(base.knobs)  # where the sliders stand; a reset changes it and has them made anew
+    return get_rebuilt, get_user, set_rebuilt, set_user, turned
+
+
+@app.cell
+def _(base, set_rebuilt, turned):
+    def _back(name):
+        def reset(count):
+            turned[name] = base.trained_knobs[name]
+            set_rebuilt(lambda rebuilt: rebuilt + 1)
+            return count
+
+        return reset
+
+    resets = mo.ui.dictionary(
+        {name: mo.ui.button(label="reset", on_click=_back(name), tooltip="back to the trained value") for name in common.KNOBS}
+    )
+    return (resets,)
+
+
+@app.cell
+def _(base, get_rebuilt, turned):
+    get_rebuilt()
+    sliders = mo.ui.dictionary(
+        {
+            name: common.knob_slider(name, turned[name], lambda value, name=name: turned.update({name: value}), [base.trained_knobs[name]])
+            for name in common.KNOBS
+        }
+    )
+    return (sliders,)
+
+
+@app.cell
+def _(base, get_user, sliders, view):
+    picked = {"user": get_user()} | {
+        short: "" if sliders.value[knob] == base.trained_knobs[knob] else f"{sliders.value[knob]:g}"
+        for short, knob in workspace.KNOB_OF.items()
+    }
+    look, _trouble = common.open_scene(view, **picked)
+    mo.stop(look is None, _trouble)
+    return look, picked
+
+
+@app.cell
+def _(look):
+    _moved = compare_lists(look.ranking(as_trained=True), look.ranking(), 10)
+    _moves = common.with_pictures(_moved, look.data, common.SMALL_WIDTH)
+    moves = mo.Html(figures.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs"))
+    return (moves,)
+
+
+@app.cell
+def _(look):
+    if look.is_quick:
+        _now, _then = look.quality()["recall@20"], look.quality(as_trained=True)["recall@20"]
+        _line = f"Over all people, valid Recall@20 is {figures.percent(_now)} at these knobs; as trained it is {figures.percent(_then)}."
+    else:
+        _line = "This data is too large to evaluate while a slider moves; the list below follows at once."
+    quality = common.fact(_line)
+    return (quality,)
+
+
+@app.cell
+def _(base, look, quality, resets, sliders, view):
+    _boxes = [
+        common.knob_box(_name, sliders.elements[_name], base.trained_knobs[_name], view.is_dark, resets.elements[_name])
+        for _name in common.KNOBS
+    ]
+    controls = mo.vstack([*_boxes, quality])
+    head = mo.vstack(
+        [
+            common.heading(
+                "What does each knob do?",
+                "Nothing is trained here: the same weights, weighed anew. Pull attention (α) to 0 and see who falls out of the list.",
+                "instant",
+            ),
+            common.history(look.data, look.view.user),
+        ]
+    )
+    return controls, head
+
+
+@app.cell
+def _(controls, head, moves):
+    mo.vstack([head, common.side_by_side(controls, moves, widths="minmax(260px, 340px) 1fr")])
+    return
+
+
+@app.cell
+def _(look):
+    as_trained, _ = common.open_scene(look.view, tau="")
+    is_drawn = look.knows_surface() or (look.is_quick and look.knobs == as_trained.knobs | {
+        name: look.knobs[name] for name in common.KNOBS[:2]
+    })
+    map_button = mo.ui.run_button(label=f"Draw the map at τ = {look.knobs['membership_temperature']:g}")
+    return as_trained, is_drawn, map_button
+
+
+@app.cell
+def _(as_trained, is_drawn, look, map_button, view):
+    _knobs, _usual = look.knobs, look.trained_knobs
+    _shown = look if is_drawn or map_button.value else as_trained
+    _map = None
+    if _shown.knows_surface() or _shown.is_quick or map_button.value:
+        _map = common.chart(
+            figures.metric_surface(
+                _shown.surface(),
+                trained=(_usual["attention_scale"], _usual["hypergraph_scale"]),
+                current=(_knobs["attention_scale"], _knobs["hypergraph_scale"]),
+                dark=view.is_dark,
+            )
+        )
+    _tau = common.fact(f"Every point is the same model with other α and β, at τ = {_shown.knobs['membership_temperature']:g}.")
+    _parts = [common.section("Where is it best?", "instant"), _map, _tau, None if _shown is look else map_button]
+    surface = mo.vstack([part for part in _parts if part is not None])
+    return (surface,)
+
+
+@app.cell
+def _(get_user, look, memory, set_user):
+    people = common.people_picker(look.data, get_user(), memory, set_user)
+    return (people,)
+
+
+@app.cell
+def _(people, surface):
+    _people = mo.vstack([common.section("Whose list?"), common.picker(people)])
+    mo.vstack([common.side_by_side(surface, _people)])
+    return
+
+
+@app.cell
+def _():
+    common.how(
+        r"$\mathbf E^{*}=\mathbf E^{id}+\sum_m\mathrm{nz}(\mathbf E^m)+\alpha\,\mathrm{nz}(\mathbf E^{att})+\beta\,\mathrm{nz}(\mathbf E^{H})$, "
+        r"and a score is $\langle \mathbf e^*_u,\mathbf e^*_i\rangle$. τ is the temperature of the softmax that says which learned "
+        "groups (hyperedges) a person or item belongs to: low is one group alone, high is a little of each.",
+        "Source: Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
+        (Trace.fuse, "fused = replace"),
+        (metric_surface, "evaluate("),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()

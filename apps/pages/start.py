@@ -1,0 +1,175 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="What is this?", css_file="../lab.css", html_head_file="../head.html")
+
+with app.setup:
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import common
+    import marimo as mo
+    from srgformer_lab import LabError, figures, workspace
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("instant")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(view):
+    get_user, set_user = mo.state(view.user)
+    get_jump, set_jump = mo.state("")
+    get_trouble, set_trouble = mo.state(None)
+    return get_jump, get_trouble, get_user, set_jump, set_trouble, set_user
+
+
+@app.cell
+def _(get_user, view):
+    look, _trouble = common.open_scene(view, user=get_user())
+    mo.stop(look is None, _trouble)
+    return (look,)
+
+
+@app.cell
+def _(look, memory, set_user):
+    def _next_person(count):
+        memory["start.person"] = memory.get("start.person", -1) + 1
+        set_user(workspace.people(look.data, memory["start.person"], 1)[0])
+        return count
+
+    another = mo.ui.button(label="Another person", on_click=_next_person)
+    return (another,)
+
+
+@app.cell
+def _(another, look):
+    _data, _view = look.data, look.view
+    _taken = _data.history(_view.user)
+    _seen = common.item_cards(_data, _taken[-18:], width=common.SMALL_WIDTH)
+    if look.trained is None:
+        _answer = "No model is trained on this data yet. Below are the things that one person took; a model learns from all such lists."
+        _body = [common.heading("What is this?", _answer, "needs training"), mo.Html(figures.card_row(_seen, size="small"))]
+    else:
+        _list = look.ranking().head(5)
+        _lines = [f"score {figures.digits(_score)}" for _score in _list["score"]]
+        _top = common.item_cards(_data, list(_list["item_id"]), _lines, width=common.SMALL_WIDTH)
+        _parts = look.explanation().by_part
+        _answer = (
+            "A recommender that looks at who took what, at pictures and at words. Each stream below is one part of the model; "
+            "its width is what the part adds to the score of the first item."
+        )
+        _drawing = figures.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
+        _finding = figures.flow_finding(_parts, common.title(_data, _list["item_id"].iloc[0]))
+        _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
+    mo.vstack([*_body, mo.hstack([another, mo.md("Try it: the streams change from person to person.")], justify="start")])
+    return
+
+
+@app.cell
+def _(look, set_jump, set_trouble):
+    first_run = common.first_run(look.data, set_jump, set_trouble)
+    return (first_run,)
+
+
+@app.cell
+def _(first_run, get_jump, get_trouble, look):
+    jump = get_jump()
+    common.nothing_trained(look, first_run, bool(jump), get_trouble()) if look.trained is None else None
+    return (jump,)
+
+
+@app.cell
+def _(look, view):
+    mo.stop(look.trained is None)
+    _health = workspace.health(look)
+    _curve = figures.learning_curves(
+        look.run.history(), knob_changes=look.run.knob_changes(), baseline={"popularity": _health.popularity}, dark=view.is_dark
+    )
+    _tiles = common.tiles(
+        [
+            ("Recall@20", figures.percent(_health.recall), "of the things held back for validation are in the first 20"),
+            ("Against popularity", f"{figures.digits(_health.gain)} ×", f"recommending what most people took finds {figures.percent(_health.popularity)}"),
+            ("Best epoch", f"{_health.best_epoch} of {_health.epochs}", "later ones were no better on validation"),
+            ("On the test split", figures.percent(_health.test) if _health.test is not None else "–", "Recall@20, looked at once, at the best epoch"),
+        ]
+    )
+    mo.vstack([common.section("Is this run any good?", "from finished runs"), common.side_by_side(_tiles, common.chart(_curve))])
+    return
+
+
+@app.cell
+def _(set_jump):
+    def _go_to(page):
+        return lambda count: set_jump(page)
+
+    _questions = {
+        "why": "Why was this item recommended?",
+        "knobs": "What happens if I turn the attention down?",
+        "train": "How does it learn, and can I steer it meanwhile?",
+    }
+    ways = mo.ui.array([mo.ui.button(label=question, on_click=_go_to(page)) for page, question in _questions.items()])
+    mo.vstack([common.section("Where to go from here"), mo.hstack(list(ways), justify="start", wrap=True)])
+    return (ways,)
+
+
+@app.cell
+def _(view):
+    _texts = {
+        "data": mo.ui.text(value=view.data, label="Data: `studio`, or the path of a folder", full_width=True),
+        "min_rating": mo.ui.text(value=view.min_rating, label="Keep ratings of at least", placeholder="all"),
+        "k_core": mo.ui.text(value=view.k_core, label="Keep users and items with at least so many interactions", placeholder="all"),
+    }
+    opener = mo.md("{data}\n\n{min_rating} {k_core}").batch(**_texts).form(submit_button_label="Open this data", show_clear_button=False)
+    return (opener,)
+
+
+@app.cell
+def _(look, view):
+    _runs = {common.run_line(name, run): name for name, run in workspace.runs_of(look.data).items()}
+    _here = next((line for line, name in _runs.items() if name == view.run), None)
+    run_box = mo.ui.dropdown(_runs, value=_here, label="Run", full_width=True)
+    return (run_box,)
+
+
+@app.cell
+def _(look, opener, run_box):
+    _columns = common.side_by_side(run_box, opener)
+    mo.vstack([common.section("What is loaded"), common.fact(repr(look.data)), _columns])
+    return
+
+
+@app.cell
+def _(opener, view):
+    opened, _trouble = {}, None
+    if opener.value:
+        try:
+            workspace.dataset(view.change(**opener.value))
+            opened = opener.value
+        except LabError as _error:
+            _safe = "What you were looking at is still open."
+            _trouble = common.problem(_error, _safe, "`srgformer-lab check FOLDER` lists everything that is wrong with a folder.")
+    _trouble
+    return (opened,)
+
+
+@app.cell
+def _(get_user, memory, opened, run_box, view):
+    if opened and view.change(**opened) != view:
+        picked = opened
+    elif run_box.value and run_box.value != view.run:
+        picked = {"run": run_box.value}
+    else:
+        picked = {"user": get_user()}
+    common.way_on(view, picked, memory)
+    return (picked,)
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,162 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="Why this item?", css_file="../lab.css", html_head_file="../head.html")
+
+with app.setup:
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import common
+    import marimo as mo
+    from srgformer_lab import explain, figures, workspace
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("instant")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(view):
+    get_user, set_user = mo.state(view.user)
+    get_item, set_item = mo.state(view.item)
+    get_jump, set_jump = mo.state("")
+    get_trouble, set_trouble = mo.state(None)
+
+    def choose_user(user_id):
+        if user_id != get_user():
+            set_item("")  # another person has another list; its first item is shown
+        set_user(user_id)
+
+    return choose_user, get_item, get_jump, get_trouble, get_user, set_item, set_jump, set_trouble
+
+
+@app.cell
+def _(get_item, get_user, view):
+    look, _trouble = common.open_scene(view, user=get_user(), item=get_item())
+    mo.stop(look is None, _trouble)
+    picked = {"user": look.view.user, "item": look.view.item}
+    return look, picked
+
+
+@app.cell
+def _(look, set_jump, set_trouble):
+    first_run = common.first_run(look.data, set_jump, set_trouble)
+    return (first_run,)
+
+
+@app.cell
+def _(first_run, get_jump, get_trouble, look):
+    jump = get_jump()
+    common.nothing_trained(look, first_run, bool(jump), get_trouble()) if look.trained is None else None
+    return (jump,)
+
+
+@app.cell
+def _(look):
+    mo.stop(look.trained is None)
+    why = look.explanation()
+    ranking = look.ranking()
+    return ranking, why
+
+
+@app.cell
+def _(look, ranking, why):
+    _title = common.title(look.data, why.item_id)
+    _place = f"rank {why.rank} of {len(ranking):,}" if why.rank else "not ranked: this person has it already"
+    _item = mo.Html(figures.card(_title, common.picture(look.data, why.item_id), f"{_place}, score {figures.digits(why.score)}"))
+    _past = mo.vstack([common.fact("What this person took, which is all that the model knows of them:"), common.history(look.data, why.user_id)])
+    mo.vstack(
+        [
+            common.heading("Why this item?", "A score is a sum, so it can be taken apart exactly. Choose another item or person below.", "instant"),
+            common.side_by_side(_item, _past, widths="150px 1fr"),
+        ]
+    )
+    return
+
+
+@app.cell
+def _(look, view, why):
+    _bars = figures.waterfall(why.by_part, why.score, item=common.title(look.data, why.item_id), dark=view.is_dark)
+    _table = figures.parts_table(why.parts, dark=view.is_dark)
+    _sum = why.parts["contribution"].sum()
+    mo.vstack(
+        [
+            common.side_by_side(common.chart(_bars), common.chart(_table)),
+            common.fact(
+                f"The {len(why.parts)} cells sum to {_sum:.6f}; the score is {why.score:.6f}; "
+                f"what is left, {why.residual:.1e}, is rounding."
+            ),
+        ]
+    )
+    return
+
+
+@app.cell
+def _(memory, ranking):
+    mo.stop(ranking is None)
+    search = mo.ui.text(
+        value=memory.get("why.search", ""),
+        label="Find an item by its title",
+        placeholder="a word of its title",
+        on_change=lambda value: memory.update({"why.search": value}),
+    )
+    return (search,)
+
+
+@app.cell
+def _(look, ranking, search, set_item):
+    _ids = workspace.find_items(look.data, search.value) if search.value else list(ranking["item_id"].head(8))
+    _rank = ranking.set_index("item_id")["rank"]
+    items = mo.ui.array(
+        [
+            common.item_button(
+                look.data, _id, f"rank {_rank[_id]}" if _id in _rank.index else "taken already", _id == look.view.item, set_item
+            )
+            for _id in _ids
+        ]
+    )
+    return (items,)
+
+
+@app.cell
+def _(choose_user, look, memory):
+    people = common.people_picker(look.data, look.view.user, memory, choose_user)
+    return (people,)
+
+
+@app.cell
+def _(items, people, search):
+    _none = common.fact("No title holds these words; try fewer.") if search.value and not len(items) else None
+    _what = [common.section("Another item?"), search, _none, common.picker(items)]
+    _who = [common.section("Another person?"), common.picker(people)]
+    common.side_by_side(mo.vstack([part for part in _what if part is not None]), mo.vstack(_who))
+    return
+
+
+@app.cell
+def _(why):
+    mo.accordion({f"All {len(why.parts)} cells as a table": mo.ui.table(why.parts.round(6), selection=None, page_size=36)})
+    return
+
+
+@app.cell
+def _():
+    common.how(
+        r"$\hat r_{ui}=\langle\mathbf e^*_u,\mathbf e^*_i\rangle=\sum_{p,q}\langle\mathbf e_u^{(p)},\mathbf e_i^{(q)}\rangle$ over the parts "
+        r"$p,q\in\{id, image, text, \dots, attention, hypergraph\}$. A bar is half of its part's row plus half of its column, "
+        "so the bars sum to the score as the cells do. It is an identity, not an estimate.",
+        "Source: follows from the fusion, Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
+        (explain, "of_user @ of_item.T"),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,107 @@
+"""Looks a data folder through before anyone trains on it: what it holds, and everything that is wrong with it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from srgformer_lab.data import folder as plain
+from srgformer_lab.data import mmrec
+from srgformer_lab.data.contents import Contents
+from srgformer_lab.data.dataset import SPLITS
+from srgformer_lab.data.pictures import picture_files
+from srgformer_lab.data.source import layout_of
+from srgformer_lab.data.tables import Problems, existing_folder
+from srgformer_lab.errors import DataError
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a folder holds, and what is wrong with it."""
+
+    folder: str
+    lines: list[str] = field(default_factory=list)
+    """What it holds, a line each; bad rows are not counted."""
+    problems: list[str] = field(default_factory=list)
+    """Everything that is wrong, each with its file, row or id and its remedy."""
+
+    def __str__(self) -> str:
+        """Say both, for reading."""
+        count = len(self.problems)
+        verdict = f"{count} problem{'s' if count > 1 else ''}:" if count else "No problem: it can be trained on."
+        return "\n".join([self.folder, *(f"  {line}" for line in self.lines), "", verdict, *(f"- {problem}" for problem in self.problems)])
+
+
+def check(folder: str | Path) -> Report:
+    """Say what a data folder holds and everything that is wrong with it, as its reader would find it with its usual options.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    path = existing_folder(folder)
+    problems = Problems(collect=True)
+    try:
+        layout = layout_of(path)
+    except DataError as error:
+        return Report(str(path), problems=[str(error)])
+    contents = (mmrec.gather if layout == "mmrec" else plain.gather)(path, problems)
+    return Report(str(path), [f"{name:<13} {value}" for name, value in _describe(contents, path)], problems.found)
+
+
+def _describe(contents: Contents, folder: Path) -> list[tuple[str, str]]:
+    """Give what there is, as pairs of a name and words."""
+    pairs, n_users, n_items = contents.interactions, len(contents.user_ids), len(contents.item_ids)
+    parts = [f"{name} {np.sum(pairs.split == code):,}" for code, name in enumerate(SPLITS)]
+    isolated = n_items - len(np.unique(pairs.item[pairs.split == 0]))
+    return [
+        ("layout", contents.layout),
+        ("users", f"{n_users:,}"),
+        ("items", f"{n_items:,}, {isolated:,} of them without a training interaction"),
+        ("interactions", f"{len(pairs):,}"),
+        ("density", f"{len(pairs) / max(n_users * n_items, 1):.3%} of all pairs"),
+        ("splits", f"{', '.join(parts)}; by {contents.split_by}"),
+        *_describe_modalities(contents, folder),
+        *_describe_cards(contents, folder),
+        ("ratings", _range(contents.rating)),
+        ("time", _time_range(pairs.timestamp)),
+    ]
+
+
+def _describe_modalities(contents: Contents, folder: Path) -> list[tuple[str, str]]:
+    if contents.features:
+        return [("modality", f"{name}, {matrix.shape[1]:,} wide") for name, matrix in contents.features.items()]
+    cards = contents.cards
+    made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values)]
+    if made and contents.layout == plain.LAYOUT.name and not (folder / "features").is_dir():
+        return [("modality", f"{name}, made by the built-in encoder") for name in made]
+    return [("modality", "none")]
+
+
+def _describe_cards(contents: Contents, folder: Path) -> list[tuple[str, str]]:
+    cards, n_items = contents.cards, len(contents.item_ids)
+    with_title = sum(title != name for title, name in zip(cards.titles, contents.item_ids, strict=True))
+    pictures = sum(picture is not None for picture in cards.pictures)
+    unused = len(picture_files(folder)) - pictures
+    found = [("titles", with_title), ("texts", sum(map(bool, cards.texts))), ("pictures", pictures)]
+    lines = [(name, f"{count:,} of {n_items:,} items" if count else "none") for name, count in found]
+    if unused:
+        lines.append(("", f"{unused:,} more in images/ belong to no item or can't be used"))
+    return [*lines, ("details", ", ".join(map(str, cards.details.columns)) or "none")]
+
+
+def _range(rating: np.ndarray | None) -> str:
+    if rating is None or not len(rating):
+        return "none"
+    low, high = rating.min(), rating.max()
+    return f"{low:g} to {high:g}" if low < high else f"{low:g} throughout, which says nothing"
+
+
+def _time_range(timestamp: np.ndarray | None) -> str:
+    if timestamp is None:
+        return "unknown"
+    try:
+        first, last = (datetime.fromtimestamp(int(end), UTC).date() for end in (timestamp.min(), timestamp.max()))
+    except (ValueError, OverflowError, OSError):
+        return f"{timestamp.min()} to {timestamp.max()}, which are no seconds since 1970"
+    return f"{first} to {last}"

@@ -1,0 +1,227 @@
+"""Features from what items look like and what is written about them: no labels, no downloads, the same on every call.
+
+Rows have norm 1, so that a user's hypergraph logits, sums over a history, stay small enough for the membership temperature to act.
+An item of which nothing is known, without a picture or without a word that it shares, has a row of zeros.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+from scipy import sparse
+
+PICTURE_WIDTH, TEXT_WIDTH = 32, 32
+"""Widths of the features, whatever the number of items; what the items can't fill is zero."""
+CANVAS = (48, 72)
+"""Every picture is looked at in this size (width, height)."""
+CHUNK = 256
+"""Pictures in memory at a time."""
+N_HUES, N_GREYS, N_DIRECTIONS, N_BANDS = 12, 4, 8, 6
+COLOR_WEIGHT, EDGE_WEIGHT, FREQUENCY_WEIGHT, LAYOUT_WEIGHT = 1.0, 0.6, 0.8, 0.3
+MAX_WORDS = 20_000
+DENSE_SIDE = 1_500
+"""Up to this many items or words the decomposition is exact, beyond it iterative."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+")
+
+
+def encode_pictures(pictures: Sequence[Image.Image | None]) -> Float[np.ndarray, "items width"]:
+    """Describe pictures by their colours, edges, frequencies and layout, on principal axes.
+
+    Pictures of any size and mode may be given; transparent ones are laid on white. A missing picture (None) gives a row of
+    zeros, and so do pictures that are all alike, since nothing sets them apart.
+
+    Returns:
+        float32 of ``PICTURE_WIDTH`` columns; rows of norm 1 or 0.
+    """
+    known = np.zeros(len(pictures), dtype=bool)
+    described: list[np.ndarray] = []
+    chunk: list[np.ndarray] = []
+    for row, picture in enumerate(pictures):
+        if picture is not None:
+            known[row] = True
+            chunk.append(_canvas(picture))
+        if len(chunk) == CHUNK:
+            described.append(_describe(np.stack(chunk)))
+            chunk = []
+    if chunk:
+        described.append(_describe(np.stack(chunk)))
+    features = np.zeros((len(pictures), PICTURE_WIDTH), dtype=np.float32)
+    if known.any():
+        features[known] = _unit_rows(_principal(np.concatenate(described), PICTURE_WIDTH))
+    return features
+
+
+def encode_texts(texts: Sequence[str]) -> Float[np.ndarray, "items width"]:
+    """Describe texts by their words: tf-idf, then a truncated singular value decomposition.
+
+    Scripts without spaces are read as pairs of characters. An empty text gives a row of zeros, and so does one that shares no word
+    with another where others do.
+
+    Returns:
+        float32 of ``TEXT_WIDTH`` columns; rows of norm 1 or 0.
+    """
+    features = np.zeros((len(texts), TEXT_WIDTH), dtype=np.float32)
+    weights = _tf_idf([_words(text) for text in texts])
+    if weights.nnz:
+        scores = _left_scores(weights, TEXT_WIDTH)
+        features[:, : scores.shape[1]] = _unit_rows(scores)
+    return features
+
+
+def _canvas(picture: Image.Image) -> np.ndarray:
+    """Give a picture as hue, saturation, value and luminance (height, width, 4), 0…255."""
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+        small = picture.convert("RGBA").resize(CANVAS, Image.Resampling.BOX, reducing_gap=2.0)
+        rgb = Image.alpha_composite(Image.new("RGBA", CANVAS, "white"), small).convert("RGB")
+    else:
+        rgb = _eight_bit(picture).convert("RGB").resize(CANVAS, Image.Resampling.BOX, reducing_gap=2.0)
+    return np.dstack([np.asarray(rgb.convert("HSV")), np.asarray(rgb.convert("L"))])
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """Scale greys of more than eight bits down, which Pillow would clip."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    grey = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
+    top = 65535.0 if grey.max() > 255 else (255.0 if grey.max() > 1 else 1.0)
+    return Image.fromarray((np.clip(grey / top, 0, 1) * 255).astype(np.uint8))
+
+
+def _describe(canvases: np.ndarray) -> Float[np.ndarray, "pictures numbers"]:
+    """Give the blocks of raw numbers of a chunk of pictures, each block scaled by its weight."""
+    hue, saturation, value, light = (canvases[..., c].astype(np.float32) / 255 for c in range(4))
+    blocks = [
+        (COLOR_WEIGHT, _colors(hue, saturation, value)),
+        (EDGE_WEIGHT, _edges(light)),
+        (FREQUENCY_WEIGHT, _frequencies(light)),
+        (LAYOUT_WEIGHT, light.reshape(len(light), 6, 12, 4, 12).mean(axis=(2, 4)).reshape(len(light), -1)),
+    ]
+    return np.concatenate([block * (weight / np.sqrt(block.shape[1])) for weight, block in blocks], axis=1)
+
+
+def _colors(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Soft histograms of hue, weighted by colourfulness, and of value for what has little colour; square roots of shares."""
+    count, pixels = len(hue), hue[0].size
+    colorful = (saturation * value).reshape(count, -1)
+    place = (hue * N_HUES).reshape(count, -1)
+    greys = (value * (N_GREYS - 1)).reshape(count, -1)
+    row = np.arange(count)[:, None]
+    parts = []
+    for places, n_bins, weight, around in ((place, N_HUES, colorful, True), (greys, N_GREYS, 1 - colorful, False)):
+        low = np.floor(places).astype(np.int64)
+        share = places - low
+        high = (low + 1) % n_bins if around else np.minimum(low + 1, n_bins - 1)
+        low = low % n_bins if around else np.minimum(low, n_bins - 1)
+        total = np.bincount((row * n_bins + low).ravel(), ((1 - share) * weight).ravel(), count * n_bins)
+        total += np.bincount((row * n_bins + high).ravel(), (share * weight).ravel(), count * n_bins)
+        parts.append(total.reshape(count, n_bins) / pixels)
+    return np.sqrt(np.concatenate(parts, axis=1)) * 4
+
+
+def _edges(light: np.ndarray) -> np.ndarray:
+    """Histograms of edge directions, weighted by strength, in the quarters of the picture; square roots."""
+    down, right = np.gradient(light, axis=(1, 2))
+    strength = np.hypot(down, right)
+    direction = (np.arctan2(down, right) / np.pi % 1 * N_DIRECTIONS).astype(np.int64) % N_DIRECTIONS
+    count, height, width = light.shape
+    quarter = (np.arange(height)[:, None] * 2 // height) * 2 + np.arange(width)[None] * 2 // width
+    index = (np.arange(count)[:, None, None] * 4 + quarter) * N_DIRECTIONS + direction
+    total = np.bincount(index.ravel(), strength.ravel(), count * 4 * N_DIRECTIONS)
+    return np.sqrt(total.reshape(count, -1) / (height * width)) * 4
+
+
+def _frequencies(light: np.ndarray) -> np.ndarray:
+    """Energy of the middle of the picture by frequency band and direction, as logarithms: what tells stripes from dots."""
+    _, height, width = light.shape
+    middle = light[:, height // 6 : -height // 6, width // 8 : -width // 8]
+    middle = middle - middle.mean(axis=(1, 2), keepdims=True)
+    window = np.hanning(middle.shape[1])[:, None] * np.hanning(middle.shape[2])[None]
+    energy = np.abs(np.fft.rfft2(middle * window)) ** 2
+    down, right = np.fft.fftfreq(middle.shape[1])[:, None], np.fft.rfftfreq(middle.shape[2])[None]
+    radius = np.hypot(down, right)
+    band = np.digitize(radius, np.geomspace(0.04, 0.5, N_BANDS + 1)) - 1
+    direction = (np.arctan2(down, right) / np.pi % 1 * 4 + 0.5).astype(np.int64) % 4
+    parts = [
+        energy[:, (band == b) & (direction == d)].sum(axis=1) for b in range(N_BANDS) for d in range(4) if ((band == b) & (direction == d)).any()
+    ]
+    return np.log1p(np.stack(parts, axis=1)) / 2
+
+
+def _principal(numbers: Float[np.ndarray, "items numbers"], width: int) -> Float[np.ndarray, "items width"]:
+    """Centre the numbers, scale each block's columns alike, and give the first principal components, signs fixed."""
+    centred = (numbers - numbers.mean(axis=0)).astype(np.float64)
+    values, axes = np.linalg.eigh(centred.T @ centred)
+    keep = np.argsort(-values, kind="stable")[:width]
+    keep = keep[values[keep] > 1e-12 * max(len(numbers), 1)]
+    scores = np.zeros((len(numbers), width))
+    scores[:, : len(keep)] = centred @ _fixed_sign(axes[:, keep])
+    return scores
+
+
+def _fixed_sign(axes: np.ndarray) -> np.ndarray:
+    """Turn each column so that its largest entry is positive."""
+    if not axes.size:
+        return axes
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
+    return axes * np.where(largest < 0, -1.0, 1.0)
+
+
+def _unit_rows(matrix: np.ndarray) -> Float[np.ndarray, "items width"]:
+    """Divide rows by their norm; rows of next to nothing become zero."""
+    norm = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return np.where(norm > 1e-6, matrix / np.maximum(norm, 1e-6), 0).astype(np.float32)
+
+
+def _words(text: str) -> list[str]:
+    """Split a text into lower-case words, and scripts without spaces into pairs of characters."""
+    words = []
+    for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if _UNSPACED.search(word):
+            words += [word[i : i + 2] for i in range(max(len(word) - 1, 1))]
+        else:
+            words.append(word)
+    return words
+
+
+def _tf_idf(documents: Sequence[Sequence[str]]) -> sparse.csr_matrix:
+    """Weigh words by how often a text has them and how few texts do; words of one text only are left out if any is shared."""
+    vocabulary: dict[str, int] = {}
+    rows, columns = [], []
+    for row, words in enumerate(documents):
+        rows += [row] * len(words)
+        columns += [vocabulary.setdefault(word, len(vocabulary)) for word in words]
+    shape = (len(documents), max(len(vocabulary), 1))
+    counts = sparse.csr_matrix((np.ones(len(rows)), (np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64))), shape=shape)
+    counts.sum_duplicates()
+    spread = np.bincount(counts.indices, minlength=shape[1])
+    kept = np.flatnonzero(spread >= (2 if (spread >= 2).any() else 1))
+    kept = np.sort(kept[np.argsort(-spread[kept], kind="stable")[:MAX_WORDS]])
+    counts, spread = counts[:, kept], spread[kept]
+    counts.data = 1 + np.log(counts.data)
+    # the small constant keeps texts that are all alike away from zero
+    weights = sparse.csr_matrix(counts.multiply(np.log((1 + len(documents)) / (1 + spread)) + 0.05))
+    norm = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
+    return sparse.csr_matrix(sparse.diags(1 / np.maximum(norm, 1e-12)) @ weights)
+
+
+def _left_scores(weights: sparse.csr_matrix, width: int) -> Float[np.ndarray, "items some"]:
+    """Give the texts' coordinates on the leading right singular vectors, signs fixed."""
+    smaller = min(weights.shape)
+    if smaller <= DENSE_SIDE:
+        by_item = weights.shape[0] <= weights.shape[1]
+        gram = (weights @ weights.T if by_item else weights.T @ weights).toarray()
+        values, axes = np.linalg.eigh(gram)
+        keep = np.argsort(-values, kind="stable")[:width]
+        keep = keep[values[keep] > 1e-10]
+        axes = _fixed_sign(axes[:, keep])
+        return axes * np.sqrt(values[keep]) if by_item else weights @ axes
+    from scipy.sparse.linalg import svds  # only large data sets pay for it
+
+    left, values, _ = svds(weights, k=min(width, smaller - 1), v0=np.ones(smaller) / np.sqrt(smaller))
+    order = np.argsort(-values, kind="stable")
+    return _fixed_sign(left[:, order]) * values[order]

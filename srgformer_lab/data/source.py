@@ -1,0 +1,93 @@
+"""One door to every data set: a name or a folder, and later the same one again, in another process too."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from srgformer_lab.data.dataset import Dataset, DataSource
+from srgformer_lab.data.folder import INTERACTIONS, read_folder
+from srgformer_lab.data.mmrec import read_mmrec
+from srgformer_lab.data.tables import existing_folder
+from srgformer_lab.errors import ConfigError, DataError
+
+STUDIO = "studio"
+"""The name of the built-in data set; a folder of that name is reached as ``./studio``."""
+
+
+def open_data(path_or_name: str | Path, **options: Any) -> Dataset:
+    """Open the built-in data set, ``studio``, or a folder in either layout.
+
+    A folder with an ``.inter`` file goes to ``read_mmrec``, one with ``interactions.csv`` to ``read_folder``.
+
+    Args:
+        path_or_name: ``"studio"``, or where the folder lies.
+        **options: The options of ``studio``, ``read_mmrec`` or ``read_folder``; one that is None counts as not given.
+
+    Raises:
+        DataError: There is no such folder, or it is not in order.
+        ConfigError: The data set's reader has no such option, or not with that value.
+    """
+    if str(path_or_name) == STUDIO:
+        return _read(STUDIO, "", options)
+    path = existing_folder(path_or_name)
+    return _read(layout_of(path), str(path), options)
+
+
+def reopen(source: DataSource) -> Dataset:
+    """Open a data set again, as it was opened.
+
+    Raises:
+        DataError: It was built by hand, or its folder is gone or no longer in order.
+        ConfigError: The options are none of the reader's.
+    """
+    return _read(source.reader, source.path, source.options)
+
+
+def source_from_dict(values: Mapping[str, Any]) -> DataSource:
+    """Build a source from the dictionary that ``DataSource.to_dict`` gave.
+
+    Raises:
+        DataError: It is no such dictionary.
+    """
+    kinds = {"reader": str, "path": str, "options": Mapping}
+    if not isinstance(values, Mapping) or set(values) != set(kinds) or not all(isinstance(values[name], kinds[name]) for name in kinds):
+        raise DataError(f"a data source must say reader, path and options, not {values!r}; take it from DataSource.to_dict")
+    return DataSource(values["reader"], values["path"], dict(values["options"]))
+
+
+def layout_of(folder: Path) -> str:
+    """Tell which layout a folder has: ``mmrec`` or ``folder``.
+
+    Raises:
+        DataError: It has neither or both.
+    """
+    inter, plain = sorted(folder.glob("*.inter")), (folder / INTERACTIONS).exists()
+    if inter and plain:
+        raise DataError(f"{folder} holds {inter[0].name} and {INTERACTIONS}, which are two layouts; keep one of the two")
+    if not inter and not plain:
+        raise DataError(f"{folder} holds no data set: neither {INTERACTIONS} nor a .inter file; add one, or give the folder that holds it")
+    return "mmrec" if inter else "folder"
+
+
+def _read(reader: str, path: str, options: Mapping[str, Any]) -> Dataset:
+    function = _reader(reader)
+    known = [name for name in inspect.signature(function).parameters if name != "folder"]
+    if unknown := sorted(name for name in options if name not in known):
+        raise ConfigError(f"{function.__name__} has no option {', '.join(unknown)}; its options are {', '.join(known)}")
+    given = {name: value for name, value in options.items() if value is not None}
+    return (function if reader == STUDIO else partial(function, path))(**given)
+
+
+def _reader(name: str) -> Callable[..., Dataset]:
+    if name == STUDIO:
+        from srgformer_lab.data.studio import studio  # folders need none of it
+
+        return studio
+    readers = {"mmrec": read_mmrec, "folder": read_folder}
+    if name in readers:
+        return readers[name]
+    if name == "memory":
+        raise DataError("a data set built by hand can't be opened again; save it in a folder and read it from there")
+    raise DataError(f"no reader is called {name!r}; there are {', '.join((STUDIO, *readers))}")

@@ -1,0 +1,38 @@
+"""What the apps look at: data sets, runs and passes, loaded once for all visitors of a process, and named by links.
+
+Visitors are threads of one process, and a page reload starts a visitor anew, so whatever is heavy lives here: bounded, locked and
+read-only. A link can be old or mistyped, so what it says is checked here against what there is.
+"""
+
+from srgformer_lab.workspace.finding import find_items, people, usual_user
+from srgformer_lab.workspace.scene import Health, Scene, dataset, find_run, health, popularity_quality, runs_of, scene
+from srgformer_lab.workspace.settling import settle, usual_run
+from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.training import begin, begin_small, carry_on, settings, variants
+from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View
+
+__all__ = [
+    "KNOB_OF",
+    "SHIPPED",
+    "STUDIO",
+    "Health",
+    "Scene",
+    "Shelf",
+    "View",
+    "begin",
+    "begin_small",
+    "carry_on",
+    "dataset",
+    "find_items",
+    "find_run",
+    "health",
+    "people",
+    "popularity_quality",
+    "runs_of",
+    "scene",
+    "settings",
+    "settle",
+    "usual_run",
+    "usual_user",
+    "variants",
+]

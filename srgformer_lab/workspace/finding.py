@@ -1,0 +1,34 @@
+"""Whom and what to look at first, and how to find others."""
+
+import numpy as np
+
+from srgformer_lab.data.dataset import Dataset
+
+USUAL_HISTORY = 12
+SHORTEST_STORY = 4
+
+
+def usual_user(data: Dataset) -> str:
+    """Name the first user whose history is nearest to a dozen items: long enough to tell a story, short enough to see."""
+    lengths = np.asarray(data.matrix("train").sum(axis=1)).ravel()
+    return data.user_ids[int(np.argmin(np.abs(lengths - USUAL_HISTORY)))]
+
+
+def people(data: Dataset, page: int = 0, count: int = 6) -> list[str]:
+    """Name the users of one page of a fixed random order, those with a history worth showing first; pages go round."""
+    lengths = np.asarray(data.matrix("train").sum(axis=1)).ravel()
+    order = np.random.default_rng(0).permutation(data.n_users)
+    order = order[np.argsort(lengths[order] < SHORTEST_STORY, kind="stable")]
+    places = np.arange(page * count, page * count + min(count, data.n_users)) % data.n_users
+    return [data.user_ids[row] for row in order[places]]
+
+
+def find_items(data: Dataset, words: str, count: int = 8) -> list[str]:
+    """Find items whose title or id contains all the words, in any case; titles that begin with them first."""
+    wanted = words.casefold().split()
+    if not wanted:
+        return []
+    titles = [title.casefold() for title in data.cards.titles]
+    rows = [row for row, title in enumerate(titles) if all(word in title for word in wanted) or data.item_ids[row].casefold() == wanted[0]]
+    rows.sort(key=lambda row: (not titles[row].startswith(wanted[0]), row))
+    return [data.item_ids[row] for row in rows[:count]]

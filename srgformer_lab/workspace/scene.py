@@ -1,0 +1,240 @@
+"""From the words of a view to the data, the run and the pass that they name."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import pandas as pd
+
+from srgformer_lab.config import MODEL_KNOBS
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.source import open_data
+from srgformer_lab.errors import LabError, RunError
+from srgformer_lab.explain.contributions import Explanation, explain
+from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate, metric_surface
+from srgformer_lab.learn.run import RUNS, Run, list_runs, shipped_run
+from srgformer_lab.model.baselines.popularity import Popularity
+from srgformer_lab.model.ranking import rank_items
+from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.model.trace import Trace
+from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View
+
+SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+QUICK_PAIRS = 2_000_000
+"""Up to so many user–item pairs, an evaluation is quick enough to follow a slider."""
+
+_data, _trained, _fused, _numbers = Shelf(3), Shelf(4), Shelf(16), Shelf(64)
+_fusing = Lock()
+"""Weighing a pass anew sets hooks on its model for a moment, so visitors take turns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A view with everything that it names."""
+
+    view: View
+    data: Dataset
+    run: Run | None
+    trained: Trace | None
+    """The pass of the run's best epoch as it was trained; none without a run, or for a run of another model."""
+    trace: Trace | None
+    """The same weights under the view's knobs."""
+
+    @property
+    def knobs(self) -> dict[str, float]:
+        """α, β and membership τ in force."""
+        return _knobs(self.trace) if self.trace else {}
+
+    @property
+    def trained_knobs(self) -> dict[str, float]:
+        """α, β and membership τ as trained."""
+        return _knobs(self.trained) if self.trained else {}
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the data is small enough to evaluate the model while a slider moves."""
+        return self.data.n_users * self.data.n_items <= QUICK_PAIRS
+
+    def explanation(self) -> Explanation:
+        """Say why the view's item stands where it stands for the view's user.
+
+        Raises:
+            RunError: There is no trained SRGFormer to ask.
+        """
+        return explain(self._pass(), self.data, self.view.user, self.view.item)
+
+    def ranking(self, as_trained: bool = False) -> pd.DataFrame:
+        """Rank all items for the view's user, under its knobs or as trained.
+
+        Raises:
+            RunError: There is no trained SRGFormer to ask.
+        """
+        return rank_items(self._pass(as_trained), self.data, self.view.user)
+
+    def quality(self, as_trained: bool = False) -> dict[str, float]:
+        """Evaluate on the validation split, under the view's knobs or as trained.
+
+        Raises:
+            RunError: There is no trained SRGFormer to ask.
+        """
+        trace = self._pass(as_trained)
+        key = ("quality", self._run_key(), *_knobs(trace).values())
+        return _numbers.get(key, lambda: evaluate(trace, self.data, "valid"))
+
+    def surface(self, metric: str = SELECTION_METRIC) -> pd.DataFrame:
+        """Evaluate α against β at the view's τ, on a grid that holds the trained values.
+
+        Raises:
+            RunError: There is no trained SRGFormer to ask.
+        """
+        trace = self._pass()
+        alphas, betas = (sorted({*SURFACE_SCALES, self.trained_knobs[name]}) for name in MODEL_KNOBS[:2])
+
+        def compute() -> pd.DataFrame:
+            with _fusing:
+                return metric_surface(trace, self.data, alphas, betas, metric=metric)
+
+        return _numbers.get(self._surface_key(metric), compute)
+
+    def knows_surface(self, metric: str = SELECTION_METRIC) -> bool:
+        """Tell whether ``surface`` has been computed already."""
+        return self._surface_key(metric) in _numbers
+
+    def _surface_key(self, metric: str) -> tuple[object, ...]:
+        return ("surface", metric, self._run_key(), self.knobs["membership_temperature"])
+
+    def _run_key(self) -> tuple[object, ...]:
+        return (self.data.fingerprint, *_weights_stamp(self.run)) if self.run else ()
+
+    def _pass(self, as_trained: bool = False) -> Trace:
+        trace = self.trained if as_trained else self.trace
+        if trace is None:
+            raise RunError("no trained SRGFormer is loaded; choose a run of SRGFormer on the Start page, or train one")
+        return trace
+
+
+def dataset(view: View) -> Dataset:
+    """Open a view's data, once for all visitors; a folder that changed is read anew.
+
+    Raises:
+        DataError: It can't be opened, or is not what its layout promises.
+    """
+    options = view.options
+    key = (view.data, tuple(options.items()), _folder_stamp(view.data))
+    return _data.get(key, lambda: open_data(view.data or STUDIO, **options))
+
+
+def runs_of(data: Dataset) -> dict[str, Run]:
+    """Name the runs of this data in the working folder, the newest first, and the shipped one if it is its own."""
+    runs = {run.name: run for run in list_runs(RUNS) if run.config.fingerprint == data.fingerprint}
+    shipped = _shipped()
+    return runs | ({SHIPPED: shipped} if shipped and shipped.config.fingerprint == data.fingerprint else {})
+
+
+def find_run(name: str) -> Run:
+    """Open a run by the name that a link knows it by.
+
+    Raises:
+        RunError: There is none of that name, or it is damaged.
+    """
+    if name == SHIPPED:
+        return shipped_run()
+    run = Run(RUNS / name)
+    if Path(name).name != name or not run.path.is_dir():
+        raise RunError(f"there is no run {name!r} in {RUNS.resolve()}; choose one of those that the Train page lists")
+    run.config, run.status()  # noqa: B018 reading is the check
+    return run
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a run is any good: valid Recall@20, and what it is to be held against."""
+
+    recall: float
+    popularity: float
+    gain: float
+    """Recall over popularity's recall."""
+    best_epoch: int
+    epochs: int
+    test: float | None
+    """Recall@20 on the test split at the best epoch, once the run has finished."""
+
+
+def health(look: Scene) -> Health:
+    """Judge the run of a scene by its own records, and against recommending what most people took.
+
+    Raises:
+        RunError: There is no run, or its files are damaged.
+    """
+    if look.run is None:
+        raise RunError("there is no run on this data yet; train one")
+    status, bar = look.run.status(), popularity_quality(look.data)[SELECTION_METRIC]
+    gain = status.best_metric / bar if bar else math.inf
+    test = look.run.test_metrics().get(SELECTION_METRIC)
+    return Health(status.best_metric, bar, gain, status.best_epoch, status.epoch, test)
+
+
+def popularity_quality(data: Dataset) -> dict[str, float]:
+    """Evaluate what needs no learning at all, counting: the bar that a trained model should clear."""
+    return _numbers.get(("popularity", data.fingerprint), lambda: evaluate(Popularity(data), data, "valid"))
+
+
+def scene(view: View) -> Scene:
+    """Load what a settled view names.
+
+    Raises:
+        LabError: Something that it names is gone or damaged.
+    """
+    data = dataset(view)
+    run = find_run(view.run) if view.run else None
+    if run is None or run.config.model_name != "srgformer" or not run.weights_path("best").exists():
+        return Scene(view, data, run, None, None)
+    stamp = (data.fingerprint, *_weights_stamp(run))
+    trained = _trained.get(stamp, lambda: _trained_pass(run, data))
+    knobs = {knob: float(text) for name, knob in KNOB_OF.items() if (text := getattr(view, name))}
+    return Scene(view, data, run, trained, _weighed(trained, stamp, knobs))
+
+
+def _trained_pass(run: Run, data: Dataset) -> Trace:
+    model = run.model(data, "best")
+    if not isinstance(model, SRGFormer):
+        raise RunError(f"run {run.name} is no SRGFormer; choose another")
+    return model.trace()
+
+
+def _weighed(trained: Trace, stamp: tuple[object, ...], knobs: dict[str, float]) -> Trace:
+    if all(_knobs(trained)[name] == value for name, value in knobs.items()):
+        return trained
+
+    def compute() -> Trace:
+        with _fusing:
+            return trained.fuse(**knobs)
+
+    return _fused.get((stamp, *sorted(knobs.items())), compute)
+
+
+def _knobs(trace: Trace) -> dict[str, float]:
+    return {name: getattr(trace.config, name) for name in MODEL_KNOBS}
+
+
+def _weights_stamp(run: Run) -> tuple[str, int]:
+    path = run.weights_path("best")
+    return (str(path.resolve()), path.stat().st_mtime_ns if path.exists() else 0)
+
+
+def _folder_stamp(path: str) -> int:
+    """Give the latest change of a data folder's own files and features."""
+    if path in ("", STUDIO):
+        return 0
+    folders = [Path(path), Path(path) / "features"]
+    return max((file.stat().st_mtime_ns for folder in folders if folder.is_dir() for file in folder.iterdir()), default=0)
+
+
+def _shipped() -> Run | None:
+    """Give the shipped run; an installation without it still opens."""
+    try:
+        return shipped_run()
+    except LabError:
+        return None

@@ -1,0 +1,76 @@
+"""Links can be old or mistyped: what they say is checked against what there is, and what they leave open is chosen here."""
+
+import math
+from dataclasses import replace
+
+from srgformer_lab.config import ModelConfig
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError, LabError
+from srgformer_lab.workspace.finding import usual_user
+from srgformer_lab.workspace.scene import dataset, find_run, runs_of, scene
+from srgformer_lab.workspace.view import KNOB_OF, STUDIO, View
+
+
+def settle(view: View) -> tuple[View, tuple[str, ...]]:
+    """Replace what is empty or can't be by the usual; say what can't be in sentences for people."""
+    notes: list[str] = []
+    try:
+        data = dataset(view)
+    except LabError as error:
+        notes.append(f"The data could not be opened: {error}. What you see is the built-in data.")
+        view = View(theme=view.theme)
+        data = dataset(view)
+    view = replace(view, data=view.data or STUDIO, run=_settled_run(view.run, data, notes))
+    view = replace(view, **_settled_knobs(view, notes))
+    if view.user not in data.user_ids:
+        if view.user:
+            notes.append(f"There is no user {view.user!r} in this data; you see another one.")
+        view = replace(view, user=usual_user(data))
+    if view.item not in data.item_ids:
+        if view.item:
+            notes.append(f"There is no item {view.item!r} in this data; you see another one.")
+        view = replace(view, item=_usual_item(view, data))
+    return view, tuple(notes)
+
+
+def _settled_run(name: str, data: Dataset, notes: list[str]) -> str:
+    if name:
+        try:
+            find_run(name).check_data(data)
+            return name
+        except LabError as error:
+            notes.append(f"The run could not be opened: {error}. You see the best run of this data instead.")
+    return usual_run(data)
+
+
+def usual_run(data: Dataset) -> str:
+    """Name the run of SRGFormer with the best valid recall@20 on this data; empty if there is none with weights."""
+    found = ""
+    best = -math.inf
+    for name, run in runs_of(data).items():
+        value = run.status().best_metric
+        if run.config.model_name == "srgformer" and value > best and run.weights_path("best").exists():
+            found, best = name, value
+    return found
+
+
+def _settled_knobs(view: View, notes: list[str]) -> dict[str, str]:
+    """Keep a knob that the model's configuration accepts."""
+    kept = {}
+    for name, knob in KNOB_OF.items():
+        text = getattr(view, name)
+        try:
+            ModelConfig(**{knob: float(text)}) if text else None
+            kept[name] = text
+        except (ConfigError, ValueError) as error:
+            notes.append(f"{name}={text!r} can't be: {error}. You see the trained value.")
+            kept[name] = ""
+    return kept
+
+
+def _usual_item(view: View, data: Dataset) -> str:
+    """Name the first item of the user's list, or without a model the first item of the history."""
+    look = scene(view)
+    if look.trained is not None and len(ranking := look.ranking()):
+        return str(ranking["item_id"].iloc[0])
+    return (*data.history(view.user), *data.item_ids)[0]

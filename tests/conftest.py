@@ -1,0 +1,52 @@
+"""What all tests share: annotated shapes are checked while they run, and two small worlds stand ready, both read-only."""
+
+import os
+import shutil
+from pathlib import Path
+
+from jaxtyping import install_import_hook
+
+SHAPED = ("model", "learn", "explain", "data.dataset", "data.splitting", "data.studio", "data.encoders")
+hook = install_import_hook([f"srgformer_lab.{room}" for room in SHAPED], "beartype.beartype")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+import srgformer_lab as lab  # noqa: E402
+
+DATA = Path(os.environ.get("SRGFORMER_LAB_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_threads():
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A planted world that a test can train on in a second."""
+    return lab.studio(n_users=60, n_items=40, n_groups=4, n_interactions=900, seed=1)
+
+
+@pytest.fixture(scope="session")
+def trained(tiny, tmp_path_factory):
+    """A finished run on ``tiny`` and its model at the best epoch."""
+    model = lab.SRGFormer(tiny, lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2))
+    run = lab.fit(model, tiny, lab.TrainConfig(epochs=6, batch_size=256, learning_rate=0.01), tmp_path_factory.mktemp("runs"))
+    return run, model
+
+
+@pytest.fixture
+def run_copy(trained, tmp_path):
+    """A copy of the finished run that a test may damage."""
+    run, _ = trained
+    shutil.copytree(run.path, tmp_path / "runs" / run.name)
+    return lab.Run.open(tmp_path / "runs" / run.name)
+
+
+def data_folder(name: str) -> Path:
+    """Find a real data set, or skip with the reason."""
+    folder = DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set SRGFORMER_LAB_DATA to the folder that holds {name}")
+    return folder

@@ -1,0 +1,77 @@
+"""The command line does what its options say, and a mistake ends in one line and exit code 2."""
+
+import pandas as pd
+import pytest
+
+import srgformer_lab as lab
+from srgformer_lab import cli
+
+SMALL = ["--epochs", "2", "--embedding-dim", "8", "--n-heads", "2", "--n-hyperedges", "3", "--batch-size", "4096"]
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_train_writes_a_run_with_the_settings_given(work, capsys):
+    assert cli.main(["train", *SMALL, "--name", "mine", "--attention-scale", "0.7", "--as-released", "--modalities", "image,text"]) == 0
+    run = lab.Run.open(work / "runs" / "mine")
+    assert (run.config.model.embedding_dim, run.config.model.attention_scale, run.config.model.as_released) == (8, 0.7, True)
+    assert run.status().state == "finished"
+    assert run.config.train.learning_rate == lab.preset("studio").train.learning_rate
+    assert "test: recall@10" in capsys.readouterr().out
+
+
+def test_a_run_is_evaluated_listed_and_recommends(trained, work, capsys):
+    run, _ = trained
+    assert cli.main(["evaluate", str(run.path)]) == 0
+    assert f"test recall@20  {run.test_metrics()['recall@20']:.4f}" in capsys.readouterr().out
+    assert cli.main(["runs", str(run.path.parent)]) == 0
+    assert run.name in capsys.readouterr().out
+    assert cli.main(["recommend", str(run.path), "--user", "u2", "-k", "3"]) == 0
+    assert len(capsys.readouterr().out.strip().splitlines()) == 4
+    assert cli.main(["recommend", str(run.path), "--output", "all.csv", "-k", "2"]) == 0
+    assert len(pd.read_csv(work / "all.csv")) == 2 * 60
+
+
+def test_baselines_are_trained_by_name(work):
+    assert cli.main(["train", "--model", "lightgcn", "--epochs", "1", "--n-layers", "2", "--embedding-dim", "8"]) == 0
+    assert cli.main(["train", "--model", "popularity"]) == 0
+    lightgcn, popularity = (lab.Run.open(work / "runs" / f"studio-{name}") for name in ("lightgcn", "popularity"))
+    assert lightgcn.config.model.n_layers == 2
+    assert popularity.test_metrics()["recall@20"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--n-heads", "3"], "n_heads=3 must divide embedding_dim=64; try 1, 2, 4, 8"),
+        (["train", "--model", "gpt"], "there is no model 'gpt' among 3"),
+        (["train", "--preset", "babies"], "there is no preset 'babies'"),
+        (["train", "--data", "nowhere"], "nowhere"),
+        (["train", "--modalities", "smell"], "has no modality 'smell'"),
+        (["train", "--device", "cuda"], "is not on this machine"),
+        (["evaluate", "nowhere"], "there is no run folder nowhere"),
+        (["recommend", "nowhere"], "give --user ID for one list"),
+        (["check", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_mistake_ends_in_one_line(arguments, message, work, capsys):
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert list(work.glob("**/*.safetensors")) == []
+
+
+def test_an_empty_folder_of_runs_says_what_to_do(work, capsys):
+    assert cli.main(["runs"]) == 0
+    assert "srgformer-lab train" in capsys.readouterr().out
+
+
+def test_resuming_a_finished_run_changes_nothing(run_copy):
+    before = run_copy.history()
+    assert cli.main(["train", "--resume", str(run_copy.path)]) == 0
+    pd.testing.assert_frame_equal(run_copy.history(), before)

@@ -1,0 +1,55 @@
+"""Why this item: the cells sum to the score that the list is ranked by."""
+
+import pytest
+import torch
+
+import srgformer_lab as lab
+
+
+@pytest.mark.parametrize("item_id", ["i0", "i7", "i39"])
+def test_cells_and_shares_sum_to_the_score(tiny, trained, item_id):
+    _, model = trained
+    why = lab.explain(model, tiny, "u5", item_id)
+    terms = why.parts["contribution"].abs().sum()
+    assert abs(why.residual) <= 1e-5 * terms
+    assert why.by_part["contribution"].sum() == pytest.approx(why.parts["contribution"].sum(), abs=1e-12)
+    assert why.by_part["part"].tolist() == ["id", "image", "text", "attention", "hypergraph"]
+
+
+def test_cells_sum_exactly_in_double_precision(tiny, trained):
+    run, _ = trained
+    model = run.model(tiny).double()
+    why = lab.explain(model, tiny, "u5", "i3")
+    assert abs(why.residual) <= 1e-10 * why.parts["contribution"].abs().sum()
+
+
+def test_score_and_rank_are_those_of_the_recommended_list(tiny, trained):
+    _, model = trained
+    listed = lab.recommend(model, tiny, "u5", k=5)
+    for _, row in listed.iterrows():
+        why = lab.explain(model, tiny, "u5", row["item_id"])
+        assert why.rank == row["rank"]
+        assert why.score == pytest.approx(row["score"], rel=1e-5)
+    known = tiny.history("u5")[0]
+    assert lab.explain(model, tiny, "u5", known).rank is None
+
+
+def test_a_branch_that_is_switched_off_contributes_nothing(tiny, trained):
+    _, model = trained
+    shares = lab.explain(model.trace().fuse(hypergraph_scale=0.0), tiny, "u5", "i3").by_part.set_index("part")["contribution"]
+    assert shares["hypergraph"] == 0
+    assert shares["attention"] != 0
+
+
+def test_a_cell_is_the_product_of_its_two_parts(tiny, trained):
+    _, model = trained
+    trace = model.trace()
+    cells = lab.explain(trace, tiny, "u5", "i3").parts.set_index(["user_part", "item_part"])["contribution"]
+    expected = torch.dot(trace.parts["text"].users[5], trace.parts["attention"].items[3])
+    assert cells["text", "attention"] == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_unknown_ids_are_named(tiny, trained):
+    _, model = trained
+    with pytest.raises(lab.UnknownIdError, match="there is no item 'i999'"):
+        lab.explain(model, tiny, "u5", "i999")
