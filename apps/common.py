@@ -5,6 +5,7 @@ Marimo meets the package here. Nothing is computed: frames and numbers come from
 
 import html
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 import marimo as mo
 import pandas as pd
+
 from srgformer_lab import DataError, Dataset, LabError, Run, figures, workspace
 
 PICTURE_WIDTH, SMALL_WIDTH = 96, 64
@@ -27,6 +29,8 @@ STEPS = {
     "modality_contrast_weight": WEIGHT_STEPS,
     "hypergraph_contrast_weight": WEIGHT_STEPS,
 }
+LIVE_KNOBS = tuple(STEPS)
+"""What a person may turn while a training runs."""
 _thumbnails = workspace.Shelf(6000)
 
 
@@ -38,7 +42,7 @@ def view_alone(kind: str) -> tuple[workspace.View, mo.Html]:
     view, said = workspace.settle(workspace.View.of(mo.query_params().to_dict(), mo.cli_args().to_dict()))
     look, trouble = open_scene(view)
     shown = strip(look, kind) if look else trouble
-    return view, mo.vstack([part for part in (styles(), shown, theme_link(view), notes(said)) if part is not None])
+    return view, stack(styles(), shown, theme_link(view), notes(said))
 
 
 def open_scene(view: workspace.View, **changes: str) -> tuple[workspace.Scene | None, mo.Html | None]:
@@ -151,6 +155,11 @@ def _small_image(uri: str, alt: str) -> str:
 # ----------------------------------------------------------- the page's frame
 
 
+def stack(*parts: Any) -> mo.Html:
+    """Put things below each other, leaving out what is not there."""
+    return mo.vstack([part for part in parts if part is not None])
+
+
 def styles() -> mo.Html:
     """Give the cards' style; once a page."""
     return mo.Html(figures.STYLE)
@@ -174,12 +183,14 @@ def theme_link(view: workspace.View, page: str = "") -> mo.Html:
 
 def heading(question: str, answer: str, kind: str) -> mo.Html:
     """Open a page: its question, one sentence that says what to try, and the badge of what it shows."""
-    return mo.Html(f'<header class="lab-head"><h1>{html.escape(question)}</h1>{figures.badge(kind)}<p>{html.escape(answer)}</p></header>')
+    return mo.Html(
+        f'<header class="lab-head"><div role="heading" aria-level="1" class="lab-question">{html.escape(question)}</div>{figures.badge(kind)}<p>{html.escape(answer)}</p></header>'
+    )
 
 
 def finding(text: str) -> mo.Html:
     """Say in words what the picture below shows."""
-    return mo.Html(f'<h2 class="lab-finding">{html.escape(text)}</h2>')
+    return mo.Html(f'<div role="heading" aria-level="2" class="lab-finding">{html.escape(text)}</div>')
 
 
 def fact(text: str) -> mo.Html:
@@ -194,9 +205,32 @@ def run_line(name: str, run: Run) -> str:
     return f"{name}: {run.config.model_name}, {status.state}{best}"
 
 
+def duration(seconds: float) -> str:
+    """Write a time as people say it."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
+    for size, name in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.2g} {name}" if seconds < 10 * size else f"{seconds / size:.0f} {name}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def progress(run: Run, status: Any) -> mo.Html:
+    """Say how far a training is, and show it as a bar."""
+    most = run.config.train.epochs
+    done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
+    best = f"best Recall@20 {figures.percent(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
+    left = f"about {duration(status.eta_seconds)} left if it does not end early" if status.state == "running" and status.epoch else ""
+    said = [f"<b>{status.state}</b>", f"{status.epoch} of at most {most} epochs", best, left, html.escape(status.message)]
+    line = ", ".join(part for part in said if part)
+    return mo.Html(
+        f'<div class="lab-progress"><progress max="{most}" value="{done:.3f}" aria-label="epochs"></progress><span>{line}</span></div>'
+    )
+
+
 def section(name: str, kind: str = "") -> mo.Html:
     """Open a part of a page."""
-    return mo.Html(f'<h2 class="lab-section">{html.escape(name)}{figures.badge(kind) if kind else ""}</h2>')
+    return mo.Html(f'<div role="heading" aria-level="2" class="lab-section">{html.escape(name)}{figures.badge(kind) if kind else ""}</div>')
 
 
 def chart(figure: Any) -> mo.ui.plotly:
@@ -268,8 +302,7 @@ def nothing_trained(look: workspace.Scene, button: mo.ui.button, begun: bool, tr
         said = f"The run {look.view.run} has no trained SRGFormer to show: it is a {look.run.config.model_name} run, {look.run.status().state}."
     todo = "Train a small run; it takes a minute or so, and every page has something to show after it."
     after = fact("The training has started: watch it on the page “How does it learn?”.") if begun else None
-    parts = [finding(said), fact(todo), button, after, problem(trouble) if trouble else None]
-    return mo.callout(mo.vstack([part for part in parts if part is not None]), kind="info")
+    return mo.callout(stack(finding(said), fact(todo), button, after, problem(trouble) if trouble else None), kind="info")
 
 
 # --------------------------------------------------------------------- knobs
@@ -281,12 +314,18 @@ def knob_slider(name: str, value: float, turn: Callable[[float], None] | None = 
     return mo.ui.slider(steps=steps, value=float(value), debounce=True, full_width=True, on_change=turn, label=figures.knob_name(name))
 
 
+def usual_knob(run: Run, name: str) -> float:
+    """Give the value that a knob had when its run began."""
+    config = run.config
+    return float(getattr(config.model, name, None) if hasattr(config.model, name) else getattr(config.train, name))
+
+
 def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: Any) -> mo.Html:
     """Show a knob in the colour of its part: symbol, name, value, range, and a mark at its usual value."""
     steps = list(slider.steps or ())
     place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
     color = figures.knob_color(name, dark)
-    tick = f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="trained: {mark:g}"></i>'
+    tick = f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="at first: {mark:g}"></i>'
     ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"
     buttons = "".join(mo.as_html(button).text for button in beside)
     label = f'<div class="lab-knob-head">{figures.knob_label(name, slider.value, mark)}{buttons}</div>'

@@ -49,6 +49,7 @@ def _(get_page, write_link):
 @app.cell
 def _(asked):
     import common
+
     from srgformer_lab import workspace
 
     _view, first_notes = workspace.settle(workspace.View.of(asked, mo.cli_args().to_dict()))
@@ -71,7 +72,7 @@ def _(set_view, workspace, write_link):
 def _(common, first_notes, get_view, nav):
     _look, _trouble = common.open_scene(get_view())
     _strip = _trouble or common.strip(_look, "instant")
-    mo.vstack([common.styles(), _strip, common.theme_link(get_view(), nav.value), common.notes(first_notes)])
+    common.stack(common.styles(), _strip, common.theme_link(get_view(), nav.value), common.notes(first_notes))
     return
 
 

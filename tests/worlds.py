@@ -68,8 +68,8 @@ def duo() -> Dataset:
     return world(train, 2, 4, random_features(rng, 4, ("image", "text")), valid=[(0, 2)], test=[(0, 3)], name="duo")
 
 
-def planted(n_groups=4, users_per_group=10, items_per_group=8, seed=1) -> Dataset:
-    """Users who take items of their own group only; features say an item's group, through noise.
+def planted(n_groups=4, users_per_group=10, items_per_group=8, noise=2.0, seed=1) -> Dataset:
+    """Users who take items of their own group only; features hint at an item's group, through much noise.
 
     A user takes six of the group's eight items: four to train, one valid, one test.
     """
@@ -83,7 +83,7 @@ def planted(n_groups=4, users_per_group=10, items_per_group=8, seed=1) -> Datase
     n_items = n_groups * items_per_group
     group_of = np.arange(n_items) // items_per_group
     signal = np.eye(n_groups)[group_of]
-    features = {name: signal + 0.3 * rng.standard_normal(signal.shape) for name in ("image", "text")}
+    features = {name: signal + noise * rng.standard_normal(signal.shape) for name in ("image", "text")}
     return world(splits[0], n_groups * users_per_group, n_items, features, splits[1], splits[2], name="planted")
 
 

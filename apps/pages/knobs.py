@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+
     from srgformer_lab import Trace, compare_lists, figures, metric_surface, workspace
 
 
@@ -122,7 +123,7 @@ def _(base, look, quality, resets, sliders, view):
         common.knob_box(_name, sliders.elements[_name], base.trained_knobs[_name], view.is_dark, resets.elements[_name])
         for _name in common.KNOBS
     ]
-    controls = mo.vstack([*_boxes, quality])
+    controls = common.stack(*_boxes, quality])
     head = mo.vstack(
         [
             common.heading(
@@ -131,23 +132,22 @@ def _(base, look, quality, resets, sliders, view):
                 "instant",
             ),
             common.history(look.data, look.view.user),
-        ]
-    )
+        )
     return controls, head
 
 
 @app.cell
 def _(controls, head, moves):
-    mo.vstack([head, common.side_by_side(controls, moves, widths="minmax(260px, 340px) 1fr")])
+    common.stack(head, common.side_by_side(controls, moves, widths="minmax(260px, 340px) 1fr"))
     return
 
 
 @app.cell
 def _(look):
     as_trained, _ = common.open_scene(look.view, tau="")
-    is_drawn = look.knows_surface() or (look.is_quick and look.knobs == as_trained.knobs | {
-        name: look.knobs[name] for name in common.KNOBS[:2]
-    })
+    is_drawn = look.knows_surface() or (
+        look.is_quick and look.knobs == as_trained.knobs | {name: look.knobs[name] for name in common.KNOBS[:2]}
+    )
     map_button = mo.ui.run_button(label=f"Draw the map at τ = {look.knobs['membership_temperature']:g}")
     return as_trained, is_drawn, map_button
 
@@ -168,7 +168,7 @@ def _(as_trained, is_drawn, look, map_button, view):
         )
     _tau = common.fact(f"Every point is the same model with other α and β, at τ = {_shown.knobs['membership_temperature']:g}.")
     _parts = [common.section("Where is it best?", "instant"), _map, _tau, None if _shown is look else map_button]
-    surface = mo.vstack([part for part in _parts if part is not None])
+    surface = common.stack(*_parts)
     return (surface,)
 
 
@@ -180,8 +180,8 @@ def _(get_user, look, memory, set_user):
 
 @app.cell
 def _(people, surface):
-    _people = mo.vstack([common.section("Whose list?"), common.picker(people)])
-    mo.vstack([common.side_by_side(surface, _people)])
+    _people = common.stack(common.section("Whose list?"), common.picker(people)])
+    mo.vstack([common.side_by_side(surface, _people))
     return
 
 

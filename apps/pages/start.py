@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+
     from srgformer_lab import LabError, figures, workspace
 
 
@@ -68,7 +69,7 @@ def _(another, look):
         _drawing = figures.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
         _finding = figures.flow_finding(_parts, common.title(_data, _list["item_id"].iloc[0]))
         _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
-    mo.vstack([*_body, mo.hstack([another, mo.md("Try it: the streams change from person to person.")], justify="start")])
+    common.stack(*_body, mo.hstack([another, mo.md("Try it: the streams change from person to person.")], justify="start"))
     return
 
 
@@ -95,12 +96,20 @@ def _(look, view):
     _tiles = common.tiles(
         [
             ("Recall@20", figures.percent(_health.recall), "of the things held back for validation are in the first 20"),
-            ("Against popularity", f"{figures.digits(_health.gain)} ×", f"recommending what most people took finds {figures.percent(_health.popularity)}"),
+            (
+                "Against popularity",
+                f"{figures.digits(_health.gain)} ×",
+                f"recommending what most people took finds {figures.percent(_health.popularity)}",
+            ),
             ("Best epoch", f"{_health.best_epoch} of {_health.epochs}", "later ones were no better on validation"),
-            ("On the test split", figures.percent(_health.test) if _health.test is not None else "–", "Recall@20, looked at once, at the best epoch"),
+            (
+                "On the test split",
+                figures.percent(_health.test) if _health.test is not None else "–",
+                "Recall@20, looked at once, at the best epoch",
+            ),
         ]
     )
-    mo.vstack([common.section("Is this run any good?", "from finished runs"), common.side_by_side(_tiles, common.chart(_curve))])
+    common.stack(common.section("Is this run any good?", "from finished runs"), common.side_by_side(_tiles, common.chart(_curve)))
     return
 
 
@@ -115,7 +124,7 @@ def _(set_jump):
         "train": "How does it learn, and can I steer it meanwhile?",
     }
     ways = mo.ui.array([mo.ui.button(label=question, on_click=_go_to(page)) for page, question in _questions.items()])
-    mo.vstack([common.section("Where to go from here"), mo.hstack(list(ways), justify="start", wrap=True)])
+    common.stack(common.section("Where to go from here"), mo.hstack(list(ways), justify="start", wrap=True))
     return (ways,)
 
 
@@ -141,7 +150,7 @@ def _(look, view):
 @app.cell
 def _(look, opener, run_box):
     _columns = common.side_by_side(run_box, opener)
-    mo.vstack([common.section("What is loaded"), common.fact(repr(look.data)), _columns])
+    common.stack(common.section("What is loaded"), common.fact(repr(look.data)), _columns)
     return
 
 

@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+
     from srgformer_lab import explain, figures, workspace
 
 
@@ -71,13 +72,15 @@ def _(look, ranking, why):
     _title = common.title(look.data, why.item_id)
     _place = f"rank {why.rank} of {len(ranking):,}" if why.rank else "not ranked: this person has it already"
     _item = mo.Html(figures.card(_title, common.picture(look.data, why.item_id), f"{_place}, score {figures.digits(why.score)}"))
-    _past = mo.vstack([common.fact("What this person took, which is all that the model knows of them:"), common.history(look.data, why.user_id)])
+    _past = common.stack(common.fact("What this person took, which is all that the model knows of them:"), common.history(look.data, why.user_id)]
+    )
     mo.vstack(
         [
-            common.heading("Why this item?", "A score is a sum, so it can be taken apart exactly. Choose another item or person below.", "instant"),
+            common.heading(
+                "Why this item?", "A score is a sum, so it can be taken apart exactly. Choose another item or person below.", "instant"
+            ),
             common.side_by_side(_item, _past, widths="150px 1fr"),
-        ]
-    )
+        )
     return
 
 
@@ -86,15 +89,13 @@ def _(look, view, why):
     _bars = figures.waterfall(why.by_part, why.score, item=common.title(look.data, why.item_id), dark=view.is_dark)
     _table = figures.parts_table(why.parts, dark=view.is_dark)
     _sum = why.parts["contribution"].sum()
-    mo.vstack(
-        [
+    common.stack(
             common.side_by_side(common.chart(_bars), common.chart(_table)),
             common.fact(
                 f"The {len(why.parts)} cells sum to {_sum:.6f}; the score is {why.score:.6f}; "
                 f"what is left, {why.residual:.1e}, is rounding."
             ),
-        ]
-    )
+        )
     return
 
 
@@ -136,7 +137,7 @@ def _(items, people, search):
     _none = common.fact("No title holds these words; try fewer.") if search.value and not len(items) else None
     _what = [common.section("Another item?"), search, _none, common.picker(items)]
     _who = [common.section("Another person?"), common.picker(people)]
-    common.side_by_side(mo.vstack([part for part in _what if part is not None]), mo.vstack(_who))
+    common.side_by_side(common.stack(*_what), mo.vstack(_who))
     return
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 from scipy import sparse
+from scipy.linalg import eigh
 
 PICTURE_WIDTH, TEXT_WIDTH = 32, 32
 """Widths of the features, whatever the number of items; what the items can't fill is zero."""
@@ -153,14 +154,20 @@ def _frequencies(light: np.ndarray) -> np.ndarray:
 
 
 def _principal(numbers: Float[np.ndarray, "items numbers"], width: int) -> Float[np.ndarray, "items width"]:
-    """Centre the numbers, scale each block's columns alike, and give the first principal components, signs fixed."""
+    """Centre the numbers and give the first principal components, signs fixed."""
     centred = (numbers - numbers.mean(axis=0)).astype(np.float64)
-    values, axes = np.linalg.eigh(centred.T @ centred)
-    keep = np.argsort(-values, kind="stable")[:width]
-    keep = keep[values[keep] > 1e-12 * max(len(numbers), 1)]
+    values, axes = _leading(centred.T @ centred, width)
+    axes = _fixed_sign(axes[:, values > 1e-10 * len(numbers)])
     scores = np.zeros((len(numbers), width))
-    scores[:, : len(keep)] = centred @ _fixed_sign(axes[:, keep])
+    scores[:, : axes.shape[1]] = centred @ axes
     return scores
+
+
+def _leading(symmetric: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the largest eigenvalues, the largest first, and their vectors; this driver stays quick while other processes compute."""
+    side = len(symmetric)
+    values, axes = eigh(symmetric, subset_by_index=[max(side - count, 0), side - 1], driver="evx")
+    return values[::-1], axes[:, ::-1]
 
 
 def _fixed_sign(axes: np.ndarray) -> np.ndarray:
@@ -215,11 +222,9 @@ def _left_scores(weights: sparse.csr_matrix, width: int) -> Float[np.ndarray, "i
     if smaller <= DENSE_SIDE:
         by_item = weights.shape[0] <= weights.shape[1]
         gram = (weights @ weights.T if by_item else weights.T @ weights).toarray()
-        values, axes = np.linalg.eigh(gram)
-        keep = np.argsort(-values, kind="stable")[:width]
-        keep = keep[values[keep] > 1e-10]
-        axes = _fixed_sign(axes[:, keep])
-        return axes * np.sqrt(values[keep]) if by_item else weights @ axes
+        values, axes = _leading(gram, width)
+        axes = _fixed_sign(axes[:, values > 1e-10])
+        return axes * np.sqrt(values[values > 1e-10]) if by_item else weights @ axes
     from scipy.sparse.linalg import svds  # only large data sets pay for it
 
     left, values, _ = svds(weights, k=min(width, smaller - 1), v0=np.ones(smaller) / np.sqrt(smaller))

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFilter
 
 WIDTH, HEIGHT = 120, 180
-FINE = 4
+FINE = 3
 """Shapes are drawn this many times larger and reduced."""
 FLOOR = 132
 """Height at which the wall meets the floor."""
@@ -294,7 +294,7 @@ PATTERNS = tuple(_patterns(np.zeros(1), np.zeros(1)))
 @cache
 def _pattern(name: str) -> Float[np.ndarray, "2 height width"]:
     """Shares of ground and accent on a sheet somewhat larger than a picture."""
-    fine, height, width = 3, HEIGHT + 32, WIDTH + 32
+    fine, height, width = 2, HEIGHT + 32, WIDTH + 32
     y, x = np.mgrid[: height * fine, : width * fine].astype(np.float32) / fine
     masks = np.stack(_patterns(x, y)[name]()).astype(np.float32)
     return masks.reshape(2, height, fine, width, fine).mean(axis=(2, 4))
@@ -372,5 +372,5 @@ def draw_item(family: str, variant: int, pattern: str, palette: str, shift: tupl
 def encode_picture(picture: Image.Image) -> bytes:
     """Encode a picture as WebP, a few kilobytes."""
     target = io.BytesIO()
-    picture.save(target, "WEBP", quality=88, method=2)
+    picture.save(target, "WEBP", quality=86, method=1)
     return target.getvalue()

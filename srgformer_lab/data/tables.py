@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
@@ -74,11 +73,11 @@ class Table:
         """Give a column."""
         return self.columns[column]
 
-    def keep(self, chosen: np.ndarray) -> Self:
+    def keep(self, chosen: np.ndarray) -> "Table":
         """Give the table with some entries only: those of a mask, or those at given positions."""
         return replace(self, columns={name: values[chosen] for name, values in self.columns.items()}, rows=self.rows[chosen])
 
-    def with_columns(self, **columns: np.ndarray) -> Self:
+    def with_columns(self, **columns: np.ndarray) -> "Table":
         """Give the table with some columns added or replaced."""
         return replace(self, columns={**self.columns, **columns})
 

@@ -9,6 +9,7 @@ from srgformer_lab.figures.card_style import STYLE
 from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, thumbnail_uri
 from srgformer_lab.figures.flow import flow, flow_finding
 from srgformer_lab.figures.knobs import metric_surface
+from srgformer_lab.figures.labels import badge, knob_label, part_knob_style, strip
 from srgformer_lab.figures.language import (
     PART_COLORS,
     PARTS,
@@ -17,6 +18,8 @@ from srgformer_lab.figures.language import (
     knob_color,
     knob_name,
     knob_symbol,
+    metric_name,
+    metric_value,
     part_color,
     part_name,
     part_order,
@@ -27,9 +30,8 @@ from srgformer_lab.figures.language import (
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
 from srgformer_lab.figures.score import parts_table, waterfall
-from srgformer_lab.figures.strip import badge, knob_label, part_knob_style, strip
-from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register, template
-from srgformer_lab.figures.training import learning_curves, metric_name
+from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register
+from srgformer_lab.figures.training import learning_curves
 
 __all__ = [
     "CONFIG",
@@ -56,6 +58,7 @@ __all__ = [
     "loss_terms",
     "metric_name",
     "metric_surface",
+    "metric_value",
     "part_color",
     "part_knob_style",
     "part_name",
@@ -68,7 +71,6 @@ __all__ = [
     "setting",
     "signed",
     "strip",
-    "template",
     "thumbnail_uri",
     "waterfall",
 ]

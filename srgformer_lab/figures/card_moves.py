@@ -31,22 +31,16 @@ def rank_moves_cards(
     """
     require(compare, [*COLUMNS, "picture"], "moved cards")
     items = moved_items(compare, k)
-    items["hit"] = items["hit"] if "hit" in items else None
+    items["hit"] = items.get("hit")
     left = items[~items["entered"]].sort_values("rank_before")
     right = items[~items["left"]].sort_values("rank_after")
     rows = max(len(left), len(right), 1)
     columns = [
-        "".join(
-            _row(item, int(item.rank_before), size, bool(item.left), f"to {item.rank_after:.0f}" if item.left else "")
-            for item in left.itertuples()
-        ),
-        "".join(
-            _row(item, int(item.rank_after), size, True, f"from {item.rank_before:.0f}" if item.entered else "")
-            for item in right.itertuples()
-        ),
+        "".join(_row(item, int(item.rank_before), size, bool(item.left), f"to {item.rank_after:.0f}") for item in left.itertuples()),
+        "".join(_row(item, int(item.rank_after), size, True, f"from {item.rank_before:.0f}") for item in right.itertuples()),
     ]
     height = rows * ROW_HEIGHT[size]
-    lines = "".join(_line(item, k, rows, ROW_HEIGHT[size]) for item in items.itertuples())
+    lines = "".join(_line(item, rows, ROW_HEIGHT[size]) for item in items.itertuples())
     drawn = (
         f'<svg class="srg-lines" viewBox="0 0 100 {height}" height="{height}" preserveAspectRatio="none" aria-hidden="true">{lines}</svg>'
     )
@@ -58,20 +52,23 @@ def rank_moves_cards(
     )
 
 
-def _row(item, rank: int, size: Size, moves: bool, mark: str) -> str:  # noqa: ANN001 a row of itertuples has no nameable type
-    moved = item.moved if moves else None
-    shown = card(str(item.title), item.picture, "", moved, item.hit, size, str(item.item_id), mark)
+def _row(item, rank: int, size: Size, says_more: bool, way: str) -> str:  # noqa: ANN001 a row of itertuples has no nameable type
+    """Show one place of a list; what moved and what hit is said once, where the item ends up."""
+    moved = item.moved if says_more and item.moved else None
+    hit = item.hit if says_more else None
+    mark = way if moved is not None and (item.entered or item.left) else ""
+    picture = item.picture if isinstance(item.picture, str) else ""
+    shown = card(str(item.title), picture, "", moved, hit, size, str(item.item_id), mark)
     return f'<li><span class="srg-place">{rank}</span>{shown}</li>'
 
 
-def _line(item, k: int, rows: int, step: int) -> str:  # noqa: ANN001 as above
+def _line(item, rows: int, step: int) -> str:  # noqa: ANN001 as above
     kind = "rose" if item.moved > 0 else "fell" if item.moved < 0 else "same"
     start, end = ((rank - 0.5) * step for rank in (item.rank_before, item.rank_after))
-    bottom = rows * step
+    x = (0, 100)
     if item.entered:
-        y = min(end + 1.4 * step, bottom)
-        return f'<path class="srg-{kind}" d="M{100 - STUB} {y:.0f}C{100 - STUB / 2:.0f} {y:.0f} {100 - STUB / 2:.0f} {end:.0f} 100 {end:.0f}"></path>'
+        x, start = (100 - STUB, 100), min(end + 1.4 * step, rows * step)
     if item.left:
-        y = min(start + 1.4 * step, bottom)
-        return f'<path class="srg-{kind}" d="M0 {start:.0f}C{STUB / 2:.0f} {start:.0f} {STUB / 2:.0f} {y:.0f} {STUB} {y:.0f}"></path>'
-    return f'<path class="srg-{kind}" d="M0 {start:.0f}C50 {start:.0f} 50 {end:.0f} 100 {end:.0f}"></path>'
+        x, end = (0, STUB), min(start + 1.4 * step, rows * step)
+    middle = sum(x) / 2
+    return f'<path class="srg-{kind}" d="M{x[0]} {start:.0f}C{middle:g} {start:.0f} {middle:g} {end:.0f} {x[1]} {end:.0f}"></path>'

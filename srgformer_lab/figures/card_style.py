@@ -29,13 +29,15 @@ STYLE = f"""<style>
 .srg li{{margin:0;padding:0}}
 .srg-card{{display:flex;flex-direction:column;gap:4px;margin:0;min-width:0;width:var(--srg-w)}}
 .srg-normal{{--srg-w:96px;--srg-h:96px;--srg-row:{ROW_HEIGHT["normal"]}px}}
-.srg-small{{--srg-w:64px;--srg-h:64px;--srg-row:{ROW_HEIGHT["small"]}px;font-size:12px}}
+.srg-small{{--srg-w:64px;--srg-h:64px;--srg-row:{ROW_HEIGHT["small"]}px;font-size:11.5px}}
+.srg-small .srg-line{{white-space:normal}}
+.srg-small .srg-lying{{font-size:12.5px}}
 .srg-picture{{display:block;width:100%;height:auto;aspect-ratio:2/3;object-fit:cover;border-radius:6px;margin:0;background:var(--srg-faint)}}
 .srg-blank rect{{fill:hsl(var(--srg-hue) 26% var(--srg-blank))}}
 .srg-blank path{{fill:none;stroke:hsl(var(--srg-hue) 26% var(--srg-drawn));stroke-opacity:.3;stroke-width:2}}
 .srg-blank text{{fill:hsl(var(--srg-hue) 32% var(--srg-drawn));font:600 34px/1 system-ui,sans-serif;text-anchor:middle}}
 .srg-words{{display:flex;flex-direction:column;min-width:0;gap:1px}}
-.srg-title{{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden;overflow-wrap:anywhere;font-weight:600}}
+.srg-title{{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden;overflow-wrap:break-word;hyphens:auto;font-weight:600}}
 .srg-line{{color:var(--srg-muted);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}}
 .srg-marks{{display:flex;flex-wrap:wrap;gap:0 7px;align-items:baseline;white-space:nowrap}}
 .srg-rose{{color:var(--srg-rose);font-weight:600}}
@@ -48,7 +50,7 @@ STYLE = f"""<style>
 .srg-lying>li{{height:var(--srg-row);min-width:0}}
 .srg-column{{max-width:440px}}
 .srg-empty{{color:var(--srg-muted);padding:10px 0}}
-.srg-moves{{display:grid;grid-template-columns:minmax(0,1fr) clamp(30px,9%,110px) minmax(0,1fr);column-gap:6px;max-width:860px}}
+.srg-moves{{display:grid;grid-template-columns:minmax(0,max-content) clamp(30px,12%,140px) minmax(0,max-content);column-gap:7px}}
 .srg-moves h3,.srg-finding,.srg-hint{{margin:0;font-family:inherit}}
 .srg-moves h3{{font-size:12px;font-weight:400;color:var(--srg-muted);padding-bottom:4px}}
 .srg-moves li{{display:flex;align-items:center;gap:7px}}
@@ -72,7 +74,8 @@ STYLE = f"""<style>
 .srg-strip .srg-card{{--srg-h:42px;max-width:210px}}
 .srg-faces{{display:flex;gap:3px}}
 .srg-faces .srg-picture{{width:24px;border-radius:3px}}
-.srg-knobs{{flex-wrap:wrap}}
+.srg-strip>.srg-knobs{{flex-wrap:wrap;gap:4px 16px}}
+.srg-strip>.srg-badge{{margin-left:auto}}
 .srg-knob{{display:inline-flex;align-items:baseline;gap:5px;white-space:nowrap}}
 .srg-knob b{{color:var(--srg-tone);font-size:1.1em}}
 .srg-knob s{{text-decoration:none;color:var(--srg-muted)}}

@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import math
 import zlib
 from typing import Any, Literal
 
@@ -55,7 +54,7 @@ def card(
     picture: str = "",
     line: str = "",
     moved: Number | None = None,
-    hit: bool | None = None,
+    hit: Any = None,
     size: Size = "normal",
     item_id: str = "",
     mark: str = "",
@@ -67,7 +66,7 @@ def card(
         picture: A data URI of an image, or nothing.
         line: One line of numbers: rank, score or contribution.
         moved: Ranks moved, positive for a rise; 0 says that it stayed; nothing says nothing.
-        hit: Whether the item was truly taken; a filled or a hollow mark.
+        hit: Whether the item was truly taken, where that is known; a filled or a hollow mark.
         size: ``normal`` (96 px) or ``small`` (64 px): the width of a standing card, the height of a lying one.
         item_id: The raw id, shown on hovering.
         mark: Further words behind the arrow, such as where a new item came from.
@@ -120,25 +119,26 @@ def _blank(name: str) -> str:
     hue, x, y = code % 360, 12 + code // 360 % 72, 14 + code // 26_000 % 40
     rings = "".join(f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0" for r in (22, 40, 58))
     return (
-        f'<svg class="srg-picture srg-blank" style="--srg-hue:{hue}" viewBox="0 0 96 144" role="img" aria-label="{html.escape(name)}, no picture">'
+        f'<svg class="srg-picture srg-blank" style="--srg-hue:{hue}" viewBox="0 0 96 144" role="img" '
+        f'aria-label="{html.escape(name)}, no picture">'
         f'<rect width="96" height="144"></rect><path d="{rings}"></path><text x="48" y="106">{html.escape(initials(name))}</text></svg>'
     )
 
 
 def _arrow(moved: Number | None, mark: str = "") -> str:
-    words = f" {html.escape(mark)}" if mark else ""
-    if moved is None or math.isnan(float(moved)):
-        return f'<span class="srg-same">{words.strip()}</span>' if words else ""
-    steps = int(moved)
+    words = html.escape(mark)
+    if moved is None or pd.isna(moved):
+        return f'<span class="srg-same">{words}</span>' if words else ""
+    steps, words = int(moved), f", {words}" if words else ""
     if not steps:
-        return f'<span class="srg-same" title="same rank">={words}</span>'
+        return f'<span class="srg-same">= stayed{words}</span>'
     kind, sign, word = ("rose", "▲", "rose") if steps > 0 else ("fell", "▼", "fell")
     told = f"{word} by {count(abs(steps), 'rank')}"
     return f'<span class="srg-{kind}" title="{told}"><span role="img" aria-label="{told}">{sign} {abs(steps)}</span>{words}</span>'
 
 
-def _hit(hit: object) -> str:
-    if hit is None or hit is pd.NA or (isinstance(hit, float) and math.isnan(hit)):
+def _hit(hit: Any) -> str:
+    if pd.isna(hit):
         return ""
     return (
         '<span title="the user truly took it">● hit</span>' if hit else '<span class="srg-same" title="not known to be taken">○ miss</span>'
@@ -150,7 +150,7 @@ def _cards(frame: pd.DataFrame, size: Size, what: str) -> list[str]:
     optional = [name for name in ("moved", "hit", "item_id", "mark") if name in frame.columns]
     shown = []
     for row in frame[[*COLUMNS, *optional]].to_dict("records"):
-        values: dict[str, Any] = {str(name): value for name, value in row.items() if not (isinstance(value, float) and math.isnan(value))}
+        values: dict[str, Any] = {str(name): value for name, value in row.items() if not pd.isna(value)}
         words = {name: str(values.get(name, "")) for name in ("title", "picture", "line", "item_id", "mark")}
         shown.append(card(**words, moved=values.get("moved"), hit=values.get("hit"), size=size))
     return shown

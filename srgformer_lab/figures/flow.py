@@ -20,7 +20,7 @@ THINNEST, THICKEST = 1.5, 14.0
 
 STYLE = """<style>
 .srg-flow{display:grid;grid-template-columns:minmax(120px,1fr) 70px minmax(230px,1.3fr) 70px minmax(170px,1.15fr);align-items:stretch;margin:6px 0}
-.srg-flow h3{font:600 13px/1.3 inherit;margin:0 0 8px;color:var(--muted-foreground,#5C6570)}
+.srg-flow-title{font:600 13px/1.3 inherit;margin:0 0 8px;color:var(--muted-foreground,#5C6570)}
 .srg-flow>div{display:flex;flex-direction:column;min-width:0}
 .srg-flow-history{display:grid;grid-template-columns:repeat(auto-fill,minmax(46px,1fr));gap:6px;margin:auto 0}
 .srg-flow-history img,.srg-flow-history i{width:100%;aspect-ratio:2/3;object-fit:cover;border-radius:6px;display:block;background:#8882}
@@ -63,9 +63,9 @@ def flow(history: pd.DataFrame, parts: pd.DataFrame, items: pd.DataFrame, *, mor
     column = "".join(card(row.title, row.picture, row.line, size="small") for row in items.itertuples())
     into, out = (_lines(names, values, widths, joins) for joins in (False, True))
     return (
-        f'{STYLE}<div class="srg-flow"><div><h3>What this person took</h3><div class="srg-flow-history">{pictures}</div>{hidden}</div>'
-        f'<div class="srg-flow-lines">{into}</div><div><h3>Its parts weigh every item</h3><div class="srg-flow-parts">{boxes}</div></div>'
-        f'<div class="srg-flow-lines">{out}</div><div><h3>What comes out on top</h3><div class="srg-flow-list">{column}</div></div></div>'
+        f'{STYLE}<div class="srg-flow"><div><div class="srg-flow-title">What this person took</div><div class="srg-flow-history">{pictures}</div>{hidden}</div>'
+        f'<div class="srg-flow-lines">{into}</div><div><div class="srg-flow-title">Its parts weigh every item</div><div class="srg-flow-parts">{boxes}</div></div>'
+        f'<div class="srg-flow-lines">{out}</div><div><div class="srg-flow-title">What comes out on top</div><div class="srg-flow-list srg-lying srg-small">{column}</div></div></div>'
     )
 
 

@@ -10,14 +10,14 @@ from srgformer_lab.figures.language import (
     SINGLE_SCALE,
     SURFACE,
     Number,
-    digits,
+    metric_name,
+    metric_unit,
+    metric_value,
     part_color,
-    percent,
     require,
     setting,
 )
 from srgformer_lab.figures.template import TEXT_SIZE, TICK_SIZE, new_figure
-from srgformer_lab.figures.training import metric_name
 
 Point = tuple[Number, Number]
 LABEL_PAPER = ("rgba(255,255,255,0.86)", "rgba(24,28,26,0.8)")
@@ -42,25 +42,26 @@ def metric_surface(
     """
     grid = _grid(frame)
     figure = new_figure(
-        _surface_finding(grid, metric_name(metric), trained),
+        _surface_finding(grid, metric, trained),
         "Move α or β: the filled mark follows, the hollow one stays where the model was trained." if hint is None else hint,
         dark,
         left=58,
         right=64,
         bottom=44,
     )
-    values = grid.to_numpy(np.float32)
+    values, (factor, unit) = grid.to_numpy(np.float32), metric_unit(metric)
     figure.add_heatmap(
         x=grid.columns.to_numpy(np.float32),
         y=grid.index.to_numpy(np.float32),
         z=values,
+        customdata=factor * values,
         colorscale=[list(stop) for stop in SINGLE_SCALE[dark]],
-        hovertemplate=f"α %{{x:.3~g}}, β %{{y:.3~g}}<br>{metric_name(metric)} %{{z:.3g}}<extra></extra>",
-        colorbar=_color_bar(values),
+        hovertemplate=f"α %{{x:.3~g}}, β %{{y:.3~g}}<br>{metric_name(metric)} %{{customdata:.3g}}{unit}<extra></extra>",
+        colorbar=_color_bar(values, metric),
     )
     for axis, part, symbol in ((figure.layout.xaxis, "attention", "α"), (figure.layout.yaxis, "hypergraph", "β")):
         axis.update(title={"text": f"<b>{symbol}</b> {part}", "font": {"color": part_color(part, dark)}}, zeroline=False, nticks=6)
-    _mark_points(figure, grid, trained, current, dark)
+    _mark_points(figure, grid, metric, (trained, current), dark)
     return figure
 
 
@@ -92,18 +93,18 @@ def _best(grid: pd.DataFrame) -> Point:
     return float(grid.columns[column]), float(grid.index[row])
 
 
-def _surface_finding(grid: pd.DataFrame, name: str, trained: Point | None) -> str:
-    best = _best(grid)
+def _surface_finding(grid: pd.DataFrame, metric: str, trained: Point | None) -> str:
+    best, name = _best(grid), metric_name(metric)
     top, where = at(grid, best), f"α = {setting(best[0])}, β = {setting(best[1])}"
     if trained is None:
-        return f"{name} is best at {where}: {digits(top)}"
+        return f"{name} is best at {where}: {metric_value(metric, top)}"
     there = at(grid, trained)
     if top <= there * (1 + 5e-4):
-        return f"No α, β beats the trained point: {name} {digits(there)}"
-    return f"{where} would give {name} {digits(top)}, {percent(top / there - 1) if there else 'up'} above the trained point"
+        return f"No α, β beats the trained point: {name} {metric_value(metric, there)}"
+    return f"{where} would give {name} {metric_value(metric, top)} instead of {metric_value(metric, there)}"
 
 
-def _color_bar(values: np.ndarray) -> dict:
+def _color_bar(values: np.ndarray, metric: str) -> dict:
     low, high = float(values.min()), float(values.max())
     ticks = [low, (low + high) / 2, high] if high > low else [high]
     return {
@@ -113,14 +114,14 @@ def _color_bar(values: np.ndarray) -> dict:
         "xpad": 0,
         "len": 1,
         "tickvals": ticks,
-        "ticktext": [digits(tick) for tick in ticks],
+        "ticktext": [metric_value(metric, tick) for tick in ticks],
         "tickfont": {"size": TICK_SIZE},
     }
 
 
-def _mark_points(figure: go.Figure, grid: pd.DataFrame, trained: Point | None, current: Point | None, dark: bool) -> None:
+def _mark_points(figure: go.Figure, grid: pd.DataFrame, metric: str, points: tuple[Point | None, Point | None], dark: bool) -> None:
     """Mark best, trained and current point; a ring in two tones stays visible on every shade."""
-    best = _best(grid)
+    best, (trained, current) = _best(grid), points
     ink, halo = INK[0], SURFACE[0]
     _dot(figure, best, "x-thin", 8, {"line": {"width": 4, "color": halo}})
     _dot(figure, best, "x-thin", 8, {"line": {"width": 2, "color": ink}})
@@ -129,12 +130,12 @@ def _mark_points(figure: go.Figure, grid: pd.DataFrame, trained: Point | None, c
         _dot(figure, trained, "circle-open", 17, {"line": {"width": 2, "color": ink}, "color": ink})
     if current is not None:
         _dot(figure, current, "circle", 11, {"color": ink, "line": {"width": 2, "color": halo}})
-    named: dict[Point, list[str]] = {}
+    named: dict[tuple[float, float], list[str]] = {}
     for word, point in (("now", current), ("trained", trained), ("best", best)):
         if point is not None:
             named.setdefault((round(float(point[0]), 9), round(float(point[1]), 9)), []).append(word)
-    span_x = float(grid.columns.max() - grid.columns.min()) or 1.0
-    span_y = float(grid.index.max() - grid.index.min()) or 1.0
+    span_x = float(grid.columns.max()) - float(grid.columns.min()) or 1.0
+    span_y = float(grid.index.max()) - float(grid.index.min()) or 1.0
     taken: list[tuple[float, float]] = []
     for point, words in named.items():
         x, y = (point[0] - float(grid.columns.min())) / span_x, (point[1] - float(grid.index.min())) / span_y
@@ -144,7 +145,7 @@ def _mark_points(figure: go.Figure, grid: pd.DataFrame, trained: Point | None, c
         figure.add_annotation(
             x=point[0],
             y=point[1],
-            text=f"<b>{' = '.join(words)}</b> {about}{digits(at(grid, point))}",
+            text=f"<b>{' = '.join(words)}</b> {about}{metric_value(metric, at(grid, point))}",
             yshift=lift,
             xanchor="left" if x < 0.2 else "right" if x > 0.8 else "center",
             bgcolor=LABEL_PAPER[dark],

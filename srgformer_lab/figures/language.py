@@ -138,6 +138,42 @@ def setting(value: Number) -> str:
     return power if written == "1" else f"{written}×{power}"
 
 
+METRIC_NAMES = {"recall": "Recall", "ndcg": "NDCG", "precision": "Precision", "map": "MAP", "hit": "Hit rate"}
+SHARES = ("recall", "precision", "hit")
+"""Metrics that are a share of something that can be counted, and so are written in percent."""
+
+
+def metric_name(metric: str) -> str:
+    """Write ``recall@20`` as Recall@20."""
+    name, at, k = metric.partition("@")
+    return METRIC_NAMES.get(name, name) + at + k
+
+
+def metric_unit(metric: str) -> tuple[float, str]:
+    """Give the factor and the unit in which a metric is written: percent for shares, none for others."""
+    return (100.0, " %") if metric.partition("@")[0] in SHARES else (1.0, "")
+
+
+def metric_value(metric: str, value: Number) -> str:
+    """Write a metric's value with three significant digits, in percent where it is a share."""
+    factor, unit = metric_unit(metric)
+    return digits(factor * float(value)) + unit
+
+
+def ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Choose at most so many round values between two bounds."""
+    span = high - low
+    if not span > 0 or not math.isfinite(span):
+        return [low]
+    power = 10.0 ** math.floor(math.log10(span / most))
+    step = next(
+        power * factor
+        for factor in (1, 2, 2.5, 5, 10, 20, 25)
+        if math.floor(high / (power * factor)) - math.ceil(low / (power * factor)) < most
+    )
+    return [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
 def percent(share: Number) -> str:
     """Write a share as whole percent, with one decimal below ten."""
     value = 100 * float(share)

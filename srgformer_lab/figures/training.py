@@ -6,19 +6,26 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.language import FAINT, INK, MUTED, Number, count, digits, percent, require, safe
+from srgformer_lab.figures.language import (
+    FAINT,
+    INK,
+    MUTED,
+    Number,
+    count,
+    metric_name,
+    metric_unit,
+    metric_value,
+    percent,
+    require,
+    safe,
+    setting,
+    ticks,
+)
 from srgformer_lab.figures.template import TICK_SIZE, empty_figure, new_figure
 from srgformer_lab.figures.turns import Turn, mark_turns, turns_of
 
-METRIC_NAMES = {"recall": "Recall", "ndcg": "NDCG", "precision": "Precision", "map": "MAP", "hit": "Hit rate"}
 MOST_POINTS = 400
 """Finer records are averaged to at most so many points: the page sends the figure again at every tick."""
-
-
-def metric_name(metric: str) -> str:
-    """Write ``recall@20`` as Recall@20."""
-    name, at, k = metric.partition("@")
-    return METRIC_NAMES.get(name, name) + at + k
 
 
 def learning_curves(
@@ -38,7 +45,7 @@ def learning_curves(
     Raises:
         DataError: ``history`` has rows but no column ``epoch`` or ``metric``, or the other frames lack ``progress``.
     """
-    name, now = metric_name(metric), _progress(steps)
+    now, (factor, unit) = _progress(steps), metric_unit(metric)
     if len(history):
         require(history, ["epoch", metric], "learning curves")
     curve = history.dropna(subset=[metric]) if len(history) else history
@@ -48,13 +55,14 @@ def learning_curves(
         return empty_figure("No epoch has finished yet", f"The first point appears when epoch 1 has been judged.{done}", dark)
     epoch, value = curve["epoch"].to_numpy(float), curve[metric].to_numpy(float)
     best = int(np.argmax(value))
-    figure = new_figure(_curve_finding(name, epoch, value, best), _curve_hint(turns) if hint is None else hint, dark, right=18)
+    figure = new_figure(_curve_finding(metric, epoch, value, best), _curve_hint(turns) if hint is None else hint, dark, right=18)
     reach = max(float(epoch[-1]), now, *(turn.at for turn in turns), float(epoch[0]) + 1)
     marker = {"size": 5 if len(epoch) < 40 else 0.1, "color": INK[dark]}
-    hover = f"epoch %{{x:.0f}}<br>{safe(name)} %{{y:.3g}}<extra></extra>"
+    hover = f"epoch %{{x:.0f}}<br>{safe(metric_name(metric))} %{{customdata:.3g}}{unit}<extra></extra>"
     figure.add_scatter(
         x=epoch.astype(np.float32),
         y=value.astype(np.float32),
+        customdata=(factor * value).astype(np.float32),
         mode="lines+markers",
         line={"color": INK[dark], "width": 2},
         marker=marker,
@@ -64,28 +72,32 @@ def learning_curves(
     low, high = _metric_range(value, baseline)
     start = min(float(epoch[0]), 0.0 if now or turns else float(epoch[0]))
     levels = mark_turns(figure, turns, start, reach, epoch, value, dark)
+    places = ticks(low, high)
     headroom = 0.02 + 0.085 * levels
     figure.update_xaxes(
         range=[start - 0.01 * (reach - start), reach + 0.03 * (reach - start)], title_text="epoch", zeroline=False, nticks=6
     )
-    figure.update_yaxes(range=[low, high], domain=[0, 1 - headroom], nticks=4, tickformat=".3~g")
-    _mark_best(figure, epoch, value, best, reach, start, dark)
+    figure.update_yaxes(
+        range=[low, high], domain=[0, 1 - headroom], tickvals=places, ticktext=[setting(factor * place) + unit for place in places]
+    )
+    _mark_best(figure, metric, (epoch, value, best), (start, reach), dark)
     for label, level in (baseline or {}).items():
         figure.add_hline(y=float(level), line={"color": FAINT[dark], "width": 1, "dash": "dot"})
-        text = f"{safe(label)} {digits(level)}"
+        text = f"{safe(label)} {metric_value(metric, level)}"
         figure.add_annotation(
             x=0, xref="paper", xshift=4, y=float(level), yshift=8, text=text, xanchor="left", font={"size": TICK_SIZE, "color": MUTED[dark]}
         )
     return figure
 
 
-def _curve_finding(name: str, epoch: np.ndarray, value: np.ndarray, best: int) -> str:
+def _curve_finding(metric: str, epoch: np.ndarray, value: np.ndarray, best: int) -> str:
+    name, top = metric_name(metric), metric_value(metric, value[best])
     since = int(epoch[-1] - epoch[best])
     if len(epoch) == 1:
-        return f"{name} starts at {digits(value[0])} after epoch {epoch[0]:.0f}"
+        return f"{name} starts at {top} after epoch {epoch[0]:.0f}"
     if since == 0:
-        return f"{name} still rises: {digits(value[best])} at epoch {epoch[best]:.0f}"
-    return f"{name} was best at epoch {epoch[best]:.0f}: {digits(value[best])}, not beaten in {count(since, 'epoch')} since"
+        return f"{name} still rises: {top} at epoch {epoch[best]:.0f}"
+    return f"{name} was best at epoch {epoch[best]:.0f}: {top}, not beaten in {count(since, 'epoch')} since"
 
 
 def _curve_hint(turns: list[Turn]) -> str:
@@ -101,12 +113,14 @@ def _metric_range(value: np.ndarray, baseline: Mapping[str, Number] | None) -> t
     return (0.0 if 0 <= low < 0.6 * high else low - 0.08 * room), high + 0.16 * room
 
 
-def _mark_best(figure: go.Figure, epoch: np.ndarray, value: np.ndarray, best: int, reach: float, start: float, dark: bool) -> None:
+def _mark_best(figure: go.Figure, metric: str, curve: tuple[np.ndarray, np.ndarray, int], span: tuple[float, float], dark: bool) -> None:
+    (epoch, value, best), (start, reach) = curve, span
     x, y = float(epoch[best]), float(value[best])
     place = (x - start) / ((reach - start) or 1)
     anchor = "right" if place > 0.8 else "left" if place < 0.15 else "center"
     figure.add_scatter(x=[x], y=[y], mode="markers", marker={"size": 10, "color": INK[dark]}, hoverinfo="skip", name="best")
-    label = f"best {digits(y)}" if best < len(epoch) - 1 else digits(y)
+    label = metric_value(metric, y)
+    label = f"best {label}" if best < len(epoch) - 1 else label
     figure.add_annotation(x=x, y=y, yshift=14, text=f"<b>{label}</b>", xanchor=anchor)
     if best < len(epoch) - 1:
         figure.add_scatter(
@@ -118,7 +132,12 @@ def _mark_best(figure: go.Figure, epoch: np.ndarray, value: np.ndarray, best: in
         )
         if epoch[-1] - x > 0.22 * (reach - start):
             figure.add_annotation(
-                x=epoch[-1], y=value[-1], yshift=-14, text=f"last {digits(value[-1])}", xanchor="right", font={"color": MUTED[dark]}
+                x=epoch[-1],
+                y=value[-1],
+                yshift=-14,
+                text=f"last {metric_value(metric, value[-1])}",
+                xanchor="right",
+                font={"color": MUTED[dark]},
             )
 
 

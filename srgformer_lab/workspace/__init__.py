@@ -8,10 +8,24 @@ from srgformer_lab.workspace.finding import find_items, people, usual_user
 from srgformer_lab.workspace.scene import Health, Scene, dataset, find_run, health, popularity_quality, runs_of, scene
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
-from srgformer_lab.workspace.training import begin, begin_small, carry_on, settings, variants
+from srgformer_lab.workspace.training import (
+    GOING,
+    begin,
+    begin_small,
+    can_go_on,
+    can_show,
+    carry_on,
+    damaged_lines,
+    devices,
+    going_on,
+    run_table,
+    settings,
+    variants,
+)
 from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View
 
 __all__ = [
+    "GOING",
     "KNOB_OF",
     "SHIPPED",
     "STUDIO",
@@ -21,13 +35,19 @@ __all__ = [
     "View",
     "begin",
     "begin_small",
+    "can_go_on",
+    "can_show",
     "carry_on",
+    "damaged_lines",
     "dataset",
+    "devices",
     "find_items",
     "find_run",
+    "going_on",
     "health",
     "people",
     "popularity_quality",
+    "run_table",
     "runs_of",
     "scene",
     "settings",

@@ -144,7 +144,7 @@ def find_run(name: str) -> Run:
     run = Run(RUNS / name)
     if Path(name).name != name or not run.path.is_dir():
         raise RunError(f"there is no run {name!r} in {RUNS.resolve()}; choose one of those that the Train page lists")
-    run.config, run.status()  # noqa: B018 reading is the check
+    run.config, run.status()
     return run
 
 

@@ -1,16 +1,24 @@
 """What a page may start: a training on the data that is being looked at, whole or with a part left out."""
 
+import math
 import subprocess
 from collections.abc import Mapping
 from threading import Lock
 
+import pandas as pd
+
+from srgformer_lab import places, runtime
 from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.learn import worker
-from srgformer_lab.learn.run import RUNS, Run
+from srgformer_lab.learn.evaluation import SELECTION_METRIC
+from srgformer_lab.learn.run import RUNS, Run, damaged_runs
 from srgformer_lab.model.baselines.light_gcn import LightGCNConfig
+from srgformer_lab.workspace.scene import runs_of
 
+GOING = ("queued", "running")
+SHOWN_SETTINGS = {"d": "embedding_dim", "K": "n_hyperedges", "α": "attention_scale", "β": "hypergraph_scale"}
 SMALL_EPOCHS = 25
 _processes: list[subprocess.Popen[bytes]] = []
 _lock = Lock()
@@ -76,6 +84,45 @@ def begin_small(data: Dataset) -> Run:
     """
     chosen = preset("studio")
     return begin(data, "whole", chosen.model, chosen.train.replace(epochs=SMALL_EPOCHS))
+
+
+def going_on(data: Dataset) -> str:
+    """Name the newest run of this data that is being trained or waits for it; empty if there is none."""
+    return next((name for name, run in runs_of(data).items() if run.status().state in GOING), "")
+
+
+def can_go_on(run: Run) -> bool:
+    """Tell whether a run can be resumed: it was stopped or broken off, and is not one of the shipped ones."""
+    return run.status().state in ("stopped", "interrupted", "failed") and not run.path.is_relative_to(places.shipped_runs_folder())
+
+
+def can_show(run: Run) -> bool:
+    """Tell whether a run has a trained SRGFormer to look into."""
+    return run.config.model_name == "srgformer" and run.weights_path("best").exists()
+
+
+def run_table(data: Dataset) -> pd.DataFrame:
+    """List the runs on this data: what was trained, how far it came, how good it is."""
+    rows = []
+    for name, run in runs_of(data).items():
+        config, status = run.config, run.status()
+        about = {"run": name, "model": config.model_name, "state": status.state, "epochs": status.epoch}
+        scores = {"valid Recall@20": status.best_metric, "test Recall@20": run.test_metrics().get(SELECTION_METRIC, math.nan)}
+        model = {symbol: getattr(config.model, field, math.nan) for symbol, field in SHOWN_SETTINGS.items()}
+        rows.append(
+            about | {column: round(value, 4) for column, value in scores.items()} | model | {"minutes": round(status.seconds / 60, 1)}
+        )
+    return pd.DataFrame(rows if rows else {"run": []})
+
+
+def damaged_lines() -> list[str]:
+    """Say which run folders can't be read, and why."""
+    return [f"{path.name} is left out: {reason}" for path, reason in damaged_runs(RUNS).items()]
+
+
+def devices() -> list[str]:
+    """Name the devices to choose from; ``auto`` takes the fastest."""
+    return ["auto", *runtime.available_devices()]
 
 
 def carry_on(run: Run) -> None:

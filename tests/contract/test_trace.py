@@ -55,7 +55,6 @@ def model():
 @pytest.mark.parametrize("training", [True, False])
 def test_a_trace_is_deterministic_and_leaves_mode_generator_and_gradients_alone(training):
     model = build(shop(), small(dropout=0.5)).train(training)
-    model.attention.train(not training)
     modes = [module.training for module in model.modules()]
     state = torch.get_rng_state()
     first, again = values_of(model.trace()), values_of(model.trace())

@@ -24,7 +24,9 @@ def write_shop(folder, **lines):
     A keyword replaces the rows of interactions or items (without header), or the header with interactions_header, items_header.
     """
     rows = [f"u{user},i{(user + place) % N_ITEMS},{1 + place},{100 * place + user}" for user in range(N_USERS) for place in range(5)]
-    write_rows(folder / "interactions.csv", lines.get("interactions_header", "user_id,item_id,rating,timestamp"), lines.get("interactions", rows))
+    write_rows(
+        folder / "interactions.csv", lines.get("interactions_header", "user_id,item_id,rating,timestamp"), lines.get("interactions", rows)
+    )
     items = [f"i{item},Thing {item},200{item},It is thing {item}" for item in range(N_ITEMS)]
     write_rows(folder / "items.csv", lines.get("items_header", "item_id,title,year,text"), lines.get("items", items))
     (folder / "features").mkdir()

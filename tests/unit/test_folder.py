@@ -13,6 +13,7 @@ from folders import N_ITEMS, matrix, real, replace_row, write_rows, write_shop
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+
 from srgformer_lab.data.folder import core, read_folder
 from srgformer_lab.data.pictures import OpenedPictures
 from srgformer_lab.data.tables import Problems, read_table
@@ -138,10 +139,10 @@ def test_min_rating_is_inclusive_and_users_without_an_interaction_disappear(tmp_
     assert data.n_items == N_ITEMS
 
 
-@pytest.mark.parametrize(("kind", "factor"), [(np.float16, 1), (np.float64, 1), (">f4", 1)])
-def test_feature_kinds_become_float32(tmp_path, kind, factor):
+@pytest.mark.parametrize("kind", ["float16", "float64", ">f4"])
+def test_feature_kinds_become_float32(tmp_path, kind):
     write_shop(tmp_path)
-    np.save(tmp_path / "features" / "image.npy", (matrix(3) * factor).astype(kind))
+    np.save(tmp_path / "features" / "image.npy", matrix(3).astype(kind))
     read = read_folder(tmp_path).features["image"]
     assert read.dtype == np.float32
     assert (read == matrix(3)).all()
@@ -314,7 +315,7 @@ def test_rows_are_counted_as_a_spreadsheet_counts_them(tmp_path):
 # ----------------------------------------------------------------- rows that fail
 
 
-@pytest.mark.parametrize("value", ["good", "", "nan", "inf", "4,5".replace(",", "·")])
+@pytest.mark.parametrize("value", ["good", "", "nan", "inf", "4·5"])
 def test_rating_that_is_no_number(tmp_path, value):
     replace_row(write_shop(tmp_path) / "interactions.csv", 7, f"u1,i1,{value},100")
     refused(tmp_path, f"interactions.csv: row 7: rating {value!r} is no number", "write a number, or remove the column")
@@ -340,7 +341,9 @@ def test_unknown_items_are_named_and_counted(tmp_path):
     path = write_shop(tmp_path) / "interactions.csv"
     for row in range(3, 12):
         replace_row(path, row, f"u9,nope{row},3,5")
-    refused(tmp_path, "row 3: item id 'nope3' is not in items.csv (also 4, 5, 6, 7, 8 and 3 more)", "add the item there, or remove this row")
+    refused(
+        tmp_path, "row 3: item id 'nope3' is not in items.csv (also 4, 5, 6, 7, 8 and 3 more)", "add the item there, or remove this row"
+    )
 
 
 def test_item_that_stands_twice(tmp_path):
@@ -449,8 +452,8 @@ def test_features_folder_without_a_matrix(tmp_path):
 
 def png_of(width, height):
     """A tiny file whose header promises a picture of that size."""
-    size = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + size + struct.pack(">I", zlib.crc32(size))
+    chunks = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(bytes(100))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
 
 
 def test_pictures_that_cannot_be_decoded(tmp_path):
@@ -569,7 +572,7 @@ def test_options_that_need_a_column(tmp_path, options, header, words):
 def test_split_by_time_against_the_files_own_split(tmp_path):
     rows = [f"u{user},i{item},{item},train" for user in range(3) for item in range(4)]
     write_shop(tmp_path, interactions=rows, interactions_header="user_id,item_id,timestamp,split")
-    with pytest.raises(ConfigError, match="contradicts the column split of interactions.csv; leave one of the two out"):
+    with pytest.raises(ConfigError, match=r"contradicts the column split of interactions\.csv; leave one of the two out"):
         read_folder(tmp_path, split="time")
 
 
@@ -607,9 +610,7 @@ def test_unquoted_table_is_read_as_the_quoted_one(tmp_path_factory, rows):
 # --------------------------------------------------------------------- real data
 
 
-@pytest.mark.parametrize(
-    ("min_rating", "expected"), [(None, (56_145, 597, 1_846)), (3.5, (32_582, 585, 1_261)), (4, (26_832, 570, 1_121))]
-)
+@pytest.mark.parametrize(("min_rating", "expected"), [(None, (56_145, 597, 1_846)), (3.5, (32_582, 585, 1_261)), (4, (26_832, 570, 1_121))])
 def test_movielens_with_posters_has_the_sizes_that_were_counted_for_it(min_rating, expected):
     """MovieLens latest-small, the movies with poster and plot, iterated 5-core.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from srgformer_lab.data.splitting import split_by_protocol, split_by_time
 
 histories = st.lists(st.integers(0, 45), min_size=1, max_size=12)

@@ -1,0 +1,261 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="How does it learn?", css_file="../lab.css", html_head_file="../head.html")
+
+with app.setup:
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import common
+    import marimo as mo
+
+    from srgformer_lab import PRESETS, LabError, SRGFormer, estimate, figures, preset, workspace
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("needs training")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(view):
+    _look, _trouble = common.open_scene(view)
+    mo.stop(_look is None, _trouble)
+    data = _look.data
+    _going = workspace.going_on(data)
+    get_watched, set_watched = mo.state(_going or view.run)
+    get_ticking, set_ticking = mo.state(bool(_going))
+    get_trouble, set_trouble = mo.state(None)
+    return data, get_ticking, get_trouble, get_watched, set_ticking, set_trouble, set_watched
+
+
+@app.cell
+def _(memory):
+    def remembered(name, usual):
+        return memory.get(f"train.{name}", usual)
+
+    def remember(name):
+        return lambda value: memory.update({f"train.{name}": value})
+
+    return remember, remembered
+
+
+@app.cell
+def _(data, remember, remembered):
+    preset_box = mo.ui.dropdown(list(PRESETS), value=remembered("preset", "studio"), label="Preset", on_change=remember("preset"))
+    _variants = workspace.variants(data)
+    _usual = remembered("variant", "whole")
+    _named = next((name for name, key in _variants.items() if key == _usual), next(iter(_variants)))
+    variant_box = mo.ui.dropdown(_variants, value=_named, label="What to train", on_change=remember("variant"))
+    return preset_box, variant_box
+
+
+@app.cell
+def _(preset_box):
+    _model, _train = preset(preset_box.value).model, preset(preset_box.value).train
+    numbers = mo.ui.dictionary(
+        {
+            "epochs": mo.ui.number(1, 10_000, value=_train.epochs, label="Most epochs"),
+            "embedding_dim": mo.ui.dropdown(["16", "32", "64", "128", "256"], value=str(_model.embedding_dim), label="Width d"),
+            "n_hyperedges": mo.ui.number(1, 256, value=_model.n_hyperedges, label="Hyperedges K"),
+            "n_heads": mo.ui.dropdown(["1", "2", "4", "8", "16"], value=str(_model.n_heads), label="Attention heads h"),
+            "device": mo.ui.dropdown(workspace.devices(), value="auto", label="Device"),
+        }
+    )
+    return (numbers,)
+
+
+@app.cell
+def _(data, numbers, preset_box, variant_box):
+    _given = numbers.value
+    _chosen = preset(preset_box.value)
+    asked, _trouble, _told = None, None, ""
+    try:
+        _model = _chosen.model.replace(
+            embedding_dim=int(_given["embedding_dim"]), n_hyperedges=int(_given["n_hyperedges"]), n_heads=int(_given["n_heads"])
+        )
+        _train = _chosen.train.replace(epochs=int(_given["epochs"]), device=_given["device"])
+        asked = variant_box.value, _model, _train
+        _cost = estimate(data, *workspace.settings(*asked)[1:])
+        _told = (
+            f"About {common.duration(_cost.seconds_per_epoch)} an epoch, at most {common.duration(_cost.seconds_at_most)} in all, "
+            f"and {_cost.memory_bytes / 1e9:.1f} GB of memory; it ends early after {_train.patience} epochs without a better Recall@20."
+        )
+    except (LabError, TypeError) as _error:
+        _trouble = common.problem(_error, "Nothing was started.")
+    told = _trouble or common.fact(_told)
+    return asked, told
+
+
+@app.cell
+def _(asked, data, set_ticking, set_trouble, set_watched):
+    def _begin(count):
+        try:
+            set_watched(workspace.begin(data, *asked).name)
+            set_ticking(True)
+            set_trouble(None)
+        except LabError as error:
+            set_trouble(error)
+        return count
+
+    start = mo.ui.button(label="Train", kind="success", on_click=_begin, disabled=asked is None)
+    return (start,)
+
+
+@app.cell
+def _(get_trouble, numbers, preset_box, start, told, variant_box):
+    _answer = "Press Train, then move a knob while the curve grows: the training obeys at its next step, and a mark shows where."
+    _row = [variant_box, preset_box, *numbers.elements.values(), start]
+    _form = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in _row)}</div>')
+    _trouble = common.problem(get_trouble()) if get_trouble() else None
+    _parts = [common.heading("How does it learn?", _answer, "needs training"), _form, told, _trouble]
+    common.stack(*_parts)
+    return
+
+
+@app.cell
+def _(get_watched):
+    _name = get_watched()
+    run, _trouble = None, None
+    try:
+        run = workspace.find_run(_name) if _name else None
+    except LabError as _error:
+        _trouble = common.problem(_error)
+    _trouble
+    return (run,)
+
+
+@app.cell
+def _(get_ticking):
+    ticker = mo.ui.refresh(default_interval="0.5s") if get_ticking() else None
+    return (ticker,)
+
+
+@app.cell
+def _(get_ticking, run, set_ticking, ticker):
+    mo.stop(run is None, common.fact("Nothing has been trained on this data yet. The form above is set for a first run."))
+    ticker.value if ticker else None
+    status = run.status()
+    if get_ticking() and status.state not in workspace.GOING:
+        set_ticking(False)
+    return (status,)
+
+
+@app.cell
+def _(run, set_ticking, set_trouble):
+    def _stop(count):
+        run.request_stop()
+        return count
+
+    def _resume(count):
+        try:
+            workspace.carry_on(run)
+            set_ticking(True)
+        except LabError as error:
+            set_trouble(error)
+        return count
+
+    stop_button = mo.ui.button(label="Stop", on_click=_stop)
+    resume_button = mo.ui.button(label="Resume", kind="success", on_click=_resume)
+    return resume_button, stop_button
+
+
+@app.cell
+def _(resume_button, run, status, stop_button, ticker, view):
+    _buttons = [stop_button] if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
+    _line = mo.hstack([common.progress(run, status), *_buttons, *([ticker] if ticker else [])], justify="start", align="center")
+    _history, _steps, _turns = run.history(), run.steps(), run.knob_changes()
+    _curve = common.chart(figures.learning_curves(_history, _steps, _turns, dark=view.is_dark))
+    _losses = common.chart(figures.loss_terms(_history, _steps, _turns, dark=view.is_dark))
+    live = common.stack(common.section(f"Run {run.name}"), _line, common.side_by_side(_curve, _losses))
+    return (live,)
+
+
+@app.cell
+def _(get_ticking, run, set_trouble):
+    mo.stop(run is None)
+
+    def _turn(name):
+        def turn(value):
+            try:
+                run.turn(**{name: value})
+            except LabError as error:
+                set_trouble(error)
+
+        return turn
+
+    _now = run.knobs()
+    sliders = mo.ui.dictionary(
+        {
+            name: common.knob_slider(name, _now[name], _turn(name), [common.usual_knob(run, name)])
+            for name in common.LIVE_KNOBS
+            if name in _now
+        }
+        if get_ticking()
+        else {}
+    )
+    return (sliders,)
+
+
+@app.cell
+def _(live, run, sliders, view):
+    _boxes = [common.knob_box(_name, _slider, common.usual_knob(run, _name), view.is_dark) for _name, _slider in sliders.elements.items()]
+    _knobs = mo.Html(f'<div class="lab-knobs">{"".join(box.text for box in _boxes)}</div>') if _boxes else None
+    common.stack(live, _knobs)
+    return
+
+
+@app.cell
+def _(data, get_ticking, get_watched, set_ticking, set_watched):
+    get_ticking()  # the table is made anew when a training begins or ends, not at every tick
+
+    def _watch(rows):
+        if len(rows):
+            set_watched(rows["run"].iloc[0])
+            set_ticking(workspace.find_run(rows["run"].iloc[0]).status().state in workspace.GOING)
+
+    _table = workspace.run_table(data)
+    _here = [row for row, name in enumerate(_table["run"]) if name == get_watched()]
+    runs = mo.ui.table(
+        _table, selection="single", initial_selection=_here or None, on_change=_watch, show_download=False, show_column_summaries=False
+    )
+    return (runs,)
+
+
+@app.cell
+def _(runs):
+    _damaged = workspace.damaged_lines()
+    _parts = [common.section("Runs on this data", "from finished runs"), runs, common.notes(_damaged)]
+    common.stack(*_parts)
+    return
+
+
+@app.cell
+def _(get_ticking, get_watched, memory, run, view):
+    picked = {}
+    if run is not None and not get_ticking() and workspace.can_show(run):
+        picked = {"run": get_watched()}
+    common.way_on(view, picked, memory)
+    return (picked,)
+
+
+@app.cell
+def _():
+    common.how(
+        r"$\mathcal L=\frac1{|B|}\sum-\ln\sigma(\hat r_{up}-\hat r_{uq})+\lambda\,(\dots)+c\,\mathcal L_{HCL}+\gamma\,\mathcal L_{MCL}$: "
+        "the pair that was taken should score above one that was not; λ keeps the embeddings short; the two contrasts pull the "
+        "pictures' and the words' view of one person or item together, at temperature τ.",
+        "Source: the objective of the paper (Shi et al., arXiv 2511.00584) as its authors released it.",
+        (SRGFormer.losses, '"ranking": bpr('),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()
