@@ -1,4 +1,4 @@
-"""What every page shares: reading the link, pictures, the strip, pickers, knobs, and messages.
+"""What every page shares: reading the link, the strip, headings, and messages.
 
 Marimo meets the package here. Nothing is computed: frames and numbers come from the package, figures and cards from its ``figures``.
 """
@@ -6,33 +6,15 @@ Marimo meets the package here. Nothing is computed: frames and numbers come from
 import html
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 import marimo as mo
-import pandas as pd
+import widgets
 
-from srgformer_lab import DataError, Dataset, LabError, Run, figures, workspace
-
-PICTURE_WIDTH, SMALL_WIDTH = 96, 64
-KNOBS = tuple(workspace.KNOB_OF.values())
-SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
-TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
-WEIGHT_STEPS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1)
-STEPS = {
-    "attention_scale": SCALE_STEPS,
-    "hypergraph_scale": SCALE_STEPS,
-    "membership_temperature": TEMPERATURE_STEPS,
-    "contrast_temperature": TEMPERATURE_STEPS,
-    "modality_contrast_weight": WEIGHT_STEPS,
-    "hypergraph_contrast_weight": WEIGHT_STEPS,
-}
-LIVE_KNOBS = tuple(STEPS)
-"""What a person may turn while a training runs."""
-_thumbnails = workspace.Shelf(6000)
-
+from srgformer_lab import Dataset, Estimate, LabError, Run, Status, TrainConfig, figures, workspace
 
 # ------------------------------------------------------------------ the link
 
@@ -67,91 +49,6 @@ def way_on(view: workspace.View, picked: Mapping[str, str], memory: Mapping[str,
     return mo.callout(mo.Html(f'<a href="{html.escape(link(wanted))}">Open what you chose</a>'), kind="info")
 
 
-# ------------------------------------------------------------- items, people
-
-
-def picture(data: Dataset, item_id: str, width: int = PICTURE_WIDTH) -> str:
-    """Give an item's picture for a page; empty where there is none or it can't be read (the card then draws a placeholder)."""
-
-    def make() -> str:
-        try:
-            return figures.thumbnail_uri(data.picture(item_id), width)
-        except DataError:
-            return ""
-
-    return _thumbnails.get((data.fingerprint, item_id, width), make)
-
-
-def title(data: Dataset, item_id: str) -> str:
-    """Give an item's title, or its id where it has none."""
-    return data.cards.titles[data.item_row(item_id)] or item_id
-
-
-def with_pictures(frame: pd.DataFrame, data: Dataset, width: int = PICTURE_WIDTH) -> pd.DataFrame:
-    """Add the column ``picture`` to a frame of items."""
-    return frame.assign(picture=[picture(data, item_id, width) for item_id in frame["item_id"]])
-
-
-def item_cards(data: Dataset, item_ids: Sequence[str], lines: Sequence[str] | None = None, width: int = PICTURE_WIDTH) -> pd.DataFrame:
-    """Make a card frame of items."""
-    titles = [title(data, item_id) for item_id in item_ids]
-    frame = pd.DataFrame({"item_id": list(item_ids), "title": titles, "line": list(lines) if lines else [""] * len(titles)})
-    return with_pictures(frame, data, width)
-
-
-def history(data: Dataset, user_id: str, most: int = 14) -> mo.Html:
-    """Show what a person took, the latest ``most`` of it."""
-    taken = data.history(user_id)
-    shown = taken[-most:]
-    rest = f'<p class="lab-more">and {len(taken) - len(shown)} before</p>' if len(taken) > len(shown) else ""
-    return mo.Html(figures.card_row(item_cards(data, shown, width=SMALL_WIDTH), size="small") + rest)
-
-
-def user_pictures(data: Dataset, user_id: str, most: int = 5) -> list[str]:
-    """Give the first pictures of a person's history."""
-    return [picture(data, item_id, SMALL_WIDTH) for item_id in data.history(user_id)[:most]]
-
-
-def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows a person as the first things of their history."""
-    history = data.history(user_id)
-    images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in history[:4])
-    label = f'<div class="lab-pick">{images}<small>{len(history)} items</small></div>'
-    return mo.ui.button(label=label, kind="success" if chosen else "neutral", value=user_id, on_click=lambda value: value, on_change=choose)
-
-
-def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows an item."""
-    name = html.escape(title(data, item_id))
-    image = _small_image(picture(data, item_id, SMALL_WIDTH), "")
-    label = f'<div class="lab-pick lab-pick-item">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
-    return mo.ui.button(label=label, kind="success" if chosen else "neutral", value=item_id, on_click=lambda value: value, on_change=choose)
-
-
-def people_picker(data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6) -> mo.ui.array:
-    """Make a page of people to choose from, and a last button that brings others."""
-    page = memory.get("people.page", 0)
-    shown = workspace.people(data, page, count)
-
-    def turn_over(value: str) -> None:
-        memory["people.page"] = page + 1
-        choose(chosen)
-
-    others = mo.ui.button(label="Other people", value="", on_click=lambda value: value, on_change=turn_over)
-    return mo.ui.array([*(person_button(data, user_id, user_id == chosen, choose) for user_id in shown), others])
-
-
-def picker(buttons: mo.ui.array) -> mo.Html:
-    """Lay out buttons with pictures."""
-    return mo.Html(f'<div class="lab-picker">{"".join(button.text for button in buttons.elements)}</div>')
-
-
-def _small_image(uri: str, alt: str) -> str:
-    if not uri:
-        return f'<span class="lab-blank" title="{html.escape(alt)}"></span>'
-    return f'<img src="{uri}" alt="{html.escape(alt)}">'
-
-
 # ----------------------------------------------------------- the page's frame
 
 
@@ -168,8 +65,10 @@ def styles() -> mo.Html:
 def strip(look: workspace.Scene, kind: str) -> mo.Html:
     """Say what is being looked at: data, run, person, item, and the knobs that Python used."""
     data, view = look.data, look.view
-    item = {"title": title(data, view.item), "picture": picture(data, view.item, SMALL_WIDTH)} if view.item else None
-    pictures = user_pictures(data, view.user) if view.user else ()
+    item = (
+        {"title": widgets.title(data, view.item), "picture": widgets.picture(data, view.item, widgets.SMALL_WIDTH)} if view.item else None
+    )
+    pictures = widgets.user_pictures(data, view.user) if view.user else ()
     run = view.run or "no run yet"
     return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind))
 
@@ -183,9 +82,8 @@ def theme_link(view: workspace.View, page: str = "") -> mo.Html:
 
 def heading(question: str, answer: str, kind: str) -> mo.Html:
     """Open a page: its question, one sentence that says what to try, and the badge of what it shows."""
-    return mo.Html(
-        f'<header class="lab-head"><div role="heading" aria-level="1" class="lab-question">{html.escape(question)}</div>{figures.badge(kind)}<p>{html.escape(answer)}</p></header>'
-    )
+    asked = f'<div role="heading" aria-level="1" class="lab-question">{html.escape(question)}</div>'
+    return mo.Html(f'<header class="lab-head">{asked}{figures.badge(kind)}<p>{html.escape(answer)}</p></header>')
 
 
 def finding(text: str) -> mo.Html:
@@ -198,10 +96,15 @@ def fact(text: str) -> mo.Html:
     return mo.Html(f'<p class="lab-fact">{html.escape(text)}</p>')
 
 
+def share(value: float) -> str:
+    """Write a metric as percent with three significant digits."""
+    return f"{figures.digits(100 * value)} %"
+
+
 def run_line(name: str, run: Run) -> str:
     """Say in a line which run this is and how far it came."""
     status = run.status()
-    best = f", Recall@20 {figures.percent(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
+    best = f", Recall@20 {share(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
     return f"{name}: {run.config.model_name}, {status.state}{best}"
 
 
@@ -215,11 +118,18 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def progress(run: Run, status: Any) -> mo.Html:
+def cost(expected: Estimate, train: TrainConfig) -> mo.Html:
+    """Say before the start what a training will take."""
+    time = f"About {duration(expected.seconds_per_epoch)} an epoch, at most {duration(expected.seconds_at_most)} in all"
+    memory = f"{expected.memory_bytes / 1e9:.1f} GB of memory"
+    return fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better Recall@20.")
+
+
+def progress(run: Run, status: Status) -> mo.Html:
     """Say how far a training is, and show it as a bar."""
     most = run.config.train.epochs
     done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
-    best = f"best Recall@20 {figures.percent(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
+    best = f"best Recall@20 {share(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
     left = f"about {duration(status.eta_seconds)} left if it does not end early" if status.state == "running" and status.epoch else ""
     said = [f"<b>{status.state}</b>", f"{status.epoch} of at most {most} epochs", best, left, html.escape(status.message)]
     line = ", ".join(part for part in said if part)
@@ -291,7 +201,7 @@ def first_run(data: Dataset, set_jump: Callable[[str], None], set_trouble: Calla
             set_trouble(error)
         return count
 
-    return mo.ui.button(label="Train a small run now", kind="success", on_click=train)
+    return widgets.action("Train a small run now", train)
 
 
 def nothing_trained(look: workspace.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None) -> mo.Html:
@@ -299,34 +209,8 @@ def nothing_trained(look: workspace.Scene, button: mo.ui.button, begun: bool, tr
     if look.run is None:
         said = "No model is trained on this data yet."
     else:
-        said = f"The run {look.view.run} has no trained SRGFormer to show: it is a {look.run.config.model_name} run, {look.run.status().state}."
+        about = f"it is a {look.run.config.model_name} run, {look.run.status().state}"
+        said = f"The run {look.view.run} has no trained SRGFormer to show: {about}."
     todo = "Train a small run; it takes a minute or so, and every page has something to show after it."
     after = fact("The training has started: watch it on the page “How does it learn?”.") if begun else None
     return mo.callout(stack(finding(said), fact(todo), button, after, problem(trouble) if trouble else None), kind="info")
-
-
-# --------------------------------------------------------------------- knobs
-
-
-def knob_slider(name: str, value: float, turn: Callable[[float], None] | None = None, marks: Iterable[float] = ()) -> mo.ui.slider:
-    """Make the slider of a knob; its steps hold the value and the marks, and it reports when it is let go."""
-    steps = sorted({*STEPS[name], float(value), *map(float, marks)})
-    return mo.ui.slider(steps=steps, value=float(value), debounce=True, full_width=True, on_change=turn, label=figures.knob_name(name))
-
-
-def usual_knob(run: Run, name: str) -> float:
-    """Give the value that a knob had when its run began."""
-    config = run.config
-    return float(getattr(config.model, name, None) if hasattr(config.model, name) else getattr(config.train, name))
-
-
-def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: Any) -> mo.Html:
-    """Show a knob in the colour of its part: symbol, name, value, range, and a mark at its usual value."""
-    steps = list(slider.steps or ())
-    place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
-    color = figures.knob_color(name, dark)
-    tick = f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="at first: {mark:g}"></i>'
-    ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"
-    buttons = "".join(mo.as_html(button).text for button in beside)
-    label = f'<div class="lab-knob-head">{figures.knob_label(name, slider.value, mark)}{buttons}</div>'
-    return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}<div class="lab-knob-track">{slider.text}{tick}</div>{ends}</div>')

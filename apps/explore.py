@@ -8,11 +8,11 @@ with app.setup:
 
     import marimo as mo
 
-    PAGES = {  # module → the question that it answers, and what it must know beyond the data
-        "start": ("What is this?", ("run", "user")),
-        "train": ("How does it learn?", ("run",)),
-        "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau")),
-        "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau")),
+    PAGES = {  # module → the question that it answers, what it must know beyond the data, and how its figures come about
+        "start": ("What is this?", ("run", "user"), "instant"),
+        "train": ("How does it learn?", ("run",), "needs training"),
+        "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau"), "instant"),
+        "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau"), "instant"),
     }
     FIRST = "start"
 
@@ -38,7 +38,7 @@ def _():
 @app.cell
 def _(get_page, write_link):
     nav = mo.ui.radio(
-        {question: page for page, (question, _) in PAGES.items()},
+        {question: page for page, (question, *_) in PAGES.items()},
         value=PAGES[get_page()][0],
         on_change=lambda page: write_link({"page": page}),
     )
@@ -71,7 +71,7 @@ def _(set_view, workspace, write_link):
 @app.cell
 def _(common, first_notes, get_view, nav):
     _look, _trouble = common.open_scene(get_view())
-    _strip = _trouble or common.strip(_look, "instant")
+    _strip = _trouble or common.strip(_look, PAGES[nav.value][2])
     common.stack(common.styles(), _strip, common.theme_link(get_view(), nav.value), common.notes(first_notes))
     return
 

@@ -3,7 +3,9 @@
 The public names; torch is loaded when one of them first needs it.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -85,6 +87,18 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"srgformer_lab has no public name {name!r}")
     return getattr(import_module(f"srgformer_lab.{_HOME_OF[name]}"), name)
+
+
+class _FrontDoor(ModuleType):
+    """Keeps ``explain`` the function: importing the room of that name would otherwise put the room in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Take any attribute but a room that is called like a public function."""
+        if not (name in _HOME_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _FrontDoor
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,7 @@
 """Small data sets, configurations and models that the tests build by hand, fixed ones and random ones."""
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -101,22 +102,42 @@ def relabelled(data: Dataset, user_order, item_order) -> Dataset:
     )
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """A random data set, dense or thin, before it is made: strategies hold no data sets, whose checks draw random numbers."""
+
+    n_users: int
+    n_items: int
+    n_modalities: int
+    width: int
+    density: float
+    scale: float
+    seed: int
+
+    def make(self) -> Dataset:
+        """Isolated users and items occur; at least one training pair does."""
+        rng = np.random.default_rng(self.seed)
+        taken = rng.random((self.n_users, self.n_items)) < self.density
+        taken[rng.integers(self.n_users), rng.integers(self.n_items)] = True
+        train = [(int(user), int(item)) for user, item in np.argwhere(taken)]
+        free = [(int(user), int(item)) for user, item in rng.permutation(np.argwhere(~taken))]
+        half = len(free) // 2
+        features = random_features(rng, self.n_items, MODALITY_NAMES[: self.n_modalities], self.width, self.scale)
+        return world(train, self.n_users, self.n_items, features, free[:half][:8], free[half:][:8])
+
+
 @st.composite
-def datasets(draw, min_modalities=0, max_modalities=3):
-    """Random data sets of 2–12 users and 2–10 items, dense or thin, so that isolated users and items occur."""
-    n_users, n_items = draw(st.integers(2, 12)), draw(st.integers(2, 10))
-    modalities = MODALITY_NAMES[: draw(st.integers(min_modalities, max_modalities))]
-    density = draw(st.sampled_from([0.15, 0.4, 0.8, 1.0]))
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    taken = rng.random((n_users, n_items)) < density
-    taken[rng.integers(n_users), rng.integers(n_items)] = True
-    train = [(int(user), int(item)) for user, item in np.argwhere(taken)]
-    free = [(int(user), int(item)) for user, item in np.argwhere(~taken)]
-    rng.shuffle(free)
-    half = len(free) // 2
-    valid, test = ([tuple(pair) for pair in part[:8]] for part in (free[:half], free[half:]))
-    scale = draw(st.sampled_from([0.3, 1.0]))
-    return world(train, n_users, n_items, random_features(rng, n_items, modalities, draw(st.integers(1, 4)), scale), valid, test)
+def recipes(draw, min_modalities=0, max_modalities=3):
+    """Recipes of 2–12 users and 2–10 items."""
+    return Recipe(
+        n_users=draw(st.integers(2, 12)),
+        n_items=draw(st.integers(2, 10)),
+        n_modalities=draw(st.integers(min_modalities, max_modalities)),
+        width=draw(st.integers(1, 4)),
+        density=draw(st.sampled_from([0.15, 0.4, 0.8, 1.0])),
+        scale=draw(st.sampled_from([0.3, 1.0])),
+        seed=draw(st.integers(0, 2**16)),
+    )
 
 
 @st.composite
@@ -141,12 +162,25 @@ def model_configs(draw, n_modalities=2, **fixed):
     return ModelConfig(**{**values, **fixed})
 
 
+@dataclass(frozen=True)
+class Situation:
+    """A recipe, a configuration that fits it, and a seed and a size for the parameters; unpacking it makes the data set."""
+
+    recipe: Recipe
+    config: ModelConfig
+    seed: int
+    scale: float
+
+    def __iter__(self):
+        return iter((self.recipe.make(), self.config, self.seed, self.scale))
+
+
 @st.composite
 def situations(draw, min_modalities=0, max_modalities=3, **fixed):
-    """A random data set, a configuration that fits it, and a seed and a size for the parameters."""
-    data = draw(datasets(min_modalities, max_modalities))
-    config = draw(model_configs(len(data.modalities), **fixed))
-    return data, config, draw(st.integers(0, 2**16)), draw(st.sampled_from([0.3, 1.0, 3.0]))
+    """Random situations: ``data, config, seed, scale = situation``."""
+    recipe = draw(recipes(min_modalities, max_modalities))
+    config = draw(model_configs(recipe.n_modalities, **fixed))
+    return Situation(recipe, config, draw(st.integers(0, 2**16)), draw(st.sampled_from([0.3, 1.0, 3.0])))
 
 
 @contextmanager

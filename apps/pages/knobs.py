@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import widgets
 
     from srgformer_lab import Trace, compare_lists, figures, metric_surface, workspace
 
@@ -70,7 +71,7 @@ def _(base, set_rebuilt, turned):
         return reset
 
     resets = mo.ui.dictionary(
-        {name: mo.ui.button(label="reset", on_click=_back(name), tooltip="back to the trained value") for name in common.KNOBS}
+        {name: mo.ui.button(label="reset", on_click=_back(name), tooltip="back to the trained value") for name in widgets.KNOBS}
     )
     return (resets,)
 
@@ -80,8 +81,8 @@ def _(base, get_rebuilt, turned):
     get_rebuilt()
     sliders = mo.ui.dictionary(
         {
-            name: common.knob_slider(name, turned[name], lambda value, name=name: turned.update({name: value}), [base.trained_knobs[name]])
-            for name in common.KNOBS
+            name: widgets.knob_slider(name, turned[name], lambda value, name=name: turned.update({name: value}), [base.trained_knobs[name]])
+            for name in widgets.KNOBS
         }
     )
     return (sliders,)
@@ -101,7 +102,7 @@ def _(base, get_user, sliders, view):
 @app.cell
 def _(look):
     _moved = compare_lists(look.ranking(as_trained=True), look.ranking(), 10)
-    _moves = common.with_pictures(_moved, look.data, common.SMALL_WIDTH)
+    _moves = widgets.with_pictures(_moved, look.data, widgets.SMALL_WIDTH)
     moves = mo.Html(figures.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs"))
     return (moves,)
 
@@ -110,7 +111,7 @@ def _(look):
 def _(look):
     if look.is_quick:
         _now, _then = look.quality()["recall@20"], look.quality(as_trained=True)["recall@20"]
-        _line = f"Over all people, valid Recall@20 is {figures.percent(_now)} at these knobs; as trained it is {figures.percent(_then)}."
+        _line = f"Over all people, valid Recall@20 is {common.share(_now)} at these knobs; as trained it is {common.share(_then)}."
     else:
         _line = "This data is too large to evaluate while a slider moves; the list below follows at once."
     quality = common.fact(_line)
@@ -120,33 +121,26 @@ def _(look):
 @app.cell
 def _(base, look, quality, resets, sliders, view):
     _boxes = [
-        common.knob_box(_name, sliders.elements[_name], base.trained_knobs[_name], view.is_dark, resets.elements[_name])
-        for _name in common.KNOBS
+        widgets.knob_box(_name, sliders.elements[_name], base.trained_knobs[_name], view.is_dark, resets.elements[_name])
+        for _name in widgets.KNOBS
     ]
-    controls = common.stack(*_boxes, quality])
-    head = mo.vstack(
-        [
-            common.heading(
-                "What does each knob do?",
-                "Nothing is trained here: the same weights, weighed anew. Pull attention (α) to 0 and see who falls out of the list.",
-                "instant",
-            ),
-            common.history(look.data, look.view.user),
-        )
+    controls = common.stack(*_boxes, quality)
+    head = common.stack(
+        common.heading(
+            "What does each knob do?",
+            "Nothing is trained here: the same weights, weighed anew. Pull attention (α) to 0 and see who falls out of the list.",
+            "instant",
+        ),
+        widgets.history(look.data, look.view.user),
+    )
     return controls, head
-
-
-@app.cell
-def _(controls, head, moves):
-    common.stack(head, common.side_by_side(controls, moves, widths="minmax(260px, 340px) 1fr"))
-    return
 
 
 @app.cell
 def _(look):
     as_trained, _ = common.open_scene(look.view, tau="")
     is_drawn = look.knows_surface() or (
-        look.is_quick and look.knobs == as_trained.knobs | {name: look.knobs[name] for name in common.KNOBS[:2]}
+        look.is_quick and look.knobs == as_trained.knobs | {name: look.knobs[name] for name in widgets.KNOBS[:2]}
     )
     map_button = mo.ui.run_button(label=f"Draw the map at τ = {look.knobs['membership_temperature']:g}")
     return as_trained, is_drawn, map_button
@@ -167,29 +161,29 @@ def _(as_trained, is_drawn, look, map_button, view):
             )
         )
     _tau = common.fact(f"Every point is the same model with other α and β, at τ = {_shown.knobs['membership_temperature']:g}.")
-    _parts = [common.section("Where is it best?", "instant"), _map, _tau, None if _shown is look else map_button]
-    surface = common.stack(*_parts)
+    surface = common.stack(_map, _tau, None if _shown is look else map_button)
     return (surface,)
 
 
 @app.cell
 def _(get_user, look, memory, set_user):
-    people = common.people_picker(look.data, get_user(), memory, set_user)
+    people = widgets.people_picker(look.data, get_user(), memory, set_user)
     return (people,)
 
 
 @app.cell
-def _(people, surface):
-    _people = common.stack(common.section("Whose list?"), common.picker(people)])
-    mo.vstack([common.side_by_side(surface, _people))
+def _(controls, head, moves, people, surface):
+    _body = common.side_by_side(common.stack(controls, surface), moves, widths="minmax(320px, 400px) 1fr")
+    common.stack(head, _body, common.section("Whose list?"), widgets.picker(people))
     return
 
 
 @app.cell
 def _():
     common.how(
-        r"$\mathbf E^{*}=\mathbf E^{id}+\sum_m\mathrm{nz}(\mathbf E^m)+\alpha\,\mathrm{nz}(\mathbf E^{att})+\beta\,\mathrm{nz}(\mathbf E^{H})$, "
-        r"and a score is $\langle \mathbf e^*_u,\mathbf e^*_i\rangle$. τ is the temperature of the softmax that says which learned "
+        r"$\mathbf E^{*}=\mathbf E^{id}+\sum_m\mathrm{nz}(\mathbf E^m)+\alpha\,\mathrm{nz}(\mathbf E^{att})+"
+        r"\beta\,\mathrm{nz}(\mathbf E^{H})$, and a score is $\langle \mathbf e^*_u,\mathbf e^*_i\rangle$. "
+        "τ is the temperature of the softmax that says which learned "
         "groups (hyperedges) a person or item belongs to: low is one group alone, high is a little of each.",
         "Source: Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
         (Trace.fuse, "fused = replace"),

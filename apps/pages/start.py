@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import widgets
 
     from srgformer_lab import LabError, figures, workspace
 
@@ -53,21 +54,21 @@ def _(look, memory, set_user):
 def _(another, look):
     _data, _view = look.data, look.view
     _taken = _data.history(_view.user)
-    _seen = common.item_cards(_data, _taken[-18:], width=common.SMALL_WIDTH)
+    _seen = widgets.item_cards(_data, _taken[-18:], width=widgets.SMALL_WIDTH)
     if look.trained is None:
         _answer = "No model is trained on this data yet. Below are the things that one person took; a model learns from all such lists."
         _body = [common.heading("What is this?", _answer, "needs training"), mo.Html(figures.card_row(_seen, size="small"))]
     else:
         _list = look.ranking().head(5)
         _lines = [f"score {figures.digits(_score)}" for _score in _list["score"]]
-        _top = common.item_cards(_data, list(_list["item_id"]), _lines, width=common.SMALL_WIDTH)
+        _top = widgets.item_cards(_data, list(_list["item_id"]), _lines, width=widgets.SMALL_WIDTH)
         _parts = look.explanation().by_part
         _answer = (
             "A recommender that looks at who took what, at pictures and at words. Each stream below is one part of the model; "
             "its width is what the part adds to the score of the first item."
         )
         _drawing = figures.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
-        _finding = figures.flow_finding(_parts, common.title(_data, _list["item_id"].iloc[0]))
+        _finding = figures.flow_finding(_parts, widgets.title(_data, _list["item_id"].iloc[0]))
         _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
     common.stack(*_body, mo.hstack([another, mo.md("Try it: the streams change from person to person.")], justify="start"))
     return
@@ -95,16 +96,16 @@ def _(look, view):
     )
     _tiles = common.tiles(
         [
-            ("Recall@20", figures.percent(_health.recall), "of the things held back for validation are in the first 20"),
+            ("Recall@20", common.share(_health.recall), "of the things held back for validation are in the first 20"),
             (
                 "Against popularity",
                 f"{figures.digits(_health.gain)} ×",
-                f"recommending what most people took finds {figures.percent(_health.popularity)}",
+                f"recommending what most people took finds {common.share(_health.popularity)}",
             ),
             ("Best epoch", f"{_health.best_epoch} of {_health.epochs}", "later ones were no better on validation"),
             (
                 "On the test split",
-                figures.percent(_health.test) if _health.test is not None else "–",
+                common.share(_health.test) if _health.test is not None else "–",
                 "Recall@20, looked at once, at the best epoch",
             ),
         ]
@@ -130,13 +131,15 @@ def _(set_jump):
 
 @app.cell
 def _(view):
-    _texts = {
-        "data": mo.ui.text(value=view.data, label="Data: `studio`, or the path of a folder", full_width=True),
-        "min_rating": mo.ui.text(value=view.min_rating, label="Keep ratings of at least", placeholder="all"),
-        "k_core": mo.ui.text(value=view.k_core, label="Keep users and items with at least so many interactions", placeholder="all"),
-    }
-    opener = mo.md("{data}\n\n{min_rating} {k_core}").batch(**_texts).form(submit_button_label="Open this data", show_clear_button=False)
-    return (opener,)
+    about_data = mo.ui.dictionary(
+        {
+            "data": mo.ui.text(value=view.data, label="Data: “studio”, or the path of a folder", full_width=True),
+            "min_rating": mo.ui.text(value=view.min_rating, label="Ratings from", placeholder="all"),
+            "k_core": mo.ui.text(value=view.k_core, label="Fewest interactions", placeholder="any number"),
+        }
+    )
+    open_button = mo.ui.run_button(label="Open this data")
+    return about_data, open_button
 
 
 @app.cell
@@ -148,22 +151,23 @@ def _(look, view):
 
 
 @app.cell
-def _(look, opener, run_box):
-    _columns = common.side_by_side(run_box, opener)
-    common.stack(common.section("What is loaded"), common.fact(repr(look.data)), _columns)
+def _(about_data, look, open_button, run_box):
+    _path, *_options = about_data.elements.values()
+    _opener = common.stack(_path, mo.hstack([*_options, open_button], justify="start", align="end", wrap=True))
+    common.stack(common.section("What is loaded"), common.fact(repr(look.data)), common.side_by_side(run_box, _opener))
     return
 
 
 @app.cell
-def _(opener, view):
+def _(about_data, open_button, view):
     opened, _trouble = {}, None
-    if opener.value:
+    if open_button.value:
         try:
-            workspace.dataset(view.change(**opener.value))
-            opened = opener.value
+            workspace.dataset(view.change(**about_data.value))
+            opened = dict(about_data.value)
         except LabError as _error:
             _safe = "What you were looking at is still open."
-            _trouble = common.problem(_error, _safe, "`srgformer-lab check FOLDER` lists everything that is wrong with a folder.")
+            _trouble = common.problem(_error, _safe, "“srgformer-lab check FOLDER” lists everything that is wrong with a folder.")
     _trouble
     return (opened,)
 

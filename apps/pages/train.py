@@ -10,8 +10,9 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import widgets
 
-    from srgformer_lab import PRESETS, LabError, SRGFormer, estimate, figures, preset, workspace
+    from srgformer_lab import PRESETS, LabError, SRGFormer, figures, preset, workspace
 
 
 @app.cell
@@ -36,23 +37,18 @@ def _(view):
 
 
 @app.cell
-def _(memory):
-    def remembered(name, usual):
-        return memory.get(f"train.{name}", usual)
-
-    def remember(name):
-        return lambda value: memory.update({f"train.{name}": value})
-
-    return remember, remembered
-
-
-@app.cell
-def _(data, remember, remembered):
-    preset_box = mo.ui.dropdown(list(PRESETS), value=remembered("preset", "studio"), label="Preset", on_change=remember("preset"))
+def _(data, memory):
     _variants = workspace.variants(data)
-    _usual = remembered("variant", "whole")
-    _named = next((name for name, key in _variants.items() if key == _usual), next(iter(_variants)))
-    variant_box = mo.ui.dropdown(_variants, value=_named, label="What to train", on_change=remember("variant"))
+    _names = {key: name for name, key in _variants.items()}
+    preset_box = mo.ui.dropdown(
+        list(PRESETS), value=memory.get("preset", "studio"), label="Preset", on_change=lambda value: memory.update(preset=value)
+    )
+    variant_box = mo.ui.dropdown(
+        _variants,
+        value=_names.get(memory.get("variant"), _names["whole"]),
+        label="What to train",
+        on_change=lambda value: memory.update(variant=value),
+    )
     return preset_box, variant_box
 
 
@@ -73,23 +69,12 @@ def _(preset_box):
 
 @app.cell
 def _(data, numbers, preset_box, variant_box):
-    _given = numbers.value
-    _chosen = preset(preset_box.value)
-    asked, _trouble, _told = None, None, ""
+    asked, told = None, None
     try:
-        _model = _chosen.model.replace(
-            embedding_dim=int(_given["embedding_dim"]), n_hyperedges=int(_given["n_hyperedges"]), n_heads=int(_given["n_heads"])
-        )
-        _train = _chosen.train.replace(epochs=int(_given["epochs"]), device=_given["device"])
-        asked = variant_box.value, _model, _train
-        _cost = estimate(data, *workspace.settings(*asked)[1:])
-        _told = (
-            f"About {common.duration(_cost.seconds_per_epoch)} an epoch, at most {common.duration(_cost.seconds_at_most)} in all, "
-            f"and {_cost.memory_bytes / 1e9:.1f} GB of memory; it ends early after {_train.patience} epochs without a better Recall@20."
-        )
+        asked = variant_box.value, *workspace.adjusted(preset_box.value, **numbers.value)
+        told = common.cost(workspace.cost(data, *asked), asked[2])
     except (LabError, TypeError) as _error:
-        _trouble = common.problem(_error, "Nothing was started.")
-    told = _trouble or common.fact(_told)
+        told = common.problem(_error, "Nothing was started.")
     return asked, told
 
 
@@ -104,7 +89,7 @@ def _(asked, data, set_ticking, set_trouble, set_watched):
             set_trouble(error)
         return count
 
-    start = mo.ui.button(label="Train", kind="success", on_click=_begin, disabled=asked is None)
+    start = widgets.action("Train", _begin, disabled=asked is None)
     return (start,)
 
 
@@ -162,14 +147,15 @@ def _(run, set_ticking, set_trouble):
         return count
 
     stop_button = mo.ui.button(label="Stop", on_click=_stop)
-    resume_button = mo.ui.button(label="Resume", kind="success", on_click=_resume)
+    resume_button = widgets.action("Resume", _resume)
     return resume_button, stop_button
 
 
 @app.cell
 def _(resume_button, run, status, stop_button, ticker, view):
     _buttons = [stop_button] if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
-    _line = mo.hstack([common.progress(run, status), *_buttons, *([ticker] if ticker else [])], justify="start", align="center")
+    _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker else mo.Html("")
+    _line = mo.hstack([common.progress(run, status), *_buttons, _tick], justify="start", align="center", wrap=True)
     _history, _steps, _turns = run.history(), run.steps(), run.knob_changes()
     _curve = common.chart(figures.learning_curves(_history, _steps, _turns, dark=view.is_dark))
     _losses = common.chart(figures.loss_terms(_history, _steps, _turns, dark=view.is_dark))
@@ -191,21 +177,16 @@ def _(get_ticking, run, set_trouble):
         return turn
 
     _now = run.knobs()
+    _turned = [name for name in widgets.LIVE_KNOBS if name in _now and get_ticking()]
     sliders = mo.ui.dictionary(
-        {
-            name: common.knob_slider(name, _now[name], _turn(name), [common.usual_knob(run, name)])
-            for name in common.LIVE_KNOBS
-            if name in _now
-        }
-        if get_ticking()
-        else {}
+        {name: widgets.knob_slider(name, _now[name], _turn(name), [widgets.usual_knob(run, name)]) for name in _turned}
     )
     return (sliders,)
 
 
 @app.cell
 def _(live, run, sliders, view):
-    _boxes = [common.knob_box(_name, _slider, common.usual_knob(run, _name), view.is_dark) for _name, _slider in sliders.elements.items()]
+    _boxes = [widgets.knob_box(_name, _slider, widgets.usual_knob(run, _name), view.is_dark) for _name, _slider in sliders.elements.items()]
     _knobs = mo.Html(f'<div class="lab-knobs">{"".join(box.text for box in _boxes)}</div>') if _boxes else None
     common.stack(live, _knobs)
     return
@@ -223,7 +204,14 @@ def _(data, get_ticking, get_watched, set_ticking, set_watched):
     _table = workspace.run_table(data)
     _here = [row for row, name in enumerate(_table["run"]) if name == get_watched()]
     runs = mo.ui.table(
-        _table, selection="single", initial_selection=_here or None, on_change=_watch, show_download=False, show_column_summaries=False
+        _table,
+        selection="single",
+        initial_selection=_here or None,
+        on_change=_watch,
+        show_download=False,
+        show_column_summaries=False,
+        show_data_types=False,
+        show_search=False,
     )
     return (runs,)
 

@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import widgets
 
     from srgformer_lab import explain, figures, workspace
 
@@ -69,33 +70,32 @@ def _(look):
 
 @app.cell
 def _(look, ranking, why):
-    _title = common.title(look.data, why.item_id)
-    _place = f"rank {why.rank} of {len(ranking):,}" if why.rank else "not ranked: this person has it already"
-    _item = mo.Html(figures.card(_title, common.picture(look.data, why.item_id), f"{_place}, score {figures.digits(why.score)}"))
-    _past = common.stack(common.fact("What this person took, which is all that the model knows of them:"), common.history(look.data, why.user_id)]
+    _title = widgets.title(look.data, why.item_id)
+    _place = f"is number {why.rank:,} of {len(ranking):,}" if why.rank else "is not ranked, as it is known already,"
+    _item = mo.Html(figures.card(_title, widgets.picture(look.data, why.item_id), f"score {figures.digits(why.score)}"))
+    _known = common.fact("What this person took, which is all that the model knows of them:")
+    _past = common.stack(_known, widgets.history(look.data, why.user_id))
+    common.stack(
+        common.heading(
+            "Why this item?", "A score is a sum, so it can be taken apart exactly. Choose another item or person below.", "instant"
+        ),
+        common.finding(f"“{_title}” {_place} for this person"),
+        common.side_by_side(_item, _past, widths="150px 1fr"),
     )
-    mo.vstack(
-        [
-            common.heading(
-                "Why this item?", "A score is a sum, so it can be taken apart exactly. Choose another item or person below.", "instant"
-            ),
-            common.side_by_side(_item, _past, widths="150px 1fr"),
-        )
     return
 
 
 @app.cell
 def _(look, view, why):
-    _bars = figures.waterfall(why.by_part, why.score, item=common.title(look.data, why.item_id), dark=view.is_dark)
+    _bars = figures.waterfall(why.by_part, why.score, item=widgets.title(look.data, why.item_id), dark=view.is_dark)
     _table = figures.parts_table(why.parts, dark=view.is_dark)
     _sum = why.parts["contribution"].sum()
     common.stack(
-            common.side_by_side(common.chart(_bars), common.chart(_table)),
-            common.fact(
-                f"The {len(why.parts)} cells sum to {_sum:.6f}; the score is {why.score:.6f}; "
-                f"what is left, {why.residual:.1e}, is rounding."
-            ),
-        )
+        common.side_by_side(common.chart(_bars), common.chart(_table)),
+        common.fact(
+            f"The {len(why.parts)} cells sum to {_sum:.6f}; the score is {why.score:.6f}; what is left, {why.residual:.1e}, is rounding."
+        ),
+    )
     return
 
 
@@ -117,7 +117,7 @@ def _(look, ranking, search, set_item):
     _rank = ranking.set_index("item_id")["rank"]
     items = mo.ui.array(
         [
-            common.item_button(
+            widgets.item_button(
                 look.data, _id, f"rank {_rank[_id]}" if _id in _rank.index else "taken already", _id == look.view.item, set_item
             )
             for _id in _ids
@@ -128,16 +128,16 @@ def _(look, ranking, search, set_item):
 
 @app.cell
 def _(choose_user, look, memory):
-    people = common.people_picker(look.data, look.view.user, memory, choose_user)
+    people = widgets.people_picker(look.data, look.view.user, memory, choose_user)
     return (people,)
 
 
 @app.cell
 def _(items, people, search):
     _none = common.fact("No title holds these words; try fewer.") if search.value and not len(items) else None
-    _what = [common.section("Another item?"), search, _none, common.picker(items)]
-    _who = [common.section("Another person?"), common.picker(people)]
-    common.side_by_side(common.stack(*_what), mo.vstack(_who))
+    _what = [common.section("Another item?"), search, _none, widgets.picker(items)]
+    _who = [common.section("Another person?"), widgets.picker(people)]
+    common.side_by_side(common.stack(*_what), common.stack(*_who))
     return
 
 
@@ -150,8 +150,9 @@ def _(why):
 @app.cell
 def _():
     common.how(
-        r"$\hat r_{ui}=\langle\mathbf e^*_u,\mathbf e^*_i\rangle=\sum_{p,q}\langle\mathbf e_u^{(p)},\mathbf e_i^{(q)}\rangle$ over the parts "
-        r"$p,q\in\{id, image, text, \dots, attention, hypergraph\}$. A bar is half of its part's row plus half of its column, "
+        r"$\hat r_{ui}=\langle\mathbf e^*_u,\mathbf e^*_i\rangle=\sum_{p,q}\langle\mathbf e_u^{(p)},\mathbf e_i^{(q)}\rangle$ "
+        r"over the parts $p,q\in\{id, image, text, \dots, attention, hypergraph\}$. "
+        "A bar is half of its part's row plus half of its column, "
         "so the bars sum to the score as the cells do. It is an identity, not an estimate.",
         "Source: follows from the fusion, Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
         (explain, "of_user @ of_item.T"),

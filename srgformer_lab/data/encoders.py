@@ -147,9 +147,8 @@ def _frequencies(light: np.ndarray) -> np.ndarray:
     radius = np.hypot(down, right)
     band = np.digitize(radius, np.geomspace(0.04, 0.5, N_BANDS + 1)) - 1
     direction = (np.arctan2(down, right) / np.pi % 1 * 4 + 0.5).astype(np.int64) % 4
-    parts = [
-        energy[:, (band == b) & (direction == d)].sum(axis=1) for b in range(N_BANDS) for d in range(4) if ((band == b) & (direction == d)).any()
-    ]
+    places = [(band == b) & (direction == d) for b in range(N_BANDS) for d in range(4)]
+    parts = [energy[:, place].sum(axis=1) for place in places if place.any()]
     return np.log1p(np.stack(parts, axis=1)) / 2
 
 

@@ -169,7 +169,7 @@ def _texts(families: np.ndarray, themes: Sequence[str | None], rng: np.random.Ge
             vocabulary, templates = words.THEMES[theme]
             adjective = str(rng.choice(vocabulary))
             sentences = [str(rng.choice(templates)).format(*vocabulary), plain[0]]
-        thing = f"{adjective.capitalize()} {family}" if family == "plant" and theme is None else f"{adjective.capitalize()} {material} {family}"
+        thing = f"{adjective.capitalize()} {material} {family}"
         name = next((n for n in rng.permutation(words.NAMES) if f"{thing} {n}" not in taken), None)
         title = f"{thing} {name}" if name else f"{thing} {len(taken)}"
         taken.add(title)
@@ -199,13 +199,15 @@ def _draw_pairs(
     liking = strength[:, item_group]
     room = np.floor(LARGEST_SHARE * (liking > 0).sum(axis=1)).astype(np.int64)
     activity = np.exp(ACTIVITY_SPREAD * rng.standard_normal(n_users)) * np.sqrt(room + 1)
-    n_noise = round(noise * n_interactions)
-    wanted = _apportion(activity, n_interactions - n_noise, room, rng)
-    # what the interests have no room for, and every user's least history, is filled regardless of them
-    least = np.maximum(SMALLEST_HISTORY - wanted, 0)
-    missing = n_interactions - wanted.sum()
-    least_fits = least if least.sum() <= missing else np.zeros_like(least)
-    others = least_fits + _apportion(activity, missing - least_fits.sum(), n_items - wanted - least_fits, rng)
+    total = np.full(n_users, SMALLEST_HISTORY)
+    total += _apportion(activity, n_interactions - int(total.sum()), np.maximum(room - total, 0), rng)
+    total += _apportion(activity, n_interactions - int(total.sum()), n_items - total, rng)  # nothing, unless interests are used up
+    marked = rng.permutation(n_interactions) < round(noise * n_interactions)
+    others = np.bincount(np.repeat(np.arange(n_users), total)[marked], minlength=n_users)
+    wanted = np.minimum(total - others, room)
+    # whoever has no room for their interests takes what another would have taken regardless of them
+    wanted += _apportion(activity, int((~marked).sum() - wanted.sum()), np.minimum(room - wanted, total - wanted), rng)
+    others = total - wanted
     with np.errstate(divide="ignore"):
         keys = np.log(liking) + np.log(popularity) + rng.gumbel(size=liking.shape)
     by_interest = _top(keys, wanted)

@@ -156,8 +156,9 @@ def vase(pen: Pen, v: int) -> None:
     for k, lean in enumerate((-0.42, -0.1, 0.3)):
         tip = (60 + lean * 62, top - 44 + 10 * abs(k - 1) + 3 * v)
         pen.part(LEAF, line([(60 + lean * 8, top), tip], 1.6))
-        leaves = [polygon(_leaf(60 + lean * (8 + 54 * t), top - 42 * t, -np.pi / 2 + lean + s * 0.95, 15, 4.2)) for t in (0.4, 0.65, 0.9) for s in (-1, 1)]
-        pen.part(LEAF if k != 1 else LEAF_LIGHT, *leaves)
+        starts = [(t, side) for t in (0.4, 0.65, 0.9) for side in (-0.95, 0.95)]
+        leaves = [_leaf(60 + lean * (8 + 54 * t), top - 42 * t, -np.pi / 2 + lean + side, 15, 4.2) for t, side in starts]
+        pen.part(LEAF if k != 1 else LEAF_LIGHT, *[polygon(leaf) for leaf in leaves])
     pen.part("look", polygon(turned(profile)))
     pen.part("ground", ellipse(60, top, half, 3.4))
     pen.part(DARK, ellipse(60, top + 0.4, half - 2.2, 2.1))
@@ -166,7 +167,8 @@ def vase(pen: Pen, v: int) -> None:
 def plant(pen: Pen, v: int) -> None:
     """A pot plant: broad leaves, blades, a round bush or a cactus."""
     if v == 3:
-        pen.part(LEAF, rounded(48, 40, 72, 112, 12), rounded(26, 60, 38, 88, 6), rounded(26, 78, 54, 90, 6), rounded(82, 50, 94, 80, 6), rounded(66, 70, 94, 82, 6))
+        arms = [(26, 60, 38, 88), (26, 78, 54, 90), (82, 50, 94, 80), (66, 70, 94, 82)]
+        pen.part(LEAF, rounded(48, 40, 72, 112, 12), *[rounded(*arm, 6) for arm in arms])
         pen.part(LEAF_LIGHT, *[line([(x, 50), (x, 104)], 1.2) for x in (54, 60, 66)])
         pen.part("accent", ellipse(60, 40, 6, 5))
     else:
@@ -188,8 +190,9 @@ def cushion(pen: Pen, v: int) -> None:
     t = np.linspace(-1, 1, 30)
     bulge = 1 - 0.085 * np.sin(np.pi * np.abs(t)) ** 2  # corners and the middles of the sides stand out
     right, top = np.stack([w * bulge, h * t], axis=1), np.stack([w * t[::-1], h * bulge], axis=1)
-    outline = np.concatenate([right, top, -right, -top]) + (60, y)
-    pen.part("accent", *[line([(60 + a * w * 0.9, y + b * h * 0.9), (60 + a * w * 1.06, y + b * h * 1.07)], 4.5) for a in (-1, 1) for b in (-1, 1)])
+    outline = np.concatenate([right, top, -right, -top]) + np.array([60, y])
+    corners = [(a * w, b * h) for a in (-1, 1) for b in (-1, 1)]
+    pen.part("accent", *[line([(60 + a * 0.9, y + b * 0.9), (60 + a * 1.06, y + b * 1.07)], 4.5) for a, b in corners])
     pen.part("look", polygon(list(map(tuple, outline))))
 
 
@@ -234,7 +237,8 @@ def teapot(pen: Pen, v: int) -> None:
     w, top = [(33, 88), (29, 76), (36, 94), (31, 84)][v]
     y = (top + 150) / 2
     pen.part("main", ellipse(60 - w, y, 15, 19), ellipse(60 - w, y, 9.5, 13.5, 0))
-    pen.part("main", polygon([(52 + w, y + 8), (60 + w + 5, y - 2), (60 + w + 11, top + 3), (60 + w + 21, top + 1), (60 + w + 16, y + 4), (54 + w, y + 26)]))
+    spout = [(52, y + 8), (65, y - 2), (71, top + 3), (81, top + 1), (76, y + 4), (54, y + 26)]
+    pen.part("main", polygon([(a + w, b) for a, b in spout]))
     pen.part("accent", ellipse(60, top - 7, 5, 5))
     pen.part("look", polygon(turned([(top, w * 0.5), (top + 10, w * 0.86), (y, w), (142, w * 0.9), (151, w * 0.55)])))
     pen.part("ground", polygon(turned([(top - 4, w * 0.3), (top, w * 0.55), (top + 3, w * 0.55)])))
@@ -348,7 +352,9 @@ def _room(palette: str, on_wall: bool) -> Float[np.ndarray, "height width 3"]:
     return np.clip(room, 0, 255)
 
 
-def draw_item(family: str, variant: int, pattern: str, palette: str, shift: tuple[int, int] = (0, 0), mirrored: bool = False) -> Image.Image:
+def draw_item(
+    family: str, variant: int, pattern: str, palette: str, shift: tuple[int, int] = (0, 0), mirrored: bool = False
+) -> Image.Image:
     """Draw one thing; ``shift`` moves the pattern under its shape, so that no two pictures need be alike."""
     layers, left_by_shadow, light = _shape(family, variant, mirrored)
     main, ground, accent = (_rgb(color) for color in PALETTES[palette])

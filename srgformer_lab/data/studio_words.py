@@ -13,15 +13,18 @@ MATERIALS: dict[str, tuple[str, ...]] = {
 }
 """For each family, what it may be made of; its picture does not show which."""
 
-NAMES = tuple(
-    "Alva Arlo Bea Birk Bo Calla Cleo Dara Edda Elin Ebba Fern Finn Frida Greta Hale Hedda Ida Ilse Iver Juno Kaia Karl Lark Leni Lina "
-    "Liv Loa Lund Mae Mara Milo Mona Nell Nils Nora Oda Olive Orla Otto Pia Quinn Rae Rhea Rolf Runa Saga Signe Sol Stig Sven Tara Thea "
-    "Tilda Tove Ulla Una Vera Vidar Vigo Wanda Wren Ylva Yuna Zola Zuri".split()
+# fmt: off
+NAMES = (
+    "Alva", "Arlo", "Bea", "Birk", "Bo", "Calla", "Cleo", "Dara", "Edda", "Elin", "Ebba", "Fern", "Finn", "Frida", "Greta", "Hale",
+    "Hedda", "Ida", "Ilse", "Iver", "Juno", "Kaia", "Karl", "Lark", "Leni", "Lina", "Liv", "Loa", "Lund", "Mae", "Mara", "Milo", "Mona",
+    "Nell", "Nils", "Nora", "Oda", "Olive", "Orla", "Otto", "Pia", "Quinn", "Rae", "Rhea", "Rolf", "Runa", "Saga", "Signe", "Sol", "Stig",
+    "Sven", "Tara", "Thea", "Tilda", "Tove", "Ulla", "Una", "Vera", "Vidar", "Vigo", "Wanda", "Wren", "Ylva", "Yuna", "Zola", "Zuri",
 )
+# fmt: on
 
 THEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "camping": (
-        ("campfire", "trail", "tent", "backpack", "forest", "hiking"),
+        ("campfire", "trail", "tent", "backpack", "lantern", "hiking"),
         ("Made for nights by the {0} and mornings on the {1}.", "Packs beside the {2} and the {3} for a weekend of {5}."),
     ),
     "baking": (
@@ -82,7 +85,7 @@ PLAIN_SENTENCES = (
     "Built to last for years and to be mended if need be.",
     "Small enough for a narrow shelf, strong enough for a busy house.",
     "People who have one tend to come back for a second.",
-    "The maker checks each piece before it leaves the bench.",
+    "The maker looks over each piece before it leaves the bench.",
     "Nicely weighted, with edges that feel soft in the hand.",
     "Goes with nearly everything that you have already.",
     "The kind of thing that you soon can't do without.",

@@ -9,6 +9,7 @@ from srgformer_lab.figures.language import (
     INK,
     SINGLE_SCALE,
     SURFACE,
+    TIED,
     Number,
     metric_name,
     metric_unit,
@@ -95,7 +96,7 @@ def _best(grid: pd.DataFrame) -> Point:
 
 def _surface_finding(grid: pd.DataFrame, metric: str, trained: Point | None) -> str:
     best, name = _best(grid), metric_name(metric)
-    top, where = at(grid, best), f"α = {setting(best[0])}, β = {setting(best[1])}"
+    top, where = at(grid, best), f"α{TIED}={TIED}{setting(best[0])}, β{TIED}={TIED}{setting(best[1])}"
     if trained is None:
         return f"{name} is best at {where}: {metric_value(metric, top)}"
     there = at(grid, trained)

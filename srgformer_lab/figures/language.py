@@ -99,7 +99,7 @@ def knob_color(name: str, dark: bool = False) -> str:
 
 
 def digits(value: Number, places: int = 3) -> str:
-    """Write a measured value with three significant digits, so that columns of them line up."""
+    """Write a measured value with three significant digits, but no fewer than the whole ones, so that columns of them line up."""
     value = float(value)
     if not math.isfinite(value):
         return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
@@ -107,10 +107,8 @@ def digits(value: Number, places: int = 3) -> str:
         return "0"
     mantissa, exponent = f"{abs(value):.{places - 1}e}".split("e")
     power = int(exponent)
-    if power < -3 or power > 6:
-        written = f"{mantissa}×10{_superscript(power)}"
-    else:
-        written = f"{float(f'{mantissa}e{power}'):,.{max(places - 1 - power, 0)}f}"
+    is_plain = -3 <= power <= 6
+    written = f"{abs(value):,.{max(places - 1 - power, 0)}f}" if is_plain else f"{mantissa}×10{_superscript(power)}"
     return ("−" if value < 0 else "") + written
 
 
@@ -129,8 +127,8 @@ def signed(value: Number) -> str:
 
 
 def setting(value: Number) -> str:
-    """Write a value that a person chose, without idle zeros."""
-    written, _, power = digits(value).partition("×")
+    """Write a value that a person chose as they chose it, up to six digits, without idle zeros."""
+    written, _, power = digits(value, 6).partition("×")
     if "." in written:
         written = written.rstrip("0").rstrip(".")
     if not power:
@@ -138,6 +136,8 @@ def setting(value: Number) -> str:
     return power if written == "1" else f"{written}×{power}"
 
 
+TIED = "\u00a0"
+"""A space at which no line breaks: a value stays with its unit."""
 METRIC_NAMES = {"recall": "Recall", "ndcg": "NDCG", "precision": "Precision", "map": "MAP", "hit": "Hit rate"}
 SHARES = ("recall", "precision", "hit")
 """Metrics that are a share of something that can be counted, and so are written in percent."""
@@ -151,7 +151,7 @@ def metric_name(metric: str) -> str:
 
 def metric_unit(metric: str) -> tuple[float, str]:
     """Give the factor and the unit in which a metric is written: percent for shares, none for others."""
-    return (100.0, " %") if metric.partition("@")[0] in SHARES else (1.0, "")
+    return (100.0, f"{TIED}%") if metric.partition("@")[0] in SHARES else (1.0, "")
 
 
 def metric_value(metric: str, value: Number) -> str:
@@ -178,9 +178,9 @@ def percent(share: Number) -> str:
     """Write a share as whole percent, with one decimal below ten."""
     value = 100 * float(share)
     if 0 < abs(value) < 0.05:
-        return "under 0.1 %"
+        return f"under 0.1{TIED}%"
     written = f"{abs(value):.1f}" if 0 < abs(value) < 9.95 else f"{abs(value):.0f}"
-    return f"{'−' if value < 0 else ''}{written} %"
+    return f"{'−' if value < 0 else ''}{written}{TIED}%"
 
 
 def count(number: int, noun: str) -> str:

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.language import INK, MUTED, change, digits, knob_color, part_color, percent, require, safe
+from srgformer_lab.figures.language import INK, MUTED, change, digits, part_color, percent, require, safe
 from srgformer_lab.figures.template import TALLEST, TICK_SIZE, empty_figure, new_figure
 from srgformer_lab.figures.training import thin
-from srgformer_lab.figures.turns import Turn, turns_of
+from srgformer_lab.figures.turns import Turn, draw_turns, turns_of
 
 PREFIX = "loss."
 FIRST_TERMS = ("ranking", "regularization", "hypergraph_contrast", "modality_contrast")
@@ -118,6 +118,12 @@ def _panel(figure: go.Figure, suffix: str, grid: tuple[int, int, int, int], capt
 def _draw(figure: go.Figure, suffix: str, term: str, curves: dict[str, tuple[Curve, Curve]], turns: list[Turn], dark: bool) -> None:
     color, axes = term_color(term, dark), {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
     (x, y), (fine_x, fine_y) = curves[term]
+    every = np.concatenate([y, fine_y])
+    if len(every):
+        low, high = float(every.min()), float(every.max())
+        room = 0.08 * ((high - low) or abs(high) or 1.0)
+        figure.layout[f"yaxis{suffix}"].range = [low - room, high + room]
+        draw_turns(figure, turns, (low - room, high + room), axes, dark)
     hover = f"epoch %{{x:.3~g}}<br>{safe(_name(term))} %{{y:.3g}}<extra></extra>"
     thick = {"color": color, "width": 2}
     if len(fine_x):
@@ -130,16 +136,6 @@ def _draw(figure: go.Figure, suffix: str, term: str, curves: dict[str, tuple[Cur
     if term == "modality_contrast" and len(x) > 1:  # it pulls image and text together, so it wears both colours
         second = {"color": part_color("text", dark), "width": 2, "dash": "6px,6px"}
         figure.add_scatter(x=x, y=y, mode="lines", line=second, hoverinfo="skip", name=f"{term}, text", **axes)
-    for turn in turns:
-        line = {"color": knob_color(turn.name, dark), "width": 1, "dash": "dot"}
-        figure.add_shape(
-            type="line", x0=turn.at, x1=turn.at, y0=0, y1=1, xref=f"x{suffix}", yref=f"y{suffix} domain", line=line, layer="below"
-        )
-    every = np.concatenate([y, fine_y])
-    if len(every):
-        low, high = float(every.min()), float(every.max())
-        room = 0.08 * ((high - low) or abs(high) or 1.0)
-        figure.layout[f"yaxis{suffix}"].range = [low - room, high + room]
     figure.add_annotation(
         text=_caption(term, curves),
         x=0,

@@ -155,12 +155,14 @@ def parts_table(parts: pd.DataFrame, *, dark: bool = False, hint: str | None = N
         zmid=0,
         colorscale=[list(stop) for stop in SIGNED_SCALE[dark]],
         showscale=False,
+        text=_cells(values, largest),
+        texttemplate="%{text}",
+        textfont={"size": TICK_SIZE},
         xgap=2,
         ygap=2,
         customdata=[[[part_name(row), part_name(column)] for column in table.columns] for row in table.index],
         hovertemplate="user's %{customdata[0]} × item's %{customdata[1]}<br>%{z:+.3g}<extra></extra>",
     )
-    _cells(figure, values, largest, dark)
     _part_axis(figure.layout.xaxis, list(table.columns), order, "item’s part", dark)
     _part_axis(figure.layout.yaxis, list(table.index), order, "user’s part", dark)
     figure.update_yaxes(autorange="reversed")
@@ -174,17 +176,11 @@ def _table_finding(table: pd.DataFrame) -> str:
     return f"User’s {part_name(user)} × item’s {part_name(item)} {verb}: {signed(flat[user, item])} of {digits(flat.sum())}"
 
 
-def _cells(figure: go.Figure, values: np.ndarray, largest: float, dark: bool) -> None:
-    """Write each value into its cell, all to the same place after the point, in the ink that its colour leaves readable."""
+def _cells(values: np.ndarray, largest: float) -> list[list[str]]:
+    """Write every value, all to the same place after the point; plotly chooses the ink that each cell leaves readable."""
     power = int(np.floor(np.log10(largest)))
-    places, unit = (2 - power, 1.0) if -2 <= power <= 2 else (2, 10.0**power)
-    for (row, column), value in np.ndenumerate(values):
-        if np.isnan(value):
-            continue
-        strong = abs(value) > 0.55 * largest
-        ink = ("#FFFFFF" if strong else INK[0]) if not dark else ("#101314" if strong else INK[1])
-        text = f"{value / unit:.{max(places, 0)}f}".replace("-", "−")
-        figure.add_annotation(x=column, y=row, text=text, font={"size": TICK_SIZE, "color": ink})
+    places, unit = (max(2 - power, 0), 1.0) if -2 <= power <= 2 else (2, 10.0**power)
+    return [["" if np.isnan(value) else f"{value / unit:.{places}f}".replace("-", "−") for value in row] for row in values]
 
 
 def _part_axis(axis: go.layout.XAxis | go.layout.YAxis, parts: list[str], order: list[str], title: str, dark: bool) -> None:

@@ -22,7 +22,7 @@ from srgformer_lab.figures.language import (
     ticks,
 )
 from srgformer_lab.figures.template import TICK_SIZE, empty_figure, new_figure
-from srgformer_lab.figures.turns import Turn, mark_turns, turns_of
+from srgformer_lab.figures.turns import Turn, draw_turns, mark_turns, turns_of
 
 MOST_POINTS = 400
 """Finer records are averaged to at most so many points: the page sends the figure again at every tick."""
@@ -57,6 +57,8 @@ def learning_curves(
     best = int(np.argmax(value))
     figure = new_figure(_curve_finding(metric, epoch, value, best), _curve_hint(turns) if hint is None else hint, dark, right=18)
     reach = max(float(epoch[-1]), now, *(turn.at for turn in turns), float(epoch[0]) + 1)
+    low, high = _metric_range(value, baseline)
+    draw_turns(figure, turns, (low, high), {}, dark)
     marker = {"size": 5 if len(epoch) < 40 else 0.1, "color": INK[dark]}
     hover = f"epoch %{{x:.0f}}<br>{safe(metric_name(metric))} %{{customdata:.3g}}{unit}<extra></extra>"
     figure.add_scatter(
@@ -69,7 +71,6 @@ def learning_curves(
         hovertemplate=hover,
         name=metric,
     )
-    low, high = _metric_range(value, baseline)
     start = min(float(epoch[0]), 0.0 if now or turns else float(epoch[0]))
     levels = mark_turns(figure, turns, start, reach, epoch, value, dark)
     places = ticks(low, high)

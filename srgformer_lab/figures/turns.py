@@ -51,8 +51,23 @@ def turns_of(knob_changes: pd.DataFrame | None, within: float = 0.5) -> list[Tur
     return sorted((turn for turn in merged if turn.before != turn.after), key=lambda turn: turn.at)
 
 
+def draw_turns(figure: go.Figure, turns: list[Turn], bounds: tuple[float, float], axes: dict[str, str], dark: bool) -> None:
+    """Draw a thin vertical line for each turn, all of one knob as one trace: a drawn shape each would take seconds for hundreds."""
+    for name in dict.fromkeys(turn.name for turn in turns):
+        at = np.array([turn.at for turn in turns if turn.name == name])
+        figure.add_scatter(
+            x=np.repeat(at, 3).astype(np.float32),
+            y=np.tile([*bounds, np.nan], len(at)).astype(np.float32),
+            mode="lines",
+            line={"color": knob_color(name, dark), "width": 1, "dash": "2px,3px"},
+            hoverinfo="skip",
+            name=f"{name} turned",
+            **axes,
+        )
+
+
 def mark_turns(figure: go.Figure, turns: list[Turn], start: float, reach: float, x: np.ndarray, y: np.ndarray, dark: bool) -> int:
-    """Mark each turn by a thin line, a diamond on the curve, and a label above the plot; give the rows of labels used.
+    """Mark each turn by a diamond on the curve and a label above the plot; give the rows of labels used.
 
     Labels that would cover one another move to the next row; where no row is free only the mark and its hover text stay.
     """
@@ -60,16 +75,6 @@ def mark_turns(figure: go.Figure, turns: list[Turn], start: float, reach: float,
     free = [-np.inf] * MOST_LEVELS
     for turn in turns:
         color = knob_color(turn.name, dark)
-        figure.add_shape(
-            type="line",
-            x0=turn.at,
-            x1=turn.at,
-            y0=0,
-            y1=1,
-            yref="y domain",
-            line={"color": color, "width": 1, "dash": "dot"},
-            layer="below",
-        )
         left = min(max(turn.at - width / 2, start), reach - width)
         level = next((level for level in range(MOST_LEVELS) if free[level] <= left), None)
         if level is None:

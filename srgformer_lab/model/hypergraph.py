@@ -34,6 +34,11 @@ class HypergraphTrace:
     user_embedding: Float[Tensor, "users dim"]
     """H_u Λ."""
 
+    def factor(self, side: str) -> tuple[Float[Tensor, "rows hyperedges"], Float[Tensor, "rows 1"]]:
+        """Give H and the norms of H Λ (at least 1e-12) of the ``users`` or the ``items``."""
+        embedding = self.user_embedding if side == "users" else self.item_embedding
+        return getattr(self.membership, side), embedding.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
     @property
     def embedding(self) -> Embeddings:
         """E^{m,H}: users then items."""

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
+from srgformer_lab.model.hypergraph import HypergraphTrace
 from srgformer_lab.model.parts import Embeddings
 
 BLOCK = 256
@@ -27,16 +28,35 @@ def norm_sum(*rows: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
     return torch.stack([part.norm() for part in rows]).sum() / len(rows[0])
 
 
-def modality_pairs_contrast(
+def modality_contrast(
     parts: Sequence[Embeddings], users: Int[Tensor, " batch"], items: Int[Tensor, " batch"], temperature: float
 ) -> Float[Tensor, ""]:
-    """One-way InfoNCE from each modality to each later one: batch users against all users, batch items against all items.
+    """L_MCL: one-way InfoNCE from each modality to each later one, batch users against all users, batch items against all items.
 
     With fewer than two modalities it is 0.
     """
     total = torch.zeros((), device=users.device)
     for first, second in combinations(parts, 2):
         total = total + info_nce(first.users, second.users, users, temperature) + info_nce(first.items, second.items, items, temperature)
+    return total
+
+
+def hypergraph_contrast(
+    parts: Sequence[HypergraphTrace], users: Int[Tensor, " batch"], items: Int[Tensor, " batch"], temperature: float
+) -> Float[Tensor, ""]:
+    """L_HCL: as ``modality_contrast``, on what flowed through the hyperedges of each modality.
+
+    With a = H_a Λ_a and b = H_b Λ_b, cos(a, b) = (H_a Λ_a Λ_bᵀ / |a|) · (H_b / |b|): products of width K instead of d,
+    which pays where there are fewer hyperedges than dimensions.
+    """
+    if parts and parts[0].hyperedges.shape[0] > parts[0].hyperedges.shape[1]:
+        return modality_contrast([part.embedding for part in parts], users, items, temperature)
+    total = torch.zeros((), device=users.device)
+    for first, second in combinations(parts, 2):
+        middle = first.hyperedges @ second.hyperedges.T  # (hyperedges, hyperedges)
+        for side, rows in (("users", users), ("items", items)):
+            (of_first, first_norm), (of_second, second_norm) = first.factor(side), second.factor(side)
+            total = total + _streamed(of_first @ middle / first_norm, of_second / second_norm, rows, temperature, BLOCK)
     return total
 
 
@@ -49,19 +69,23 @@ def info_nce(
 ) -> Float[Tensor, ""]:
     """Sum over the batch of −log exp(cos(a_x, b_x)/τ) / Σ_x' exp(cos(a_x, b_x')/τ), over **all** rows x'.
 
-    A row that stands in the batch several times is computed once and weighted. Memory is O(block × all).
+    Memory is O(block × all).
     """
+    return _streamed(normalize(query, dim=1, eps=1e-12), normalize(key, dim=1, eps=1e-12), rows, temperature, block)
+
+
+def _streamed(query: Tensor, key: Tensor, rows: Tensor, temperature: float, block: int) -> Tensor:
+    """Contrast rows whose products are cosines; one that stands in the batch several times is computed once and weighted."""
     distinct, count = torch.unique(rows, return_counts=True)
-    queries = normalize(query.index_select(0, distinct), dim=1, eps=1e-12)
-    keys = normalize(key, dim=1, eps=1e-12)
-    return _StreamedInfoNCE.apply(queries, keys, distinct, count.to(queries.dtype), temperature, block)
+    return _StreamedInfoNCE.apply(query.index_select(0, distinct), key, distinct, count.to(key.dtype), temperature, block)
 
 
 class _StreamedInfoNCE(torch.autograd.Function):
     """The log-sum-exp in row blocks, with its gradient formed in the same pass.
 
-    With unit rows q, b, weights w and p = softmax(q bᵀ/τ): ∂/∂q_x = w_x (Σ p b − b_x)/τ, ∂/∂b = Σ_x w_x p_x q_x/τ − the
-    positives' own share. A cosine is at most 1 and τ at least 0.05, so exp stays below e²⁰ and no maximum is subtracted.
+    With rows q, b whose products are cosines, weights w and p = softmax(q bᵀ/τ): ∂/∂q_x = w_x (Σ p b − b_x)/τ, and
+    ∂/∂b = Σ_x w_x p_x q_x/τ, less w_x q_x/τ for the positive of each x. A cosine is at most 1 and τ at least 0.05, so exp
+    stays below e²⁰ and no maximum is subtracted.
     """
 
     @staticmethod

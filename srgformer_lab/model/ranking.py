@@ -1,7 +1,6 @@
 """From scores to lists: the best k, every item's rank, a person's recommendations, and how two lists differ."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,6 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.protocol import Recommender
 from srgformer_lab.model.trace import Trace
-
-Hidden = Literal["known", "train"]
-"""What a list leaves out: everything the person is known to have, or what the model learned from alone."""
-
 
 def top_k(scores: Float[Tensor, "rows items"], k: int) -> tuple[Float[Tensor, "rows k"], Int[Tensor, "rows k"]]:
     """Give the k highest scores of each row and their items, the highest first; ties go to the lower item row.
@@ -53,8 +48,10 @@ def user_scores(model: Recommender | Trace, user: int) -> Float[np.ndarray, " it
         return scorer_of(model)(torch.tensor([user], device=device_of(model)))[0].cpu().numpy()
 
 
-def rank_items(model: Recommender | Trace, data: Dataset, user_id: str, hide: Hidden = "known") -> pd.DataFrame:
+def rank_items(model: Recommender | Trace, data: Dataset, user_id: str, hide: str = "known") -> pd.DataFrame:
     """Rank every item that may be shown to a user: ``rank`` (from 1), ``item_id``, ``title``, ``score``; best first.
+
+    ``hide`` is what the list leaves out: all that the person is ``known`` to have, or what the model learned from, ``train``.
 
     Raises:
         UnknownIdError: No user has that id.
@@ -78,7 +75,7 @@ def rank_items(model: Recommender | Trace, data: Dataset, user_id: str, hide: Hi
     )
 
 
-def recommend(model: Recommender | Trace, data: Dataset, user_id: str, k: int = 10, hide: Hidden = "known") -> pd.DataFrame:
+def recommend(model: Recommender | Trace, data: Dataset, user_id: str, k: int = 10, hide: str = "known") -> pd.DataFrame:
     """Recommend k items to a user: ``rank``, ``item_id``, ``title``, ``score``; shorter where fewer items are left.
 
     Everything the person is known to have is left out, unless ``hide="train"``.

@@ -20,7 +20,7 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.attention import EdgeAttention
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.hypergraph import Noise, UserItemPair, relax
-from srgformer_lab.model.losses import bpr, modality_pairs_contrast, norm_sum
+from srgformer_lab.model.losses import bpr, hypergraph_contrast, modality_contrast, norm_sum
 from srgformer_lab.model.parts import Embeddings
 from srgformer_lab.model.propagation import light_gcn, modality_embedding
 from srgformer_lab.model.protocol import Trainable
@@ -191,14 +191,14 @@ class SRGFormer(Trainable):
         users, positives, negatives = batch.user, self.graph.n_users + batch.positive, self.graph.n_users + batch.negative
         trace = self.forward(torch.unique(torch.cat([users, positives, negatives])))
         user, positive, negative = (trace.fused.of(nodes) for nodes in (users, positives, negatives))
-        hypergraph, modality = [part.embedding for part in trace.hypergraph.values()], list(trace.modality.values())
+        hypergraph, modality = list(trace.hypergraph.values()), list(trace.modality.values())
         tau, zero = config.contrast_temperature, user.new_zeros(())
         c, gamma = config.hypergraph_contrast_weight, config.modality_contrast_weight
         return {
             "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
             "regularization": config.regularization_weight * norm_sum(user, positive, negative),
-            "hypergraph_contrast": c * modality_pairs_contrast(hypergraph, batch.user, batch.positive, tau) if c else zero,
-            "modality_contrast": gamma * modality_pairs_contrast(modality, batch.user, batch.positive, tau) if gamma else zero,
+            "hypergraph_contrast": c * hypergraph_contrast(hypergraph, batch.user, batch.positive, tau) if c else zero,
+            "modality_contrast": gamma * modality_contrast(modality, batch.user, batch.positive, tau) if gamma else zero,
         }
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:

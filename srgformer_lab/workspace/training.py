@@ -12,6 +12,7 @@ from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.learn import worker
+from srgformer_lab.learn.estimate import Estimate, estimate
 from srgformer_lab.learn.evaluation import SELECTION_METRIC
 from srgformer_lab.learn.run import RUNS, Run, damaged_runs
 from srgformer_lab.model.baselines.light_gcn import LightGCNConfig
@@ -61,6 +62,26 @@ def settings(variant: str, model: ModelConfig, train: TrainConfig) -> tuple[str,
         raise UnknownIdError("variant", variant, known)
     of_model, of_train = known[variant]
     return "srgformer", model.replace(**of_model), train.replace(**of_train)
+
+
+def adjusted(preset_name: str, *, device: str, **sizes: str | float) -> tuple[ModelConfig, TrainConfig]:
+    """Give a preset's configurations with the device and the sizes that a person chose: ``epochs`` and fields of the model.
+
+    Raises:
+        ConfigError: A size is out of its range, or the heads don't divide the width.
+    """
+    chosen, whole = preset(preset_name), {name: int(size) for name, size in sizes.items()}
+    train = chosen.train.replace(epochs=whole.pop("epochs", chosen.train.epochs), device=device)
+    return chosen.model.replace(**whole), train
+
+
+def cost(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -> Estimate:
+    """Estimate what the training of a variant takes.
+
+    Raises:
+        ConfigError: The machine has no such device.
+    """
+    return estimate(data, *settings(variant, model, train)[1:])
 
 
 def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -> Run:

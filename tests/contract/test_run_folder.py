@@ -42,7 +42,7 @@ def wait_until(condition, seconds=60):
 
 def train_in_process(run):
     command = [sys.executable, "-W", "ignore", "-m", "srgformer_lab", "train", "--resume", str(run.path)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=worker._environment())
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=worker._environment())
 
 
 def test_a_killed_run_resumes_to_the_history_of_an_unbroken_one(tiny, tmp_path):
@@ -53,7 +53,6 @@ def test_a_killed_run_resumes_to_the_history_of_an_unbroken_one(tiny, tmp_path):
     wait_until(lambda: len(killed.history()) >= 2 and len(killed.steps()) and killed.steps()["epoch"].iloc[-1] > len(killed.history()))
     os.kill(process.pid, signal.SIGKILL)
     process.wait(60)
-    process.stderr.close()
     assert killed.status().state == "interrupted"
     assert len(killed.history()) < 12
     assert train_in_process(killed).wait(120) == 0

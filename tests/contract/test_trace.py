@@ -165,7 +165,7 @@ def test_turning_a_model_equals_fusing_its_trace(model):
     assert not changed(values_of(model.trace()), values_of(fused))
 
 
-@pytest.mark.parametrize("knobs", [{"attention_scale": -1}, {"hypergraph_scale": float("nan")}, {"membership_temperature": 0.04}])
+@pytest.mark.parametrize("knobs", [{"attention_scale": -1.0}, {"hypergraph_scale": float("nan")}, {"membership_temperature": 0.04}])
 def test_values_out_of_range_are_refused_and_change_nothing(model, knobs):
     before = values_of(model.trace())
     name = next(iter(knobs))

@@ -194,11 +194,11 @@ def test_a_planted_world_is_learned(kind):
 
 def test_an_item_that_nobody_took_reaches_its_group_through_the_hypergraph():
     """The last item of each group has no interaction. Which of the four would a user get? One in four is right by chance."""
-    whole = planted(noise=0.3)
+    whole = planted(noise=0.1)
     new = [7, 15, 23, 31]
     train, valid = ([(int(user), int(item)) for user, item in whole.pairs(split) if item not in new] for split in ("train", "valid"))
     data = world(train, whole.n_users, whole.n_items, dict(whole.features), valid)
-    model = SRGFormer(data, ModelConfig(embedding_dim=16, n_id_layers=2, n_hyperedges=4, n_heads=2, hypergraph_scale=1.0))
+    model = SRGFormer(data, ModelConfig(embedding_dim=16, n_id_layers=2, n_hyperedges=16, n_heads=2, hypergraph_scale=1.0))
     list(epochs(model, data, QUICK))
     users = torch.arange(data.n_users)
     chosen = model.scorer()(users)[:, new].argmax(1)

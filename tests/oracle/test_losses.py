@@ -7,7 +7,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.oracle import reference
-from tests.worlds import build, datasets, float64, model_configs, shop, situations, small, triples
+from tests.worlds import build, float64, model_configs, recipes, shop, situations, small, triples
 
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
@@ -66,10 +66,10 @@ def test_every_loss_term_and_gradient_equals_the_reference(situation, size):
 
 
 @RELAXED
-@given(st.data())
-def test_with_three_modalities_the_pairs_run_from_earlier_to_later(draw):
-    data = draw.draw(datasets(min_modalities=3))
-    model = build(data, draw.draw(model_configs(3)), 1)
+@given(recipes(min_modalities=3), model_configs(n_modalities=3))
+def test_with_three_modalities_the_pairs_run_from_earlier_to_later(recipe, config):
+    data = recipe.make()
+    model = build(data, config, 1)
     batch = triples(data, 5)
     assert_losses_agree(model, data, batch, HEAVY)
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.oracle import reference
-from tests.worlds import build, datasets, shop, world
+from tests.worlds import build, recipes, shop, world
 from torchmetrics.functional.retrieval import retrieval_normalized_dcg, retrieval_recall
 
 from srgformer_lab.learn import evaluation
@@ -35,8 +35,9 @@ def random_scores(data, seed, n_values):
 
 
 @RELAXED
-@given(datasets(max_modalities=0), st.integers(0, 2**16), st.sampled_from([1, 2, 4, 1000]), st.sampled_from(["valid", "test"]))
-def test_every_users_metrics_equal_the_loops(data, seed, n_values, split):
+@given(recipes(max_modalities=0), st.integers(0, 2**16), st.sampled_from([1, 2, 4, 1000]), st.sampled_from(["valid", "test"]))
+def test_every_users_metrics_equal_the_loops(recipe, seed, n_values, split):
+    data = recipe.make()
     assume(len(data.pairs(split)))
     scores = random_scores(data, seed, n_values)
     cutoffs = (1, 3, 10, 20)
@@ -49,8 +50,9 @@ def test_every_users_metrics_equal_the_loops(data, seed, n_values, split):
 
 
 @RELAXED
-@given(datasets(max_modalities=0), st.integers(0, 2**16), st.sampled_from([1, 7]))
-def test_metrics_do_not_depend_on_the_block(data, seed, cells):
+@given(recipes(max_modalities=0), st.integers(0, 2**16), st.sampled_from([1, 7]))
+def test_metrics_do_not_depend_on_the_block(recipe, seed, cells):
+    data = recipe.make()
     assume(len(data.pairs("valid")))
     model = Fixed(random_scores(data, seed, 3))
     whole = evaluate(model, data)
@@ -120,8 +122,9 @@ def test_top_k_equals_a_stable_sort(n_rows, n_items, k, n_values, seed):
 
 
 @RELAXED
-@given(datasets(max_modalities=0), st.integers(0, 2**16), st.integers(1, 12))
-def test_recommendations_hide_everything_known_and_keep_ties_in_order(data, seed, k):
+@given(recipes(max_modalities=0), st.integers(0, 2**16), st.integers(1, 12))
+def test_recommendations_hide_everything_known_and_keep_ties_in_order(recipe, seed, k):
+    data = recipe.make()
     scores = random_scores(data, seed, 3)
     everyone = recommend_all(Fixed(scores), data, k, block=3)
     known = sum(reference.interaction_matrix(data, split) for split in ("train", "valid", "test"))

@@ -1,0 +1,146 @@
+"""What a page shows and moves: items as pictures, people as their histories, and knobs in the colours of their parts."""
+
+import html
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import marimo as mo
+import pandas as pd
+
+from srgformer_lab import DataError, Dataset, Run, figures, workspace
+
+PICTURE_WIDTH, SMALL_WIDTH = 96, 64
+KNOBS = tuple(workspace.KNOB_OF.values())
+SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
+TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
+WEIGHT_STEPS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1)
+STEPS = {
+    "attention_scale": SCALE_STEPS,
+    "hypergraph_scale": SCALE_STEPS,
+    "membership_temperature": TEMPERATURE_STEPS,
+    "contrast_temperature": TEMPERATURE_STEPS,
+    "modality_contrast_weight": WEIGHT_STEPS,
+    "hypergraph_contrast_weight": WEIGHT_STEPS,
+}
+LIVE_KNOBS = tuple(STEPS)
+"""What a person may turn while a training runs."""
+_thumbnails = workspace.Shelf(6000)
+
+
+# ------------------------------------------------------------- items, people
+
+
+def picture(data: Dataset, item_id: str, width: int = PICTURE_WIDTH) -> str:
+    """Give an item's picture for a page; empty where there is none or it can't be read (the card then draws a placeholder)."""
+
+    def make() -> str:
+        try:
+            return figures.thumbnail_uri(data.picture(item_id), width)
+        except DataError:
+            return ""
+
+    return _thumbnails.get((data.fingerprint, item_id, width), make)
+
+
+def title(data: Dataset, item_id: str) -> str:
+    """Give an item's title, or its id where it has none."""
+    return data.cards.titles[data.item_row(item_id)] or item_id
+
+
+def with_pictures(frame: pd.DataFrame, data: Dataset, width: int = PICTURE_WIDTH) -> pd.DataFrame:
+    """Add the column ``picture`` to a frame of items."""
+    return frame.assign(picture=[picture(data, item_id, width) for item_id in frame["item_id"]])
+
+
+def item_cards(data: Dataset, item_ids: Sequence[str], lines: Sequence[str] | None = None, width: int = PICTURE_WIDTH) -> pd.DataFrame:
+    """Make a card frame of items."""
+    titles = [title(data, item_id) for item_id in item_ids]
+    frame = pd.DataFrame({"item_id": list(item_ids), "title": titles, "line": list(lines) if lines else [""] * len(titles)})
+    return with_pictures(frame, data, width)
+
+
+def history(data: Dataset, user_id: str, most: int = 14) -> mo.Html:
+    """Show what a person took, the latest ``most`` of it."""
+    taken = data.history(user_id)
+    shown = taken[-most:]
+    rest = f'<p class="lab-more">and {len(taken) - len(shown)} before</p>' if len(taken) > len(shown) else ""
+    return mo.Html(figures.card_row(item_cards(data, shown, width=SMALL_WIDTH), size="small") + rest)
+
+
+def user_pictures(data: Dataset, user_id: str, most: int = 5) -> list[str]:
+    """Give the first pictures of a person's history."""
+    return [picture(data, item_id, SMALL_WIDTH) for item_id in data.history(user_id)[:most]]
+
+
+def action(words: str, act: Callable[[Any], Any], disabled: bool = False) -> mo.ui.button:
+    """Make the button of the one thing that a page is for."""
+    return mo.ui.button(label=f'<span class="lab-action">{html.escape(words)}</span>', on_click=act, disabled=disabled)
+
+
+def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
+    """Make a button that shows a person as the first things of their history."""
+    history = data.history(user_id)
+    images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in history[:4])
+    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{images}<small>{len(history)} items</small></div>'
+    return mo.ui.button(label=label, value=user_id, on_click=lambda value: value, on_change=choose)
+
+
+def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
+    """Make a button that shows an item."""
+    name = html.escape(title(data, item_id))
+    image = _small_image(picture(data, item_id, SMALL_WIDTH), "")
+    label = (
+        f'<div class="lab-pick lab-pick-item{" lab-chosen" if chosen else ""}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
+    )
+    return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
+
+
+def people_picker(data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6) -> mo.ui.array:
+    """Make a page of people to choose from, and a last button that brings others."""
+    page = memory.get("people.page", 0)
+    shown = workspace.people(data, page, count)
+
+    def turn_over(value: str) -> None:
+        memory["people.page"] = page + 1
+        choose(chosen)
+
+    others = mo.ui.button(label="Other people", value="", on_click=lambda value: value, on_change=turn_over)
+    return mo.ui.array([*(person_button(data, user_id, user_id == chosen, choose) for user_id in shown), others])
+
+
+def picker(buttons: mo.ui.array) -> mo.Html:
+    """Lay out buttons with pictures."""
+    return mo.Html(f'<div class="lab-picker">{"".join(button.text for button in buttons.elements)}</div>')
+
+
+def _small_image(uri: str, alt: str) -> str:
+    if not uri:
+        return f'<span class="lab-blank" title="{html.escape(alt)}"></span>'
+    return f'<img src="{uri}" alt="{html.escape(alt)}">'
+
+
+# --------------------------------------------------------------------- knobs
+
+
+def knob_slider(name: str, value: float, turn: Callable[[float], None] | None = None, marks: Iterable[float] = ()) -> mo.ui.slider:
+    """Make the slider of a knob; its steps hold the value and the marks, and it reports when it is let go."""
+    steps = sorted({*STEPS[name], float(value), *map(float, marks)})
+    return mo.ui.slider(steps=steps, value=float(value), debounce=True, full_width=True, on_change=turn, label=figures.knob_name(name))
+
+
+def usual_knob(run: Run, name: str) -> float:
+    """Give the value that a knob had when its run began."""
+    config = run.config
+    return float(getattr(config.model, name, None) if hasattr(config.model, name) else getattr(config.train, name))
+
+
+def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: Any) -> mo.Html:
+    """Show a knob in the colour of its part: symbol, name, value, range, and a mark at its usual value."""
+    steps = list(slider.steps or ())
+    place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
+    color = figures.knob_color(name, dark)
+    tick = f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="at first: {mark:g}"></i>'
+    ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"
+    buttons = "".join(mo.as_html(button).text for button in beside)
+    label = f'<div class="lab-knob-head">{figures.knob_label(name, slider.value, mark)}{buttons}</div>'
+    return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}<div class="lab-knob-track">{slider.text}{tick}</div>{ends}</div>')
