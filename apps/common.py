@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import marimo as mo
 import widgets
 
-from srgformer_lab import Dataset, Estimate, LabError, Run, Status, TrainConfig, figures, workspace
+from srgformer_lab import Dataset, LabError, Run, TrainConfig, figures, workspace
 
 # ------------------------------------------------------------------ the link
 
@@ -118,14 +118,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def cost(expected: Estimate, train: TrainConfig) -> mo.Html:
+def cost(expected: workspace.Estimate, train: TrainConfig) -> mo.Html:
     """Say before the start what a training will take."""
     time = f"About {duration(expected.seconds_per_epoch)} an epoch, at most {duration(expected.seconds_at_most)} in all"
     memory = f"{expected.memory_bytes / 1e9:.1f} GB of memory"
     return fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better Recall@20.")
 
 
-def progress(run: Run, status: Status) -> mo.Html:
+def progress(run: Run, status: workspace.Status) -> mo.Html:
     """Say how far a training is, and show it as a bar."""
     most = run.config.train.epochs
     done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
@@ -153,6 +153,13 @@ def side_by_side(*columns: Any, widths: str = "") -> mo.Html:
     inside = "".join(f'<div class="lab-column">{mo.as_html(column).text}</div>' for column in columns)
     style = f' style="--lab-columns:{widths}"' if widths else ""
     return mo.Html(f'<div class="lab-columns"{style}>{inside}</div>')
+
+
+def knob_layout(knobs: Any, moved: Any, surface: Any) -> mo.Html:
+    """Put the knobs and the map left of what they move; on a narrow page what they move comes between them."""
+    parts = {"knobs": knobs, "moved": moved, "map": surface}
+    inside = "".join(f'<div style="grid-area:{area}">{mo.as_html(part).text}</div>' for area, part in parts.items())
+    return mo.Html(f'<div class="lab-bench">{inside}</div>')
 
 
 def tiles(values: Iterable[tuple[str, str, str]]) -> mo.Html:

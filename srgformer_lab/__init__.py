@@ -8,6 +8,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from srgformer_lab.version import VERSION
+
 if TYPE_CHECKING:
     from srgformer_lab import figures as figures
     from srgformer_lab.config import PRESETS as PRESETS
@@ -76,7 +78,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["__version__", "figures", *_HOME_OF]
 
 

@@ -165,22 +165,29 @@ def _train(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _progress() -> "Iterator[Any]":
-    """Show a bar with the time left; it counts epochs, in parts."""
+def _progress() -> Iterator[Any]:
+    """Show a bar with the time left from the first status on; it counts epochs, in parts."""
     from tqdm import tqdm
 
-    with tqdm(unit="epoch", bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.1f}/{total:.0f} epochs [{elapsed}<{postfix}]") as bar:
+    bars: list[tqdm] = []
 
-        def watch(status: "Status") -> None:
-            left = status.eta_seconds
-            done = status.epoch + (status.step / status.n_steps if status.n_steps else 0)
-            bar.total = done if status.state == "finished" else max(done, status.n_epochs)
-            bar.n = done
-            best = f"best recall@20 {status.best_metric:.4f} at {status.best_epoch}" if status.best_epoch else status.state
-            bar.set_description_str(best, refresh=False)
-            bar.set_postfix_str(f"{tqdm.format_interval(left)} at most" if left == left else "measuring")
+    def watch(status: "Status") -> None:
+        if not bars:
+            layout = "{desc} {percentage:3.0f}%|{bar}| {n:.1f}/{total:.0f} epochs [{elapsed}<{postfix}]"
+            bars.append(tqdm(total=status.n_epochs, unit="epoch", bar_format=layout))
+        bar, left = bars[0], status.eta_seconds
+        bar.n = status.epoch + (status.step / status.n_steps if status.n_steps else 0)
+        bar.total = bar.n if status.state == "finished" else status.n_epochs
+        bar.set_description_str(
+            f"best recall@20 {status.best_metric:.4f} at {status.best_epoch}" if status.best_epoch else status.state, refresh=False
+        )
+        bar.set_postfix_str(f"{tqdm.format_interval(left)} at most" if left == left else "measuring")
 
+    try:
         yield watch
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def _summary(run: "Run") -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from srgformer_lab import places
 from srgformer_lab.errors import LabError
+from srgformer_lab.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -34,13 +35,14 @@ def test_wheel_carries_package_apps_and_assets_and_nothing_else(wheel: Path) -> 
     assert {"srgformer_lab/py.typed", "srgformer_lab/_apps/explore.py"} <= carried
 
 
-def test_wheel_names_command_and_licence(wheel: Path) -> None:
+def test_wheel_names_command_version_and_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         entry_points = archive.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
         metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
     assert "srgformer-lab = srgformer_lab.cli:main" in entry_points
-    assert "License-Expression: Apache-2.0" in metadata
+    assert f"\nVersion: {VERSION}\n" in metadata
+    assert "\nLicense-Expression: Apache-2.0\n" in metadata
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
@@ -73,9 +75,9 @@ def test_dependencies_are_those_that_are_imported() -> None:
     assert imported - sys.stdlib_module_names - local == {MODULE_OF.get(name, name) for name in declared}
 
 
-def test_citation_has_the_projects_version() -> None:
+def test_citation_has_the_packages_version() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert re.search(r"^version: (.+)$", citation, re.MULTILINE).group(1) == PROJECT["version"]
+    assert re.search(r"^version: (.+)$", citation, re.MULTILINE).group(1) == VERSION
 
 
 def test_readme_begins_with_exactly_two_commands_and_ci_uses_the_second() -> None:

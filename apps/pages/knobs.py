@@ -173,8 +173,7 @@ def _(get_user, look, memory, set_user):
 
 @app.cell
 def _(controls, head, moves, people, surface):
-    _body = common.side_by_side(common.stack(controls, surface), moves, widths="minmax(320px, 400px) 1fr")
-    common.stack(head, _body, common.section("Whose list?"), widgets.picker(people))
+    common.stack(head, common.knob_layout(controls, moves, surface), common.section("Whose list?"), widgets.picker(people))
     return
 
 

@@ -70,7 +70,7 @@ def _(another, look):
         _drawing = figures.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
         _finding = figures.flow_finding(_parts, widgets.title(_data, _list["item_id"].iloc[0]))
         _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
-    common.stack(*_body, mo.hstack([another, mo.md("Try it: the streams change from person to person.")], justify="start"))
+    common.stack(*_body, another, common.fact("Try it: the streams change from person to person."))
     return
 
 

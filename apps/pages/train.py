@@ -203,16 +203,9 @@ def _(data, get_ticking, get_watched, set_ticking, set_watched):
 
     _table = workspace.run_table(data)
     _here = [row for row, name in enumerate(_table["run"]) if name == get_watched()]
-    runs = mo.ui.table(
-        _table,
-        selection="single",
-        initial_selection=_here or None,
-        on_change=_watch,
-        show_download=False,
-        show_column_summaries=False,
-        show_data_types=False,
-        show_search=False,
-    )
+    _quiet = {"show_download": False, "show_column_summaries": False, "show_data_types": False, "show_search": False}
+    _wrapped = list(_table.columns)
+    runs = mo.ui.table(_table, selection="single", initial_selection=_here or None, on_change=_watch, wrapped_columns=_wrapped, **_quiet)
     return (runs,)
 
 

@@ -4,7 +4,7 @@ Each item belongs to one interest group. A third of the groups shows only in pic
 texts (a theme), a third in both. Everything else about an item, its kind among it, says nothing about its group.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -138,7 +138,7 @@ def _group_name(look: tuple[str, str] | None, theme: str | None) -> str:
     return ", ".join([*([f"{look[1]} {look[0]}"] if look else []), *([theme] if theme else [])])
 
 
-def _shown(item_group: np.ndarray, visible: dict[int, object], signal: float, rng: np.random.Generator) -> np.ndarray:
+def _shown(item_group: np.ndarray, visible: Iterable[int], signal: float, rng: np.random.Generator) -> np.ndarray:
     """Mark, of each visible group's items, the share whose modality shows the group."""
     shown = np.zeros(len(item_group), dtype=bool)
     for group in visible:

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from srgformer_lab import __version__, places
+from srgformer_lab import places
 from srgformer_lab.config import KNOBS, Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset, DataSource
 from srgformer_lab.data.source import reopen, source_from_dict
@@ -24,6 +24,7 @@ from srgformer_lab.learn.checkpoint import load_weights
 from srgformer_lab.learn.files import read_json, write_bytes, write_json
 from srgformer_lab.model import catalog
 from srgformer_lab.model.protocol import Recommender
+from srgformer_lab.version import VERSION
 
 RUNS = Path("runs")
 UNFINISHED = ("queued", "running")
@@ -328,7 +329,7 @@ def shipped_run() -> Run:
 
 def versions() -> dict[str, str]:
     """Name the versions that a run depends on."""
-    return {"python": platform.python_version(), "srgformer-lab": __version__} | {name: version(name) for name in ("torch", "numpy")}
+    return {"python": platform.python_version(), "srgformer-lab": VERSION} | {name: version(name) for name in ("torch", "numpy")}
 
 
 def _read(root: Path | str) -> tuple[list[Run], dict[Path, str]]:

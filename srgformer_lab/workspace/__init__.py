@@ -4,6 +4,8 @@ Visitors are threads of one process, and a page reload starts a visitor anew, so
 read-only. A link can be old or mistyped, so what it says is checked here against what there is.
 """
 
+from srgformer_lab.learn.estimate import Estimate
+from srgformer_lab.learn.run import Status
 from srgformer_lab.workspace.finding import find_items, people, usual_user
 from srgformer_lab.workspace.scene import Health, Scene, dataset, find_run, health, popularity_quality, runs_of, scene
 from srgformer_lab.workspace.settling import settle, usual_run
@@ -31,9 +33,11 @@ __all__ = [
     "KNOB_OF",
     "SHIPPED",
     "STUDIO",
+    "Estimate",
     "Health",
     "Scene",
     "Shelf",
+    "Status",
     "View",
     "adjusted",
     "begin",

@@ -127,12 +127,10 @@ def run_table(data: Dataset) -> pd.DataFrame:
     rows = []
     for name, run in runs_of(data).items():
         config, status = run.config, run.status()
-        about = {"run": name, "model": config.model_name, "state": status.state, "epochs": status.epoch}
+        numbers = [f"{symbol} {getattr(config.model, key):g}" for symbol, key in SHOWN_SETTINGS.items() if hasattr(config.model, key)]
+        about = {"run": name, "what": ", ".join([config.model_name, *numbers]), "how far": f"{status.state}, {status.epoch} epochs"}
         scores = {"valid Recall@20": status.best_metric, "test Recall@20": run.test_metrics().get(SELECTION_METRIC, math.nan)}
-        model = {symbol: getattr(config.model, field, math.nan) for symbol, field in SHOWN_SETTINGS.items()}
-        rows.append(
-            about | {column: round(value, 4) for column, value in scores.items()} | model | {"minutes": round(status.seconds / 60, 1)}
-        )
+        rows.append(about | {column: f"{value:.4f}" if value == value else "" for column, value in scores.items()})
     return pd.DataFrame(rows if rows else {"run": []})
 
 

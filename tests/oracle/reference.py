@@ -199,6 +199,20 @@ def forward(parameters, data, config, noise=None, keep=None):
     )  # fmt: skip
 
 
+def is_generic(outcome, data):
+    """Whether every row that a unit vector is made of is either 0 by construction or far from 0, where direction is noise."""
+    degree = torch.from_numpy(adjacency(interaction_matrix(data)).sum(1))
+    for values in (outcome.attention, *outcome.modality.values()):
+        if ((values.norm(dim=1) < 1e-3) & (degree > 0)).any():
+            return False
+    if not outcome.hypergraph:
+        return True
+    members = {name: torch.cat([both["users"], both["items"]]).abs().sum(1) for name, both in outcome.membership.items()}
+    single = [outcome.hypergraph[name].norm(dim=1)[member > 0] for name, member in members.items()]
+    together = sum(outcome.hypergraph.values()).norm(dim=1)[sum(members.values()) > 0]
+    return all((norms > 1e-3).all() for norms in (*single, together))
+
+
 # ------------------------------------------------------------------------------------------------------------------- losses
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from tests.oracle import reference
 from tests.worlds import build, duo, situations, small, triples, with_isolated_nodes, world
 
@@ -78,6 +78,7 @@ def test_the_dense_pass_without_attention_equals_lgmrec_written_apart(situation)
     data, config, seed, scale = situation
     parameters = reference.parameters_of(build(data, config, seed, scale))
     outcome = reference.forward(parameters, data, config)
+    assume(reference.is_generic(outcome, data))
     fused, modality, hyper = reference.lgmrec_numpy(
         parameters, data, config.n_id_layers, config.n_modality_layers, config.n_hypergraph_layers,
         alpha=config.hypergraph_scale, temperature=config.membership_temperature,

@@ -1,0 +1,170 @@
+"""Every page runs with real data, shows what the package computed, and says what it picked."""
+
+import html
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import srgformer_lab as lab
+from srgformer_lab import workspace
+from tests.apps.conftest import APPS, PAGES
+
+LARGEST_PAGE = 500_000
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_runs_and_stays_small(page, shop, name):
+    shown, _ = page(name, shop)
+    assert "lab-question" in shown
+    assert len(shown) < LARGEST_PAGE
+
+
+def test_every_page_runs_alone_and_reads_the_command_line(shop):
+    # a page that runs by itself has no explore.py to tell it what to show
+    paths = [str(APPS / "pages" / f"{name}.py") for name in PAGES]
+    program = (
+        "import runpy, sys\n"
+        f"sys.argv = ['page.py', '--', '--data', {shop.data!r}]\n"
+        f"for path in {paths}:\n"
+        "    names = runpy.run_path(path)['app'].run()[1]\n"
+        "    print(names['view'].data, names['view'].run)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.split() == [shop.data, "first"] * len(PAGES), done.stderr
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_stay_readable(name):
+    assert len((APPS / "pages" / f"{name}.py").read_text().splitlines()) <= 250
+
+
+def test_explore_embeds_the_first_page(shop, page, monkeypatch):
+    import importlib
+
+    monkeypatch.setattr("marimo.cli_args", lambda: type("Args", (), {"to_dict": lambda self: {"data": shop.data}})())
+    outputs, names = importlib.import_module("explore").app.run()
+    assert names["get_view"]() == shop
+    assert names["nav"].value == "start"
+    assert any("srg-flow" in getattr(output, "text", "") for output in outputs)
+
+
+def test_start_draws_the_parts_that_explain_gives(page, shop):
+    shown, names = page("start", shop)
+    for value in names["look"].explanation().by_part["contribution"]:
+        assert lab.figures.signed(value) in shown
+    assert names["picked"] == {"user": shop.user}
+
+
+def test_start_asks_for_nothing_else_until_something_is_chosen(page, shop):
+    _, names = page("start", shop)
+    assert shop.change(**names["picked"]) == shop
+    assert not names["jump"]
+
+
+@pytest.mark.parametrize("name", ["start", "knobs", "why"])
+def test_without_a_run_a_page_offers_to_train_one(page, shop, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    begun = []
+    monkeypatch.setattr("srgformer_lab.learn.worker.start", lambda run: begun.append(run) or subprocess.Popen(["true"]))
+    view, _ = workspace.settle(workspace.View(data=shop.data))
+    assert view.run == ""
+    shown, names = page(name, view)
+    assert "No model is trained on this data yet" in shown
+    names["first_run"]._update(1)
+    assert [run.config.fingerprint for run in begun] == [workspace.dataset(view).fingerprint]
+    assert begun[0].path.parent.resolve() == (tmp_path / "runs").resolve()
+
+
+def test_knobs_show_the_list_that_the_package_ranks(page, shop):
+    shown, names = page("knobs", shop.change(alpha="0", beta="1"))
+    assert names["look"].knobs == {"attention_scale": 0.0, "hypergraph_scale": 1.0, "membership_temperature": 0.2}
+    trace = names["base"].trained.fuse(attention_scale=0.0, hypergraph_scale=1.0)
+    best = lab.recommend(trace, names["look"].data, shop.user, k=10)
+    for title in best["title"]:
+        assert html.escape(title) in shown
+    assert names["picked"] == {"user": shop.user, "alpha": "0", "beta": "1", "tau": ""}
+
+
+def test_knobs_at_their_trained_value_are_left_out_of_the_link(page, shop):
+    _, names = page("knobs", shop)
+    assert names["picked"] == {"user": shop.user, "alpha": "", "beta": "", "tau": ""}
+
+
+def test_a_reset_brings_the_trained_value_back(page, shop):
+    _, names = page("knobs", shop.change(alpha="0.85"))
+    assert names["turned"]["attention_scale"] == 0.85
+    names["resets"].elements["attention_scale"]._update(1)
+    assert names["turned"]["attention_scale"] == names["base"].trained_knobs["attention_scale"]
+
+
+def test_why_states_the_sum_that_explain_gives(page, shop):
+    shown, names = page("why", shop)
+    why = names["why"]
+    expected = lab.explain(names["look"].trained, names["look"].data, shop.user, shop.item)
+    assert why.score == expected.score
+    assert f"The {len(expected.parts)} cells sum to {expected.parts['contribution'].sum():.6f}; the score is {expected.score:.6f}" in shown
+    assert names["picked"] == {"user": shop.user, "item": shop.item}
+
+
+def test_why_answers_under_the_knobs_of_the_view(page, shop):
+    _, names = page("why", shop.change(alpha="0"))
+    parts = names["why"].parts
+    assert (parts.loc[parts["user_part"] == "attention", "contribution"] == 0).all()
+
+
+def test_why_of_a_known_item_has_no_rank(page, shop):
+    data = workspace.dataset(shop)
+    shown, names = page("why", shop.change(item=data.history(shop.user)[0]))
+    assert names["why"].rank is None
+    assert "is not ranked, as it is known already" in shown
+
+
+def test_why_finds_an_item_by_its_title(page, shop):
+    data = workspace.dataset(shop)
+    shown, names = page("why", shop, **{"why.search": data.cards.titles[7]})
+    assert names["items"].elements
+    assert html.escape(data.cards.titles[7]) in shown
+
+
+def test_train_says_beforehand_what_it_takes(page, shop):
+    shown, names = page("train", shop)
+    expected = workspace.cost(names["data"], *names["asked"])
+    assert re.search(r"About .* an epoch, at most .* in all, and \d+\.\d GB of memory", shown)
+    assert f"{expected.memory_bytes / 1e9:.1f} GB" in shown
+    assert names["asked"][0] == "whole"
+    assert names["asked"][1] == lab.preset("studio").model
+
+
+def test_train_shows_a_finished_run_without_ticking(page, shop):
+    shown, names = page("train", shop)
+    assert names["status"].state == "finished"
+    assert names["ticker"] is None
+    assert "finished" in shown
+    assert names["picked"] == {"run": "first"}
+
+
+def test_train_names_damaged_runs(page, shop, shop_root):
+    broken = shop_root / "runs" / "broken"
+    broken.mkdir()
+    try:
+        shown, _ = page("train", shop)
+        assert "broken is left out" in shown
+    finally:
+        broken.rmdir()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_text_of_the_data_is_never_markup(page, tiny, tmp_path, monkeypatch, name):
+    from tests.shops import train_shop, write_shop
+
+    folder = write_shop(tmp_path / "shop", tiny)
+    items = (folder / "items.csv").read_text().splitlines()
+    (folder / "items.csv").write_text("\n".join([items[0], *(f"{line.split(',')[0]},<script>alert({n})</script>" for n, line in enumerate(items[1:]))]))
+    train_shop(folder, tmp_path, epochs=1)
+    monkeypatch.chdir(tmp_path)
+    shown, _ = page(name, workspace.settle(workspace.View(data=str(folder)))[0])
+    assert "<script>alert" not in shown
