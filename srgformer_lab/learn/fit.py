@@ -149,7 +149,8 @@ class _Recorder:
 
     def _write_step(self, record: StepRecord) -> None:
         every = max(1, record.n_steps // STEPS_SHOWN)
-        if record.step == 1 or record.step % every == 0:
+        is_short = record.step == record.n_steps > 1  # sums over a short last batch are no measure
+        if not is_short and (record.step == 1 or record.step % every == 0):
             progress = self.training.epoch + record.step / record.n_steps
             self._append({"kind": "step", "epoch": record.epoch, "step": record.step, "progress": progress, "losses": dict(record.losses)})
         if time.perf_counter() >= self.status_due:

@@ -1,0 +1,125 @@
+"""A real Chromium, a server of the app in a working folder of its own, and ears for everything that goes wrong in a page."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import srgformer_lab as lab
+from tests.conftest import data_folder
+from tests.shops import write_shop
+
+APPS = Path(__file__).parents[2] / "apps"
+LIMIT = 60_000
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+MATHJAX = "https://cdn.jsdelivr.net/npm/mathjax"
+MOVIES = {"min_rating": 3.5, "k_core": 5}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    found = shutil.which("chromium")
+    if not found:
+        message = "no chromium on this machine; install Debian's package chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running app: its address, and the folder that it works in."""
+
+    address: str
+    folder: Path
+
+    def link(self, **parameters):
+        return f"{self.address}/?" + "&".join(f"{name}={value}" for name, value in parameters.items())
+
+
+@contextmanager
+def serve(folder, *arguments, notebook="explore.py"):
+    """Run the app's server until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "marimo", "run", str(APPS / notebook), "--headless", "--no-token", "--port", str(port), "--host", "127.0.0.1"]
+    paths = os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen([*command, "--", *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            next(line for line in server.stdout if "URL:" in line)
+            yield Served(f"http://127.0.0.1:{port}", folder)
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+            server.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def studio_app(tmp_path_factory, tiny):
+    """The app on the built-in data with a short run, and a small shop without one beside it."""
+    folder = tmp_path_factory.mktemp("studio")
+    data = lab.studio()
+    model = lab.SRGFormer(data, lab.preset("studio").model.replace(embedding_dim=16))
+    lab.fit(model, data, lab.preset("studio").train.replace(epochs=3), folder / "runs", "short")
+    write_shop(folder / "shop", tiny)
+    with serve(folder) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def movies_app(tmp_path_factory):
+    """The app on real films with posters, and a short run."""
+    films, folder = data_folder("movielens_posters"), tmp_path_factory.mktemp("movies")
+    data = lab.read_folder(films, **MOVIES)
+    lab.fit(lab.SRGFormer(data, lab.ModelConfig(embedding_dim=16)), data, lab.TrainConfig(epochs=2), folder / "runs", "short")
+    with serve(folder, "--data", str(films), "--min-rating", "3.5", "--k-core", "5") as served:
+        yield served
+
+
+@pytest.fixture
+def visit(chromium):
+    """Open pages; at the end none of them may have had a console error or asked anyone outside, MathJax's address apart."""
+    contexts, wrong = [], []
+
+    def hear(message):
+        if message.type == "error" and not message.location.get("url", "").startswith(MATHJAX):
+            wrong.append(f"console: {message.text}")
+
+    def see(request):
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:", MATHJAX)):
+            wrong.append(f"request: {request.url}")
+
+    def opened(address, width=1280, height=900, scheme="light"):
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context.set_default_timeout(LIMIT)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", hear)
+        page.on("request", see)
+        page.on("pageerror", lambda error: wrong.append(f"page: {error}"))
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []

@@ -1,0 +1,22 @@
+"""What tests do in a page, by the words that a person sees."""
+
+from urllib.parse import parse_qs, urlsplit
+
+
+def question(page, words):
+    return page.get_by_role("heading", name=words, exact=True)
+
+
+def choose_page(page, words):
+    page.get_by_role("radio", name=words).click()
+
+
+def slider(page, number):
+    """Focus the thumb of a knob's slider."""
+    thumb = page.locator(".lab-knob").nth(number).get_by_role("slider")
+    thumb.focus()
+    return thumb
+
+
+def ask(page):
+    return parse_qs(urlsplit(page.url).query)

@@ -1,0 +1,152 @@
+"""What a person does in the app, in a real browser, on the built-in data and on real films."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+import srgformer_lab as lab
+from tests.browser.conftest import LIMIT, MOVIES, data_folder
+from tests.browser.steps import ask, choose_page, question, slider
+
+expect.set_options(timeout=LIMIT)
+
+QUESTIONS = {
+    "start": "What is this?",
+    "train": "How does it learn?",
+    "knobs": "What does each knob do?",
+    "why": "Why this item?",
+}
+
+
+@pytest.fixture(params=["studio", "movies"])
+def app(request):
+    return request.getfixturevalue(f"{request.param}_app")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_page_shows_its_pictures_and_figures(app, visit, name):
+    page = visit(app.link(page=name))
+    expect(question(page, QUESTIONS[name])).to_be_visible()
+    if name == "start":
+        expect(page.locator(".srg-flow-part")).to_have_count(5)
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    assert page.locator("img[src^='data:image']").count() >= 5
+
+
+def test_the_strip_says_what_is_looked_at(app, visit):
+    page = visit(app.link(page="why", alpha="0.6"))
+    strip = page.locator(".srg-strip")
+    expect(strip).to_contain_text("short")
+    expect(strip).to_contain_text("0.6")
+    expect(strip.locator(".srg-faces img").first).to_be_visible()
+    expect(strip.locator(".srg-card img")).to_be_visible()
+
+
+def test_a_slider_moved_by_keyboard_ranks_the_list_anew(movies_app, visit):
+    data = lab.read_folder(data_folder("movielens_posters"), **MOVIES)
+    trace = lab.Run.open(movies_app.folder / "runs" / "short").model(data).trace()
+    page = visit(movies_app.link(page="knobs", user=data.user_ids[0]))
+    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    slider(page, 1).press("End")
+    expect(page.get_by_text("Nothing moved")).to_have_count(0)
+    best = lab.recommend(trace.fuse(hypergraph_scale=1.0), data, data.user_ids[0], k=10)
+    expect(page.locator(".srg-moves ol").last.locator(".srg-title")).to_have_text(list(best["title"]))
+    page.wait_for_url(re.compile(r"beta=1(&|$)"))
+    page.get_by_role("button", name="reset").nth(1).click()
+    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    page.wait_for_url(lambda address: "beta" not in parse_qs(urlsplit(address).query))
+
+
+def test_a_link_brings_everything_back(studio_app, visit):
+    page = visit(studio_app.link(page="knobs"))
+    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    slider(page, 0).press("Home")
+    page.wait_for_url(re.compile("alpha=0(&|$)"))
+    page.locator(".lab-picker button").nth(2).click()
+    page.wait_for_url(re.compile("user="))
+    choose_page(page, QUESTIONS["why"])
+    expect(page.get_by_text("cells sum to")).to_be_visible()
+    page.locator(".lab-picker").first.locator("button").nth(3).click()
+    expect(page.get_by_text(re.compile("is number 4 of")).first).to_be_visible()
+    asked = ask(page)
+    assert {"page", "data", "run", "user", "item", "alpha"} <= set(asked)
+    finding, strip = page.locator(".lab-finding").first.inner_text(), page.locator(".srg-strip").inner_text()
+    page.reload()
+    expect(page.locator(".lab-finding").first).to_have_text(finding)
+    assert page.locator(".srg-strip").inner_text() == strip
+    assert ask(page) == asked
+
+
+def test_what_was_moved_on_a_page_is_kept_on_return(studio_app, visit):
+    page = visit(studio_app.link(page="knobs"))
+    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    slider(page, 2).press("End")
+    page.wait_for_url(re.compile("tau=3"))
+    choose_page(page, QUESTIONS["start"])
+    expect(page.locator(".srg-flow-part")).to_have_count(5)
+    choose_page(page, QUESTIONS["knobs"])
+    expect(page.locator(".lab-knob-head").nth(2)).to_contain_text("3")
+    assert slider(page, 2).get_attribute("aria-valuetext") or "tau=3" in page.url
+
+
+def test_two_visitors_do_not_disturb_each_other(studio_app, visit):
+    one, two = (visit(studio_app.link(page="knobs", user=user)) for user in ("u1", "u2"))
+    for page in (one, two):
+        expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    slider(one, 0).press("Home")
+    slider(two, 0).press("End")
+    one.wait_for_url(re.compile("alpha=0(&|$)"))
+    two.wait_for_url(re.compile("alpha=1(&|$)"))
+    assert (ask(one)["user"], ask(two)["user"]) == (["u1"], ["u2"])
+
+
+def test_a_wrong_link_is_said_and_the_page_still_works(studio_app, visit):
+    page = visit(studio_app.link(page="why", user="nobody", alpha="99"))
+    expect(page.get_by_text("There is no user 'nobody'")).to_be_visible()
+    expect(page.get_by_text("cells sum to")).to_be_visible()
+
+
+def test_data_that_cannot_be_opened_costs_nothing(studio_app, visit):
+    page = visit(studio_app.link(page="start"))
+    expect(page.locator(".srg-flow-part")).to_have_count(5)
+    page.get_by_label("Data: ").fill("/no/such/folder")
+    page.get_by_role("button", name="Open this data").click()
+    expect(page.get_by_text("What you were looking at is still open.")).to_be_visible()
+    expect(page.locator(".srg-flow-part")).to_have_count(5)
+    expect(page.locator(".srg-strip")).to_contain_text("studio")
+
+
+def test_the_empty_page_leads_to_a_first_run(studio_app, visit):
+    page = visit(studio_app.link(page="start"))
+    expect(page.locator(".srg-flow-part")).to_have_count(5)
+    page.get_by_label("Data: ").fill(str(studio_app.folder / "shop"))
+    page.get_by_role("button", name="Open this data").click()
+    expect(page.get_by_text("No model is trained on this data yet.").first).to_be_visible()
+    expect(page.locator(".srg-strip")).to_contain_text("no run yet")
+    page.get_by_role("button", name="Train a small run now").click()
+    expect(question(page, QUESTIONS["train"])).to_be_visible()
+    expect(page.locator(".lab-progress")).to_contain_text("finished")
+    page.wait_for_url(re.compile("run=shop-whole"))
+    choose_page(page, QUESTIONS["why"])
+    expect(page.get_by_text("cells sum to")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_nothing_scrolls_sideways_on_a_narrow_page(studio_app, visit, name):
+    page = visit(studio_app.link(page=name), width=420)
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    assert page.evaluate("document.querySelector('#App').scrollWidth") <= 420
+
+
+def test_a_dark_machine_gets_a_dark_page_with_dark_figures(studio_app, visit):
+    page = visit(studio_app.link(page="why"), scheme="dark")
+    expect(page.get_by_text("cells sum to")).to_be_visible()
+    assert ask(page)["theme"] == ["dark"]
+    bars = page.locator(".js-plotly-plot").first.inner_html()
+    assert "rgb(189, 189, 189)" in bars  # the collaborative part's colour on dark pages
+    page.get_by_role("link", name="light page").click()
+    page.wait_for_url(re.compile("theme=light"))
+    expect(page.get_by_text("cells sum to")).to_be_visible()
+    assert "rgb(77, 77, 77)" in page.locator(".js-plotly-plot").first.inner_html()
