@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from hypothesis import strategies as st
+
 from srgformer_lab.config import ModelConfig
 from srgformer_lab.data.dataset import Dataset, Interactions, ItemCards
 from srgformer_lab.model.srgformer import SRGFormer

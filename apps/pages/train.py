@@ -31,7 +31,7 @@ def _(view):
     data = _look.data
     _going = workspace.going_on(data)
     get_watched, set_watched = mo.state(_going or view.run)
-    get_ticking, set_ticking = mo.state(bool(_going))
+    get_ticking, set_ticking = mo.state(bool(_going), allow_self_loops=True)  # the ticker ends itself
     get_trouble, set_trouble = mo.state(None)
     return data, get_ticking, get_trouble, get_watched, set_ticking, set_trouble, set_watched
 
@@ -117,18 +117,21 @@ def _(get_watched):
 
 
 @app.cell
-def _(get_ticking):
-    ticker = mo.ui.refresh(default_interval="0.5s") if get_ticking() else None
+def _(get_ticking, run, set_ticking):
+    def _tick(_):
+        # here and not in a cell: explore.py does not see what follows from a state that a cell sets
+        if run.status().state not in workspace.GOING:
+            set_ticking(False)
+
+    ticker = mo.ui.refresh(default_interval="0.5s", on_change=_tick) if run is not None and get_ticking() else None
     return (ticker,)
 
 
 @app.cell
-def _(get_ticking, run, set_ticking, ticker):
+def _(run, ticker):
     mo.stop(run is None, common.fact("Nothing has been trained on this data yet. The form above is set for a first run."))
-    ticker.value if ticker else None
+    ticker.value if ticker is not None else None
     status = run.status()
-    if get_ticking() and status.state not in workspace.GOING:
-        set_ticking(False)
     return (status,)
 
 
@@ -154,7 +157,7 @@ def _(run, set_ticking, set_trouble):
 @app.cell
 def _(resume_button, run, status, stop_button, ticker, view):
     _buttons = [stop_button] if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
-    _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker else mo.Html("")
+    _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker is not None else mo.Html("")
     _line = mo.hstack([common.progress(run, status), *_buttons, _tick], justify="start", align="center", wrap=True)
     _history, _steps, _turns = run.history(), run.steps(), run.knob_changes()
     _curve = common.chart(figures.learning_curves(_history, _steps, _turns, dark=view.is_dark))

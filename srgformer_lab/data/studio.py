@@ -41,9 +41,9 @@ MAX_GROUPS = len(MODALITIES) * len(words.THEMES) // 2
 def studio(
     n_users: int = 600,
     n_items: int = 240,
-    n_groups: int = 12,
+    n_groups: int = 18,
     n_interactions: int = 12_000,
-    noise: float = 0.1,
+    noise: float = 0.5,
     image_signal: float = 1.0,
     text_signal: float = 1.0,
     seed: int = 0,
@@ -55,7 +55,8 @@ def studio(
         n_items: Number of items, spread evenly over the groups.
         n_groups: Number of interest groups; they show in pictures, texts and both in turn.
         n_interactions: Number of distinct user–item pairs.
-        noise: Share of the interactions that were drawn regardless of interests.
+        noise: Share of the interactions that were drawn regardless of interests; more where the groups of a user's interests
+            hold too few items. ``truth.noise`` marks each.
         image_signal: Share of the items of picture groups whose picture shows the group; the others look like any item.
         text_signal: Share of the items of text groups whose text shows the group; the others read like any item.
         seed: The same seed gives the same world.

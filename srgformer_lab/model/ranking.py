@@ -13,6 +13,7 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.protocol import Recommender
 from srgformer_lab.model.trace import Trace
 
+
 def top_k(scores: Float[Tensor, "rows items"], k: int) -> tuple[Float[Tensor, "rows k"], Int[Tensor, "rows k"]]:
     """Give the k highest scores of each row and their items, the highest first; ties go to the lower item row.
 

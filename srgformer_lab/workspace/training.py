@@ -114,7 +114,7 @@ def going_on(data: Dataset) -> str:
 
 def can_go_on(run: Run) -> bool:
     """Tell whether a run can be resumed: it was stopped or broken off, and is not one of the shipped ones."""
-    return run.status().state in ("stopped", "interrupted", "failed") and not run.path.is_relative_to(places.shipped_runs_folder())
+    return run.status().state in ("stopped", "interrupted", "failed") and not run.path.resolve().is_relative_to(places.PACKAGE)
 
 
 def can_show(run: Run) -> bool:

@@ -163,7 +163,9 @@ def test_text_of_the_data_is_never_markup(page, tiny, tmp_path, monkeypatch, nam
 
     folder = write_shop(tmp_path / "shop", tiny)
     items = (folder / "items.csv").read_text().splitlines()
-    (folder / "items.csv").write_text("\n".join([items[0], *(f"{line.split(',')[0]},<script>alert({n})</script>" for n, line in enumerate(items[1:]))]))
+    (folder / "items.csv").write_text(
+        "\n".join([items[0], *(f"{line.split(',')[0]},<script>alert({n})</script>" for n, line in enumerate(items[1:]))])
+    )
     train_shop(folder, tmp_path, epochs=1)
     monkeypatch.chdir(tmp_path)
     shown, _ = page(name, workspace.settle(workspace.View(data=str(folder)))[0])

@@ -17,7 +17,15 @@ from tests.shops import write_shop
 
 APPS = Path(__file__).parents[2] / "apps"
 LIMIT = 60_000
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 MATHJAX = "https://cdn.jsdelivr.net/npm/mathjax"
 MOVIES = {"min_rating": 3.5, "k_core": 5}
 
@@ -59,7 +67,19 @@ def serve(folder, *arguments, notebook="explore.py"):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "marimo", "run", str(APPS / notebook), "--headless", "--no-token", "--port", str(port), "--host", "127.0.0.1"]
+    command = [
+        sys.executable,
+        "-m",
+        "marimo",
+        "run",
+        str(APPS / notebook),
+        "--headless",
+        "--no-token",
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+    ]
     paths = os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     with (folder / "server.log").open("w") as log:

@@ -4,8 +4,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracle import reference
-from tests.worlds import build, shop, situations, small, triples
 from torch import nn
 
 from srgformer_lab.config import TrainConfig
@@ -14,8 +12,10 @@ from srgformer_lab.model.edits import blank_modality, drop_hyperedge, harden_mem
 from srgformer_lab.model.sampling import Batch
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.taps import Edit
+from tests.oracle import reference
+from tests.worlds import build, shop, situations, small, triples
 
-RELAXED = settings(max_examples=30, deadline=None)
+RELAXED = settings(max_examples=20, deadline=None)
 
 
 def run(seed=0):

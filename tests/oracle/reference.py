@@ -113,10 +113,8 @@ def attention_branch(A, E0, W_query, W_key, W_value, n_heads, scaled=False, rele
         score = score.clamp(-CLIP, CLIP)
         raised = torch.where(mask, torch.exp(score), torch.zeros_like(score))
         total = raised.sum(dim=1, keepdim=True)
-        if released:
-            weight = raised / (total + RELEASED_DENOMINATOR)
-        else:
-            weight = raised / torch.where(total > 0, total, torch.ones_like(total))
+        total = total + RELEASED_DENOMINATOR if released else torch.where(total > 0, total, torch.ones_like(total))
+        weight = raised / total
         weights.append(weight)
         outputs.append(weight @ (E0 @ W_value)[:, columns])
     return torch.cat(outputs, dim=1), torch.stack(weights)
@@ -194,9 +192,7 @@ def forward(parameters, data, config, noise=None, keep=None):
     parts["attention"] = config.attention_scale * nz(attention)
     parts["hypergraph"] = config.hypergraph_scale * nz(sum(hypergraph.values(), torch.zeros_like(collaborative)))
     fused = sum(parts.values())
-    return Pass(
-        data.n_users, collaborative, modality, logits, dropped, hyperedges, hypergraph, weight, attention, parts, fused
-    )  # fmt: skip
+    return Pass(data.n_users, collaborative, modality, logits, dropped, hyperedges, hypergraph, weight, attention, parts, fused)
 
 
 def is_generic(outcome, data):
@@ -282,14 +278,14 @@ def lightgcn_numpy(R, E0, n_layers):
     return sum(layers) / len(layers)
 
 
-def lgmrec_numpy(parameters, data, n_id_layers, n_modality_layers, n_hypergraph_layers, alpha, temperature):
+def lgmrec_numpy(parameters, data, config):
     """LGMRec as its own paper composes it: local graph embeddings plus α times the normalised global hypergraph embeddings.
 
-    Gives (E*, E^m by modality, E^{m,H} by modality).
+    Its α is the configuration's β. Gives (E*, E^m by modality, E^{m,H} by modality).
     """
-    R = interaction_matrix(data)
+    R, alpha, temperature = interaction_matrix(data), config.hypergraph_scale, config.membership_temperature
     p = {name: value.detach().numpy() for name, value in parameters.items()}
-    collaborative = lightgcn_numpy(R, np.concatenate([p["user_embedding"], p["item_embedding"]]), n_id_layers)
+    collaborative = lightgcn_numpy(R, np.concatenate([p["user_embedding"], p["item_embedding"]]), config.n_id_layers)
     A_norm = normalised_adjacency(R)
     local, modality, hyper = collaborative.copy(), {}, {}
     for name in data.modalities:
@@ -297,7 +293,7 @@ def lgmrec_numpy(parameters, data, n_id_layers, n_modality_layers, n_hypergraph_
         items = X @ p[f"projection.{name}"]
         users = np.stack([items[row > 0].sum(axis=0) / ((row > 0).sum() + TINY_DEGREE) for row in R])
         spread = np.concatenate([users, items])
-        for _ in range(n_modality_layers):
+        for _ in range(config.n_modality_layers):
             spread = A_norm @ spread
         modality[name] = spread
         local += nz_numpy(spread)
@@ -306,7 +302,7 @@ def lgmrec_numpy(parameters, data, n_id_layers, n_modality_layers, n_hypergraph_
         H_users = softmax_numpy(np.stack([item_logits[row > 0].sum(axis=0) for row in R]) / temperature)
         item_side = collaborative[data.n_users :]
         user_side = None
-        for _ in range(n_hypergraph_layers):
+        for _ in range(config.n_hypergraph_layers):
             edges = H_items.T @ item_side
             item_side, user_side = H_items @ edges, H_users @ edges
         hyper[name] = np.concatenate([user_side, item_side])

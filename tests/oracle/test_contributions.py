@@ -3,13 +3,13 @@
 import pytest
 import torch
 from hypothesis import assume, given, settings
-from tests.oracle import reference
-from tests.worlds import build, scatter, shop, situations
 
 from srgformer_lab.explain.contributions import explain
 from srgformer_lab.model.srgformer import SRGFormer
+from tests.oracle import reference
+from tests.worlds import build, scatter, shop, situations
 
-RELAXED = settings(max_examples=30, deadline=None)
+RELAXED = settings(max_examples=20, deadline=None)
 
 
 @RELAXED

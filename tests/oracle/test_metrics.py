@@ -5,8 +5,6 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.oracle import reference
-from tests.worlds import build, recipes, shop, world
 from torchmetrics.functional.retrieval import retrieval_normalized_dcg, retrieval_recall
 
 from srgformer_lab.learn import evaluation
@@ -14,8 +12,10 @@ from srgformer_lab.learn.evaluation import evaluate, evaluate_users, metric_surf
 from srgformer_lab.model.baselines.popularity import Popularity
 from srgformer_lab.model.protocol import Recommender
 from srgformer_lab.model.ranking import recommend, recommend_all, top_k
+from tests.oracle import reference
+from tests.worlds import build, recipes, shop, world
 
-RELAXED = settings(max_examples=60, deadline=None)
+RELAXED = settings(max_examples=40, deadline=None)
 
 
 class Fixed(Recommender):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from tests.worlds import build, random_features, shop, small, world
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
-from tests.oracle import reference
-from tests.worlds import build, duo, situations, small, triples, with_isolated_nodes, world
 
 from srgformer_lab.config import TrainConfig
+from tests.oracle import reference
+from tests.worlds import build, duo, situations, small, triples, with_isolated_nodes, world
 
 RELAXED = settings(max_examples=25, deadline=None)
 
@@ -79,10 +79,7 @@ def test_the_dense_pass_without_attention_equals_lgmrec_written_apart(situation)
     parameters = reference.parameters_of(build(data, config, seed, scale))
     outcome = reference.forward(parameters, data, config)
     assume(reference.is_generic(outcome, data))
-    fused, modality, hyper = reference.lgmrec_numpy(
-        parameters, data, config.n_id_layers, config.n_modality_layers, config.n_hypergraph_layers,
-        alpha=config.hypergraph_scale, temperature=config.membership_temperature,
-    )  # fmt: skip
+    fused, modality, hyper = reference.lgmrec_numpy(parameters, data, config)
     np.testing.assert_allclose(outcome.fused.numpy(), fused, rtol=1e-8, atol=1e-8)
     for name in data.modalities:
         np.testing.assert_allclose(outcome.modality[name].numpy(), modality[name], rtol=1e-8, atol=1e-9)

@@ -6,12 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from srgformer_lab.model.sampling import TripleSampler
 from tests.oracle import reference
 from tests.worlds import recipes, world
 
-from srgformer_lab.model.sampling import TripleSampler
-
-RELAXED = settings(max_examples=60, deadline=None)
+RELAXED = settings(max_examples=40, deadline=None)
 
 
 def run(seed=0):
@@ -49,8 +49,8 @@ def test_negatives_are_uniform_over_what_the_user_may_be_given():
     data = world([(0, 0), (1, 1), (1, 2), (2, 3)], 3, 5)
     sampler, draws = TripleSampler(data), run()
     counts = torch.zeros(5)
-    for _ in range(3000):
+    for _ in range(1000):
         for batch in sampler.batches(100, draws):
             counts += torch.bincount(batch.negative[batch.user == 0], minlength=5)
     assert counts[[0, 4]].tolist() == [0, 0]
-    assert (counts / 3000).tolist()[1:4] == pytest.approx([1 / 3] * 3, abs=0.035)
+    assert (counts / 1000).tolist()[1:4] == pytest.approx([1 / 3] * 3, abs=0.06)

@@ -68,14 +68,14 @@ def test_the_default_world_has_its_sizes(world):
     assert (world.n_users, world.n_items, len(world.interactions)) == (600, 240, 12_000)
     assert world.user_ids[0] == "u0"
     assert world.item_ids[-1] == "i239"
-    assert np.bincount(world.truth.item_group).tolist() == [20] * 12
-    assert {where: world.truth.group_modality.count(where) for where in ("image", "text", "both")} == {"image": 4, "text": 4, "both": 4}
+    assert np.bincount(world.truth.item_group).tolist() == [14] * 6 + [13] * 12
+    assert {where: world.truth.group_modality.count(where) for where in ("image", "text", "both")} == {"image": 6, "text": 6, "both": 6}
     assert {len(interests) for interests in world.truth.user_interests} == {1, 2, 3}
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.5])
 def test_noise_is_marked_and_all_else_follows_interests(noise):
-    data = studio(noise=noise)
+    data = studio(noise=noise, n_groups=12)  # twenty items a group: enough to take without noise
     pairs, marked = data.pairs("all"), data.truth.noise
     liked = np.array([data.truth.item_group[item] in data.truth.user_interests[user] for user, item in pairs])
     assert len(marked) == len(pairs)

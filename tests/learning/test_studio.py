@@ -1,0 +1,50 @@
+"""What was planted is found: a short training on the built-in world recovers groups and tells taste from chance."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+import srgformer_lab as lab
+
+
+@pytest.fixture(scope="module")
+def world():
+    return lab.studio(n_users=200, n_items=90, n_groups=6, n_interactions=3000, noise=0.3, seed=5)
+
+
+@pytest.fixture(scope="module")
+def learned(world, tmp_path_factory):
+    preset = lab.preset("studio")
+    model = lab.SRGFormer(world, preset.model)
+    lab.fit(model, world, preset.train.replace(epochs=15, batch_size=256), tmp_path_factory.mktemp("runs"))
+    return model
+
+
+def test_it_beats_popularity_by_far(world, learned):
+    assert lab.evaluate(learned, world, "test")["recall@10"] > 1.5 * lab.evaluate(lab.Popularity(world), world, "test")["recall@10"]
+
+
+def test_items_of_a_group_end_up_near_one_another(world, learned):
+    items = normalize(learned.trace().fused.items, dim=1)
+    near = (items @ items.T).fill_diagonal_(-2).topk(5, dim=1).indices.numpy()
+    group = world.truth.item_group
+    assert np.mean(group[near] == group[:, None]) > 3 / 6
+
+
+def test_an_interest_scores_higher_than_a_chance_interaction(world, learned):
+    trace, pairs = learned.trace(), world.pairs("test")
+    scores = torch.cat([trace.scores(torch.tensor([user]))[0, [item]] for user, item in pairs]).numpy()
+    noise = world.truth.noise[world.interactions.split == 2]
+    assert scores[~noise].mean() > scores[noise].mean() + scores.std() / 2
+
+
+def test_the_shipped_run_is_of_the_built_in_world_and_says_the_truth():
+    run = lab.shipped_run()
+    data = run.open_data()
+    assert data.fingerprint == lab.studio(seed=0).fingerprint
+    assert run.status().state == "finished"
+    again = lab.evaluate(run.model(data), data, "test")
+    assert again == pytest.approx(run.test_metrics(), abs=2e-3)  # the features' last bits differ between machines
+    assert sum(path.stat().st_size for path in run.path.rglob("*")) < 3_000_000
+    assert {0, run.status().epoch} <= set(run.epochs())
