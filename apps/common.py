@@ -19,7 +19,7 @@ from srgformer_lab import Dataset, LabError, Run, TrainConfig, figures, workspac
 # ------------------------------------------------------------------ the link
 
 
-def view_alone(kind: str) -> tuple[workspace.View, mo.Html]:
+def view_alone(kind: figures.Kind) -> tuple[workspace.View, mo.Html]:
     """Read what a page that runs by itself shows, from its link first, then from the command line; and give its strip."""
     view, said = workspace.settle(workspace.View.of(mo.query_params().to_dict(), mo.cli_args().to_dict()))
     look, trouble = open_scene(view)
@@ -62,7 +62,7 @@ def styles() -> mo.Html:
     return mo.Html(figures.STYLE)
 
 
-def strip(look: workspace.Scene, kind: str) -> mo.Html:
+def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
     """Say what is being looked at: data, run, person, item, and the knobs that Python used."""
     data, view = look.data, look.view
     item = (
@@ -80,7 +80,7 @@ def theme_link(view: workspace.View, page: str = "") -> mo.Html:
     return mo.Html(f'<p class="lab-theme"><a href="{address}">{other} page</a></p>')
 
 
-def heading(question: str, answer: str, kind: str) -> mo.Html:
+def heading(question: str, answer: str, kind: figures.Kind) -> mo.Html:
     """Open a page: its question, one sentence that says what to try, and the badge of what it shows."""
     asked = f'<div role="heading" aria-level="1" class="lab-question">{html.escape(question)}</div>'
     return mo.Html(f'<header class="lab-head">{asked}{figures.badge(kind)}<p>{html.escape(answer)}</p></header>')
@@ -138,7 +138,7 @@ def progress(run: Run, status: workspace.Status) -> mo.Html:
     )
 
 
-def section(name: str, kind: str = "") -> mo.Html:
+def section(name: str, kind: figures.Kind | None = None) -> mo.Html:
     """Open a part of a page."""
     return mo.Html(f'<div role="heading" aria-level="2" class="lab-section">{html.escape(name)}{figures.badge(kind) if kind else ""}</div>')
 

@@ -122,7 +122,7 @@ def _small_image(uri: str, alt: str) -> str:
 # --------------------------------------------------------------------- knobs
 
 
-def knob_slider(name: str, value: float, turn: Callable[[float], None] | None = None, marks: Iterable[float] = ()) -> mo.ui.slider:
+def knob_slider(name: str, value: float, turn: Callable[[Any], None] | None = None, marks: Iterable[float] = ()) -> mo.ui.slider:
     """Make the slider of a knob; its steps hold the value and the marks, and it reports when it is let go."""
     steps = sorted({*STEPS[name], float(value), *map(float, marks)})
     return mo.ui.slider(steps=steps, value=float(value), debounce=True, full_width=True, on_change=turn, label=figures.knob_name(name))
@@ -131,7 +131,7 @@ def knob_slider(name: str, value: float, turn: Callable[[float], None] | None = 
 def usual_knob(run: Run, name: str) -> float:
     """Give the value that a knob had when its run began."""
     config = run.config
-    return float(getattr(config.model, name, None) if hasattr(config.model, name) else getattr(config.train, name))
+    return float(getattr(config.model if hasattr(config.model, name) else config.train, name))
 
 
 def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: Any) -> mo.Html:

@@ -20,8 +20,8 @@ DATA = Path(os.environ.get("SRGFORMER_LAB_DATA", Path(__file__).parents[2] / "sh
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _few_threads():
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+def _one_thread():
+    torch.set_num_threads(1)  # the worlds are tiny, and threads that wait for one another cost more than they bring
 
 
 @pytest.fixture(scope="session")

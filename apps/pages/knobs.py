@@ -139,6 +139,7 @@ def _(base, look, quality, resets, sliders, view):
 @app.cell
 def _(look):
     as_trained, _ = common.open_scene(look.view, tau="")
+    assert as_trained is not None
     is_drawn = look.knows_surface() or (
         look.is_quick and look.knobs == as_trained.knobs | {name: look.knobs[name] for name in widgets.KNOBS[:2]}
     )

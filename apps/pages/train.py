@@ -6,6 +6,7 @@ app = marimo.App(width="full", app_title="How does it learn?", css_file="../lab.
 with app.setup:
     import sys
     from pathlib import Path
+    from typing import Any
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
@@ -28,6 +29,7 @@ def _():
 def _(view):
     _look, _trouble = common.open_scene(view)
     mo.stop(_look is None, _trouble)
+    assert _look is not None
     data = _look.data
     _going = workspace.going_on(data)
     get_watched, set_watched = mo.state(_going or view.run)
@@ -38,7 +40,7 @@ def _(view):
 
 @app.cell
 def _(data, memory):
-    _variants = workspace.variants(data)
+    _variants = dict(workspace.variants(data))
     _names = {key: name for name, key in _variants.items()}
     preset_box = mo.ui.dropdown(
         list(PRESETS), value=memory.get("preset", "studio"), label="Preset", on_change=lambda value: memory.update(preset=value)
@@ -206,7 +208,7 @@ def _(data, get_ticking, get_watched, set_ticking, set_watched):
 
     _table = workspace.run_table(data)
     _here = [row for row, name in enumerate(_table["run"]) if name == get_watched()]
-    _quiet = {"show_download": False, "show_column_summaries": False, "show_data_types": False, "show_search": False}
+    _quiet: Any = {"show_download": False, "show_column_summaries": False, "show_data_types": False, "show_search": False}
     _wrapped = list(_table.columns)
     runs = mo.ui.table(_table, selection="single", initial_selection=_here or None, on_change=_watch, wrapped_columns=_wrapped, **_quiet)
     return (runs,)

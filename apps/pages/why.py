@@ -43,6 +43,7 @@ def _(view):
 def _(get_item, get_user, view):
     look, _trouble = common.open_scene(view, user=get_user(), item=get_item())
     mo.stop(look is None, _trouble)
+    assert look is not None
     picked = {"user": look.view.user, "item": look.view.item}
     return look, picked
 

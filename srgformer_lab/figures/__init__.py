@@ -9,7 +9,7 @@ from srgformer_lab.figures.card_style import STYLE
 from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, thumbnail_uri
 from srgformer_lab.figures.flow import flow, flow_finding
 from srgformer_lab.figures.knobs import metric_surface
-from srgformer_lab.figures.labels import badge, knob_label, part_knob_style, strip
+from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
 from srgformer_lab.figures.language import (
     PART_COLORS,
     PARTS,
@@ -39,6 +39,7 @@ __all__ = [
     "PART_COLORS",
     "STYLE",
     "TEMPLATES",
+    "Kind",
     "badge",
     "card",
     "card_column",

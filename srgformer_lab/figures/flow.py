@@ -19,7 +19,8 @@ MEANINGS = {
 THINNEST, THICKEST = 1.5, 14.0
 
 STYLE = """<style>
-.srg-flow{display:grid;grid-template-columns:minmax(120px,1fr) 70px minmax(230px,1.3fr) 70px minmax(170px,1.15fr);align-items:stretch;margin:6px 0}
+.srg-flow{display:grid;align-items:stretch;margin:6px 0;
+ grid-template-columns:minmax(120px,1fr) 70px minmax(230px,1.3fr) 70px minmax(170px,1.15fr)}
 .srg-flow-title{font:600 13px/1.3 inherit;margin:0 0 8px;color:var(--muted-foreground,#5C6570)}
 .srg-flow>div{display:flex;flex-direction:column;min-width:0}
 .srg-flow-history{display:grid;grid-template-columns:repeat(auto-fill,minmax(46px,1fr));gap:6px;margin:auto 0}
@@ -27,8 +28,8 @@ STYLE = """<style>
 .srg-flow svg{width:100%;height:100%;display:block;overflow:visible}
 .srg-flow path{fill:none;stroke:var(--tone);stroke-opacity:.55;stroke-linecap:butt}
 .srg-flow-parts{display:flex;flex-direction:column;flex:1;justify-content:space-around;gap:6px}
-.srg-flow-part{border-left:5px solid var(--tone);border-radius:6px;background:color-mix(in srgb,var(--tone) 9%,transparent);padding:6px 10px;
- flex:1;display:grid;grid-template-columns:auto 1fr auto;column-gap:8px;align-content:center;align-items:baseline}
+.srg-flow-part{border-left:5px solid var(--tone);border-radius:6px;background:color-mix(in srgb,var(--tone) 9%,transparent);
+ padding:6px 10px;flex:1;display:grid;grid-template-columns:auto 1fr auto;column-gap:8px;align-content:center;align-items:baseline}
 .srg-flow-part b{color:var(--tone)}.srg-flow-part em{font-style:normal;font-variant-numeric:tabular-nums;font-weight:600}
 .srg-flow-part small{grid-column:1/-1;color:var(--muted-foreground,#5C6570)}
 .srg-flow-list{display:flex;flex-direction:column;gap:6px;margin:auto 0}
@@ -62,11 +63,14 @@ def flow(history: pd.DataFrame, parts: pd.DataFrame, items: pd.DataFrame, *, mor
     boxes = "".join(_part(name, value, names) for name, value in zip(names, values, strict=True))
     column = "".join(card(row.title, row.picture, row.line, size="small") for row in items.itertuples())
     into, out = (_lines(names, values, widths, joins) for joins in (False, True))
-    return (
-        f'{STYLE}<div class="srg-flow"><div><div class="srg-flow-title">What this person took</div><div class="srg-flow-history">{pictures}</div>{hidden}</div>'
-        f'<div class="srg-flow-lines">{into}</div><div><div class="srg-flow-title">Its parts weigh every item</div><div class="srg-flow-parts">{boxes}</div></div>'
-        f'<div class="srg-flow-lines">{out}</div><div><div class="srg-flow-title">What comes out on top</div><div class="srg-flow-list srg-lying srg-small">{column}</div></div></div>'
+    columns = (
+        _column("What this person took", "srg-flow-history", pictures, hidden),
+        f'<div class="srg-flow-lines">{into}</div>',
+        _column("Its parts weigh every item", "srg-flow-parts", boxes),
+        f'<div class="srg-flow-lines">{out}</div>',
+        _column("What comes out on top", "srg-flow-list srg-lying srg-small", column),
     )
+    return f'{STYLE}<div class="srg-flow">{"".join(columns)}</div>'
 
 
 def flow_finding(parts: pd.DataFrame, title: str) -> str:
@@ -80,6 +84,10 @@ def flow_finding(parts: pd.DataFrame, title: str) -> str:
     strongest = parts.loc[parts["contribution"].idxmax()]
     share = f", {percent(strongest['contribution'] / total)} of its score" if total > 0 else ""
     return f"“{shorten(title, 50)}” comes first for this person, mostly through the {part_name(str(strongest['part']))} part{share}"
+
+
+def _column(title: str, kind: str, content: str, below: str = "") -> str:
+    return f'<div><div class="srg-flow-title">{title}</div><div class="{kind}">{content}</div>{below}</div>'
 
 
 def _picture(title: object, uri: object) -> str:

@@ -20,7 +20,7 @@ def people(data: Dataset, page: int = 0, count: int = 6) -> list[str]:
     order = np.random.default_rng(0).permutation(data.n_users)
     order = order[np.argsort(lengths[order] < SHORTEST_STORY, kind="stable")]
     places = np.arange(page * count, page * count + min(count, data.n_users)) % data.n_users
-    return [data.user_ids[row] for row in order[places]]
+    return [data.user_ids[int(row)] for row in order[places]]
 
 
 def find_items(data: Dataset, words: str, count: int = 8) -> list[str]:

@@ -60,7 +60,8 @@ def _settled_knobs(view: View, notes: list[str]) -> dict[str, str]:
     for name, knob in KNOB_OF.items():
         text = getattr(view, name)
         try:
-            ModelConfig(**{knob: float(text)}) if text else None
+            if text:
+                ModelConfig().replace(**{knob: float(text)})
             kept[name] = text
         except (ConfigError, ValueError) as error:
             notes.append(f"{name}={text!r} can't be: {error}. You see the trained value.")

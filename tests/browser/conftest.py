@@ -2,30 +2,16 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import srgformer_lab as lab
+from tests.browser.server import FLAGS, serve
 from tests.conftest import data_folder
 from tests.shops import write_shop
 
-APPS = Path(__file__).parents[2] / "apps"
 LIMIT = 60_000
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MATHJAX = "https://cdn.jsdelivr.net/npm/mathjax"
 MOVIES = {"min_rating": 3.5, "k_core": 5}
 
@@ -45,52 +31,9 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield browser
         browser.close()
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running app: its address, and the folder that it works in."""
-
-    address: str
-    folder: Path
-
-    def link(self, **parameters):
-        return f"{self.address}/?" + "&".join(f"{name}={value}" for name, value in parameters.items())
-
-
-@contextmanager
-def serve(folder, *arguments, notebook="explore.py"):
-    """Run the app's server until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "marimo",
-        "run",
-        str(APPS / notebook),
-        "--headless",
-        "--no-token",
-        "--port",
-        str(port),
-        "--host",
-        "127.0.0.1",
-    ]
-    paths = os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen([*command, "--", *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
-        try:
-            next(line for line in server.stdout if "URL:" in line)
-            yield Served(f"http://127.0.0.1:{port}", folder)
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-            server.stdout.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,53 @@
+"""A server of the app in a process of its own, for tests and measurements."""
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+APPS = Path(__file__).parents[2] / "apps"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""What Chromium is started with: nothing that asks anyone outside."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running app: its address, and the folder that it works in."""
+
+    address: str
+    folder: Path
+
+    def link(self, **parameters):
+        return f"{self.address}/?" + "&".join(f"{name}={value}" for name, value in parameters.items())
+
+
+@contextmanager
+def serve(folder, *arguments, notebook="explore.py"):
+    """Run the app's server until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "marimo", "run", str(APPS / notebook), "--headless", "--no-token"]
+    command += ["--port", str(port), "--host", "127.0.0.1", "--", *arguments]
+    paths = os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            next(line for line in server.stdout if "URL:" in line)
+            yield Served(f"http://127.0.0.1:{port}", folder)
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+            server.stdout.close()
