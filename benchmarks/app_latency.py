@@ -60,7 +60,7 @@ def prepare(root: Path, films: Path) -> None:
     worlds = [lab.studio()] + ([lab.read_folder(films, **MOVIES)] if films.is_dir() else [])
     for data in worlds:
         chosen = lab.preset("studio")
-        lab.fit(lab.SRGFormer(data, chosen.model), data, chosen.train.replace(epochs=2), root / "runs", data.name)
+        lab.fit(lab.SRGFormer(data, chosen.model), data, chosen.train.replace(epochs=2), root / "runs", "short")
 
 
 def measure(browser: Browser, root: Path, films: Path, repeats: int) -> Iterator[tuple[str, list[float]]]:

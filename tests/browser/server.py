@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 APPS = Path(__file__).parents[2] / "apps"
 FLAGS = (
@@ -29,7 +30,8 @@ class Served:
     folder: Path
 
     def link(self, **parameters):
-        return f"{self.address}/?" + "&".join(f"{name}={value}" for name, value in parameters.items())
+        """Give a link that names the short run, so that no shipped run is shown instead."""
+        return f"{self.address}/?{urlencode({'run': 'short'} | parameters)}"
 
 
 @contextmanager
