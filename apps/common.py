@@ -101,6 +101,16 @@ def share(value: float) -> str:
     return f"{figures.digits(100 * value)} %"
 
 
+def data_line(data: Dataset) -> str:
+    """Say in words what a data set holds."""
+    learned, chosen, judged = (f"{len(data.pairs(split)):,}" for split in ("train", "valid", "test"))
+    known = [f"{name} ({matrix.shape[1]} numbers an item)" for name, matrix in data.features.items()]
+    return (
+        f"{data.name}: {data.n_users:,} users and {data.n_items:,} items; {learned} interactions to learn from, {chosen} to choose "
+        f"the best epoch by, {judged} to judge it by; known of an item: {', '.join(known) or 'nothing but who took it'}."
+    )
+
+
 def run_line(name: str, run: Run) -> str:
     """Say in a line which run this is and how far it came."""
     status = run.status()

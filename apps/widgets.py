@@ -22,6 +22,8 @@ STEPS = {
     "modality_contrast_weight": WEIGHT_STEPS,
     "hypergraph_contrast_weight": WEIGHT_STEPS,
 }
+PLAIN_COLUMNS = ("what", "how far")
+"""Columns of a run that speak for themselves."""
 LIVE_KNOBS = tuple(STEPS)
 """What a person may turn while a training runs."""
 _thumbnails = workspace.Shelf(6000)
@@ -106,6 +108,27 @@ def people_picker(data: Dataset, chosen: str, memory: dict[str, Any], choose: Ca
 
     others = mo.ui.button(label="Other people", value="", on_click=lambda value: value, on_change=turn_over)
     return mo.ui.array([*(person_button(data, user_id, user_id == chosen, choose) for user_id in shown), others])
+
+
+def run_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None]) -> mo.ui.array:
+    """Make a table of runs whose rows are buttons; what is known of a run stands in its columns."""
+    rows = []
+    for values in table.to_dict("records"):
+        cells = "".join(f"<span>{_headed(str(name), str(value))}</span>" for name, value in values.items() if name != "run")
+        marked = " lab-chosen" if values["run"] == chosen else ""
+        label = f'<div class="lab-run{marked}"><b>{html.escape(str(values["run"]))}</b>{cells}</div>'
+        rows.append(mo.ui.button(label=label, value=values["run"], on_click=lambda value: value, on_change=choose))
+    return mo.ui.array(rows)
+
+
+def _headed(name: str, value: str) -> str:
+    head = "" if name in PLAIN_COLUMNS else f"<small>{html.escape(name)}</small><br>"
+    return f"{head}{html.escape(value) or '–'}"
+
+
+def rows(buttons: mo.ui.array) -> mo.Html:
+    """Lay out buttons as the rows of a table."""
+    return mo.Html(f'<div class="lab-rows">{"".join(button.text for button in buttons.elements)}</div>')
 
 
 def picker(buttons: mo.ui.array) -> mo.Html:

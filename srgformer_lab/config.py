@@ -3,8 +3,10 @@
 Source: spec of SRGFormer (Shi et al., arXiv 2511.00584) and the configurations of its public release.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -24,15 +26,11 @@ class Config:
     def __post_init__(self) -> None:
         """Refuse a value that is of the wrong type or outside its range."""
         for item in fields(self):  # type: ignore[arg-type]
-            value, meta = getattr(self, item.name), item.metadata
-            if item.type in (int, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise ConfigError(f"{item.name}={value!r} must be a number: {meta['meaning']}")
-            if item.type is int and value != int(value):
-                raise ConfigError(f"{item.name}={value!r} must be a whole number: {meta['meaning']}")
-            if item.type is bool and not isinstance(value, bool):
-                raise ConfigError(f"{item.name}={value!r} must be true or false: {meta['meaning']}")
-            if item.type in (int, float) and not meta["low"] <= value <= meta["high"]:
-                raise ConfigError(f"{item.name}={value!r} must lie between {meta['low']:g} and {meta['high']:g}: {meta['meaning']}")
+            if item.type in (int, float):
+                object.__setattr__(self, item.name, _number(getattr(self, item.name), item))
+            elif item.type in (bool, str) and not isinstance(getattr(self, item.name), item.type):
+                expected = "true or false" if item.type is bool else "a word"
+                raise ConfigError(f"{item.name}={getattr(self, item.name)!r} must be {expected}: {item.metadata['meaning']}")
 
     def to_dict(self) -> dict[str, Any]:
         """Give the settings as a plain dictionary, ready for JSON."""
@@ -45,14 +43,34 @@ class Config:
         Raises:
             ConfigError: A name is not a setting.
         """
-        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
-        if unknown := sorted(set(values) - known):
-            raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        cls._refuse_unknown(values)
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
+    @classmethod
+    def _refuse_unknown(cls, names: Iterable[str]) -> None:
+        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+        if unknown := sorted(set(names) - known):
+            raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+
     def replace(self, **changes: Any) -> Self:
-        """Give a copy with some settings changed, validated anew."""
+        """Give a copy with some settings changed, validated anew.
+
+        Raises:
+            ConfigError: A name is not a setting, or a value is outside its range.
+        """
+        self._refuse_unknown(changes)
         return replace(self, **changes)  # type: ignore[type-var]
+
+
+def _number(value: Any, item: Field[Any]) -> int | float:
+    """Read a setting as the number it must be, within its range."""
+    meta, is_whole = item.metadata, item.type is int
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or (is_whole and value != math.trunc(value)):
+        raise ConfigError(f"{item.name}={value!r} must be a {'whole ' if is_whole else ''}number: {meta['meaning']}")
+    if not meta["low"] <= value <= meta["high"]:
+        raise ConfigError(f"{item.name}={value!r} must lie between {meta['low']:g} and {meta['high']:g}: {meta['meaning']}")
+    return math.trunc(value) if is_whole else float(value)
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,10 @@ class ModelConfig(Config):
         if self.embedding_dim % self.n_heads:
             fitting = [str(heads) for heads in range(1, min(self.embedding_dim, 64) + 1) if self.embedding_dim % heads == 0]
             raise ConfigError(f"n_heads={self.n_heads} must divide embedding_dim={self.embedding_dim}; try {', '.join(fitting[:8])}")
-        if self.modalities is not None and len(set(self.modalities)) != len(self.modalities):
+        given = self.modalities
+        if given is not None and not (isinstance(given, tuple) and all(isinstance(name, str) for name in given)):
+            raise ConfigError(f"modalities={given!r} must be a tuple of names, such as ('image', 'text'), or none for all")
+        if given is not None and len(set(given)) != len(given):
             raise ConfigError(f"modalities={self.modalities} names one twice; name each once")
 
 

@@ -70,7 +70,10 @@ def _(another, look):
         _drawing = figures.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
         _finding = figures.flow_finding(_parts, widgets.title(_data, _list["item_id"].iloc[0]))
         _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
-    common.stack(*_body, another, common.fact("Try it: the streams change from person to person."))
+    common.stack(
+        *_body,
+        mo.hstack([another, common.fact("Try it: the streams change from person to person.")], justify="start", align="center", wrap=True),
+    )
     return
 
 
@@ -154,7 +157,7 @@ def _(look, view):
 def _(about_data, look, open_button, run_box):
     _path, *_options = about_data.elements.values()
     _opener = common.stack(_path, mo.hstack([*_options, open_button], justify="start", align="end", wrap=True))
-    common.stack(common.section("What is loaded"), common.fact(repr(look.data)), common.side_by_side(run_box, _opener))
+    common.stack(common.section("What is loaded"), common.fact(common.data_line(look.data)), common.side_by_side(run_box, _opener))
     return
 
 

@@ -6,7 +6,6 @@ app = marimo.App(width="full", app_title="How does it learn?", css_file="../lab.
 with app.setup:
     import sys
     from pathlib import Path
-    from typing import Any
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
@@ -201,23 +200,18 @@ def _(live, run, sliders, view):
 def _(data, get_ticking, get_watched, set_ticking, set_watched):
     get_ticking()  # the table is made anew when a training begins or ends, not at every tick
 
-    def _watch(rows):
-        if len(rows):
-            set_watched(rows["run"].iloc[0])
-            set_ticking(workspace.find_run(rows["run"].iloc[0]).status().state in workspace.GOING)
+    def _watch(name):
+        set_watched(name)
+        set_ticking(workspace.find_run(name).status().state in workspace.GOING)
 
-    _table = workspace.run_table(data)
-    _here = [row for row, name in enumerate(_table["run"]) if name == get_watched()]
-    _quiet: Any = {"show_download": False, "show_column_summaries": False, "show_data_types": False, "show_search": False}
-    _wrapped = list(_table.columns)
-    runs = mo.ui.table(_table, selection="single", initial_selection=_here or None, on_change=_watch, wrapped_columns=_wrapped, **_quiet)
+    runs = widgets.run_rows(workspace.run_table(data), get_watched(), _watch)
     return (runs,)
 
 
 @app.cell
 def _(runs):
     _damaged = workspace.damaged_lines()
-    _parts = [common.section("Runs on this data", "from finished runs"), runs, common.notes(_damaged)]
+    _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs), common.notes(_damaged)]
     common.stack(*_parts)
     return
 

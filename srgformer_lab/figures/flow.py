@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from srgformer_lab.figures.cards import card
+from srgformer_lab.figures.cards import card, picture_html
 from srgformer_lab.figures.language import part_color, part_name, percent, require, shorten, signed
 
 SYMBOLS = {"id": "E<sup>id</sup>", "attention": "α", "hypergraph": "β"}
@@ -24,9 +24,8 @@ STYLE = """<style>
 .srg-flow-title{font:600 13px/1.3 inherit;margin:0 0 8px;color:var(--muted-foreground,#5C6570)}
 .srg-flow>div{display:flex;flex-direction:column;min-width:0}
 .srg-flow-history{display:grid;grid-template-columns:repeat(auto-fill,minmax(46px,1fr));gap:6px;margin:auto 0}
-.srg-flow-history img,.srg-flow-history i{width:100%;aspect-ratio:2/3;object-fit:cover;border-radius:6px;display:block;background:#8882}
-.srg-flow svg{width:100%;height:100%;display:block;overflow:visible}
-.srg-flow path{fill:none;stroke:var(--tone);stroke-opacity:.55;stroke-linecap:butt}
+.srg-flow-lines svg{width:100%;height:100%;display:block;overflow:visible}
+.srg-flow-lines path{fill:none;stroke:var(--tone);stroke-opacity:.55;stroke-linecap:butt}
 .srg-flow-parts{display:flex;flex-direction:column;flex:1;justify-content:space-around;gap:6px}
 .srg-flow-part{border-left:5px solid var(--tone);border-radius:6px;background:color-mix(in srgb,var(--tone) 9%,transparent);
  padding:6px 10px;flex:1;display:grid;grid-template-columns:auto 1fr auto;column-gap:8px;align-content:center;align-items:baseline}
@@ -58,7 +57,7 @@ def flow(history: pd.DataFrame, parts: pd.DataFrame, items: pd.DataFrame, *, mor
     values = [float(value) for value in parts["contribution"]]
     largest = max((abs(value) for value in values), default=0.0) or 1.0
     widths = [max(THINNEST, THICKEST * abs(value) / largest) for value in values]
-    pictures = "".join(_picture(row.title, row.picture) for row in history.itertuples())
+    pictures = "".join(picture_html(str(row.title), str(row.picture)) for row in history.itertuples())
     hidden = f"<small>and {more} more</small>" if more else ""
     boxes = "".join(_part(name, value, names) for name, value in zip(names, values, strict=True))
     column = "".join(card(row.title, row.picture, row.line, size="small") for row in items.itertuples())
@@ -88,11 +87,6 @@ def flow_finding(parts: pd.DataFrame, title: str) -> str:
 
 def _column(title: str, kind: str, content: str, below: str = "") -> str:
     return f'<div><div class="srg-flow-title">{title}</div><div class="{kind}">{content}</div>{below}</div>'
-
-
-def _picture(title: object, uri: object) -> str:
-    name = html.escape(str(title))
-    return f'<img src="{html.escape(str(uri))}" alt="{name}" title="{name}">' if uri else f'<i title="{name}"></i>'
 
 
 def _tone(part: str, among: Sequence[str]) -> str:

@@ -113,7 +113,7 @@ class SRGFormer(Trainable):
             Noise(self._noise_draws(), config.dropout) if self.training else Noise(),
         )
         attention = self.attention(embedding, graph, nodes, taps)
-        return Trace(
+        trace = Trace(
             config=config,
             collaborative=self._everywhere(collaborative),
             modality={name: self._everywhere(values) for name, values in modality.items()},
@@ -122,6 +122,8 @@ class SRGFormer(Trainable):
             taps=taps,
             edits=taps.active,
         )
+        trace.fused  # noqa: B018 computed now, so that its tap sees this pass and no later edit
+        return trace
 
     def _projected(self, name: str) -> Float[Tensor, "items dim"]:
         return getattr(self, f"features_{name}") @ self.projection[name]

@@ -130,7 +130,7 @@ def run_table(data: Dataset) -> pd.DataFrame:
         numbers = [f"{symbol} {getattr(config.model, key):g}" for symbol, key in SHOWN_SETTINGS.items() if hasattr(config.model, key)]
         about = {"run": name, "what": ", ".join([config.model_name, *numbers]), "how far": f"{status.state}, {status.epoch} epochs"}
         scores = {"valid Recall@20": status.best_metric, "test Recall@20": run.test_metrics().get(SELECTION_METRIC, math.nan)}
-        rows.append(about | {column: f"{value:.4f}" if value == value else "" for column, value in scores.items()})
+        rows.append(about | {column: f"{100 * value:.1f} %" if value == value else "" for column, value in scores.items()})
     return pd.DataFrame(rows if rows else {"run": []})
 
 

@@ -112,6 +112,18 @@ def test_the_losses_of_an_epoch_are_the_mean_over_its_steps():
     assert dict(record.losses) == pytest.approx(expected, rel=1e-8)
 
 
+def test_every_step_draws_its_own_noise_and_dropout():
+    data = shop()
+    model = build(data, small(dropout=0.5)).eval()
+    steps = watched(model)
+    list(epochs(model, data, HEAVY.replace(epochs=2, batch_size=10)))
+    members = [made.hypergraph["image"].membership.items.detach() for _, _, made in steps]
+    assert len(members) >= 4
+    assert all((rows == 0).any() and rows.max() > 1 for rows in members)
+    assert not any(torch.equal(a, b) for a, b in itertools.combinations(members, 2))
+    assert not model.training, "a trained model is ready to be read"
+
+
 def test_metrics_of_an_epoch_are_those_of_the_model_after_it():
     data = shop(n_users=12, n_items=10, density=0.3)
     model = build(data)
