@@ -70,7 +70,7 @@ def _number(value: Any, item: Field[Any]) -> int | float:
         raise ConfigError(f"{item.name}={value!r} must be a {'whole ' if is_whole else ''}number: {meta['meaning']}")
     if not meta["low"] <= value <= meta["high"]:
         raise ConfigError(f"{item.name}={value!r} must lie between {meta['low']:g} and {meta['high']:g}: {meta['meaning']}")
-    return int(math.trunc(value)) if is_whole else float(value)
+    return int(math.trunc(value)) if is_whole else float(value)  # noqa: RUF046 trunc may give any integral type
 
 
 @dataclass(frozen=True)
