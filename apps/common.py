@@ -221,7 +221,7 @@ def first_run(data: Dataset, set_jump: Callable[[str], None], set_trouble: Calla
     return widgets.action("Train a small run now", train)
 
 
-def nothing_trained(look: workspace.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None) -> mo.Html:
+def nothing_trained(look: workspace.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None, question: str = "") -> mo.Html:
     """Say that there is no trained model to show, and offer the one next thing to do."""
     if look.run is None:
         said = "No model is trained on this data yet."
@@ -230,4 +230,5 @@ def nothing_trained(look: workspace.Scene, button: mo.ui.button, begun: bool, tr
         said = f"The run {look.view.run} has no trained SRGFormer to show: {about}."
     todo = "Train a small run; it takes a minute or so, and every page has something to show after it."
     after = fact("The training has started: watch it on the page “How does it learn?”.") if begun else None
-    return mo.callout(stack(finding(said), fact(todo), button, after, problem(trouble) if trouble else None), kind="info")
+    offer = mo.callout(stack(finding(said), fact(todo), button, after, problem(trouble) if trouble else None), kind="info")
+    return stack(heading(question, "This page needs a trained model to look into.", "needs training") if question else None, offer)

@@ -52,9 +52,9 @@ def _(asked):
 
     from srgformer_lab import workspace
 
-    _view, first_notes = workspace.settle(workspace.View.of(asked, mo.cli_args().to_dict()))
-    get_view, set_view = mo.state(_view)
-    return common, first_notes, get_view, set_view, workspace
+    first_view, first_notes = workspace.settle(workspace.View.of(asked, mo.cli_args().to_dict()))
+    get_view, set_view = mo.state(first_view)
+    return common, first_notes, first_view, get_view, set_view, workspace
 
 
 @app.cell
@@ -69,10 +69,11 @@ def _(set_view, workspace, write_link):
 
 
 @app.cell
-def _(common, first_notes, get_view, nav):
+def _(common, first_notes, first_view, get_view, nav):
     _look, _trouble = common.open_scene(get_view())
     _strip = _trouble or common.strip(_look, PAGES[nav.value][2])
-    common.stack(common.styles(), _strip, common.theme_link(get_view(), nav.value), common.notes(first_notes))
+    _said = common.notes(first_notes) if get_view() == first_view else None  # what the link got wrong, until something is chosen
+    common.stack(common.styles(), _strip, common.theme_link(get_view(), nav.value), _said)
     return
 
 

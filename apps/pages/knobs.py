@@ -47,7 +47,8 @@ def _(base, set_jump, set_trouble):
 @app.cell
 def _(base, first_run, get_jump, get_trouble):
     jump = get_jump()
-    common.nothing_trained(base, first_run, bool(jump), get_trouble()) if base.trained is None else None
+    _asked = "What does each knob do?"
+    common.nothing_trained(base, first_run, bool(jump), get_trouble(), _asked) if base.trained is None else None
     return (jump,)
 
 

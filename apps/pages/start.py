@@ -72,7 +72,15 @@ def _(another, look):
         _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
     common.stack(
         *_body,
-        mo.hstack([another, common.fact("Try it: the streams change from person to person.")], justify="start", align="center", wrap=True),
+        mo.hstack(
+            [
+                another,
+                common.fact("Try it: the streams change from person to person." if look.trained else "Everybody has another history."),
+            ],
+            justify="start",
+            align="center",
+            wrap=True,
+        ),
     )
     return
 
@@ -134,15 +142,14 @@ def _(set_jump):
 
 @app.cell
 def _(view):
-    about_data = mo.ui.dictionary(
-        {
-            "data": mo.ui.text(value=view.data, label="Data: “studio”, or the path of a folder", full_width=True),
-            "min_rating": mo.ui.text(value=view.min_rating, label="Ratings from", placeholder="all"),
-            "k_core": mo.ui.text(value=view.k_core, label="Fewest interactions", placeholder="any number"),
-        }
-    )
-    open_button = mo.ui.run_button(label="Open this data")
-    return about_data, open_button
+    _texts = {
+        "data": mo.ui.text(value=view.data, label="Data: “studio”, or the path of a folder", full_width=True),
+        "min_rating": mo.ui.text(value=view.min_rating, label="Ratings from", placeholder="all"),
+        "k_core": mo.ui.text(value=view.k_core, label="Fewest interactions", placeholder="any number"),
+    }
+    _laid_out = mo.Html("<div>{data}</div><div class='lab-form'>{min_rating}{k_core}</div>").batch(**_texts)
+    opener = _laid_out.form(submit_button_label="Open this data", bordered=False)
+    return (opener,)
 
 
 @app.cell
@@ -154,20 +161,20 @@ def _(look, view):
 
 
 @app.cell
-def _(about_data, look, open_button, run_box):
-    _path, *_options = about_data.elements.values()
-    _opener = common.stack(_path, mo.hstack([*_options, open_button], justify="start", align="end", wrap=True))
-    common.stack(common.section("What is loaded"), common.fact(common.data_line(look.data)), common.side_by_side(run_box, _opener))
+def _(look, opener, run_box):
+    _run = run_box if run_box.options else common.fact("There is no run on this data yet.")
+    _columns = common.side_by_side(_run, opener)
+    common.stack(common.section("What is loaded"), common.fact(common.data_line(look.data)), _columns)
     return
 
 
 @app.cell
-def _(about_data, open_button, view):
+def _(opener, view):
     opened, _trouble = {}, None
-    if open_button.value:
+    if opener.value:
         try:
-            workspace.dataset(view.change(**about_data.value))
-            opened = dict(about_data.value)
+            workspace.dataset(view.change(**opener.value))
+            opened = dict(opener.value)
         except LabError as _error:
             _safe = "What you were looking at is still open."
             _trouble = common.problem(_error, _safe, "“srgformer-lab check FOLDER” lists everything that is wrong with a folder.")

@@ -159,7 +159,7 @@ def _(run, set_ticking, set_trouble):
 def _(resume_button, run, status, stop_button, ticker, view):
     _buttons = [stop_button] if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
     _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker is not None else mo.Html("")
-    _line = mo.hstack([common.progress(run, status), *_buttons, _tick], justify="start", align="center", wrap=True)
+    _line = mo.hstack([*_buttons, common.progress(run, status), _tick], justify="start", align="center", wrap=True)
     _history, _steps, _turns = run.history(), run.steps(), run.knob_changes()
     _curve = common.chart(figures.learning_curves(_history, _steps, _turns, dark=view.is_dark))
     _losses = common.chart(figures.loss_terms(_history, _steps, _turns, dark=view.is_dark))

@@ -57,7 +57,8 @@ def _(look, set_jump, set_trouble):
 @app.cell
 def _(first_run, get_jump, get_trouble, look):
     jump = get_jump()
-    common.nothing_trained(look, first_run, bool(jump), get_trouble()) if look.trained is None else None
+    _asked = "Why this item?"
+    common.nothing_trained(look, first_run, bool(jump), get_trouble(), _asked) if look.trained is None else None
     return (jump,)
 
 
