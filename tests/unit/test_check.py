@@ -96,7 +96,7 @@ def test_everything_wrong_is_named_at_once(tmp_path):
         "row 11: user id 'u1' and item id 'i4' stand in row 10",
         "items.csv: row 7: item_id 'i0'",
         "features/text.npy: the matrix holds Python objects",
-        "features/audio.npy: row 0 holds a infinite",
+        "features/audio.npy: row 0 holds an infinite",
         "images/i1.jpg",
         "images/i2.jpg",
     ):

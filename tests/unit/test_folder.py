@@ -396,7 +396,7 @@ def test_filters_that_leave_nothing(tmp_path):
     [
         (matrix(2)[:5], ("5 feature rows for 6 items", "one row an item")),
         (np.where(matrix(2) == 5, np.nan, matrix(2)), ("row 2 (item i2) holds a NaN value", "repair or drop")),
-        (np.where(matrix(2) == 7, -np.inf, matrix(2)), ("row 3 (item i3) holds a infinite value", "repair or drop")),
+        (np.where(matrix(2) == 7, -np.inf, matrix(2)), ("row 3 (item i3) holds an infinite value", "repair or drop")),
         (np.full((6, 2), 1e60), ("infinite value, 6 such rows", "repair or drop")),
         (matrix(2).astype(int), ("int64", "convert them to float32")),
         (np.full((6, 2), "a"), ("<U1", "convert them to float32")),
