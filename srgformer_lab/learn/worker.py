@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,9 @@ def start(run: Run) -> subprocess.Popen[bytes]:
     run.write_status(replace(run.status(), state="queued", message="starting"))
     command = [sys.executable, "-m", "srgformer_lab", "train", "--resume", str(run.path), "--queue"]
     with (run.path / "log.txt").open("ab") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment())
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment())
+    threading.Thread(target=process.wait, daemon=True).start()  # so that a training that ended doesn't stay as a zombie
+    return process
 
 
 @contextmanager
