@@ -74,8 +74,9 @@ def measure(browser: Browser, root: Path, films: Path, repeats: int) -> Iterator
         yield "studio: knob → new list", knob_to_list(opened(browser, app.link(page="knobs")), repeats)
         yield "studio: page → page, first visit", [page_change(opened(browser, app.link(page="start"))) for _ in range(repeats)]
         begun = [train(opened(browser, app.link(page="train")), root) for _ in range(repeats)]
-        yield "studio: press Train → first point of the curve", [point for point, _ in begun]
-        yield "studio: another widget answers while it trains", [answer for _, answers in begun for answer in answers]
+        yield "studio: press Train → first point of the loss curve", [loss for loss, _, _ in begun]
+        yield "studio: press Train → first epoch judged", [judged for _, judged, _ in begun]
+        yield "studio: another widget answers while it trains", [answer for _, _, answers in begun for answer in answers]
     if films.is_dir():
         with serve(root, "--data", str(films.resolve()), "--min-rating", "3.5", "--k-core", "5") as app:
             cold_films = first_look(browser, app.address)
@@ -137,14 +138,17 @@ def page_change(page: Page) -> float:
     return waited
 
 
-def train(page: Page, root: Path) -> tuple[float, list[float]]:
-    """Start a training, see the curve's first point, and use another widget meanwhile."""
+def train(page: Page, root: Path) -> tuple[float, float, list[float]]:
+    """Start a training, see the first points of both curves, and use another widget meanwhile."""
     page.get_by_text(re.compile("About .* an epoch")).first.wait_for()
     before = {run.name for run in lab.list_runs(root / "runs")}
     started = time.perf_counter()
     page.get_by_role("button", name="Train", exact=True).click()
+    page.locator(".lab-progress", has_text="running").wait_for()
+    page.get_by_text("Nothing has been learned yet").wait_for(state="hidden")
+    loss = time.perf_counter() - started
     page.locator(".lab-progress", has_text=re.compile("[1-9][0-9]* of at most")).filter(has_text="running").wait_for()
-    point = time.perf_counter() - started
+    judged = time.perf_counter() - started
     choose = page.get_by_label("Width d").select_option
     answers = [answered(page, ".lab-fact", partial(choose, width)) for width in ("16", "128", "32")]
     page.get_by_role("button", name="Stop", exact=True).click()
@@ -153,7 +157,7 @@ def train(page: Page, root: Path) -> tuple[float, list[float]]:
     for run in lab.list_runs(root / "runs"):
         if run.name not in before and not run.is_held():
             run.delete()
-    return point, answers
+    return loss, judged, answers
 
 
 if __name__ == "__main__":
