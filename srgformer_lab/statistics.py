@@ -1,4 +1,4 @@
-"""How sure a number is: intervals over seeds and over users."""
+"""How sure a number is: intervals over seeds and over users, and how far two orders agree."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,9 @@ from jaxtyping import Float
 from scipy import stats
 
 from srgformer_lab.errors import ConfigError
+
+AT_ONCE = 1_000_000
+"""Numbers that the bootstrap draws in one go: it bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,16 @@ def over_users(differences: Float[np.ndarray, " users"], level: float = 0.95, dr
     """
     if len(differences) < 2:
         raise ConfigError(f"{len(differences)} user gives no interval; take at least two")
-    generator = np.random.default_rng(seed)
-    means = np.array([differences[generator.integers(len(differences), size=len(differences))].mean() for _ in range(draws)])
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    generator, size = np.random.default_rng(seed), len(differences)
+    batch = max(1, AT_ONCE // size)
+    counts = [min(batch, draws - start) for start in range(0, draws, batch)]
+    means = [differences[generator.integers(size, size=(count, size))].mean(1) for count in counts]
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(differences.mean()), float(low), float(high))
+
+
+def rank_correlation(first: Float[np.ndarray, " values"], second: Float[np.ndarray, " values"]) -> float:
+    """Give Spearman's rank correlation; NaN where one side has fewer than two different values and so no order."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(stats.spearmanr(first, second).statistic)

@@ -1,11 +1,16 @@
-"""Why this item? The exact table of parts that a score is made of."""
+"""Why this item? What a score is made of, exactly, down to history items, depths, heads and hyperedges."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.explain.sides import Side, side_of
+from srgformer_lab.explain.terms import EDITED, Walks
 from srgformer_lab.model.ranking import rank_items
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
@@ -13,7 +18,11 @@ from srgformer_lab.model.trace import Trace
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """One user, one item, and what made the score."""
+    """One user, one item, and what made the score: the same number taken apart in several ways, each of which adds up to it.
+
+    Norms, attention weights and memberships are held at their values, so a share says what the score consists of. What
+    happens when something is really taken away, ``what_if`` finds out by running the model again.
+    """
 
     user_id: str
     item_id: str
@@ -24,6 +33,7 @@ class Explanation:
     """Place among all items that may be shown to the user; None for an item the user is known to have."""
     parts: pd.DataFrame
     """``user_part``, ``item_part``, ``contribution``: ⟨e_u^(p), e_i^(q)⟩ for every pair of parts; the cells sum to the score."""
+    _sides: dict[str, Side] = field(repr=False)
 
     @property
     def by_part(self) -> pd.DataFrame:
@@ -38,41 +48,112 @@ class Explanation:
         """Score minus the sum of the cells: rounding alone."""
         return self.score - float(self.parts["contribution"].sum())
 
+    @cached_property
+    def terms(self) -> pd.DataFrame:
+        """Everything at once: the terms of both ``side``s, each with every part of the other side.
+
+        ``side`` (user, item), ``part``, ``other_part``, ``source`` (own, neighbor, hyperedge, edit), ``neighbor_id``,
+        ``title``, ``depth``, ``head``, ``modality``, ``hyperedge``, ``contribution``. Within a side, the terms of a part and an
+        other part sum to that cell of ``parts``; all terms of a side sum to the score.
+        """
+        return pd.concat([side.long(name) for name, side in self._sides.items()], ignore_index=True)
+
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """Where the user's side of the score came from: ``kind``, ``id``, ``name``, ``contribution``; sums to the score.
+
+        ``own`` is the user's own layer-0 embedding, ``history`` an item of the history (over id, modalities and attention),
+        ``hyperedge`` one of a modality, ``edit`` what a hook put in.
+        """
+        return self._sides["user"].sources("history")
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row a history item, the largest first: ``item_id``, ``title``, a column a part, ``total``, attention ``weight``."""
+        return self._sides["user"].neighbors("item_id")
+
+    @cached_property
+    def audience(self) -> pd.DataFrame:
+        """The same from the item's side: one row for each user who has the item, by ``user_id``.
+
+        With the item's own share and its hyperedges, the totals sum to the score.
+        """
+        return self._sides["item"].neighbors("user_id").drop(columns="title")
+
+    @cached_property
+    def heads(self) -> pd.DataFrame:
+        """The attention part of the user's side: ``item_id``, ``title``, ``head``, ``weight``, ``contribution``."""
+        return self._sides["user"].heads("item_id")
+
+    @cached_property
+    def depths(self) -> pd.DataFrame:
+        """The linear parts of the user's side: ``item_id``, ``title``, ``part``, ``depth``, ``contribution``.
+
+        ``depth`` counts the steps of propagation; a walk of several belongs to the history item that it went to first.
+        """
+        return self._sides["user"].depths("item_id")
+
+    @cached_property
+    def hyperedges(self) -> pd.DataFrame:
+        """Both sides' hypergraph parts: ``side``, ``modality``, ``hyperedge``, ``membership``, ``contribution``."""
+        return pd.concat([side.hyperedges().assign(side=name) for name, side in self._sides.items()], ignore_index=True)[
+            ["side", "modality", "hyperedge", "membership", "contribution"]
+        ]
+
+    def own(self, side: str = "user") -> float:
+        """Give the share of the node's own layer-0 embedding."""
+        total = self._sides[side].terms.total
+        return float(total.loc[total["source"] == "own", "contribution"].sum())
+
     def __repr__(self) -> str:
-        """Say the score, the rank and the strongest part."""
+        """Say the score, the rank, the strongest part and the strongest item of the history."""
         strongest = self.by_part.loc[self.by_part["contribution"].abs().idxmax()]
         place = f"rank {self.rank}" if self.rank else "already known to the user"
+        top = self.history.head(1)
+        because = f"; because of {top['title'].iloc[0]!r} {top['total'].iloc[0]:+.3g}" if len(top) else "; the user has no history"
         return (
             f"Explanation({self.title!r} for user {self.user_id}: score {self.score:.4g}, {place}; "
-            f"strongest part {strongest['part']} {strongest['contribution']:+.3g})"
+            f"strongest part {strongest['part']} {strongest['contribution']:+.3g}{because})"
         )
 
 
 def explain(model: SRGFormer | Trace, data: Dataset, user_id: str, item_id: str) -> Explanation:
-    """Split a score exactly into its parts: id, each modality, attention and hypergraph, on both sides.
+    """Split a score exactly into its parts, and each part into what it came from.
 
-    The fused embeddings are sums of parts, so the score is Σ_{p,q} ⟨e_u^(p), e_i^(q)⟩: an identity, not an estimate. Cells are
-    computed in float64 from the embeddings of the pass itself.
+    The fused embeddings are sums of parts, so the score is Σ_{p,q} ⟨e_u^(p), e_i^(q)⟩: an identity, not an estimate. Each part
+    is again a sum, over neighbours and depths, heads, or hyperedges (``Walks`` has the formulas). All is computed in
+    float64 from the factors of the pass itself.
 
     Raises:
         UnknownIdError: No user or item has that id.
 
     Source: spec section 8.
     """
-    trace = model if isinstance(model, Trace) else model.trace()
-    user, item = data.user_row(user_id), data.item_row(item_id)
-    names = list(trace.parts)
-    of_user = torch.stack([part.users[user] for part in trace.parts.values()]).double()
-    of_item = torch.stack([part.items[item] for part in trace.parts.values()]).double()
+    user, item = data.user_row(user_id), data.n_users + data.item_row(item_id)
+    trace = model if isinstance(model, Trace) else model.trace_for(torch.tensor([user]))
+    names, of_user, of_item = _parts(trace, user, item)
     cells = (of_user @ of_item.T).cpu().numpy()  # (user parts, item parts)
     rows = [(p, q, cells[i, j]) for i, p in enumerate(names) for j, q in enumerate(names)]
-    ranking = rank_items(trace, data, user_id)
-    place = ranking.loc[ranking["item_id"] == data.item_ids[item], "rank"]
+    ranking, walks = rank_items(trace, data, user_id), Walks(trace)
+    score = trace.scores(torch.tensor([user], device=trace.nodes.device))[0, item - data.n_users]
+    place = ranking.loc[ranking["item_id"] == str(item_id), "rank"]
     return Explanation(
-        user_id=data.user_ids[user],
-        item_id=data.item_ids[item],
-        title=data.cards.titles[item],
-        score=float(trace.fused.users[user] @ trace.fused.items[item]),
+        user_id=str(user_id),
+        item_id=str(item_id),
+        title=data.cards.titles[item - data.n_users],
+        score=float(score),
         rank=int(place.iloc[0]) if len(place) else None,
         parts=pd.DataFrame(rows, columns=["user_part", "item_part", "contribution"]),
+        _sides={"user": side_of(walks, data, user, of_item, names), "item": side_of(walks, data, item, of_user, names)},
     )
+
+
+def _parts(trace: Trace, user: int, item: int) -> tuple[list[str], Float[Tensor, "parts dim"], Float[Tensor, "parts dim"]]:
+    """Stack both nodes' parts; where a hook changed the fused embeddings, what it put in stands last."""
+    nodes = torch.tensor([user, item], device=trace.nodes.device)
+    parts = torch.stack([part.of(nodes) for part in trace.parts.values()]).double()  # (parts, 2, dim)
+    rest = trace.fused.of(nodes).double() - parts.sum(0)
+    if (rest.norm(dim=1) <= EDITED * parts.norm(dim=2).sum(0)).all():
+        return list(trace.parts), parts[:, 0], parts[:, 1]
+    parts = torch.cat([parts, rest[None]])
+    return [*trace.parts, "edit"], parts[:, 0], parts[:, 1]

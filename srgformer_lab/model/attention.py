@@ -49,8 +49,8 @@ class EdgeAttention(nn.Module):
         total = exponential.new_zeros(rows, heads).index_add(0, position, exponential)  # (rows, heads)
         weight = taps.attention_weight(exponential / (total.index_select(0, position) + self.denominator_offset))
 
-        value = (embedding @ self.value).index_select(0, neighbor).view(split)  # (edges, heads, head width)
-        weighted = weight.unsqueeze(-1) * value
-        summed = value.new_zeros(rows, *value.shape[1:]).index_add(0, position, weighted)  # (rows, heads, head width)
+        value = embedding @ self.value  # (nodes, dim)
+        weighted = weight.unsqueeze(-1) * value.index_select(0, neighbor).view(split)  # (edges, heads, head width)
+        summed = value.new_zeros(rows, *split[1:]).index_add(0, position, weighted)
         output = taps.attention_output(summed).flatten(1)  # (rows, dim)
-        return AttentionTrace(nodes[position], neighbor, score, weight, Embeddings(output, nodes, graph.n_users, graph.n_nodes))
+        return AttentionTrace(nodes[position], neighbor, score, weight, value, Embeddings(output, nodes, graph.n_users, graph.n_nodes))

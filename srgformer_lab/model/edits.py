@@ -1,5 +1,7 @@
 """Ready-made edits: what-ifs that change one site of a model inside ``with model.edit(…)``."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -52,6 +54,39 @@ def blank_modality(modality: str) -> Edit:
     return Edit(f"blank_modality({modality!r})", lambda taps: taps.of(taps.modality, modality), torch.zeros_like)
 
 
+def without_modality(modality: str) -> tuple[Edit, Edit]:
+    """Take a modality out of the score altogether, E^m and its hyperedges; use as ``model.edit(*without_modality("image"))``.
+
+    Raises:
+        ConfigError: If the model has no such modality.
+    """
+    name = f"without_modality({modality!r})"
+    return (
+        Edit(name, lambda taps: taps.of(taps.modality, modality), torch.zeros_like),
+        Edit(name, lambda taps: taps.of(taps.hyperedges, modality), torch.zeros_like),
+    )
+
+
+def merge_hyperedges(modality: str, first: int, second: int) -> tuple[Edit, Edit]:
+    """Let the members of the second hyperedge belong to the first instead; use as ``model.edit(*merge_hyperedges("image", 0, 3))``.
+
+    Raises:
+        ConfigError: The two are the same, or the model has no such modality, or (when it runs) no such hyperedge.
+    """
+    if first == second:
+        raise ConfigError(f"hyperedge {first} can't be merged with itself; name two")
+
+    def change(membership: Tensor) -> Tensor:
+        for hyperedge in (first, second):
+            _check_index("hyperedge", hyperedge, membership.shape[1])
+        target = torch.arange(membership.shape[1], device=membership.device)
+        target[second] = first
+        return torch.zeros_like(membership).index_add(1, target, membership)
+
+    name = f"merge_hyperedges({modality!r}, {first}, {second})"
+    return _of_both_memberships(name, modality, change)
+
+
 def harden_memberships(modality: str) -> tuple[Edit, Edit]:
     """Let each user and item belong to its strongest hyperedge alone; use as ``model.edit(*harden_memberships("image"))``.
 
@@ -62,7 +97,10 @@ def harden_memberships(modality: str) -> tuple[Edit, Edit]:
     def change(membership: Tensor) -> Tensor:
         return one_hot(membership.argmax(1), membership.shape[1]).to(membership.dtype)
 
-    name = f"harden_memberships({modality!r})"
+    return _of_both_memberships(f"harden_memberships({modality!r})", modality, change)
+
+
+def _of_both_memberships(name: str, modality: str, change: Callable[[Tensor], Tensor]) -> tuple[Edit, Edit]:
     return (
         Edit(name, lambda taps: taps.of(taps.user_membership, modality), change),
         Edit(name, lambda taps: taps.of(taps.item_membership, modality), change),

@@ -52,6 +52,11 @@ class Graph(nn.Module):
         place = torch.arange(len(position), device=nodes.device) - before[position] + first[position]
         return position, self.edge_neighbor[place]
 
+    def row(self, node: int) -> tuple[Int[Tensor, " neighbors"], Float[Tensor, " neighbors"]]:
+        """Give one node's neighbours and their entries of Ã."""
+        entries = slice(int(self.first_edge[node]), int(self.first_edge[node + 1]))
+        return self.edge_neighbor[entries], self.normalized.get_buffer("forward_value")[entries]
+
 
 class SparseMap(nn.Module):
     """A constant sparse matrix that multiplies dense ones, with its transpose at hand for the backward pass."""

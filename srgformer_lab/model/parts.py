@@ -28,23 +28,29 @@ class Embeddings:
         """The users' rows.
 
         Raises:
-            LabError: The rows don't cover all nodes.
+            LabError: The rows don't cover all users.
         """
-        return self._complete()[: self.n_users]
+        rows = self.nodes[: self.n_users]
+        return self._complete(
+            "users", self.values[: self.n_users], len(rows) == self.n_users and (not len(rows) or int(rows[-1]) < self.n_users)
+        )
 
     @property
     def items(self) -> Float[Tensor, "items dim"]:
         """The items' rows.
 
         Raises:
-            LabError: The rows don't cover all nodes.
+            LabError: The rows don't cover all items.
         """
-        return self._complete()[self.n_users :]
+        start = len(self.nodes) - (self.n_nodes - self.n_users)
+        return self._complete(
+            "items", self.values[max(start, 0) :], start >= 0 and (start == len(self.nodes) or int(self.nodes[start]) == self.n_users)
+        )
 
-    def _complete(self) -> Tensor:
-        if len(self.nodes) != self.n_nodes:
-            raise LabError(f"these embeddings cover {len(self.nodes)} of {self.n_nodes} nodes; take trace() for all of them, or .of(nodes)")
-        return self.values
+    def _complete(self, kind: str, rows: Tensor, is_complete: bool) -> Tensor:
+        if not is_complete:
+            raise LabError(f"these {len(self.nodes)} of {self.n_nodes} nodes are not all {kind}; take trace() for all, or .of(nodes)")
+        return rows
 
     def of(self, nodes: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen dim"]:
         """Give the rows of these nodes, in this order.
@@ -74,5 +80,7 @@ class AttentionTrace:
     """Clipped inner products, before the softmax."""
     weight: Float[Tensor, "edges heads"]
     """Each node's weights over its neighbours sum to 1 for every head."""
+    value: Float[Tensor, "nodes dim"]
+    """e W_V of every node, heads side by side: what its neighbours take from it."""
     output: Embeddings
     """E^att; 0 for a node without neighbours."""

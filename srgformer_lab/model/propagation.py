@@ -1,10 +1,20 @@
 """The two linear branches: LightGCN over the ID embeddings, and the modality embeddings."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from srgformer_lab.model.graph import Graph
+
+
+def depths(values: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int) -> Iterator[Float[Tensor, "nodes dim"]]:
+    """Give the values as they are, and after each of ``n_layers`` steps of Ã."""
+    yield values
+    for _ in range(n_layers):
+        values = graph.propagate(values)
+        yield values
 
 
 def light_gcn(embedding: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:
@@ -14,9 +24,8 @@ def light_gcn(embedding: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int
 
     Source: spec section 3.1; LightGCN (He et al. 2020).
     """
-    layer, total = embedding, embedding
-    for _ in range(n_layers):
-        layer = graph.propagate(layer)
+    total = torch.zeros_like(embedding)
+    for layer in depths(embedding, graph, n_layers):
         total = total + layer
     return total / (n_layers + 1)
 
@@ -29,7 +38,6 @@ def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_la
 
     Source: spec section 3.2.
     """
-    layer = torch.cat([graph.history_mean(projected), projected])  # (nodes, dim)
-    for _ in range(n_layers):
-        layer = graph.propagate(layer)
-    return layer
+    start = torch.cat([graph.history_mean(projected), projected])  # (nodes, dim)
+    *_, last = depths(start, graph, n_layers)
+    return last

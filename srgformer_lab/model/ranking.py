@@ -11,6 +11,7 @@ from torch import Tensor
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.protocol import Recommender
+from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
 
 
@@ -45,8 +46,14 @@ def device_of(model: Recommender | Trace) -> torch.device:
 
 def user_scores(model: Recommender | Trace, user: int) -> Float[np.ndarray, " items"]:
     """Score all items for one user row."""
+    users = torch.tensor([user], device=device_of(model))
     with torch.no_grad():
-        return scorer_of(model)(torch.tensor([user], device=device_of(model)))[0].cpu().numpy()
+        return scorer_of(reading_for(model, users))(users)[0].cpu().numpy()
+
+
+def reading_for(model: Recommender | Trace, users: Int[Tensor, " chosen"]) -> Recommender | Trace:
+    """Read an SRGFormer for these users alone; any other model, or a pass that was made, is given back."""
+    return model.trace_for(users) if isinstance(model, SRGFormer) else model
 
 
 def rank_items(model: Recommender | Trace, data: Dataset, user_id: str, hide: str = "known") -> pd.DataFrame:
@@ -62,10 +69,13 @@ def rank_items(model: Recommender | Trace, data: Dataset, user_id: str, hide: st
         raise ConfigError(f"hide={hide!r} must be 'known' (all the person is known to have) or 'train' (what the model learned from)")
     user = data.user_row(user_id)
     scores = user_scores(model, user)
-    shown = np.ones(data.n_items, dtype=bool)
-    shown[data.matrix("all" if hide == "known" else "train")[user].indices] = False
-    rows = np.flatnonzero(shown)
-    rows = rows[np.argsort(-scores[rows], kind="stable")]
+    known = data.matrix("all" if hide == "known" else "train")[user].indices
+    return ranking_of(data, scores, np.setdiff1d(np.arange(data.n_items), known))
+
+
+def ranking_of(data: Dataset, scores: Float[np.ndarray, " items"], shown: Int[np.ndarray, " shown"]) -> pd.DataFrame:
+    """Put the shown item rows (increasing) into the order of their scores: ``rank``, ``item_id``, ``title``, ``score``."""
+    rows = shown[np.argsort(-scores[shown], kind="stable")]
     return pd.DataFrame(
         {
             "rank": np.arange(1, len(rows) + 1),

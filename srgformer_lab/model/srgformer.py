@@ -99,9 +99,9 @@ class SRGFormer(Trainable):
         nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
         collaborative = taps.collaborative(light_gcn(embedding, graph, config.n_id_layers))
+        projected = {name: self._features_of(name) @ self.projection[name] for name in self.modalities}  # (items, dim)
         modality = {
-            name: taps.modality[name](modality_embedding(self._projected(name), graph, config.n_modality_layers))
-            for name in self.modalities
+            name: taps.modality[name](modality_embedding(values, graph, config.n_modality_layers)) for name, values in projected.items()
         }
         hypergraph = relax(
             {name: self._logits(name) for name in self.modalities},
@@ -115,6 +115,9 @@ class SRGFormer(Trainable):
         attention = self.attention(embedding, graph, nodes, taps)
         trace = Trace(
             config=config,
+            graph=graph,
+            embedding=self._everywhere(embedding),
+            projected=projected,
             collaborative=self._everywhere(collaborative),
             modality={name: self._everywhere(values) for name, values in modality.items()},
             hypergraph=hypergraph,
@@ -125,11 +128,11 @@ class SRGFormer(Trainable):
         trace.fused  # noqa: B018 computed now, so that its tap sees this pass and no later edit
         return trace
 
-    def _projected(self, name: str) -> Float[Tensor, "items dim"]:
-        return getattr(self, f"features_{name}") @ self.projection[name]
+    def _features_of(self, name: str) -> Float[Tensor, "items width"]:
+        return self.get_buffer(f"features_{name}")
 
     def _logits(self, name: str) -> UserItemPair:
-        items = getattr(self, f"features_{name}") @ self.implicit_attribute[name]  # (items, hyperedges)
+        items = self._features_of(name) @ self.implicit_attribute[name]  # (items, hyperedges)
         return UserItemPair(self.graph.history_sum(items), items)
 
     def _everywhere(self, values: Float[Tensor, "nodes dim"]) -> Embeddings:
@@ -146,15 +149,23 @@ class SRGFormer(Trainable):
         """Where the weights are."""
         return self.user_embedding.device
 
-    def trace(self) -> Trace:
-        """Read the model once: all nodes, no noise, no dropout, no gradients; the mode is restored."""
+    def trace(self, nodes: Int[Tensor, " rows"] | None = None) -> Trace:
+        """Read the model once: no noise, no dropout, no gradients; the mode is restored.
+
+        All nodes are covered, unless some are named (increasing): then the attention and fused parts cover those alone.
+        """
         was_training = self.training
         self.eval()
         try:
             with torch.no_grad():
-                return self.forward()
+                return self.forward(nodes)
         finally:
             self.train(was_training)
+
+    def trace_for(self, users: Int[Tensor, " chosen"]) -> Trace:
+        """Read what it takes to rank all items for some users: their rows and all items' rows, which is half the work or less."""
+        items = torch.arange(self.graph.n_users, self.graph.n_nodes, device=self.device)
+        return self.trace(torch.cat([torch.unique(users.to(self.device)), items]))
 
     def edit(self, *edits: Edit) -> AbstractContextManager[None]:
         """Change what flows through the model inside a ``with`` block, while reading or training; nothing stays behind."""

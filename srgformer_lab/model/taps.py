@@ -63,6 +63,10 @@ class Taps(nn.Module):
         finally:
             self._install(before)
 
+    def adopt(self, other: "Taps") -> None:
+        """Take over the edits that are active at another model's taps, for good."""
+        self._install(other.active)
+
     def _install(self, edits: "tuple[Edit, ...]") -> None:
         for handle in self._handles:
             handle.remove()

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from srgformer_lab.config import ModelConfig
+from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.hypergraph import HypergraphTrace, relax
 from srgformer_lab.model.parts import AttentionTrace, Embeddings
 from srgformer_lab.model.taps import Edit, Taps
@@ -21,6 +22,12 @@ class Trace:
 
     config: ModelConfig
     """The settings of this pass: α, β and τ among them."""
+    graph: Graph = field(repr=False)
+    """Along what the pass ran."""
+    embedding: Embeddings
+    """E⁰, the learned ID embeddings, all nodes."""
+    projected: Mapping[str, Float[Tensor, "items dim"]]
+    """X^m W^m of every item, before propagation."""
     collaborative: Embeddings
     """E^id, all nodes."""
     modality: Mapping[str, Embeddings]
@@ -107,7 +114,7 @@ class Trace:
 
     def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
         """Score every item for these user rows: ⟨e*_u, e*_i⟩."""
-        return self.fused.users[users] @ self.fused.items.T
+        return self.fused.of(users) @ self.fused.items.T
 
 
 def _unit(values: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows dim"]:

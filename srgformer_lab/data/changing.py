@@ -1,0 +1,135 @@
+"""The same data set with something different: a history item less or more, a newcomer, a modality shuffled.
+
+Each function gives a new, validated data set; the one it was given stays as it is. What is known of a planted world does not
+carry over.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions, ItemCards, check_features
+from srgformer_lab.errors import DataError
+
+TRAIN = SPLITS.index("train")
+
+
+def without_interactions(data: Dataset, user_id: str, item_ids: Iterable[str]) -> Dataset:
+    """Take items out of a user's training history; the history may end up empty.
+
+    Raises:
+        UnknownIdError: No user or item has that id.
+        DataError: An item is not in the user's training history, or stands twice.
+    """
+    user, items = data.user_row(user_id), _rows(data, item_ids)
+    history = set(data.matrix("train")[user].indices.tolist())
+    if strange := [row for row in items if row not in history]:
+        raise DataError(
+            f"item {data.item_ids[strange[0]]!r} is not in the training history of user {user_id!r} and can't be dropped; "
+            f"the history has {_some(data, sorted(history))}"
+        )
+    pairs = data.interactions
+    return _with_pairs(data, ~((pairs.user == user) & np.isin(pairs.item, items) & (pairs.split == TRAIN)))
+
+
+def with_interactions(data: Dataset, user_id: str, item_ids: Iterable[str]) -> Dataset:
+    """Put items into a user's training history; one that was held out for validation or test moves there.
+
+    Raises:
+        UnknownIdError: No user or item has that id.
+        DataError: An item is in the training history already, or stands twice.
+    """
+    user, items = data.user_row(user_id), _rows(data, item_ids)
+    history = set(data.matrix("train")[user].indices.tolist())
+    if known := [row for row in items if row in history]:
+        raise DataError(f"item {data.item_ids[known[0]]!r} is in the training history of user {user_id!r} already; add others")
+    pairs = data.interactions
+    return _with_pairs(data, ~((pairs.user == user) & np.isin(pairs.item, items)), user, items)
+
+
+def with_user(data: Dataset, user_id: str, item_ids: Sequence[str]) -> Dataset:
+    """Add a user who is known only by a list of items.
+
+    Raises:
+        UnknownIdError: No item has that id.
+        DataError: The id is taken, the list is empty, or an item stands twice.
+    """
+    if str(user_id) in data.user_ids:
+        raise DataError(f"user id {user_id!r} is taken; choose another for the newcomer")
+    items = _rows(data, item_ids)
+    if not len(items):
+        raise DataError(f"the newcomer {user_id!r} has no item; give at least one that they took")
+    grown = replace(data, user_ids=(*data.user_ids, str(user_id)), truth=None, source=DataSource("memory"))
+    return _with_pairs(grown, np.ones(len(data.interactions), dtype=bool), data.n_users, items)
+
+
+def with_item(data: Dataset, item_id: str, features: Mapping[str, np.ndarray], title: str = "", text: str = "") -> Dataset:
+    """Add an item that nobody has taken, known only by its features: one vector a modality.
+
+    Raises:
+        DataError: The id is taken, a modality is missing or strange, or a vector has the wrong width or is not finite.
+    """
+    if str(item_id) in data.item_ids:
+        raise DataError(f"item id {item_id!r} is taken; choose another for the newcomer")
+    if set(features) != set(data.modalities):
+        given, wanted = ", ".join(sorted(features)) or "none", ", ".join(data.modalities) or "none"
+        raise DataError(f"the newcomer {item_id!r} has features for {given}; give one vector for each of {wanted}")
+    grown = {}
+    for name, matrix in data.features.items():
+        vector = np.asarray(features[name], dtype=np.float32).reshape(1, -1)
+        if vector.shape[1] != matrix.shape[1]:
+            raise DataError(f"the newcomer's {name} vector has {vector.shape[1]} entries; the other items' have {matrix.shape[1]}")
+        check_features(name, vector, 1, [str(item_id)])
+        grown[name] = np.concatenate([matrix, vector])
+    cards = data.cards
+    more = ItemCards(
+        titles=(*cards.titles, title or str(item_id)),
+        texts=(*cards.texts, text),
+        pictures=(*cards.pictures, None),
+        details=pd.concat([cards.details, pd.DataFrame(index=[len(cards.details)])]),
+    )
+    ids = (*data.item_ids, str(item_id))
+    return replace(data, item_ids=ids, features=grown, cards=more, truth=None, source=DataSource("memory"))
+
+
+def with_shuffled_modality(data: Dataset, modality: str, seed: int = 0) -> Dataset:
+    """Deal the features of one modality out among the items anew: same vectors, none where it belongs but by chance.
+
+    Raises:
+        DataError: There is no such modality.
+    """
+    if modality not in data.features:
+        raise DataError(f"{data.name} has no modality {modality!r}; it has {', '.join(data.modalities) or 'none'}")
+    order = np.random.default_rng(seed).permutation(data.n_items)
+    shuffled = {**data.features, modality: data.features[modality][order]}
+    return replace(data, features=shuffled, truth=None, source=DataSource("memory"))
+
+
+def _with_pairs(data: Dataset, kept: np.ndarray, user: int = 0, items: Sequence[int] = ()) -> Dataset:
+    """Keep some interactions, and add training pairs of one user at the end."""
+    pairs, count = data.interactions, len(items)
+    time = pairs.timestamp
+    if time is not None:
+        time = np.append(time[kept], np.full(count, time.max(initial=0), dtype=time.dtype))
+    changed = Interactions(
+        user=np.append(pairs.user[kept], np.full(count, user, dtype=pairs.user.dtype)),
+        item=np.append(pairs.item[kept], np.asarray(items, dtype=pairs.item.dtype)),
+        split=np.append(pairs.split[kept], np.full(count, TRAIN, dtype=pairs.split.dtype)),
+        timestamp=time,
+    )
+    return replace(data, interactions=changed, truth=None, source=DataSource("memory"))
+
+
+def _rows(data: Dataset, item_ids: Iterable[str]) -> list[int]:
+    rows = [data.item_row(item) for item in item_ids]
+    if len(set(rows)) < len(rows):
+        twice = next(row for row in rows if rows.count(row) > 1)
+        raise DataError(f"item {data.item_ids[twice]!r} stands twice in the list; give each item once")
+    return rows
+
+
+def _some(data: Dataset, rows: Sequence[int], most: int = 8) -> str:
+    named = ", ".join(data.item_ids[row] for row in rows[:most]) or "no item"
+    return named + (f" and {len(rows) - most} more" if len(rows) > most else "")

@@ -1,0 +1,171 @@
+"""One node's embedding as a sum of vectors that each came from somewhere: the walks, heads and hyperedges behind a score."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from srgformer_lab.model.graph import DEGREE_OFFSET
+from srgformer_lab.model.propagation import depths
+from srgformer_lab.model.trace import Trace
+
+SMALLEST_NORM = 1e-12
+EDITED = 1e-4
+"""A branch differs from the sum of its terms by more than this share of their sizes only if a hook changed it on the way."""
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """The terms that one node's parts consist of, each multiplied with some targets."""
+
+    index: pd.DataFrame
+    """``part``; ``source`` (own, neighbor, hyperedge or edit); ``neighbor`` (node), ``depth``, ``head``, ``modality``, ``hyperedge``,
+    −1 or ``""`` where they don't apply."""
+    values: Float[np.ndarray, "terms targets"]
+    """⟨term, target⟩; for each target the sum over a part's terms is ⟨part, target⟩."""
+
+    @property
+    def total(self) -> pd.DataFrame:
+        """The index with one column ``contribution``: the sum over all targets."""
+        return self.index.assign(contribution=self.values.sum(1))
+
+
+class Walks:
+    """What each neighbour hands over to a node at each depth of one pass; computed once for any number of nodes.
+
+    E^id_a = 1/(L+1) (E⁰_a + Σ_b ã_ab Σ_s E^(s−1)_b), nz(E^m)_a = Σ_b ã_ab E^{m,(L−1)}_b / ‖E^m_a‖,
+    α nz(E^att)_a = α Σ_b Σ_r w^(r)_ab (e_b W_V)^(r) / ‖E^att_a‖, β nz(E^H)_a = β Σ_m Σ_k H^m_ak Λ^m_k / ‖E^H_a‖.
+
+    The norms, the attention weights and the memberships are held at the values of this pass: the terms say what the score
+    consists of, not what it would be if a neighbour were gone (then norms and weights change too; ``what_if`` tells that).
+    A walk that comes back to its node belongs to the neighbour it went to first.
+
+    Source: spec section 8.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        """Propagate again, keeping every depth."""
+        self.trace, graph, config = trace, trace.graph, trace.config
+        with torch.no_grad():
+            self._id = list(depths(trace.embedding.values, graph, max(config.n_id_layers - 1, 0)))
+            self._modality = {}
+            for name, projected in trace.projected.items():
+                start = torch.cat([graph.history_mean(projected), projected])
+                *_, self._modality[name] = depths(start, graph, max(config.n_modality_layers - 1, 0))
+
+    def terms(self, node: int, targets: Float[Tensor, "targets dim"]) -> Terms:
+        """Multiply every term of a node's parts with the targets, in float64."""
+        with torch.no_grad():
+            neighbors, weight = self.trace.graph.row(node)
+            table = _Table(targets.double())
+            self._id_terms(table, node, neighbors, weight.double())
+            for name in self.trace.modality:
+                self._modality_terms(table, name, node, neighbors, weight.double())
+            self._attention_terms(table, node)
+            self._hypergraph_terms(table, node)
+            self._fused_edit(table, node)
+        return table.finish()
+
+    def _id_terms(self, table: "_Table", node: int, neighbors: Tensor, weight: Tensor) -> None:
+        n_layers = self.trace.config.n_id_layers
+        own = _Piece("own", self.trace.embedding.values[node, None].double() / (n_layers + 1))
+        share = weight[:, None] / (n_layers + 1)
+        walked = [
+            _Piece("neighbor", share * handed[neighbors].double(), neighbors, depth)
+            for depth, handed in enumerate(self._id[:n_layers], start=1)
+        ]
+        table.add("id", [own, *walked], self.trace.collaborative.values[node].double())
+
+    def _modality_terms(self, table: "_Table", name: str, node: int, neighbors: Tensor, weight: Tensor) -> None:
+        n_layers, n_users = self.trace.config.n_modality_layers, self.trace.graph.n_users
+        projected, whole = self.trace.projected[name], self.trace.modality[name].values[node].double()
+        if n_layers:
+            piece = _Piece("neighbor", weight[:, None] * self._modality[name][neighbors].double(), neighbors, n_layers)
+        elif node < n_users:
+            piece = _Piece("neighbor", projected[neighbors - n_users].double() / (len(neighbors) + DEGREE_OFFSET), neighbors, 1)
+        else:
+            piece = _Piece("own", projected[node - n_users, None].double())
+        table.add(name, [piece], whole, 1 / whole.norm().clamp_min(SMALLEST_NORM))
+
+    def _attention_terms(self, table: "_Table", node: int) -> None:
+        attention, n_heads = self.trace.attention, self.trace.config.n_heads
+        edges = (attention.node == node).nonzero().squeeze(1)
+        neighbors, weight = attention.neighbor[edges], attention.weight[edges].double()  # (neighbors, heads)
+        whole = attention.output.of(edges.new_tensor([node]))[0].double()
+        scale = self.trace.config.attention_scale / whole.norm().clamp_min(SMALLEST_NORM)
+        value = attention.value[neighbors].double().unflatten(1, (n_heads, -1))  # (neighbors, heads, head width)
+        width = value.shape[2]
+        for head in range(n_heads):
+            place = slice(head * width, (head + 1) * width)
+            piece = _Piece("neighbor", weight[:, head, None] * value[:, head], neighbors, head=head)
+            table.add("attention", [piece], whole[place], scale, place)
+
+    def _hypergraph_terms(self, table: "_Table", node: int) -> None:
+        n_users = self.trace.graph.n_users
+        side, row = ("users", node) if node < n_users else ("items", node - n_users)
+        pieces = []
+        for name, part in self.trace.hypergraph.items():
+            vectors = getattr(part.membership, side)[row, :, None].double() * part.hyperedges.double()  # (hyperedges, dim)
+            pieces.append(_Piece("hyperedge", vectors, modality=name, hyperedge=torch.arange(len(vectors))))
+        whole = torch.stack([part.embedding.values[node].double() for part in self.trace.hypergraph.values()] or [table.nothing]).sum(0)
+        table.add("hypergraph", pieces, whole, self.trace.config.hypergraph_scale / whole.norm().clamp_min(SMALLEST_NORM))
+
+    def _fused_edit(self, table: "_Table", node: int) -> None:
+        chosen = torch.tensor([node], device=self.trace.nodes.device)
+        parts = torch.stack([part.of(chosen)[0].double() for part in self.trace.parts.values()])
+        table.add_edit("edit", self.trace.fused.of(chosen)[0].double() - parts.sum(0), float(parts.norm(dim=1).sum()))
+
+
+class _Piece(NamedTuple):
+    """Some terms of one branch, as vectors before its norm and scale, and where they came from."""
+
+    source: str
+    vectors: Tensor
+    neighbor: Tensor | int = -1
+    depth: int = 0
+    head: int = -1
+    modality: str = ""
+    hyperedge: Tensor | int = -1
+
+
+class _Table:
+    """Terms as they are gathered, branch by branch."""
+
+    def __init__(self, targets: Float[Tensor, "targets dim"]) -> None:
+        self.targets, self.nothing = targets, targets.new_zeros(targets.shape[1])
+        self._frames: list[pd.DataFrame] = []
+        self._values: list[np.ndarray] = []
+
+    def add(self, part: str, pieces: list[_Piece], whole: Tensor, scale: Tensor | float = 1.0, place: slice = slice(None)) -> None:
+        """Take a branch that came out as ``whole``; ``place`` says which columns it covers.
+
+        Where a hook changed the branch after its terms were summed, the terms are scaled by the multiple of their sum that
+        is nearest to what came out (0 for a muted one), and what else the hook put in becomes a term of its own.
+        """
+        total = torch.stack([piece.vectors.sum(0) for piece in pieces] or [whole * 0]).sum(0)
+        size = sum(float(piece.vectors.norm(dim=1).sum()) for piece in pieces)
+        kept = 1.0
+        if float((whole - total).norm()) > EDITED * size:
+            kept = float(whole @ total / (total @ total)) if total.any() else 0.0
+        for piece in pieces:
+            self._append(part, piece, kept * scale * piece.vectors @ self.targets[:, place].T)
+        self.add_edit(part, whole - kept * total, size, scale, place)
+
+    def add_edit(self, part: str, rest: Tensor, size: float, scale: Tensor | float = 1.0, place: slice = slice(None)) -> None:
+        """Take what a hook put in, if it is more than rounding."""
+        if float(rest.norm()) > EDITED * size:
+            self._append(part, _Piece("edit", rest), scale * rest[None] @ self.targets[:, place].T)
+
+    def _append(self, part: str, piece: _Piece, values: Float[Tensor, "terms targets"]) -> None:
+        keys = {name: value.cpu().numpy() if isinstance(value, Tensor) else value for name, value in piece._asdict().items()}
+        keys.pop("vectors")
+        self._frames.append(pd.DataFrame({"part": part, **keys}, index=range(len(values))))
+        self._values.append(values.cpu().numpy())
+
+    def finish(self) -> Terms:
+        """Put everything below each other."""
+        return Terms(pd.concat([frame for frame in self._frames if len(frame)], ignore_index=True), np.concatenate(self._values))
