@@ -27,8 +27,40 @@ if TYPE_CHECKING:
     from srgformer_lab.errors import LabError as LabError
     from srgformer_lab.errors import RunError as RunError
     from srgformer_lab.errors import UnknownIdError as UnknownIdError
+    from srgformer_lab.explain.alignment import NeighborAgreement as NeighborAgreement
+    from srgformer_lab.explain.alignment import cosines as cosines
+    from srgformer_lab.explain.alignment import cross_modal_recall as cross_modal_recall
+    from srgformer_lab.explain.alignment import geometry as geometry
+    from srgformer_lab.explain.alignment import neighbor_agreement as neighbor_agreement
+    from srgformer_lab.explain.clusters import hyperedge_cards as hyperedge_cards
+    from srgformer_lab.explain.clusters import hyperedge_incidence as hyperedge_incidence
+    from srgformer_lab.explain.clusters import hyperedge_usage as hyperedge_usage
+    from srgformer_lab.explain.comparing import Versus as Versus
+    from srgformer_lab.explain.comparing import reasons as reasons
+    from srgformer_lab.explain.comparing import versus as versus
     from srgformer_lab.explain.contributions import Explanation as Explanation
     from srgformer_lab.explain.contributions import explain as explain
+    from srgformer_lab.explain.counterfactual import WhatIf as WhatIf
+    from srgformer_lab.explain.counterfactual import add_items as add_items
+    from srgformer_lab.explain.counterfactual import drop_items as drop_items
+    from srgformer_lab.explain.counterfactual import keep_items as keep_items
+    from srgformer_lab.explain.counterfactual import set_knobs as set_knobs
+    from srgformer_lab.explain.counterfactual import shuffle_modality as shuffle_modality
+    from srgformer_lab.explain.counterfactual import what_if as what_if
+    from srgformer_lab.explain.faithfulness import Faithfulness as Faithfulness
+    from srgformer_lab.explain.faithfulness import faithfulness as faithfulness
+    from srgformer_lab.explain.groups import item_labels as item_labels
+    from srgformer_lab.explain.groups import visible_labels as visible_labels
+    from srgformer_lab.explain.matching import against_labels as against_labels
+    from srgformer_lab.explain.matching import agreement as agreement
+    from srgformer_lab.explain.matching import hyperedge_river as hyperedge_river
+    from srgformer_lab.explain.matching import match_hyperedges as match_hyperedges
+    from srgformer_lab.explain.newcomers import add_item as add_item
+    from srgformer_lab.explain.newcomers import add_user as add_user
+    from srgformer_lab.explain.paths import hypergraph_paths as hypergraph_paths
+    from srgformer_lab.explain.projection import Projection as Projection
+    from srgformer_lab.explain.projection import project as project
+    from srgformer_lab.explain.spaces import space_names as space_names
     from srgformer_lab.learn.estimate import estimate as estimate
     from srgformer_lab.learn.evaluation import evaluate as evaluate
     from srgformer_lab.learn.evaluation import evaluate_users as evaluate_users
@@ -45,14 +77,18 @@ if TYPE_CHECKING:
     from srgformer_lab.model.edits import blank_modality as blank_modality
     from srgformer_lab.model.edits import drop_hyperedge as drop_hyperedge
     from srgformer_lab.model.edits import harden_memberships as harden_memberships
+    from srgformer_lab.model.edits import merge_hyperedges as merge_hyperedges
     from srgformer_lab.model.edits import mute_head as mute_head
     from srgformer_lab.model.edits import uniform_attention as uniform_attention
+    from srgformer_lab.model.edits import without_modality as without_modality
     from srgformer_lab.model.ranking import compare_lists as compare_lists
     from srgformer_lab.model.ranking import rank_items as rank_items
     from srgformer_lab.model.ranking import recommend as recommend
     from srgformer_lab.model.ranking import recommend_all as recommend_all
     from srgformer_lab.model.srgformer import SRGFormer as SRGFormer
     from srgformer_lab.model.trace import Trace as Trace
+    from srgformer_lab.model.transfer import Variant as Variant
+    from srgformer_lab.model.transfer import carry_over as carry_over
 
 _HOMES = {
     "config": ("PRESETS", "ModelConfig", "TrainConfig", "preset"),
@@ -63,7 +99,18 @@ _HOMES = {
     "data.source": ("open_data",),
     "data.studio": ("studio",),
     "errors": ("ConfigError", "DataError", "LabError", "RunError", "UnknownIdError"),
+    "explain.alignment": ("NeighborAgreement", "cosines", "cross_modal_recall", "geometry", "neighbor_agreement"),
+    "explain.clusters": ("hyperedge_cards", "hyperedge_incidence", "hyperedge_usage"),
+    "explain.comparing": ("Versus", "reasons", "versus"),
     "explain.contributions": ("Explanation", "explain"),
+    "explain.counterfactual": ("WhatIf", "add_items", "drop_items", "keep_items", "set_knobs", "shuffle_modality", "what_if"),
+    "explain.faithfulness": ("Faithfulness", "faithfulness"),
+    "explain.groups": ("item_labels", "visible_labels"),
+    "explain.matching": ("against_labels", "agreement", "hyperedge_river", "match_hyperedges"),
+    "explain.newcomers": ("add_item", "add_user"),
+    "explain.paths": ("hypergraph_paths",),
+    "explain.projection": ("Projection", "project"),
+    "explain.spaces": ("space_names",),
     "learn.estimate": ("estimate",),
     "learn.evaluation": ("evaluate", "evaluate_users", "metric_surface"),
     "learn.fit": ("fit", "resume"),
@@ -71,10 +118,19 @@ _HOMES = {
     "learn.run": ("Run", "list_runs", "shipped_run"),
     "model.baselines.light_gcn": ("LightGCN", "LightGCNConfig"),
     "model.baselines.popularity": ("Popularity",),
-    "model.edits": ("blank_modality", "drop_hyperedge", "harden_memberships", "mute_head", "uniform_attention"),
+    "model.edits": (
+        "blank_modality",
+        "drop_hyperedge",
+        "harden_memberships",
+        "merge_hyperedges",
+        "mute_head",
+        "uniform_attention",
+        "without_modality",
+    ),
     "model.ranking": ("compare_lists", "rank_items", "recommend", "recommend_all"),
     "model.srgformer": ("SRGFormer",),
     "model.trace": ("Trace",),
+    "model.transfer": ("Variant", "carry_over"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

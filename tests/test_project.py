@@ -16,7 +16,7 @@ from srgformer_lab.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-MODULE_OF = {"pillow": "PIL"}
+MODULE_OF = {"pillow": "PIL", "scikit-learn": "sklearn", "umap-learn": "umap"}
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,19 @@ A room of its own so that one thing looks the same everywhere, and so that nothi
 It knows neither models nor data sets, only columns.
 """
 
+from srgformer_lab.figures.agreement import cosine_distributions, recall_bars
+from srgformer_lab.figures.alignment import alignment_scatter
 from srgformer_lab.figures.card_moves import rank_moves_cards
 from srgformer_lab.figures.card_style import STYLE
 from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, thumbnail_uri
+from srgformer_lab.figures.contrast import depth_bars, versus_bars
+from srgformer_lab.figures.deletion import deletion_curves
+from srgformer_lab.figures.effects import effect_scatter
 from srgformer_lab.figures.flow import flow, flow_finding
+from srgformer_lab.figures.heads import attention_heads
+from srgformer_lab.figures.history import history_bars, sources_waterfall
+from srgformer_lab.figures.hyperedge_bars import hyperedge_usage
+from srgformer_lab.figures.hyperedges import agreement_table, incidence_heatmap
 from srgformer_lab.figures.knobs import metric_surface
 from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
 from srgformer_lab.figures.language import (
@@ -29,6 +38,7 @@ from srgformer_lab.figures.language import (
 )
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
+from srgformer_lab.figures.river import hyperedge_river
 from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register
 from srgformer_lab.figures.training import learning_curves
@@ -40,17 +50,28 @@ __all__ = [
     "STYLE",
     "TEMPLATES",
     "Kind",
+    "agreement_table",
+    "alignment_scatter",
+    "attention_heads",
     "badge",
     "card",
     "card_column",
     "card_row",
     "card_wall",
     "change",
+    "cosine_distributions",
+    "deletion_curves",
+    "depth_bars",
     "describe_moves",
     "digits",
+    "effect_scatter",
     "finding_of",
     "flow",
     "flow_finding",
+    "history_bars",
+    "hyperedge_river",
+    "hyperedge_usage",
+    "incidence_heatmap",
     "knob_color",
     "knob_label",
     "knob_name",
@@ -68,10 +89,13 @@ __all__ = [
     "percent",
     "rank_moves",
     "rank_moves_cards",
+    "recall_bars",
     "register",
     "setting",
     "signed",
+    "sources_waterfall",
     "strip",
     "thumbnail_uri",
+    "versus_bars",
     "waterfall",
 ]

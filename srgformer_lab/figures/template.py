@@ -83,7 +83,7 @@ def new_figure(finding: str, hint: str, dark: bool, height: int = TALLEST, left:
             "y": 1,
             "yref": "container",
             "yanchor": "top",
-            "pad": {"l": 12, "t": 12},
+            "pad": {"l": 12, "t": 12 + 11 * (len(title) - 1)},  # plotly places the first line by the middle of all
         },
     )
     return figure
