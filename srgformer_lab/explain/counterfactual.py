@@ -56,7 +56,7 @@ def keep_items(*item_ids: str) -> DataChange:
 
     def apply(data: Dataset, user: str) -> Dataset:
         kept = {data.item_row(item) for item in item_ids}
-        rest = [data.item_ids[row] for row in data.matrix("train")[data.user_row(user)].indices if row not in kept]
+        rest = [data.item_ids[int(row)] for row in data.matrix("train")[data.user_row(user)].indices if row not in kept]
         return changing.without_interactions(data, user, rest)
 
     return DataChange(f"keep_items({', '.join(map(repr, item_ids))})", apply)

@@ -99,7 +99,7 @@ def faithfulness(
         )
     draws = np.random.default_rng(seed)
     chosen = np.sort(draws.permutation(able)[:n_users])
-    measured = [_measure(_Removal(model, data, data.user_ids[user]), most_removals, shares, draws) for user in chosen]
+    measured = [_measure(_Removal(model, data, data.user_ids[int(user)]), most_removals, shares, draws) for user in chosen]
     effects = pd.concat([frame for frame, _ in measured], ignore_index=True)
     drops = pd.concat([frame for _, frame in measured], ignore_index=True)
     return Faithfulness(effects, _correlations(effects, seed), _curves(drops, seed))

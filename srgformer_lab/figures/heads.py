@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.figures.cells import write_cells
 from srgformer_lab.figures.language import FAINT, INK, MUTED, SIGNED_SCALE, SINGLE_SCALE, count, percent, safe, shorten, signed
 from srgformer_lab.figures.rows import correlation, name_rows, numbers, rows_figure, split_off, who_leads
 from srgformer_lab.figures.template import TICK_SIZE, empty_figure, first_that_fits
@@ -81,14 +82,14 @@ def _draw(figure: go.Figure, table: pd.DataFrame, names: list[str], value: str, 
         xgap=1 if table.shape[1] > 16 else 2,
         ygap=1,
         text=cells,
-        texttemplate="%{text}" if is_written else None,
-        textfont={"size": TICK_SIZE},
         customdata=[
             [f"{safe(name)}<br>head {safe(head)}: {write(cell)}" for head, cell in zip(table.columns, row, strict=True)]
             for name, row in zip(names, values, strict=True)
         ],
         hovertemplate="%{customdata}<extra></extra>",
     )
+    if cells:
+        write_cells(figure, cells)
     figure.layout.plot_bgcolor = FAINT[dark]  # the gaps show it, so that a cell of zero is a cell too
     name_rows(figure, names, [INK[dark]] * len(names))
     named = range(0, table.shape[1], -(-table.shape[1] // 16))

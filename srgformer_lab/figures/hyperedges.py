@@ -5,6 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.figures.cells import write_cells
 from srgformer_lab.figures.language import (
     FAINT,
     INK,
@@ -160,13 +161,13 @@ def agreement_table(
         zmax=int(values.max()),
         colorscale=[list(stop) for stop in HYPERGRAPH_SCALE[dark]],
         showscale=False,
-        texttemplate="%{z}" if len(columns) <= MOST_NUMBERS and len(rows) <= MOST_COUNTED else None,
-        textfont={"size": TICK_SIZE},
         xgap=1 if len(columns) <= 32 else 0,
         ygap=1 if len(rows) <= 32 else 0,
         customdata=pairs,
         hovertemplate=f"{safe(first)} %{{customdata[0]}} × {safe(second)} %{{customdata[1]}}<br>%{{z}} items<extra></extra>",
     )
+    if len(columns) <= MOST_NUMBERS and len(rows) <= MOST_COUNTED:
+        write_cells(figure, [[str(value) for value in row] for row in values])
     figure.update_layout(plot_bgcolor=FAINT[dark] if max(values.shape) <= 32 else "rgba(0,0,0,0)")
     _number_columns(figure, [safe(name) for name in columns], safe(second))
     step = -(-len(rows) // 20)

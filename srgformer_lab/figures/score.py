@@ -5,6 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.figures.cells import write_cells
 from srgformer_lab.figures.language import (
     FAINT,
     INK,
@@ -156,13 +157,12 @@ def parts_table(parts: pd.DataFrame, *, dark: bool = False, hint: str | None = N
         colorscale=[list(stop) for stop in SIGNED_SCALE[dark]],
         showscale=False,
         text=_cells(values, largest),
-        texttemplate="%{text}",
-        textfont={"size": TICK_SIZE},
         xgap=2,
         ygap=2,
         customdata=[[[part_name(row), part_name(column)] for column in table.columns] for row in table.index],
         hovertemplate="user's %{customdata[0]} × item's %{customdata[1]}<br>%{z:+.3g}<extra></extra>",
     )
+    write_cells(figure, _cells(values, largest))
     _part_axis(figure.layout.xaxis, list(table.columns), order, "item’s part", dark)
     _part_axis(figure.layout.yaxis, list(table.index), order, "user’s part", dark)
     figure.update_yaxes(autorange="reversed")
@@ -177,7 +177,7 @@ def _table_finding(table: pd.DataFrame) -> str:
 
 
 def _cells(values: np.ndarray, largest: float) -> list[list[str]]:
-    """Write every value, all to the same place after the point; plotly chooses the ink that each cell leaves readable."""
+    """Write every value, all to the same place after the point; empty where there is none."""
     power = int(np.floor(np.log10(largest)))
     places, unit = (max(2 - power, 0), 1.0) if -2 <= power <= 2 else (2, 10.0**power)
     return [["" if np.isnan(value) else f"{value / unit:.{places}f}".replace("-", "−") for value in row] for row in values]

@@ -23,8 +23,7 @@ def carry_over(model: SRGFormer, before: Dataset, after: Dataset) -> Variant:
     """Put a model's weights onto other data: rows follow their raw ids, and nothing is trained.
 
     Everything that is computed from interactions and features (Ã, R, degrees) is that of the new data. A user or item that
-    the model has not learned starts with a zero ID embedding: E⁰ = 0, so its attention has equal scores and its id part is
-    what its neighbours bring; an item without users is reached by its hyperedges alone. Edits that are active stay active.
+    the model has not learned gets a zero ID embedding; ``add_user`` and ``add_item`` have better rules. Edits that are active stay active.
 
     Raises:
         DataError: The features have other widths than those that the model was built for.

@@ -39,7 +39,8 @@ def _settled_run(name: str, data: Dataset, notes: list[str]) -> str:
             find_run(name).check_data(data)
             return name
         except LabError as error:
-            notes.append(f"The run could not be opened: {error}. You see the best run of this data instead.")
+            instead = "You see the best run of this data instead." if usual_run(data) else "There is no other run on this data yet."
+            notes.append(f"The run could not be opened: {error}. {instead}")
     return usual_run(data)
 
 

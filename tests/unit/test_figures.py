@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plotly.colors import hex_to_rgb, make_colorscale, sample_colorscale
 
 from srgformer_lab import figures
 from srgformer_lab.config import KNOBS, ModelConfig, TrainConfig
@@ -178,6 +179,24 @@ def test_the_table_names_its_largest_cell_and_writes_all_of_them():
     figure = figures.parts_table(parts)
     assert plain(figure) == "User’s attention × item’s image adds most: +0.760 of 1.00"
     assert list(np.ravel(figure.data[0].text)).count("0.010") == 24
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_number_in_the_table_can_be_read_on_its_cell(dark):
+    parts = cells()
+    parts["contribution"] = np.linspace(-1, 1, len(parts))
+    heatmap, words = figures.parts_table(parts, dark=dark).data
+    scale = [stop[1] for stop in heatmap.colorscale]
+    shares = (np.ravel(heatmap.z) - heatmap.zmin) / (heatmap.zmax - heatmap.zmin)
+    tones = sample_colorscale(make_colorscale(scale), list(shares), colortype="tuple")
+    for ink, tone in zip(words.textfont.color, tones, strict=True):
+        bright, dim = sorted((luminance(np.array(tone)), luminance(np.array(hex_to_rgb(ink)) / 255)), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) >= 4.5
+
+
+def luminance(rgb):
+    """Relative luminance of WCAG 2."""
+    return float(np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722])
 
 
 def test_a_pair_of_parts_that_stands_twice_is_refused():
