@@ -7,7 +7,20 @@ from typing import Any
 import marimo as mo
 import pandas as pd
 
-from srgformer_lab import DataError, Dataset, Run, figures, workspace
+from srgformer_lab import (
+    DataError,
+    Dataset,
+    Run,
+    Trace,
+    drop_hyperedge,
+    drop_items,
+    figures,
+    mute_head,
+    set_knobs,
+    uniform_attention,
+    without_modality,
+    workspace,
+)
 
 PICTURE_WIDTH, SMALL_WIDTH = 96, 64
 KNOBS = tuple(workspace.KNOB_OF.values())
@@ -59,6 +72,32 @@ def item_cards(data: Dataset, item_ids: Sequence[str], lines: Sequence[str] | No
     titles = [title(data, item_id) for item_id in item_ids]
     frame = pd.DataFrame({"item_id": list(item_ids), "title": titles, "line": list(lines) if lines else [""] * len(titles)})
     return with_pictures(frame, data, width)
+
+
+def choice(memory: dict[str, Any], key: str, label: str, options: dict[str, Any]) -> mo.ui.dropdown:
+    """Make a dropdown that the page remembers; the first option at first, and where the remembered one is gone."""
+
+    def remember(value: Any) -> None:
+        memory[key] = next((name for name, option in options.items() if option is value), None)
+
+    kept = memory.get(key) if memory.get(key) in options else next(iter(options), None)
+    return mo.ui.dropdown(options, value=kept, label=label, on_change=remember)
+
+
+def choices(memory: dict[str, Any], key: str, label: str, options: dict[str, Any]) -> mo.ui.multiselect:
+    """Make a choice of several that the page remembers; none at first."""
+
+    def remember(values: list[Any]) -> None:
+        memory[key] = [name for name, option in options.items() if option in values]
+
+    kept = [name for name in memory.get(key, []) if name in options]
+    return mo.ui.multiselect(options, value=kept, label=label, on_change=remember)
+
+
+def named_items(data: Dataset, item_ids: Sequence[str]) -> dict[str, str]:
+    """Give items by what a person calls them: the title, with the id where two have the same."""
+    titles = [title(data, item_id) for item_id in item_ids]
+    return {name if titles.count(name) == 1 else f"{name} ({item_id})": item_id for name, item_id in zip(titles, item_ids, strict=True)}
 
 
 def history(data: Dataset, user_id: str, most: int = 14) -> mo.Html:
@@ -140,6 +179,30 @@ def _small_image(uri: str, alt: str) -> str:
     if not uri:
         return f'<span class="lab-blank" title="{html.escape(alt)}"></span>'
     return f'<img src="{uri}" alt="{html.escape(alt)}">'
+
+
+# ------------------------------------------------------------------- what if
+
+NO_CHANGE = "nothing"
+SOURCES = {"own": "the person's own embedding", "history": "the things they took", "hyperedge": "hyperedges"}
+
+
+def model_changes(trace: Trace) -> dict[str, Any]:
+    """Give the changes of a model that a what-if can make, in words."""
+    changes: dict[str, Any] = {NO_CHANGE: ()}
+    changes |= {f"without {name}": without_modality(name) for name in trace.modality}
+    changes |= {"attention to all things alike": uniform_attention(), "no attention (α = 0)": set_knobs(attention_scale=0.0)}
+    changes |= {f"head {head} muted": mute_head(head) for head in range(trace.config.n_heads)}
+    changes["no hypergraph (β = 0)"] = set_knobs(hypergraph_scale=0.0)
+    for name, part in trace.hypergraph.items():
+        count = part.hyperedges.shape[0]
+        changes |= {f"without {name} hyperedge {place}": drop_hyperedge(name, place) for place in range(count)} if count <= 16 else {}
+    return changes
+
+
+def asked_changes(taken: Sequence[str], changed: Any) -> tuple[Any, ...]:
+    """Put together what a person chose."""
+    return (*((drop_items(*taken),) if taken else ()), *((changed,) if changed else ()))
 
 
 # --------------------------------------------------------------------- knobs

@@ -12,7 +12,7 @@ with app.setup:
     import marimo as mo
     import widgets
 
-    from srgformer_lab import explain, figures, workspace
+    from srgformer_lab import LabError, compare_lists, explain, figures, what_if, workspace
 
 
 @app.cell
@@ -102,6 +102,75 @@ def _(look, view, why):
 
 
 @app.cell
+def _(look, view, why):
+    mo.stop(not len(why.history), common.fact("This person has no history that could carry a score."))
+    _bars = figures.history_bars(why.history, why.score, dark=view.is_dark)
+    _heads = figures.attention_heads(why.heads, dark=view.is_dark)
+    _shares = why.sources.groupby("kind")["contribution"].sum()
+    _rest = ", ".join(f"{name} {figures.signed(_shares.get(kind, 0.0))}" for kind, name in widgets.SOURCES.items())
+    common.stack(
+        common.section("Which of their things carried it?", "instant"),
+        common.side_by_side(common.chart(_bars), common.chart(_heads)),
+        common.fact(
+            f"These add up to the score: {_rest}. "
+            "Attention weights are what the model looked at. Whether looking matters, the question below answers: take a thing away."
+        ),
+    )
+    return
+
+
+@app.cell
+def _(look, memory, why):
+    _things = widgets.named_items(look.data, list(why.history["item_id"]))
+    taken = widgets.choices(memory, "why.taken", "Take away from what they took", _things)
+    changed = widgets.choice(memory, "why.changed", "Change the model", widgets.model_changes(look.trace))
+    return changed, taken
+
+
+@app.cell
+def _(changed, look, taken, why):
+    _answer = common.fact("Nothing is taken away yet. Choose the first thing of the list above, and see how far the item falls.")
+    _changes = widgets.asked_changes(taken.value, changed.value)
+    try:
+        if _changes:
+            _found = look.what_if(*_changes)
+            _moved = compare_lists(_found.before, _found.after, 10)
+            _moves = widgets.with_pictures(_moved, look.data, widgets.SMALL_WIDTH)
+            _first, _last = ("not ranked" if place is None else f"number {place:,}" for place in _found.ranks)
+            _answer = common.stack(
+                common.finding(
+                    f"“{widgets.title(look.data, why.item_id)}” goes from {figures.change(_found.score_before, _found.score_after)}, "
+                    f"{_first} → {_last}"
+                ),
+                mo.Html(figures.rank_moves_cards(_moves, 10, before="As it is", after="What if")),
+            )
+    except LabError as _error:
+        _answer = common.problem(_error, "Nothing was changed.")
+    _controls = mo.hstack([taken, changed], justify="start", align="end", wrap=True)
+    common.stack(common.section("What if?", "instant"), _controls, _answer)
+    return
+
+
+@app.cell
+def _(look, memory, ranking):
+    _others = widgets.named_items(look.data, [item for item in ranking["item_id"].head(20) if item != look.view.item])
+    rival = widgets.choice(memory, "why.rival", "Against", _others)
+    return (rival,)
+
+
+@app.cell
+def _(look, rival, view):
+    mo.stop(not rival.value)
+    _versus = look.versus(rival.value)
+    _names = _versus.first.title, _versus.second.title
+    _parts = figures.versus_bars(_versus.parts, *_names, dark=view.is_dark)
+    _things = figures.versus_bars(_versus.history, *_names, dark=view.is_dark) if len(_versus.history) else None
+    _charts = [common.chart(figure) for figure in (_parts, _things) if figure is not None]
+    common.stack(common.section("Why this one above that one?", "instant"), rival, common.side_by_side(*_charts))
+    return
+
+
+@app.cell
 def _(memory, ranking):
     mo.stop(ranking is None)
     search = mo.ui.text(
@@ -155,9 +224,12 @@ def _():
         r"$\hat r_{ui}=\langle\mathbf e^*_u,\mathbf e^*_i\rangle=\sum_{p,q}\langle\mathbf e_u^{(p)},\mathbf e_i^{(q)}\rangle$ "
         r"over the parts $p,q\in\{id, image, text, \dots, attention, hypergraph\}$. "
         "A bar is half of its part's row plus half of its column, "
-        "so the bars sum to the score as the cells do. It is an identity, not an estimate.",
+        "so the bars sum to the score as the cells do. It is an identity, not an estimate. "
+        "A thing's share is what flowed through it with norms, weights and memberships held at their values; "
+        "a what-if runs the model again, so that these change too.",
         "Source: follows from the fusion, Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
         (explain, "of_user @ of_item.T"),
+        (what_if, "variant(model"),
     )
     return
 

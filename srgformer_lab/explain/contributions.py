@@ -5,12 +5,11 @@ from functools import cached_property
 
 import pandas as pd
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.explain.sides import Side, side_of
-from srgformer_lab.explain.terms import EDITED, Walks
+from srgformer_lab.explain.terms import Walks
 from srgformer_lab.model.ranking import rank_items
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
@@ -28,7 +27,7 @@ class Explanation:
     item_id: str
     title: str
     score: float
-    """⟨e*_u, e*_i⟩ as the model ranks by it."""
+    """⟨e*_u, e*_i⟩ of the embeddings that the model ranks by, multiplied in float64."""
     rank: int | None
     """Place among all items that may be shown to the user; None for an item the user is known to have."""
     parts: pd.DataFrame
@@ -131,29 +130,26 @@ def explain(model: SRGFormer | Trace, data: Dataset, user_id: str, item_id: str)
     """
     user, item = data.user_row(user_id), data.n_users + data.item_row(item_id)
     trace = model if isinstance(model, Trace) else model.trace_for(torch.tensor([user]))
-    names, of_user, of_item = _parts(trace, user, item)
-    cells = (of_user @ of_item.T).cpu().numpy()  # (user parts, item parts)
+    walks = Walks(trace)
+    of_user, of_item = _aligned(walks.parts(user), walks.parts(item))
+    names = list(of_user)
+    user_parts, item_parts = (torch.stack(list(parts.values())) for parts in (of_user, of_item))
+    cells = (user_parts @ item_parts.T).cpu().numpy()  # (user parts, item parts)
     rows = [(p, q, cells[i, j]) for i, p in enumerate(names) for j, q in enumerate(names)]
-    ranking, walks = rank_items(trace, data, user_id), Walks(trace)
-    score = trace.scores(torch.tensor([user], device=trace.nodes.device))[0, item - data.n_users]
+    ranking = rank_items(trace, data, user_id)
     place = ranking.loc[ranking["item_id"] == str(item_id), "rank"]
     return Explanation(
         user_id=str(user_id),
         item_id=str(item_id),
         title=data.cards.titles[item - data.n_users],
-        score=float(score),
+        score=float(user_parts.sum(0) @ item_parts.sum(0)),
         rank=int(place.iloc[0]) if len(place) else None,
         parts=pd.DataFrame(rows, columns=["user_part", "item_part", "contribution"]),
-        _sides={"user": side_of(walks, data, user, of_item, names), "item": side_of(walks, data, item, of_user, names)},
+        _sides={"user": side_of(walks, data, user, item_parts, names), "item": side_of(walks, data, item, user_parts, names)},
     )
 
 
-def _parts(trace: Trace, user: int, item: int) -> tuple[list[str], Float[Tensor, "parts dim"], Float[Tensor, "parts dim"]]:
-    """Stack both nodes' parts; where a hook changed the fused embeddings, what it put in stands last."""
-    nodes = torch.tensor([user, item], device=trace.nodes.device)
-    parts = torch.stack([part.of(nodes) for part in trace.parts.values()]).double()  # (parts, 2, dim)
-    rest = trace.fused.of(nodes).double() - parts.sum(0)
-    if (rest.norm(dim=1) <= EDITED * parts.norm(dim=2).sum(0)).all():
-        return list(trace.parts), parts[:, 0], parts[:, 1]
-    parts = torch.cat([parts, rest[None]])
-    return [*trace.parts, "edit"], parts[:, 0], parts[:, 1]
+def _aligned(first: dict[str, Tensor], second: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Give both the same names in the same order; a part that one of them lacks is 0 there."""
+    names = list(dict.fromkeys([*first, *second]))
+    return tuple({name: parts.get(name, torch.zeros_like(parts["id"])) for name in names} for parts in (first, second))  # type: ignore[return-value]

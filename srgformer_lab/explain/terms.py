@@ -42,7 +42,8 @@ class Walks:
 
     The norms, the attention weights and the memberships are held at the values of this pass: the terms say what the score
     consists of, not what it would be if a neighbour were gone (then norms and weights change too; ``what_if`` tells that).
-    A walk that comes back to its node belongs to the neighbour it went to first.
+    A walk that comes back to its node belongs to the neighbour it went to first. What the pass itself rounded off is shared
+    among the terms of a part in proportion to their sizes, so that they sum to what the model computed.
 
     Source: spec section 8.
     """
@@ -57,17 +58,31 @@ class Walks:
                 start = torch.cat([graph.history_mean(projected), projected])
                 *_, self._modality[name] = depths(start, graph, max(config.n_modality_layers - 1, 0))
 
+    def parts(self, node: int) -> dict[str, Float[Tensor, " dim"]]:
+        """Give a node's parts in float64; they sum to its fused embedding.
+
+        Where a hook changed the fused embedding, what it put in is a part of its own, ``edit``.
+        """
+        chosen = torch.tensor([node], device=self.trace.nodes.device)
+        parts = {name: part.of(chosen)[0].double() for name, part in self.trace.parts.items()}
+        stacked = torch.stack(list(parts.values()))
+        size = stacked.norm(dim=1, keepdim=True)
+        rest = self.trace.fused.of(chosen)[0].double() - stacked.sum(0)
+        if rest.norm() > EDITED * size.sum():
+            return parts | {"edit": rest}
+        return dict(zip(parts, stacked + rest * size / size.sum().clamp_min(SMALLEST_NORM), strict=True))
+
     def terms(self, node: int, targets: Float[Tensor, "targets dim"]) -> Terms:
         """Multiply every term of a node's parts with the targets, in float64."""
         with torch.no_grad():
             neighbors, weight = self.trace.graph.row(node)
-            table = _Table(targets.double())
+            table = _Table(self.parts(node), targets.double())
             self._id_terms(table, node, neighbors, weight.double())
             for name in self.trace.modality:
                 self._modality_terms(table, name, node, neighbors, weight.double())
             self._attention_terms(table, node)
             self._hypergraph_terms(table, node)
-            self._fused_edit(table, node)
+            table.add("edit", [])
         return table.finish()
 
     def _id_terms(self, table: "_Table", node: int, neighbors: Tensor, weight: Tensor) -> None:
@@ -78,31 +93,32 @@ class Walks:
             _Piece("neighbor", share * handed[neighbors].double(), neighbors, depth)
             for depth, handed in enumerate(self._id[:n_layers], start=1)
         ]
-        table.add("id", [own, *walked], self.trace.collaborative.values[node].double())
+        table.add("id", [own, *walked])
 
     def _modality_terms(self, table: "_Table", name: str, node: int, neighbors: Tensor, weight: Tensor) -> None:
         n_layers, n_users = self.trace.config.n_modality_layers, self.trace.graph.n_users
-        projected, whole = self.trace.projected[name], self.trace.modality[name].values[node].double()
+        projected = self.trace.projected[name]
         if n_layers:
             piece = _Piece("neighbor", weight[:, None] * self._modality[name][neighbors].double(), neighbors, n_layers)
         elif node < n_users:
             piece = _Piece("neighbor", projected[neighbors - n_users].double() / (len(neighbors) + DEGREE_OFFSET), neighbors, 1)
         else:
             piece = _Piece("own", projected[node - n_users, None].double())
-        table.add(name, [piece], whole, 1 / whole.norm().clamp_min(SMALLEST_NORM))
+        table.add(name, [piece], 1 / _norm(self.trace.modality[name].values[node]))
 
     def _attention_terms(self, table: "_Table", node: int) -> None:
         attention, n_heads = self.trace.attention, self.trace.config.n_heads
         edges = (attention.node == node).nonzero().squeeze(1)
         neighbors, weight = attention.neighbor[edges], attention.weight[edges].double()  # (neighbors, heads)
-        whole = attention.output.of(edges.new_tensor([node]))[0].double()
-        scale = self.trace.config.attention_scale / whole.norm().clamp_min(SMALLEST_NORM)
-        value = attention.value[neighbors].double().unflatten(1, (n_heads, -1))  # (neighbors, heads, head width)
+        scale = self.trace.config.attention_scale / _norm(attention.output.of(edges.new_tensor([node]))[0])
+        value = (
+            attention.value[neighbors].double().unflatten(1, (n_heads, attention.value.shape[1] // n_heads))
+        )  # (neighbors, heads, head width)
         width = value.shape[2]
         for head in range(n_heads):
             place = slice(head * width, (head + 1) * width)
             piece = _Piece("neighbor", weight[:, head, None] * value[:, head], neighbors, head=head)
-            table.add("attention", [piece], whole[place], scale, place)
+            table.add("attention", [piece], scale, place)
 
     def _hypergraph_terms(self, table: "_Table", node: int) -> None:
         n_users = self.trace.graph.n_users
@@ -111,13 +127,12 @@ class Walks:
         for name, part in self.trace.hypergraph.items():
             vectors = getattr(part.membership, side)[row, :, None].double() * part.hyperedges.double()  # (hyperedges, dim)
             pieces.append(_Piece("hyperedge", vectors, modality=name, hyperedge=torch.arange(len(vectors))))
-        whole = torch.stack([part.embedding.values[node].double() for part in self.trace.hypergraph.values()] or [table.nothing]).sum(0)
-        table.add("hypergraph", pieces, whole, self.trace.config.hypergraph_scale / whole.norm().clamp_min(SMALLEST_NORM))
+        total = torch.stack([part.embedding.values[node] for part in self.trace.hypergraph.values()]).sum(0) if pieces else None
+        table.add("hypergraph", pieces, 0.0 if total is None else self.trace.config.hypergraph_scale / _norm(total))
 
-    def _fused_edit(self, table: "_Table", node: int) -> None:
-        chosen = torch.tensor([node], device=self.trace.nodes.device)
-        parts = torch.stack([part.of(chosen)[0].double() for part in self.trace.parts.values()])
-        table.add_edit("edit", self.trace.fused.of(chosen)[0].double() - parts.sum(0), float(parts.norm(dim=1).sum()))
+
+def _norm(values: Float[Tensor, " dim"]) -> Float[Tensor, ""]:
+    return values.double().norm().clamp_min(SMALLEST_NORM)
 
 
 class _Piece(NamedTuple):
@@ -135,30 +150,33 @@ class _Piece(NamedTuple):
 class _Table:
     """Terms as they are gathered, branch by branch."""
 
-    def __init__(self, targets: Float[Tensor, "targets dim"]) -> None:
-        self.targets, self.nothing = targets, targets.new_zeros(targets.shape[1])
+    def __init__(self, parts: dict[str, Float[Tensor, " dim"]], targets: Float[Tensor, "targets dim"]) -> None:
+        self.parts, self.targets = parts, targets
         self._frames: list[pd.DataFrame] = []
         self._values: list[np.ndarray] = []
 
-    def add(self, part: str, pieces: list[_Piece], whole: Tensor, scale: Tensor | float = 1.0, place: slice = slice(None)) -> None:
-        """Take a branch that came out as ``whole``; ``place`` says which columns it covers.
+    def add(self, part: str, pieces: list[_Piece], scale: Tensor | float = 1.0, place: slice = slice(None)) -> None:
+        """Take a part's terms, or those of some of its columns.
 
         Where a hook changed the branch after its terms were summed, the terms are scaled by the multiple of their sum that
         is nearest to what came out (0 for a muted one), and what else the hook put in becomes a term of its own.
         """
-        total = torch.stack([piece.vectors.sum(0) for piece in pieces] or [whole * 0]).sum(0)
-        size = sum(float(piece.vectors.norm(dim=1).sum()) for piece in pieces)
+        if part not in self.parts:
+            return
+        whole, targets = self.parts[part][place], self.targets[:, place].T
+        vectors = [scale * piece.vectors for piece in pieces]
+        sizes = [each.norm(dim=1, keepdim=True) for each in vectors]
+        total, size = sum((each.sum(0) for each in vectors), start=torch.zeros_like(whole)), sum(float(each.sum()) for each in sizes)
         kept = 1.0
         if float((whole - total).norm()) > EDITED * size:
             kept = float(whole @ total / (total @ total)) if total.any() else 0.0
-        for piece in pieces:
-            self._append(part, piece, kept * scale * piece.vectors @ self.targets[:, place].T)
-        self.add_edit(part, whole - kept * total, size, scale, place)
-
-    def add_edit(self, part: str, rest: Tensor, size: float, scale: Tensor | float = 1.0, place: slice = slice(None)) -> None:
-        """Take what a hook put in, if it is more than rounding."""
-        if float(rest.norm()) > EDITED * size:
-            self._append(part, _Piece("edit", rest), scale * rest[None] @ self.targets[:, place].T)
+        rest = whole - kept * total
+        is_edited = float(rest.norm()) > EDITED * size
+        for piece, each, norm in zip(pieces, vectors, sizes, strict=True):
+            rounded = 0.0 if is_edited or not size else norm / size * rest
+            self._append(part, piece, (kept * each + rounded) @ targets)
+        if is_edited:
+            self._append(part, _Piece("edit", rest), rest[None] @ targets)
 
     def _append(self, part: str, piece: _Piece, values: Float[Tensor, "terms targets"]) -> None:
         keys = {name: value.cpu().numpy() if isinstance(value, Tensor) else value for name, value in piece._asdict().items()}

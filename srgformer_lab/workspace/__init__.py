@@ -7,7 +7,8 @@ read-only. A link can be old or mistyped, so what it says is checked here agains
 from srgformer_lab.learn.estimate import Estimate
 from srgformer_lab.learn.run import Status
 from srgformer_lab.workspace.finding import find_items, people, usual_user
-from srgformer_lab.workspace.scene import Health, Scene, dataset, find_run, health, popularity_quality, runs_of, scene
+from srgformer_lab.workspace.judging import Health, health, popularity_quality
+from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
 from srgformer_lab.workspace.training import (

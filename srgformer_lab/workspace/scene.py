@@ -1,6 +1,6 @@
 """From the words of a view to the data, the run and the pass that they name."""
 
-import math
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -11,10 +11,11 @@ from srgformer_lab.config import MODEL_KNOBS
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.source import open_data
 from srgformer_lab.errors import LabError, RunError
+from srgformer_lab.explain.comparing import Versus, versus
 from srgformer_lab.explain.contributions import Explanation, explain
+from srgformer_lab.explain.counterfactual import Change, WhatIf, what_if
 from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate, metric_surface
 from srgformer_lab.learn.run import RUNS, Run, list_runs, shipped_run
-from srgformer_lab.model.baselines.popularity import Popularity
 from srgformer_lab.model.ranking import rank_items
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
@@ -24,10 +25,11 @@ from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View
 SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 QUICK_PAIRS = 2_000_000
 """Up to so many user–item pairs, an evaluation is quick enough to follow a slider."""
+NOTHING_TRAINED = "no trained SRGFormer is loaded; choose a run of SRGFormer on the Start page, or train one"
 
 _data, _trained, _fused, _numbers = Shelf(3), Shelf(4), Shelf(16), Shelf(64)
-_fusing = Lock()
-"""Weighing a pass anew sets hooks on its model for a moment, so visitors take turns."""
+_turns = Lock()
+"""Weighing a pass anew and running a model with something different set hooks on it for a moment, so visitors take turns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,8 @@ class Scene:
     """The pass of the run's best epoch as it was trained; none without a run, or for a run of another model."""
     trace: Trace | None
     """The same weights under the view's knobs."""
+    model: SRGFormer | None = None
+    """The weights themselves, shared by all visitors: read only, under ``_turns``."""
 
     @property
     def knobs(self) -> dict[str, float]:
@@ -64,6 +68,28 @@ class Scene:
             RunError: There is no trained SRGFormer to ask.
         """
         return explain(self._pass(), self.data, self.view.user, self.view.item)
+
+    def versus(self, item_id: str) -> Versus:
+        """Say what makes the difference between the view's item and another one.
+
+        Raises:
+            RunError: There is no trained SRGFormer to ask.
+        """
+        return versus(self._pass(), self.data, self.view.user, self.view.item, item_id)
+
+    def what_if(self, *changes: Change) -> WhatIf:
+        """Run the model again under the view's knobs with something different, for the view's user and item.
+
+        Raises:
+            RunError: There is no trained SRGFormer to ask.
+            LabError: A change does not fit the data or the model.
+        """
+        if self.model is None:
+            raise RunError(NOTHING_TRAINED)
+        weighed = copy(self.model)
+        weighed.turn(**self.knobs)
+        with _turns:
+            return what_if(weighed, self.data, self.view.user, *changes, item_id=self.view.item)
 
     def ranking(self, as_trained: bool = False) -> pd.DataFrame:
         """Rank all items for the view's user, under its knobs or as trained.
@@ -93,7 +119,7 @@ class Scene:
         alphas, betas = (sorted({*SURFACE_SCALES, self.trained_knobs[name]}) for name in MODEL_KNOBS[:2])
 
         def compute() -> pd.DataFrame:
-            with _fusing:
+            with _turns:
                 return metric_surface(trace, self.data, alphas, betas, metric=metric)
 
         return _numbers.get(self._surface_key(metric), compute)
@@ -111,7 +137,7 @@ class Scene:
     def _pass(self, as_trained: bool = False) -> Trace:
         trace = self.trained if as_trained else self.trace
         if trace is None:
-            raise RunError("no trained SRGFormer is loaded; choose a run of SRGFormer on the Start page, or train one")
+            raise RunError(NOTHING_TRAINED)
         return trace
 
 
@@ -148,39 +174,6 @@ def find_run(name: str) -> Run:
     return run
 
 
-@dataclass(frozen=True)
-class Health:
-    """Whether a run is any good: valid Recall@20, and what it is to be held against."""
-
-    recall: float
-    popularity: float
-    gain: float
-    """Recall over popularity's recall."""
-    best_epoch: int
-    epochs: int
-    test: float | None
-    """Recall@20 on the test split at the best epoch, once the run has finished."""
-
-
-def health(look: Scene) -> Health:
-    """Judge the run of a scene by its own records, and against recommending what most people took.
-
-    Raises:
-        RunError: There is no run, or its files are damaged.
-    """
-    if look.run is None:
-        raise RunError("there is no run on this data yet; train one")
-    status, bar = look.run.status(), popularity_quality(look.data)[SELECTION_METRIC]
-    gain = status.best_metric / bar if bar else math.inf
-    test = look.run.test_metrics().get(SELECTION_METRIC)
-    return Health(status.best_metric, bar, gain, status.best_epoch, status.epoch, test)
-
-
-def popularity_quality(data: Dataset) -> dict[str, float]:
-    """Evaluate what needs no learning at all, counting: the bar that a trained model should clear."""
-    return _numbers.get(("popularity", data.fingerprint), lambda: evaluate(Popularity(data), data, "valid"))
-
-
 def scene(view: View) -> Scene:
     """Load what a settled view names.
 
@@ -192,16 +185,16 @@ def scene(view: View) -> Scene:
     if run is None or run.config.model_name != "srgformer" or not run.weights_path("best").exists():
         return Scene(view, data, run, None, None)
     stamp = (data.fingerprint, *_weights_stamp(run))
-    trained = _trained.get(stamp, lambda: _trained_pass(run, data))
+    model, trained = _trained.get(stamp, lambda: _trained_pass(run, data))
     knobs = {knob: float(text) for name, knob in KNOB_OF.items() if (text := getattr(view, name))}
-    return Scene(view, data, run, trained, _weighed(trained, stamp, knobs))
+    return Scene(view, data, run, trained, _weighed(trained, stamp, knobs), model)
 
 
-def _trained_pass(run: Run, data: Dataset) -> Trace:
+def _trained_pass(run: Run, data: Dataset) -> tuple[SRGFormer, Trace]:
     model = run.model(data, "best")
     if not isinstance(model, SRGFormer):
         raise RunError(f"run {run.name} is no SRGFormer; choose another")
-    return model.trace()
+    return model, model.trace()
 
 
 def _weighed(trained: Trace, stamp: tuple[object, ...], knobs: dict[str, float]) -> Trace:
@@ -209,7 +202,7 @@ def _weighed(trained: Trace, stamp: tuple[object, ...], knobs: dict[str, float])
         return trained
 
     def compute() -> Trace:
-        with _fusing:
+        with _turns:
             return trained.fuse(**knobs)
 
     return _fused.get((stamp, *sorted(knobs.items())), compute)

@@ -130,6 +130,39 @@ def test_why_finds_an_item_by_its_title(page, shop):
     assert html.escape(data.cards.titles[7]) in shown
 
 
+def test_why_adds_up_over_the_history(page, shop):
+    shown, names = page("why", shop)
+    shares = names["why"].sources.groupby("kind")["contribution"].sum()
+    assert shares.sum() == pytest.approx(names["why"].score, rel=1e-5)
+    for kind in ("own", "history", "hyperedge"):
+        assert lab.figures.signed(shares[kind]) in shown
+
+
+def test_why_takes_things_away_and_turns_the_model(page, shop):
+    data = workspace.dataset(shop)
+    first = data.history(shop.user)[0]
+    memory = {"why.taken": [data.cards.titles[data.item_row(first)]], "why.changed": "without image"}
+    shown, names = page("why", shop.change(alpha="0.9"), **memory)
+    model = names["look"].model
+    expected = lab.what_if(
+        model, data, shop.user, lab.set_knobs(attention_scale=0.9), lab.drop_items(first), lab.without_modality("image"), item_id=shop.item
+    )
+    assert names["taken"].value == [first]
+    before = names["why"].score
+    assert html.escape(lab.figures.change(before, expected.score_after)) in shown
+    assert model.config.attention_scale != 0.9
+    assert model.taps.active == ()
+
+
+def test_why_sets_an_item_against_another(page, shop):
+    data = workspace.dataset(shop)
+    _, names = page("why", shop)
+    rival = names["rival"].value
+    assert rival == lab.recommend(names["look"].trace, data, shop.user, k=2)["item_id"].tolist()[1]
+    found = names["look"].versus(rival)
+    assert found.difference == pytest.approx(found.parts["difference"].sum(), rel=1e-5)
+
+
 def test_train_says_beforehand_what_it_takes(page, shop):
     shown, names = page("train", shop)
     expected = workspace.cost(names["data"], *names["asked"])

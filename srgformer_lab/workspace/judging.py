@@ -1,0 +1,46 @@
+"""Whether a run is any good, by its own records and against counting."""
+
+import math
+from dataclasses import dataclass
+
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import RunError
+from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate
+from srgformer_lab.model.baselines.popularity import Popularity
+from srgformer_lab.workspace.scene import Scene
+from srgformer_lab.workspace.shelf import Shelf
+
+_counted = Shelf(8)
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a run is any good: valid Recall@20, and what it is to be held against."""
+
+    recall: float
+    popularity: float
+    gain: float
+    """Recall over popularity's recall."""
+    best_epoch: int
+    epochs: int
+    test: float | None
+    """Recall@20 on the test split at the best epoch, once the run has finished."""
+
+
+def health(look: Scene) -> Health:
+    """Judge the run of a scene by its own records, and against recommending what most people took.
+
+    Raises:
+        RunError: There is no run, or its files are damaged.
+    """
+    if look.run is None:
+        raise RunError("there is no run on this data yet; train one")
+    status, bar = look.run.status(), popularity_quality(look.data)[SELECTION_METRIC]
+    gain = status.best_metric / bar if bar else math.inf
+    test = look.run.test_metrics().get(SELECTION_METRIC)
+    return Health(status.best_metric, bar, gain, status.best_epoch, status.epoch, test)
+
+
+def popularity_quality(data: Dataset) -> dict[str, float]:
+    """Evaluate what needs no learning at all, counting: the bar that a trained model should clear."""
+    return _counted.get(data.fingerprint, lambda: evaluate(Popularity(data), data, "valid"))
