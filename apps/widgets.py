@@ -208,6 +208,21 @@ def asked_changes(taken: Sequence[str], changed: Any) -> tuple[Any, ...]:
 # --------------------------------------------------------------------- knobs
 
 
+def look_for_news(
+    run: Run, drawn: dict[str, int], draw: Callable[[int], None], tick_on: Callable[[bool], None]
+) -> Callable[[object], None]:
+    """Make what happens at every tick: charts are drawn when there is something new, and the ticking ends with the training."""
+
+    def look(_: object) -> None:
+        if run.history_size() != drawn["size"]:
+            drawn["size"] = run.history_size()
+            draw(drawn["size"])
+        elif run.status().state not in workspace.GOING:
+            tick_on(False)
+
+    return look
+
+
 def knob_slider(name: str, value: float, turn: Callable[[Any], None] | None = None, marks: Iterable[float] = ()) -> mo.ui.slider:
     """Make the slider of a knob; its steps hold the value and the marks, and it reports when it is let go."""
     steps = sorted({*STEPS[name], float(value), *map(float, marks)})

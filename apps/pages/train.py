@@ -113,18 +113,17 @@ def _(get_watched):
         run = workspace.find_run(_name) if _name else None
     except LabError as _error:
         _trouble = common.problem(_error)
+    drawn = {"size": run.history_size() if run is not None else 0}
+    get_drawn, set_drawn = mo.state(drawn["size"])
     _trouble
-    return (run,)
+    return drawn, get_drawn, run, set_drawn
 
 
 @app.cell
-def _(get_ticking, run, set_ticking):
-    def _tick(_):
-        # here and not in a cell: explore.py does not see what follows from a state that a cell sets
-        if run.status().state not in workspace.GOING:
-            set_ticking(False)
-
-    ticker = mo.ui.refresh(default_interval="0.5s", on_change=_tick) if run is not None and get_ticking() else None
+def _(drawn, get_ticking, run, set_drawn, set_ticking):
+    # not in a cell: explore.py does not see what follows from a state that a cell sets
+    _look = widgets.look_for_news(run, drawn, set_drawn, set_ticking)
+    ticker = mo.ui.refresh(default_interval="0.5s", on_change=_look) if run is not None and get_ticking() else None
     return (ticker,)
 
 
@@ -156,15 +155,23 @@ def _(run, set_ticking, set_trouble):
 
 
 @app.cell
-def _(resume_button, run, status, stop_button, ticker, view):
+def _(resume_button, run, status, stop_button, ticker):
     _buttons = [stop_button] if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
     _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker is not None else mo.Html("")
     _line = mo.hstack([*_buttons, common.progress(run, status), _tick], justify="start", align="center", wrap=True)
+    common.stack(common.section(f"Run {run.name}"), _line)
+    return
+
+
+@app.cell
+def _(get_drawn, run, view):
+    mo.stop(run is None)
+    get_drawn()  # only what is new is drawn, and not at every tick
     _history, _steps, _turns = run.history(), run.steps(), run.knob_changes()
     _curve = common.chart(figures.learning_curves(_history, _steps, _turns, dark=view.is_dark))
     _losses = common.chart(figures.loss_terms(_history, _steps, _turns, dark=view.is_dark))
-    live = common.stack(common.section(f"Run {run.name}"), _line, common.side_by_side(_curve, _losses))
-    return (live,)
+    common.side_by_side(_curve, _losses)
+    return
 
 
 @app.cell
@@ -189,10 +196,10 @@ def _(get_ticking, run, set_trouble):
 
 
 @app.cell
-def _(live, run, sliders, view):
+def _(run, sliders, view):
     _boxes = [widgets.knob_box(_name, _slider, widgets.usual_knob(run, _name), view.is_dark) for _name, _slider in sliders.elements.items()]
     _knobs = mo.Html(f'<div class="lab-knobs">{"".join(box.text for box in _boxes)}</div>') if _boxes else None
-    common.stack(live, _knobs)
+    _knobs
     return
 
 

@@ -228,7 +228,7 @@ def _():
         "A thing's share is what flowed through it with norms, weights and memberships held at their values; "
         "a what-if runs the model again, so that these change too.",
         "Source: follows from the fusion, Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
-        (explain, "of_user @ of_item.T"),
+        (explain, "user_parts @ item_parts.T"),
         (what_if, "variant(model"),
     )
     return

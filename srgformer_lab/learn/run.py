@@ -172,6 +172,11 @@ class Run:
             if record.get("kind") == kind:
                 yield record
 
+    def history_size(self) -> int:
+        """Give how many bytes of history there are: cheap to ask, and it changes whenever there is something new to draw."""
+        path = self.path / "history.jsonl"
+        return path.stat().st_size if path.exists() else 0
+
     def history(self) -> pd.DataFrame:
         """Give one row an epoch: ``epoch``, ``seconds``, ``loss``, ``loss.<term>``, the valid metrics, ``is_best``, and the knobs."""
         rows = []
