@@ -1,7 +1,6 @@
 """What a page may start: a training on the data that is being looked at, whole or with a part left out."""
 
 import math
-import subprocess
 from collections.abc import Mapping
 from threading import Lock
 
@@ -21,7 +20,6 @@ from srgformer_lab.workspace.scene import runs_of
 GOING = ("queued", "running")
 SHOWN_SETTINGS = {"d": "embedding_dim", "K": "n_hyperedges", "α": "attention_scale", "β": "hypergraph_scale"}
 SMALL_EPOCHS = 25
-_processes: list[subprocess.Popen[bytes]] = []
 _lock = Lock()
 
 
@@ -151,5 +149,4 @@ def carry_on(run: Run) -> None:
         RunError: It is being trained already.
     """
     with _lock:
-        _processes[:] = [process for process in _processes if process.poll() is None]  # asks after those that ended, so none lingers
-        _processes.append(worker.start(run))
+        worker.start(run)
