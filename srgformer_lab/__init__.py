@@ -67,10 +67,10 @@ if TYPE_CHECKING:
     from srgformer_lab.learn.evaluation import metric_surface as metric_surface
     from srgformer_lab.learn.fit import fit as fit
     from srgformer_lab.learn.fit import resume as resume
+    from srgformer_lab.learn.listing import list_runs as list_runs
+    from srgformer_lab.learn.listing import shipped_run as shipped_run
     from srgformer_lab.learn.loop import epochs as epochs
     from srgformer_lab.learn.run import Run as Run
-    from srgformer_lab.learn.run import list_runs as list_runs
-    from srgformer_lab.learn.run import shipped_run as shipped_run
     from srgformer_lab.model.baselines.light_gcn import LightGCN as LightGCN
     from srgformer_lab.model.baselines.light_gcn import LightGCNConfig as LightGCNConfig
     from srgformer_lab.model.baselines.popularity import Popularity as Popularity
@@ -115,7 +115,8 @@ _HOMES = {
     "learn.evaluation": ("evaluate", "evaluate_users", "metric_surface"),
     "learn.fit": ("fit", "resume"),
     "learn.loop": ("epochs",),
-    "learn.run": ("Run", "list_runs", "shipped_run"),
+    "learn.listing": ("list_runs", "shipped_run"),
+    "learn.run": ("Run",),
     "model.baselines.light_gcn": ("LightGCN", "LightGCNConfig"),
     "model.baselines.popularity": ("Popularity",),
     "model.edits": (

@@ -228,7 +228,7 @@ def _recommend(options: argparse.Namespace) -> int:
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from srgformer_lab.learn.run import damaged_runs, list_runs
+    from srgformer_lab.learn.listing import damaged_runs, list_runs
 
     runs, damaged = list_runs(options.folder), damaged_runs(options.folder)
     for run in runs:

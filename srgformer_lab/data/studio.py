@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from srgformer_lab.data import studio_art as art
+from srgformer_lab.data import studio_shapes as shapes
 from srgformer_lab.data import studio_words as words
 from srgformer_lab.data.dataset import Dataset, DataSource, Interactions, ItemCards, Truth, check_learnable
 from srgformer_lab.data.encoders import encode_pictures, encode_texts
@@ -72,7 +73,7 @@ def studio(
     item_group = of_items.permutation(np.arange(n_items) % n_groups)
     shows_image = _shown(item_group, looks, image_signal, of_items)
     shows_text = _shown(item_group, themes, text_signal, of_items)
-    families = of_items.choice(list(art.FAMILIES), n_items)
+    families = of_items.choice(list(shapes.FAMILIES), n_items)
     pictures = _pictures(families, [looks.get(g) if s else None for g, s in zip(item_group.tolist(), shows_image, strict=True)], of_cards)
     titles, texts = _texts(families, [themes.get(g) if s else None for g, s in zip(item_group.tolist(), shows_text, strict=True)], of_cards)
     interests, strength = _interests(n_users, n_groups, of_users)
@@ -153,7 +154,7 @@ def _pictures(families: np.ndarray, looks: Sequence[tuple[str, str] | None], rng
     pictures = []
     for family, look in zip(families, looks, strict=True):
         any_look = (str(rng.choice(art.PATTERNS)), str(rng.choice(list(art.PALETTES))))
-        x, y, variant, mirrored = (int(n) for n in rng.integers((32, 32, art.N_VARIANTS, 2)))
+        x, y, variant, mirrored = (int(n) for n in rng.integers((32, 32, shapes.N_VARIANTS, 2)))
         pictures.append(art.draw_item(str(family), variant, *(look or any_look), (x, y), bool(mirrored)))
     return pictures
 

@@ -1,13 +1,12 @@
 """A run is a folder: everything that one training did, readable by anyone at any moment."""
 
-import json
 import math
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from srgformer_lab import places
 from srgformer_lab.config import KNOBS, Config, TrainConfig
-from srgformer_lab.data.dataset import Dataset, DataSource
+from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.source import reopen, source_from_dict
 from srgformer_lab.errors import ConfigError, LabError, RunError
+from srgformer_lab.learn import records
 from srgformer_lab.learn.checkpoint import load_weights
 from srgformer_lab.learn.files import read_json, write_bytes, write_json
+from srgformer_lab.learn.records import RunConfig, Status
 from srgformer_lab.model import catalog
 from srgformer_lab.model.protocol import Recommender
 from srgformer_lab.version import VERSION
@@ -30,45 +30,6 @@ RUNS = Path("runs")
 UNFINISHED = ("queued", "running")
 GRACE_SECONDS = 60
 LOCK_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """What was trained, on what."""
-
-    model_name: str
-    model: Config
-    train: TrainConfig
-    source: DataSource
-    fingerprint: str
-    data: str
-    """The data set in one line."""
-    versions: Mapping[str, str]
-    created: float
-    """Seconds since 1970."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """How far a run is."""
-
-    state: str
-    """``queued``, ``running``, ``stopped``, ``finished``, ``failed``, or ``interrupted``: its process is gone."""
-    epoch: int = 0
-    """Complete epochs."""
-    n_epochs: int = 0
-    """Epochs at most."""
-    step: int = 0
-    n_steps: int = 0
-    best_epoch: int = 0
-    best_metric: float = math.nan
-    """Valid recall@20 at the best epoch."""
-    message: str = ""
-    seconds: float = 0.0
-    """Time spent so far."""
-    eta_seconds: float = math.nan
-    """Time left if no early stop comes."""
-    updated: float = 0.0
 
 
 class Run:
@@ -159,50 +120,25 @@ class Run:
         content = {**asdict(status), "updated": time.time()}
         write_json(self.path / "status.json", {name: None if value != value else value for name, value in content.items()})
 
-    def _records(self, kind: str) -> Iterator[dict[str, Any]]:
-        path = self.path / "history.jsonl"
-        if not path.exists():
-            return
-        *lines, _ = path.read_text("utf-8").split("\n")
-        for number, line in enumerate(lines, start=1):  # what follows the last line break is still being written
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise RunError(f"{path}, line {number} is damaged ({error}); resume the run, or delete it") from error
-            if record.get("kind") == kind:
-                yield record
-
     def history_size(self) -> int:
         """Give how many bytes of history there are: cheap to ask, and it changes whenever there is something new to draw."""
-        path = self.path / "history.jsonl"
-        return path.stat().st_size if path.exists() else 0
+        return self._history.stat().st_size if self._history.exists() else 0
 
     def history(self) -> pd.DataFrame:
         """Give one row an epoch: ``epoch``, ``seconds``, ``loss``, ``loss.<term>``, the valid metrics, ``is_best``, and the knobs."""
-        rows = []
-        for record in self._records("epoch"):
-            losses = {f"loss.{name}": value for name, value in record["losses"].items()}
-            about = {"epoch": record["epoch"], "seconds": record["seconds"], "loss": sum(record["losses"].values())}
-            rows.append(about | losses | record["metrics"] | {"is_best": record["is_best"]} | record["knobs"])
-        return pd.DataFrame(rows if rows else {"epoch": [], "seconds": [], "loss": [], "recall@20": [], "is_best": []})
+        return records.epochs_of(self._history)
 
     def steps(self) -> pd.DataFrame:
         """Give some steps of every epoch: ``epoch``, ``step``, ``progress`` in epochs, ``loss``, ``loss.<term>``."""
-        rows = []
-        for record in self._records("step"):
-            losses = {f"loss.{name}": value for name, value in record["losses"].items()}
-            place = {"epoch": record["epoch"], "step": record["step"], "progress": record["progress"]}
-            rows.append(place | {"loss": sum(record["losses"].values())} | losses)
-        return pd.DataFrame(rows if rows else {"epoch": [], "step": [], "progress": [], "loss": []})
+        return records.steps_of(self._history)
 
     def knob_changes(self) -> pd.DataFrame:
         """Give every knob that a person moved: ``progress`` in epochs, ``name``, ``before``, ``after``."""
-        rows = [
-            (record["progress"], name, before, after)
-            for record in self._records("knobs")
-            for name, (before, after) in record["changes"].items()
-        ]
-        return pd.DataFrame(rows, columns=["progress", "name", "before", "after"])
+        return records.knob_changes_of(self._history)
+
+    @property
+    def _history(self) -> Path:
+        return self.path / "history.jsonl"
 
     def knobs(self) -> dict[str, float]:
         """Give the knobs as they are set now.
@@ -317,36 +253,9 @@ class Run:
         shutil.rmtree(away)
 
 
-def list_runs(root: Path | str = RUNS) -> list[Run]:
-    """List the runs under a folder, the newest first; damaged ones are left out."""
-    return sorted(_read(root)[0], key=lambda run: -run.config.created)
-
-
-def damaged_runs(root: Path | str = RUNS) -> dict[Path, str]:
-    """Name the folders under ``root`` that can't be read as runs, each with the reason."""
-    return _read(root)[1]
-
-
-def shipped_run() -> Run:
-    """Give the finished run on ``studio(seed=0)`` that comes with the package."""
-    return Run.open(places.shipped_runs_folder() / "studio")
-
-
 def versions() -> dict[str, str]:
     """Name the versions that a run depends on."""
     return {"python": platform.python_version(), "srgformer-lab": VERSION} | {name: version(name) for name in ("torch", "numpy")}
-
-
-def _read(root: Path | str) -> tuple[list[Run], dict[Path, str]]:
-    good, damaged = [], {}
-    for path in sorted(Path(root).glob("*/")):
-        if path.name.startswith("."):
-            continue
-        try:
-            good.append(Run.open(path))
-        except RunError as error:
-            damaged[path] = str(error)
-    return good, damaged
 
 
 def _new_folder(root: Path, name: str) -> Path:

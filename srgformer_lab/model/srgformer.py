@@ -154,13 +154,14 @@ class SRGFormer(Trainable):
 
         All nodes are covered, unless some are named (increasing): then the attention and fused parts cover those alone.
         """
-        was_training = self.training
+        modes = [(module, module.training) for module in self.modules()]
         self.eval()
         try:
             with torch.no_grad():
                 return self.forward(nodes)
         finally:
-            self.train(was_training)
+            for module, mode in modes:
+                module.training = mode
 
     def trace_for(self, users: Int[Tensor, " chosen"]) -> Trace:
         """Read what it takes to rank all items for some users: their rows and all items' rows, which is half the work or less."""

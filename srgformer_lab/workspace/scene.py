@@ -15,7 +15,8 @@ from srgformer_lab.explain.comparing import Versus, versus
 from srgformer_lab.explain.contributions import Explanation, explain
 from srgformer_lab.explain.counterfactual import Change, WhatIf, what_if
 from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate, metric_surface
-from srgformer_lab.learn.run import RUNS, Run, list_runs, shipped_run
+from srgformer_lab.learn.listing import list_runs, shipped_run
+from srgformer_lab.learn.run import RUNS, Run
 from srgformer_lab.model.ranking import rank_items
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace

@@ -13,7 +13,8 @@ from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.learn import worker
 from srgformer_lab.learn.estimate import Estimate, estimate
 from srgformer_lab.learn.evaluation import SELECTION_METRIC
-from srgformer_lab.learn.run import RUNS, Run, damaged_runs
+from srgformer_lab.learn.listing import damaged_runs
+from srgformer_lab.learn.run import RUNS, Run
 from srgformer_lab.model.baselines.light_gcn import LightGCNConfig
 from srgformer_lab.workspace.scene import runs_of
 

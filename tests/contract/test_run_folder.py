@@ -16,8 +16,8 @@ import srgformer_lab as lab
 from srgformer_lab.learn import fit as fitting
 from srgformer_lab.learn import worker
 from srgformer_lab.learn.fit import thinned
+from srgformer_lab.learn.listing import damaged_runs
 from srgformer_lab.learn.loop import Training
-from srgformer_lab.learn.run import damaged_runs
 
 CONFIG = lab.TrainConfig(epochs=5, batch_size=64, learning_rate=0.01, seed=3)
 MODEL = lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2)

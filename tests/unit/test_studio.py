@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from srgformer_lab.data import studio_art as art
+from srgformer_lab.data import studio_shapes as shapes
 from srgformer_lab.data import studio_words as words
 from srgformer_lab.data.studio import MAX_GROUPS, SMALLEST_HISTORY, studio
 from srgformer_lab.errors import ConfigError
@@ -102,7 +103,7 @@ def test_cards_are_small_portraits_with_unique_titles(world):
     assert all(len(picture) < 8_000 for picture in world.cards.pictures)
     picture = Image.open(io.BytesIO(world.cards.pictures[0]))
     assert picture.size == (120, 180)
-    assert set(world.cards.details["family"]) == set(art.FAMILIES)
+    assert set(world.cards.details["family"]) == set(shapes.FAMILIES)
 
 
 def test_texts_name_no_look_and_a_theme_only_where_it_shows(world):
@@ -115,8 +116,8 @@ def test_texts_name_no_look_and_a_theme_only_where_it_shows(world):
 
 
 def test_every_thing_can_be_drawn_in_every_way():
-    for family in art.FAMILIES:
-        for variant in range(art.N_VARIANTS):
+    for family in shapes.FAMILIES:
+        for variant in range(shapes.N_VARIANTS):
             one = art.draw_item(family, variant, "dots", "sky")
             other = art.draw_item(family, variant, "bands", "plum", (31, 31), mirrored=True)
             assert np.asarray(one).std() > 5
