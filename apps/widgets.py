@@ -1,7 +1,8 @@
 """What a page shows and moves: items as pictures, people as their histories, and knobs in the colours of their parts."""
 
 import html
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import marimo as mo
@@ -39,6 +40,7 @@ PLAIN_COLUMNS = ("what", "how far")
 """Columns of a run that speak for themselves."""
 LIVE_KNOBS = tuple(STEPS)
 """What a person may turn while a training runs."""
+EMPTY: Mapping[str, str] = MappingProxyType({})
 _thumbnails = workspace.Shelf(6000)
 
 
@@ -100,12 +102,13 @@ def named_items(data: Dataset, item_ids: Sequence[str]) -> dict[str, str]:
     return {name if titles.count(name) == 1 else f"{name} ({item_id})": item_id for name, item_id in zip(titles, item_ids, strict=True)}
 
 
-def history(data: Dataset, user_id: str, most: int = 14) -> mo.Html:
-    """Show what a person took, the latest ``most`` of it."""
+def history(data: Dataset, user_id: str, lines: Mapping[str, str] = EMPTY, most: int = 14) -> mo.Html:
+    """Show what a person took, the latest ``most`` of it, each with its line."""
     taken = data.history(user_id)
     shown = taken[-most:]
     rest = f'<p class="lab-more">and {len(taken) - len(shown)} before</p>' if len(taken) > len(shown) else ""
-    return mo.Html(figures.card_row(item_cards(data, shown, width=SMALL_WIDTH), size="small") + rest)
+    told = [lines.get(item_id, "") for item_id in shown]
+    return mo.Html(figures.card_row(item_cards(data, shown, told, SMALL_WIDTH), size="small") + rest)
 
 
 def user_pictures(data: Dataset, user_id: str, most: int = 5) -> list[str]:

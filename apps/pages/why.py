@@ -75,8 +75,9 @@ def _(look, ranking, why):
     _title = widgets.title(look.data, why.item_id)
     _place = f"is number {why.rank:,} of {len(ranking):,}" if why.rank else "is not ranked, as it is known already,"
     _item = mo.Html(figures.card(_title, widgets.picture(look.data, why.item_id), f"score {figures.digits(why.score)}"))
-    _known = common.fact("What this person took, which is all that the model knows of them:")
-    _past = common.stack(_known, widgets.history(look.data, why.user_id))
+    _known = common.fact("What this person took, which is all that the model knows of them, and what each thing adds to the score:")
+    _added = {_id: figures.signed(_total) for _id, _total in zip(why.history["item_id"], why.history["total"], strict=True)}
+    _past = common.stack(_known, widgets.history(look.data, why.user_id, _added))
     common.stack(
         common.heading(
             "Why this item?", "A score is a sum, so it can be taken apart exactly. Choose another item or person below.", "instant"
@@ -142,7 +143,7 @@ def _(changed, look, taken, why):
                     f"“{widgets.title(look.data, why.item_id)}” goes from {figures.change(_found.score_before, _found.score_after)}, "
                     f"{_first} → {_last}"
                 ),
-                mo.Html(figures.rank_moves_cards(_moves, 10, before="As it is", after="What if")),
+                mo.Html(figures.rank_moves_cards(_moves, 10, before="As it is", after="What if", hint="Take away more, or other things.")),
             )
     except LabError as _error:
         _answer = common.problem(_error, "Nothing was changed.")

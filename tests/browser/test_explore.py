@@ -81,6 +81,24 @@ def test_a_link_brings_everything_back(studio_app, visit):
     assert ask(page) == asked
 
 
+def test_a_thing_taken_away_changes_the_list_and_is_kept_on_return(studio_app, visit):
+    page = visit(studio_app.link(page="why"))
+    expect(page.get_by_text("Nothing is taken away yet.")).to_be_visible()
+    page.get_by_text("Select...").first.click()
+    page.get_by_role("option", disabled=False).nth(1).click()  # the first of them takes all
+    page.keyboard.press("Escape")
+    answer = page.locator(".lab-finding", has_text=re.compile("goes from .*, number 1 → number"))
+    expect(answer).to_be_visible()
+    first = answer.inner_text()
+    page.get_by_label("Change the model").select_option("without image")
+    expect(answer).not_to_have_text(first)
+    said = answer.inner_text()
+    choose_page(page, QUESTIONS["start"])
+    expect(page.locator(".srg-flow-part")).to_have_count(5)
+    choose_page(page, QUESTIONS["why"])
+    expect(page.locator(".lab-finding", has_text="goes from")).to_have_text(said)
+
+
 def test_what_was_moved_on_a_page_is_kept_on_return(studio_app, visit):
     page = visit(studio_app.link(page="knobs"))
     expect(page.get_by_text("Nothing moved").first).to_be_visible()

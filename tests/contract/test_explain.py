@@ -1,9 +1,11 @@
 """Why this item: the cells sum to the score that the list is ranked by."""
 
+import numpy as np
 import pytest
 import torch
 
 import srgformer_lab as lab
+from tests.worlds import build, small, world
 
 
 @pytest.mark.parametrize("item_id", ["i0", "i7", "i39"])
@@ -53,3 +55,34 @@ def test_unknown_ids_are_named(tiny, trained):
     _, model = trained
     with pytest.raises(lab.UnknownIdError, match="there is no item 'i999'"):
         lab.explain(model, tiny, "u5", "i999")
+
+
+def test_a_user_with_one_item_and_a_model_of_one_hyperedge_are_explained():
+    data = world([(0, 0), (1, 0), (1, 1), (2, 1), (2, 2)], 3, 4, {"text": np.eye(4)})
+    model = build(data, small(n_hyperedges=1))
+    why = lab.explain(model, data, "u0", "i2")
+    assert why.history["item_id"].tolist() == ["i0"]
+    assert why.heads["weight"].tolist() == pytest.approx([1.0, 1.0])
+    assert why.hyperedges["membership"].tolist() == pytest.approx([1.0, 1.0])
+    assert why.sources["contribution"].sum() == pytest.approx(why.score)
+    assert lab.hypergraph_paths(model, data, "u0", "i2")["contribution"].tolist()[1:] == pytest.approx([0.0])
+    assert lab.versus(model, data, "u0", "i2", "i1").difference == pytest.approx(why.score - lab.explain(model, data, "u0", "i1").score)
+    gone = lab.what_if(model, data, "u0", lab.drop_items("i0"), item_id="i2")
+    assert np.isfinite(gone.score_after)
+
+
+def test_a_model_without_modalities_is_explained():
+    data = world([(0, 0), (0, 1), (1, 1), (2, 2)], 3, 4)
+    model = build(data)
+    why = lab.explain(model, data, "u0", "i2")
+    assert [name for name in why.history.columns if name not in ("item_id", "title", "total", "weight")] == ["id", "attention"]
+    assert len(why.hyperedges) == len(lab.hypergraph_paths(model, data, "u0", "i2")) == 0
+    assert why.sources["contribution"].sum() == pytest.approx(why.score)
+    assert set(lab.reasons(model, data, "u0", k=2)["kind"]) <= {"own", "history"}
+    with pytest.raises(lab.DataError, match="has no modality, so nothing can be known of the newcomer"):
+        lab.add_item(model, data, {})
+
+
+def test_a_list_without_reasons_is_refused(tiny, trained):
+    with pytest.raises(lab.ConfigError, match="n=0 must be at least 1"):
+        lab.reasons(trained[1], tiny, "u5", n=0)
