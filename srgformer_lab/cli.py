@@ -143,10 +143,12 @@ def _app(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from srgformer_lab import runtime
     from srgformer_lab.learn import fit as fitting
     from srgformer_lab.learn.run import Run
     from srgformer_lab.learn.worker import place_in_queue
 
+    runtime.keep_memory()
     if options.resume:
         run = Run.open(options.resume)
         with place_in_queue(run) if options.queue else nullcontext(), _progress() as watch:

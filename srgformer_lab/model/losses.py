@@ -15,7 +15,8 @@ from torch.nn.functional import logsigmoid, normalize
 from srgformer_lab.model.hypergraph import HypergraphTrace
 from srgformer_lab.model.parts import Embeddings
 
-BLOCK = 256
+BLOCK, NARROW_BLOCK = 256, 32
+"""Rows at a time: many make a wide product efficient; for narrow ones it counts more that a block stays in the cache."""
 
 
 def bpr(positive: Float[Tensor, " batch"], negative: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
@@ -56,7 +57,7 @@ def hypergraph_contrast(
         middle = first.hyperedges @ second.hyperedges.T  # (hyperedges, hyperedges)
         for side, rows in (("users", users), ("items", items)):
             (of_first, first_norm), (of_second, second_norm) = first.factor(side), second.factor(side)
-            total = total + _streamed(of_first @ middle / first_norm, of_second / second_norm, rows, temperature, BLOCK)
+            total = total + _streamed(of_first @ middle / first_norm, of_second / second_norm, rows, temperature, NARROW_BLOCK)
     return total
 
 
@@ -95,14 +96,15 @@ class _StreamedInfoNCE(torch.autograd.Function):
         total = -(weight * (queries * positive).sum(1)).sum() / temperature
         query_gradient = -share * positive
         key_gradient = torch.zeros_like(keys).index_add_(0, rows, -share * queries)
+        sharp = queries / temperature
         for start in range(0, len(queries), block):
             part = slice(start, start + block)
-            exponential = (queries[part] @ keys.T).div_(temperature).exp_()  # (block, all)
+            exponential = (sharp[part] @ keys.T).exp_()  # (block, all): made, summed and multiplied twice, nothing else
             row_sum = exponential.sum(1, keepdim=True)
             total = total + (weight[part] * row_sum.squeeze(1).log()).sum()
-            softmax = exponential.mul_(share[part] / row_sum)
-            query_gradient[part] += softmax @ keys
-            key_gradient.addmm_(softmax.T, queries[part])
+            per_row = share[part] / row_sum  # (block, 1)
+            query_gradient[part] += per_row * (exponential @ keys)
+            key_gradient.addmm_(exponential.T, per_row * queries[part])
         ctx.save_for_backward(query_gradient, key_gradient)
         return total
 

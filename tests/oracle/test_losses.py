@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.config import TrainConfig
+from srgformer_lab.model import srgformer
 from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
 from srgformer_lab.model.losses import bpr, info_nce
 from srgformer_lab.model.sampling import Batch
@@ -249,3 +250,21 @@ def test_every_row_of_the_embeddings_gets_a_gradient():
     sum(model.losses(Batch(*triples(data, 20)), HEAVY).values()).backward()
     assert (model.user_embedding.grad.abs().sum(1) > 0).all()
     assert (model.item_embedding.grad.abs().sum(1) > 0).all()
+
+
+@pytest.mark.parametrize("n_modality_layers", [0, 1, 3])
+def test_propagated_features_give_the_same_losses_and_gradients(monkeypatch, n_modality_layers):
+    data = shop()
+    batch = Batch(*triples(data, 9))
+    found = {}
+    for cost in (0, 1e9):  # never worth it, always worth it
+        monkeypatch.setattr(srgformer, "SPARSE_COST", cost)
+        model = build(data, small(n_modality_layers=n_modality_layers)).train()
+        model.start_epoch(torch.Generator().manual_seed(3))
+        losses = model.losses(batch, TrainConfig(modality_contrast_weight=0.3, hypergraph_contrast_weight=0.2))
+        sum(losses.values()).backward()
+        assert hasattr(model, "propagated_image") == (cost > 0 and n_modality_layers > 0)
+        found[cost] = losses, {name: parameter.grad for name, parameter in model.named_parameters()}
+    for first, second in zip(*found.values(), strict=True):
+        for name, value in first.items():
+            assert torch.allclose(value, second[name], rtol=1e-10, atol=1e-12), name
