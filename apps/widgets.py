@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -56,7 +57,9 @@ def picture(data: Dataset, item_id: str, width: int = PICTURE_WIDTH) -> str:
         except DataError:
             return ""
 
-    return _thumbnails.get((data.fingerprint, item_id, width), make)
+    kept = data.cards.pictures[data.item_row(item_id)]
+    stamp = (kept, kept.stat().st_mtime_ns if kept.exists() else 0) if isinstance(kept, Path) else kept
+    return _thumbnails.get((stamp, width), make)
 
 
 def title(data: Dataset, item_id: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions, ItemCards, check_features
 from srgformer_lab.errors import DataError
@@ -88,7 +87,7 @@ def with_item(data: Dataset, item_id: str, features: Mapping[str, np.ndarray], t
         titles=(*cards.titles, title or str(item_id)),
         texts=(*cards.texts, text),
         pictures=(*cards.pictures, None),
-        details=pd.concat([cards.details, pd.DataFrame(index=[len(cards.details)])]),
+        details=cards.details.reset_index(drop=True).convert_dtypes().reindex(range(data.n_items + 1)),
     )
     ids = (*data.item_ids, str(item_id))
     return replace(data, item_ids=ids, features=grown, cards=more, truth=None, source=DataSource("memory"))

@@ -14,6 +14,8 @@ from srgformer_lab.model.ranking import recommend
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
 
+REASON_COLUMNS = ["rank", "item_id", "title", "score", "place", "kind", "reason_id", "reason", "contribution"]
+
 
 @dataclass(frozen=True, eq=False)
 class Versus:
@@ -90,14 +92,22 @@ def reasons(model: SRGFormer | Trace, data: Dataset, user_id: str, k: int = 10, 
         raise ConfigError(f"n={n} must be at least 1: how many reasons to give for an item")
     trace = model if isinstance(model, Trace) else model.trace_for(torch.tensor([data.user_row(user_id)]))
     listed = recommend(trace, data, user_id, k)
-    items = torch.tensor([data.item_row(item) for item in listed["item_id"]], device=trace.nodes.device)
+    items = torch.tensor([data.item_row(item) for item in listed["item_id"]], dtype=torch.long, device=trace.nodes.device)
     terms = Walks(trace).terms(data.user_row(user_id), trace.fused.items[items])
     index, names = terms.index, node_names(data)
-    kind = index["source"].replace("neighbor", "history")
-    keys = pd.DataFrame({"kind": kind, "reason_id": names.id[index["neighbor"]], "reason": names.label(index)})
-    wide = pd.concat([keys, pd.DataFrame(terms.values, columns=listed["item_id"])], axis=1).groupby(list(keys), sort=False).sum()
-    long = wide.rename_axis(columns="item_id").stack().rename("contribution").reset_index()
+    keys = pd.DataFrame(
+        {
+            "kind": index["source"].replace("neighbor", "history"),
+            "reason_id": names.id[index["neighbor"]],
+            "reason": names.label(index),
+        }
+    )
+    columns = [keys.assign(item_id=item, contribution=terms.values[:, place]) for place, item in enumerate(listed["item_id"])]
+    if not columns:
+        return pd.DataFrame(columns=REASON_COLUMNS)
+    every = pd.concat(columns, ignore_index=True)
+    long = every.groupby(["item_id", *keys], sort=False, as_index=False)["contribution"].sum()
     long = long[long["contribution"] > 0].sort_values("contribution", ascending=False, kind="stable")
     long["place"] = long.groupby("item_id").cumcount() + 1
     told = listed.merge(long[long["place"] <= n], on="item_id").sort_values(["rank", "place"], ignore_index=True)
-    return told[["rank", "item_id", "title", "score", "place", "kind", "reason_id", "reason", "contribution"]]
+    return told[REASON_COLUMNS]

@@ -100,7 +100,7 @@ class Explanation:
         ]
 
     def own(self, side: str = "user") -> float:
-        """Give the share of the node's own layer-0 embedding."""
+        """Give the share of the node's own layer-0 embedding, and of an item's own features where E^m has no layers."""
         total = self._sides[side].terms.total
         return float(total.loc[total["source"] == "own", "contribution"].sum())
 

@@ -54,6 +54,8 @@ class Faithfulness:
 def _judged(row: object) -> str:
     order, value, low, high = row.order, row.spearman, row.low, row.high  # type: ignore[attr-defined]
     name = {"contribution": "The exact contribution", "attention": "Attention weight"}[order]
+    if not np.isfinite(low):
+        return f"{name} gives no order that could be tested."
     found = (
         "ranks a history much as real removals do"
         if low > GOOD
@@ -78,24 +80,26 @@ def faithfulness(
     Args:
         model: A trained model.
         data: Its data.
-        n_users: How many users to draw among those with four or more training items.
+        n_users: How many users to draw among those with four or more training items and something left to recommend.
         most_removals: Of longer histories this many items, drawn at random, are removed one by one.
         shares: Shares of the history in the curves.
         seed: For the sample and the random order.
 
     Raises:
         ConfigError: ``n_users`` is below 2, or a share is outside 0…1.
-        DataError: Fewer than two users have four training items.
+        DataError: Fewer than two users have four training items and something left to recommend.
     """
     if n_users < 2 or most_removals < FEWEST or not all(0 <= share <= 1 for share in shares):
         raise ConfigError(
             f"n_users={n_users} must be at least 2, most_removals={most_removals} at least {FEWEST}, shares={shares} within 0…1"
         )
     lengths = np.diff(data.matrix("train").indptr)
-    able = np.flatnonzero(lengths >= FEWEST)
+    is_open = np.diff(data.matrix("all").indptr) < data.n_items
+    able = np.flatnonzero((lengths >= FEWEST) & is_open)
     if len(able) < 2:
         raise DataError(
-            f"{len(able)} users of {data.name} have {FEWEST} training items or more; it takes two, and shorter histories have no order"
+            f"{len(able)} users of {data.name} have {FEWEST} training items or more and something left to recommend; "
+            "it takes two, and shorter histories have no order"
         )
     draws = np.random.default_rng(seed)
     chosen = np.sort(draws.permutation(able)[:n_users])

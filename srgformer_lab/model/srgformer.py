@@ -29,6 +29,8 @@ from srgformer_lab.model.taps import Edit, Taps
 from srgformer_lab.model.trace import Trace
 
 RELEASED_OFFSET = 1e-8
+TAKEN = ("id", "attention", "hypergraph", "edit")
+"""Names of the parts that are no modality."""
 SPARSE_COST = 25
 """A multiplication in a sparse product takes about as long as this many in a dense one (5.5 against 150 GFLOP/s on two cores)."""
 
@@ -74,7 +76,11 @@ class SRGFormer(Trainable):
         wanted = data.modalities if self.config.modalities is None else self.config.modalities
         if missing := [name for name in wanted if name not in data.modalities]:
             raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
-        if clash := [name for name in wanted if not name.isidentifier() or hasattr(nn.ModuleDict, name) or hasattr(nn.ParameterDict, name)]:
+        if clash := [
+            name
+            for name in wanted
+            if not name.isidentifier() or name in TAKEN or hasattr(nn.ModuleDict, name) or hasattr(nn.ParameterDict, name)
+        ]:
             raise ConfigError(
                 f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0].strip('._- ')}_feature"
             )

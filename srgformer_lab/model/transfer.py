@@ -26,6 +26,7 @@ def carry_over(model: SRGFormer, before: Dataset, after: Dataset) -> Variant:
     the model has not learned gets a zero ID embedding; ``add_user`` and ``add_item`` have better rules. Edits that are active stay active.
 
     Raises:
+        ConfigError: The data lacks a modality of the model.
         DataError: The features have other widths than those that the model was built for.
     """
     other = SRGFormer(after, model.config.replace(modalities=model.modalities)).to(model.device, model.user_embedding.dtype)

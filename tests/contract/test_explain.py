@@ -86,3 +86,31 @@ def test_a_model_without_modalities_is_explained():
 def test_a_list_without_reasons_is_refused(tiny, trained):
     with pytest.raises(lab.ConfigError, match="n=0 must be at least 1"):
         lab.reasons(trained[1], tiny, "u5", n=0)
+
+
+@pytest.mark.parametrize("name", ["id", "attention", "hypergraph", "edit"])
+def test_a_modality_that_is_called_like_another_part_is_refused(name):
+    data = world([(0, 0), (0, 1), (1, 1)], 2, 3, {name: np.eye(3)})
+    with pytest.raises(lab.ConfigError, match=f"a modality can't be called '{name}'; rename it to a plain word such as {name}_feature"):
+        lab.SRGFormer(data, small())
+
+
+def test_a_user_who_has_everything_has_no_reasons_and_is_not_sampled():
+    data = world([(0, item) for item in range(6)] + [(user, item) for user in (1, 2) for item in range(4)], 3, 6)
+    model = build(data)
+    assert lab.reasons(model, data, "u0").columns.tolist()[-1] == "contribution"
+    assert len(lab.reasons(model, data, "u0")) == 0
+    assert set(lab.faithfulness(model, data, n_users=5, shares=()).effects["user_id"]) == {"u1", "u2"}
+
+
+def test_an_order_without_differences_gets_no_verdict(tiny, trained):
+    _, model = trained
+    with model.edit(lab.uniform_attention()):
+        found = lab.faithfulness(model, tiny, n_users=2, shares=())
+    assert "Attention weight gives no order that could be tested." in found.verdict
+    assert found.verdict.endswith("Attention is not an explanation on its own.")
+
+
+def test_reasons_can_name_items_of_any_id():
+    data = world([(0, 0), (0, 1), (1, 1), (1, 2)], 2, 4, item_ids=["kind", "reason", "reason_id", "contribution"])
+    assert set(lab.reasons(build(data), data, "u0", k=4)["item_id"]) == {"reason_id", "contribution"}

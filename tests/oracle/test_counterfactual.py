@@ -1,5 +1,7 @@
 """A what-if gives what a model rebuilt on the changed data with the same weights gives, and leaves nothing behind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -275,3 +277,13 @@ def test_changed_data_is_the_data_with_the_change(tiny):
     features = {name: matrix[0] for name, matrix in tiny.features.items()}
     assert with_item(tiny, "new", features).cards.titles[-1] == "new"
     assert grown.truth is None
+
+
+def test_a_new_item_leaves_the_types_of_the_details_alone(tiny):
+    details = tiny.cards.details.assign(year=2001, is_new=True, price=1.5)
+    data = replace(tiny, cards=replace(tiny.cards, details=details))
+    grown = with_item(data, "new", {name: matrix[0] for name, matrix in tiny.features.items()}).cards.details
+    assert len(grown) == tiny.n_items + 1
+    assert [str(grown[name].dtype) for name in ("year", "is_new", "price")] == ["Int64", "boolean", "Float64"]
+    assert grown["year"].iloc[0] == 2001
+    assert grown.iloc[-1].isna().all()

@@ -92,5 +92,5 @@ def test_what_can_not_be_measured_is_refused():
     data = shop()
     with pytest.raises(lab.ConfigError, match="n_users=1 must be at least 2"):
         faithfulness(build(data), data, n_users=1)
-    with pytest.raises(lab.DataError, match="of duo have 4 training items or more; it takes two"):
+    with pytest.raises(lab.DataError, match="of duo have 4 training items or more and something left to recommend; it takes two"):
         faithfulness(build(duo()), duo())
