@@ -8,6 +8,7 @@ import torch
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.explain.contributions import Explanation, explain
+from srgformer_lab.explain.reading import read_for
 from srgformer_lab.explain.sides import node_names
 from srgformer_lab.explain.terms import Walks
 from srgformer_lab.model.ranking import recommend
@@ -73,7 +74,7 @@ def versus(model: SRGFormer | Trace, data: Dataset, user_id: str, item_a: str, i
     Raises:
         UnknownIdError: No user or item has that id.
     """
-    trace = model if isinstance(model, Trace) else model.trace_for(torch.tensor([data.user_row(user_id)]))
+    trace = read_for(model, data, data.user_row(user_id))
     return Versus(explain(trace, data, user_id, item_a), explain(trace, data, user_id, item_b))
 
 
@@ -90,7 +91,7 @@ def reasons(model: SRGFormer | Trace, data: Dataset, user_id: str, k: int = 10, 
     """
     if n < 1:
         raise ConfigError(f"n={n} must be at least 1: how many reasons to give for an item")
-    trace = model if isinstance(model, Trace) else model.trace_for(torch.tensor([data.user_row(user_id)]))
+    trace = read_for(model, data, data.user_row(user_id))
     listed = recommend(trace, data, user_id, k)
     items = torch.tensor([data.item_row(item) for item in listed["item_id"]], dtype=torch.long, device=trace.nodes.device)
     terms = Walks(trace).terms(data.user_row(user_id), trace.fused.items[items])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.explain.reading import read_for
 from srgformer_lab.explain.sides import Side, side_of
 from srgformer_lab.explain.terms import Walks
 from srgformer_lab.model.ranking import rank_items
@@ -125,11 +126,12 @@ def explain(model: SRGFormer | Trace, data: Dataset, user_id: str, item_id: str)
 
     Raises:
         UnknownIdError: No user or item has that id.
+        DataError: The model was made for other data.
 
     Source: spec section 8.
     """
     user, item = data.user_row(user_id), data.n_users + data.item_row(item_id)
-    trace = model if isinstance(model, Trace) else model.trace_for(torch.tensor([user]))
+    trace = read_for(model, data, user)
     walks = Walks(trace)
     of_user, of_item = _aligned(walks.parts(user), walks.parts(item))
     names = list(of_user)

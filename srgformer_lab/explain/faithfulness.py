@@ -11,6 +11,7 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, DataError
 from srgformer_lab.explain.contributions import explain
 from srgformer_lab.explain.counterfactual import drop_items, variant
+from srgformer_lab.explain.reading import read_for
 from srgformer_lab.model.ranking import recommend
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.statistics import over_users, rank_correlation
@@ -114,7 +115,7 @@ class _Removal:
 
     def __init__(self, model: SRGFormer, data: Dataset, user_id: str) -> None:
         self.model, self.data, self.user_id = model, data, user_id
-        trace = model.trace_for(torch.tensor([data.user_row(user_id)]))
+        trace = read_for(model, data, data.user_row(user_id))
         self.item_id = str(recommend(trace, data, user_id, k=1)["item_id"].iloc[0])
         self.why = explain(trace, data, user_id, self.item_id)
         self._known: dict[frozenset[str], float] = {}

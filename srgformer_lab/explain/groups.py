@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from srgformer_lab.data.dataset import FIRST_MODALITIES, Dataset, Truth
 from srgformer_lab.errors import ConfigError, DataError
+from srgformer_lab.explain.reading import check_data
 from srgformer_lab.model.hypergraph import UserItemPair
 from srgformer_lab.model.trace import Trace
 
@@ -25,13 +26,9 @@ def memberships(trace: Trace, modality: str, data: Dataset | None = None) -> Use
     """
     if modality not in trace.hypergraph:
         raise ConfigError(f"the model has no modality {modality!r}; it has {', '.join(trace.hypergraph) or 'none, so no hyperedges'}")
-    pair = trace.hypergraph[modality].membership
-    if data is not None and (len(pair.users), len(pair.items)) != (data.n_users, data.n_items):
-        raise DataError(
-            f"the trace covers {len(pair.users):,} users × {len(pair.items):,} items, {data.name} has {data.n_users:,} × "
-            f"{data.n_items:,}; give the data set that the model was made for"
-        )
-    return pair
+    if data is not None:
+        check_data(trace, data)
+    return trace.hypergraph[modality].membership
 
 
 def item_membership(trace: Trace, modality: str, data: Dataset | None = None) -> Float[np.ndarray, "items hyperedges"]:

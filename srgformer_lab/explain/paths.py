@@ -8,6 +8,7 @@ from scipy.special import softmax
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
+from srgformer_lab.explain.reading import read_for
 from srgformer_lab.explain.terms import EDITED, SMALLEST_NORM
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
@@ -33,7 +34,7 @@ def hypergraph_paths(model: SRGFormer | Trace, data: Dataset, user_id: str, item
     Source: spec section 8; Sundararajan et al. 2017.
     """
     user, item = data.user_row(user_id), data.item_row(item_id)
-    trace = model if isinstance(model, Trace) else model.trace_for(torch.tensor([user]))
+    trace = read_for(model, data, user)
     history = trace.graph.row(user)[0] - trace.graph.n_users
     target = trace.fused.items[item].double()
     total = sum((part.user_embedding[user].double() for part in trace.hypergraph.values()), start=torch.zeros_like(target))

@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, LabError
+from srgformer_lab.explain.reading import check_data
 from srgformer_lab.model.trace import Trace
 
 SIDES = ("users", "items")
@@ -56,15 +57,11 @@ def ids_of(trace: Trace, data: Dataset, side: str) -> Sequence[str]:
     """Give the raw ids of one side's rows.
 
     Raises:
-        ConfigError: ``side`` is no side, or the pass was made on other data.
+        ConfigError: ``side`` is no side.
+        DataError: The pass was made on other data.
     """
     check_side(side)
-    n_users, n_items = trace.collaborative.n_users, trace.collaborative.n_nodes - trace.collaborative.n_users
-    if (n_users, n_items) != (data.n_users, data.n_items):
-        raise ConfigError(
-            f"this pass covers {n_users:,} users and {n_items:,} items, but {data.name} has {data.n_users:,} and {data.n_items:,}; "
-            "give the data set that the model was made for"
-        )
+    check_data(trace, data)
     return data.user_ids if side == "users" else data.item_ids
 
 

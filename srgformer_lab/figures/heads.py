@@ -11,7 +11,7 @@ from srgformer_lab.errors import DataError
 from srgformer_lab.figures.cells import write_cells
 from srgformer_lab.figures.language import FAINT, INK, MUTED, SIGNED_SCALE, SINGLE_SCALE, count, percent, safe, shorten, signed
 from srgformer_lab.figures.rows import correlation, name_rows, numbers, rows_figure, split_off, who_leads
-from srgformer_lab.figures.template import TICK_SIZE, empty_figure, first_that_fits
+from srgformer_lab.figures.template import TICK_SIZE, color_bar, empty_figure, first_that_fits
 
 VALUES = ("weight", "contribution")
 WRITTEN_HEADS, WRITTEN_ROWS = 5, 15
@@ -102,16 +102,7 @@ def _draw(figure: go.Figure, table: pd.DataFrame, names: list[str], value: str, 
 
 def _color_bar(largest: float, is_weight: bool) -> dict:
     places = [0.0, largest] if is_weight else [-largest, 0.0, largest]
-    return {
-        "thickness": 10,
-        "outlinewidth": 0,
-        "x": 1.02,
-        "xpad": 0,
-        "len": 1,
-        "tickvals": places,
-        "ticktext": [percent(place) if is_weight else signed(place) for place in places],
-        "tickfont": {"size": TICK_SIZE},
-    }
+    return color_bar(places, [percent(place) if is_weight else signed(place) for place in places])
 
 
 def _finding(table: pd.DataFrame, value: str, titles: list[str]) -> str:

@@ -17,7 +17,7 @@ from srgformer_lab.figures.language import (
     safe,
     shorten,
 )
-from srgformer_lab.figures.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
+from srgformer_lab.figures.template import color_bar, empty_figure, first_that_fits, new_figure
 
 HYPERGRAPH_SCALE = (
     ((0.0, "#FAF4F8"), (0.5, "#C486AB"), (1.0, "#622A4E")),
@@ -55,7 +55,7 @@ def incidence_heatmap(frame: pd.DataFrame, *, dark: bool = False, hint: str | No
         zmin=0,
         zmax=float(values.max()),
         colorscale=[list(stop) for stop in HYPERGRAPH_SCALE[dark]],
-        colorbar=_membership_bar(float(values.max())),
+        colorbar=color_bar([0, float(values.max())], ["0", digits(float(values.max()), 2)]),
         customdata=np.broadcast_to(hyperedges.to_numpy(), values.shape),
         text=[[title] * values.shape[1] for title in titles],
         hovertemplate="%{text}<br>%{z:.3f} in hyperedge %{customdata}<extra></extra>",
@@ -81,19 +81,6 @@ def _incidence_finding(values: np.ndarray) -> str:
         return "There is one hyperedge, and every item is fully in it"
     typical = float(np.median(values.max(axis=1)))
     return f"A typical item is {percent(typical)} in its first hyperedge; spread evenly it would be {percent(1 / n_hyperedges)}"
-
-
-def _membership_bar(highest: float) -> dict:
-    return {
-        "thickness": 10,
-        "outlinewidth": 0,
-        "x": 1.02,
-        "xpad": 0,
-        "len": 1,
-        "tickvals": [0, highest],
-        "ticktext": ["0", digits(highest, 2)],
-        "tickfont": {"size": TICK_SIZE},
-    }
 
 
 def _part_clusters(figure: go.Figure, values: np.ndarray, names: list[str], dark: bool) -> None:

@@ -18,7 +18,7 @@ from srgformer_lab.figures.language import (
     require,
     setting,
 )
-from srgformer_lab.figures.template import TEXT_SIZE, TICK_SIZE, new_figure
+from srgformer_lab.figures.template import TEXT_SIZE, color_bar, new_figure
 
 Point = tuple[Number, Number]
 LABEL_PAPER = ("rgba(255,255,255,0.86)", "rgba(24,28,26,0.8)")
@@ -108,16 +108,7 @@ def _surface_finding(grid: pd.DataFrame, metric: str, trained: Point | None) -> 
 def _color_bar(values: np.ndarray, metric: str) -> dict:
     low, high = float(values.min()), float(values.max())
     ticks = [low, (low + high) / 2, high] if high > low else [high]
-    return {
-        "thickness": 10,
-        "outlinewidth": 0,
-        "x": 1.02,
-        "xpad": 0,
-        "len": 1,
-        "tickvals": ticks,
-        "ticktext": [metric_value(metric, tick) for tick in ticks],
-        "tickfont": {"size": TICK_SIZE},
-    }
+    return color_bar(ticks, [metric_value(metric, tick) for tick in ticks])
 
 
 def _mark_points(figure: go.Figure, grid: pd.DataFrame, metric: str, points: tuple[Point | None, Point | None], dark: bool) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import textwrap
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
@@ -87,6 +88,12 @@ def new_figure(finding: str, hint: str, dark: bool, height: int = TALLEST, left:
         },
     )
     return figure
+
+
+def color_bar(places: Sequence[float], words: Sequence[str]) -> dict[str, object]:
+    """Give the thin bar right of a heatmap that says what its colours mean at some places."""
+    shape = {"thickness": 10, "outlinewidth": 0, "x": 1.02, "xpad": 0, "len": 1}
+    return {**shape, "tickvals": list(places), "ticktext": list(words), "tickfont": {"size": TICK_SIZE}}
 
 
 def empty_figure(finding: str, hint: str, dark: bool, height: int = 160) -> go.Figure:

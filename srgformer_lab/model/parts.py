@@ -30,10 +30,7 @@ class Embeddings:
         Raises:
             LabError: The rows don't cover all users.
         """
-        rows = self.nodes[: self.n_users]
-        return self._complete(
-            "users", self.values[: self.n_users], len(rows) == self.n_users and (not len(rows) or int(rows[-1]) < self.n_users)
-        )
+        return self._side("users")
 
     @property
     def items(self) -> Float[Tensor, "items dim"]:
@@ -42,13 +39,13 @@ class Embeddings:
         Raises:
             LabError: The rows don't cover all items.
         """
-        start = len(self.nodes) - (self.n_nodes - self.n_users)
-        return self._complete(
-            "items", self.values[max(start, 0) :], start >= 0 and (start == len(self.nodes) or int(self.nodes[start]) == self.n_users)
-        )
+        return self._side("items")
 
-    def _complete(self, kind: str, rows: Tensor, is_complete: bool) -> Tensor:
-        if not is_complete:
+    def _side(self, kind: str) -> Tensor:
+        is_whole = len(self.nodes) == self.n_nodes
+        border = self.n_users if is_whole else int(torch.searchsorted(self.nodes, self.n_users))
+        rows, count = (self.values[:border], self.n_users) if kind == "users" else (self.values[border:], self.n_nodes - self.n_users)
+        if len(rows) != count:
             raise LabError(f"these {len(self.nodes)} of {self.n_nodes} nodes are not all {kind}; take trace() for all, or .of(nodes)")
         return rows
 

@@ -114,3 +114,11 @@ def test_an_order_without_differences_gets_no_verdict(tiny, trained):
 def test_reasons_can_name_items_of_any_id():
     data = world([(0, 0), (0, 1), (1, 1), (1, 2)], 2, 4, item_ids=["kind", "reason", "reason_id", "contribution"])
     assert set(lab.reasons(build(data), data, "u0", k=4)["item_id"]) == {"reason_id", "contribution"}
+
+
+def test_a_model_of_other_data_is_named(tiny, trained):
+    other = world([(0, 0), (0, 1), (1, 1)], 2, 3)
+    with pytest.raises(
+        lab.DataError, match="the pass covers 60 users × 40 items, world has 2 × 3; give the data set that the model was made"
+    ):
+        lab.explain(trained[1], other, "u0", "i2")

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import srgformer_lab as lab
-from srgformer_lab.errors import ConfigError, LabError
+from srgformer_lab.errors import ConfigError, DataError, LabError
 from srgformer_lab.explain import alignment
 from srgformer_lab.explain.alignment import cosines, cross_modal_recall, geometry, neighbor_agreement
 from tests import worlds
@@ -354,7 +354,7 @@ def test_too_few_rows_other_data_and_a_diverged_model_are_named():
     with pytest.raises(ConfigError, match="only 1 of 3 items have a vector in both image and text"):
         geometry(trace_of(image=one, text=one)[0])
     trace, _ = trace_of(**clouds(1, 5))
-    with pytest.raises(ConfigError, match="2 users and 5 items, but shop has 7 and 6"):
+    with pytest.raises(DataError, match="2 users × 5 items, shop has 7 × 6"):
         neighbor_agreement(trace, worlds.shop(), k=1)
     with pytest.raises(LabError, match="image holds values that are not finite"):
         geometry(trace_of(image=[[1.0, np.nan], [1.0, 0.0]], text=[EAST, NORTH])[0])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.manifold import trustworthiness
 
-from srgformer_lab.errors import ConfigError, LabError
+from srgformer_lab.errors import ConfigError, DataError, LabError
 from srgformer_lab.explain import projection
 from srgformer_lab.explain.projection import project
 from tests import worlds
@@ -247,7 +247,7 @@ def test_vectors_that_are_all_one_have_no_plane():
 
 def test_other_data_and_partial_passes_are_refused():
     trace, _ = trace_of(**clouds(n=12))
-    with pytest.raises(ConfigError, match="2 users and 12 items, but shop has 7 and 6"):
+    with pytest.raises(DataError, match="2 users × 12 items, shop has 7 × 6"):
         project(trace, worlds.shop())
     data = worlds.shop()
     part = worlds.build(data).forward(torch.arange(3))
