@@ -4,8 +4,10 @@ import ctypes
 import hashlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -51,6 +53,20 @@ def generator(device: torch.device | str, *keys: object) -> torch.Generator:
     """Make a generator whose draws depend on the keys alone, so that epoch k of a resumed run draws what it always drew."""
     digest = hashlib.sha256(repr(keys).encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+@cache
+def has_sparse_products(device: str) -> bool:
+    """Tell whether this build of torch multiplies sparse rows on a device: on MPS, and on processors without MKL, it may not."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch calls its sparse rows a beta feature
+            pattern = torch.eye(2, device=device).to_sparse_csr()
+            dense = torch.ones(2, 2, device=device)
+            product, sampled = pattern @ dense, torch.sparse.sampled_addmm(pattern, dense, dense, beta=0.0)
+        return bool((product == 1).all() and (sampled.values() == 2).all())
+    except (RuntimeError, NotImplementedError):
+        return False
 
 
 def n_threads() -> int:

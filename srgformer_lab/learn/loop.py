@@ -52,7 +52,7 @@ class Training:
         """Move the model to its device and set up Adam (constant rate, no weight decay)."""
         self.device = runtime.resolve_device(config.device)
         self.model, self.data, self.config = model.to(self.device), data, config
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         self.epoch = 0
         self.best_epoch = 0
         self.best_value = -math.inf

@@ -36,21 +36,17 @@ class EdgeAttention(nn.Module):
 
     def forward(self, embedding: Float[Tensor, "nodes dim"], graph: Graph, nodes: Int[Tensor, " rows"], taps: Taps) -> AttentionTrace:
         """Attend from ``nodes`` to their neighbours."""
-        position, neighbor = graph.edges(nodes)
-        rows, heads = len(nodes), self.n_heads
-        split = (len(neighbor), heads, embedding.shape[1] // heads)
+        edges = graph.edges(nodes, self.n_heads)
+        heads = (-1, self.n_heads, embedding.shape[1] // self.n_heads)
 
-        query = (embedding.index_select(0, nodes) @ self.query).index_select(0, position)  # (edges, dim)
-        key = (embedding @ self.key).index_select(0, neighbor)  # (edges, dim)
-        product = (query * key).view(split).sum(-1)  # (edges, heads)
+        query = (embedding.index_select(0, nodes) @ self.query).view(heads)  # (rows, heads, head width)
+        key = (embedding @ self.key).view(heads)  # (nodes, heads, head width)
+        product = edges.products(query, key)  # (edges, heads)
         score = taps.attention_score((product * self.shrink).clamp(-CLIP, CLIP))
 
-        exponential = score.exp()
-        total = exponential.new_zeros(rows, heads).index_add(0, position, exponential)  # (rows, heads)
-        weight = taps.attention_weight(exponential / (total.index_select(0, position) + self.denominator_offset))
-
+        weight = taps.attention_weight(edges.softmax(score, self.denominator_offset))
         value = embedding @ self.value  # (nodes, dim)
-        weighted = weight.unsqueeze(-1) * value.index_select(0, neighbor).view(split)  # (edges, heads, head width)
-        summed = value.new_zeros(rows, *split[1:]).index_add(0, position, weighted)
-        output = taps.attention_output(summed).flatten(1)  # (rows, dim)
-        return AttentionTrace(nodes[position], neighbor, score, weight, value, Embeddings(output, nodes, graph.n_users, graph.n_nodes))
+        output = taps.attention_output(edges.sums(weight, value.view(heads))).flatten(1)  # (rows, dim)
+        return AttentionTrace(
+            nodes[edges.row], edges.neighbor, score, weight, value, Embeddings(output, nodes, graph.n_users, graph.n_nodes)
+        )

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from srgformer_lab.model.parts import Embeddings
@@ -29,15 +30,25 @@ class HypergraphTrace:
     """H: rows sum to 1 (before dropout, in the paper's form)."""
     hyperedges: Float[Tensor, "hyperedges dim"]
     """Λ of the last layer."""
-    item_embedding: Float[Tensor, "items dim"]
-    """Z of the last layer, H_i Λ."""
-    user_embedding: Float[Tensor, "users dim"]
-    """H_u Λ."""
+
+    @cached_property
+    def user_embedding(self) -> Float[Tensor, "users dim"]:
+        """H_u Λ."""
+        return self.membership.users @ self.hyperedges
+
+    @cached_property
+    def item_embedding(self) -> Float[Tensor, "items dim"]:
+        """Z of the last layer, H_i Λ."""
+        return self.membership.items @ self.hyperedges
 
     def factor(self, side: str) -> tuple[Float[Tensor, "rows hyperedges"], Float[Tensor, "rows 1"]]:
         """Give H and the norms of H Λ (at least 1e-12) of the ``users`` or the ``items``."""
         embedding = self.user_embedding if side == "users" else self.item_embedding
         return getattr(self.membership, side), embedding.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
+    def of(self, nodes: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen dim"]:
+        """E^{m,H} of some nodes (users first)."""
+        return torch.cat([self.membership.users, self.membership.items]).index_select(0, nodes) @ self.hyperedges
 
     @property
     def embedding(self) -> Embeddings:
@@ -114,11 +125,9 @@ def _flow(
 ) -> HypergraphTrace:
     of_users = noise.drop(taps.of(taps.user_membership, name)(membership.users))
     of_items = noise.drop(taps.of(taps.item_membership, name)(membership.items))
-    common = of_items.shape[1] / len(of_items)
-    hyperedges = items
+    common, hyperedges = of_items.shape[1] / len(of_items), items
     for layer in range(1, n_layers + 1):
         hyperedges = of_items.T @ items * common  # (hyperedges, dim)
-        if layer == n_layers:
-            hyperedges = taps.of(taps.hyperedges, name)(hyperedges)
-        items = of_items @ hyperedges  # (items, dim)
-    return HypergraphTrace(logits, UserItemPair(of_users, of_items), hyperedges, items, of_users @ hyperedges)
+        if layer < n_layers:
+            items = of_items @ hyperedges  # (items, dim)
+    return HypergraphTrace(logits, UserItemPair(of_users, of_items), taps.of(taps.hyperedges, name)(hyperedges))

@@ -5,18 +5,20 @@ Source: spec section 4; BPR (Rendle et al. 2009), InfoNCE (van den Oord et al. 2
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import logsigmoid, normalize
+from torch.nn.functional import logsigmoid
 
 from srgformer_lab.model.hypergraph import HypergraphTrace
-from srgformer_lab.model.parts import Embeddings
+from srgformer_lab.model.parts import Embeddings, unit
 
-BLOCK, NARROW_BLOCK = 256, 32
-"""Rows at a time: many make a wide product efficient; for narrow ones it counts more that a block stays in the cache."""
+CELLS, NARROW_CELLS = 5_000_000, 600_000
+"""Cosines at a time: many make a wide product efficient; for narrow ones it counts more that a block stays in the cache."""
+NARROW = 8
+"""Up to this width the keys are stored column by column, which takes half the time in the products with a block."""
 
 
 def bpr(positive: Float[Tensor, " batch"], negative: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
@@ -29,22 +31,43 @@ def norm_sum(*rows: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
     return torch.stack([part.norm() for part in rows]).sum() / len(rows[0])
 
 
-def modality_contrast(
-    parts: Sequence[Embeddings], users: Int[Tensor, " batch"], items: Int[Tensor, " batch"], temperature: float
-) -> Float[Tensor, ""]:
+class Anchors(NamedTuple):
+    """The distinct rows of a batch, which are contrasted once and weighted, and against which rows."""
+
+    row: Int[Tensor, " distinct"]
+    count: Int[Tensor, " distinct"]
+    """How often the batch holds each."""
+    against: Int[Tensor, " sample"] | None = None
+    """The rows in the denominator; none given means all."""
+
+
+def anchors(rows: Int[Tensor, " batch"], n_rows: int, n_against: int = 0, draws: torch.Generator | None = None) -> Anchors:
+    """Fold a batch's rows into distinct ones, and draw ``n_against`` of all ``n_rows`` to contrast them with (0: take all).
+
+    On an accelerator nothing is folded: the number of distinct rows would have to come back to the host first.
+    """
+    if rows.device.type == "cpu":
+        row, count = torch.unique(rows, return_counts=True)
+    else:
+        row, count = rows, torch.ones_like(rows)
+    if not 0 < n_against < n_rows:
+        return Anchors(row, count)
+    return Anchors(row, count, torch.randperm(n_rows, generator=draws, device=rows.device)[:n_against])
+
+
+def modality_contrast(parts: Sequence[Embeddings], users: Anchors, items: Anchors, temperature: float) -> Float[Tensor, ""]:
     """L_MCL: one-way InfoNCE from each modality to each later one, batch users against all users, batch items against all items.
 
     With fewer than two modalities it is 0.
     """
-    total = torch.zeros((), device=users.device)
-    for first, second in combinations(parts, 2):
-        total = total + info_nce(first.users, second.users, users, temperature) + info_nce(first.items, second.items, items, temperature)
+    total = torch.zeros((), device=users.row.device)
+    for first, second in combinations([part.unit for part in parts], 2):
+        total = total + _streamed(first.users, second.users, users, temperature, CELLS)
+        total = total + _streamed(first.items, second.items, items, temperature, CELLS)
     return total
 
 
-def hypergraph_contrast(
-    parts: Sequence[HypergraphTrace], users: Int[Tensor, " batch"], items: Int[Tensor, " batch"], temperature: float
-) -> Float[Tensor, ""]:
+def hypergraph_contrast(parts: Sequence[HypergraphTrace], users: Anchors, items: Anchors, temperature: float) -> Float[Tensor, ""]:
     """L_HCL: as ``modality_contrast``, on what flowed through the hyperedges of each modality.
 
     With a = H_a Λ_a and b = H_b Λ_b, cos(a, b) = (H_a Λ_a Λ_bᵀ / |a|) · (H_b / |b|): products of width K instead of d,
@@ -52,63 +75,66 @@ def hypergraph_contrast(
     """
     if parts and parts[0].hyperedges.shape[0] > parts[0].hyperedges.shape[1]:
         return modality_contrast([part.embedding for part in parts], users, items, temperature)
-    total = torch.zeros((), device=users.device)
+    total = torch.zeros((), device=users.row.device)
     for first, second in combinations(parts, 2):
         middle = first.hyperedges @ second.hyperedges.T  # (hyperedges, hyperedges)
         for side, rows in (("users", users), ("items", items)):
             (of_first, first_norm), (of_second, second_norm) = first.factor(side), second.factor(side)
-            total = total + _streamed(of_first @ middle / first_norm, of_second / second_norm, rows, temperature, NARROW_BLOCK)
+            total = total + _streamed(of_first @ middle / first_norm, of_second / second_norm, rows, temperature, NARROW_CELLS)
     return total
 
 
 def info_nce(
-    query: Float[Tensor, "all dim"],
-    key: Float[Tensor, "all dim"],
-    rows: Int[Tensor, " batch"],
-    temperature: float,
-    block: int = BLOCK,
+    query: Float[Tensor, "all dim"], key: Float[Tensor, "all dim"], rows: Anchors, temperature: float, cells: int = CELLS
 ) -> Float[Tensor, ""]:
     """Sum over the batch of −log exp(cos(a_x, b_x)/τ) / Σ_x' exp(cos(a_x, b_x')/τ), over **all** rows x'.
 
-    Memory is O(block × all).
+    Against a sample of s of n rows the sum over the other rows is estimated, without bias, by n/s times the sample's.
+    Memory is O(cells), and O(all) where one row has more cosines than that.
     """
-    return _streamed(normalize(query, dim=1, eps=1e-12), normalize(key, dim=1, eps=1e-12), rows, temperature, block)
+    return _streamed(unit(query), unit(key), rows, temperature, cells)
 
 
-def _streamed(query: Tensor, key: Tensor, rows: Tensor, temperature: float, block: int) -> Tensor:
-    """Contrast rows whose products are cosines; one that stands in the batch several times is computed once and weighted."""
-    distinct, count = torch.unique(rows, return_counts=True)
-    return _StreamedInfoNCE.apply(query.index_select(0, distinct), key, distinct, count.to(key.dtype), temperature, block)
+def _streamed(query: Tensor, key: Tensor, rows: Anchors, temperature: float, cells: int) -> Tensor:
+    """Contrast rows whose products are cosines."""
+    keys, scale, own = key, 1.0, torch.zeros_like(rows.row, dtype=key.dtype)
+    if rows.against is not None:
+        keys, scale = key.index_select(0, rows.against), len(key) / len(rows.against)
+        own = 1 - scale * torch.isin(rows.row, rows.against).to(key.dtype)  # the positive counts once, drawn or not
+    query, positive = query.index_select(0, rows.row), key.index_select(0, rows.row)
+    return _StreamedInfoNCE.apply(query, positive, keys, rows.count.to(key.dtype), own, scale, temperature, cells)
 
 
 class _StreamedInfoNCE(torch.autograd.Function):
     """The log-sum-exp in row blocks, with its gradient formed in the same pass.
 
-    With rows q, b whose products are cosines, weights w and p = softmax(q bᵀ/τ): ∂/∂q_x = w_x (Σ p b − b_x)/τ, and
-    ∂/∂b = Σ_x w_x p_x q_x/τ, less w_x q_x/τ for the positive of each x. A cosine is at most 1 and τ at least 0.05, so exp
-    stays below e²⁰ and no maximum is subtracted.
+    For rows q with positives p, keys b and weights w, all products being cosines, the loss is Σ_x w_x (log T_x − q_x·p_x/τ)
+    with T_x = s Σ_b exp(q_x·b/τ) + o_x exp(q_x·p_x/τ); s = 1 and o = 0 where all keys are there, the positive among them.
+    A cosine is at most 1 and τ at least 0.05, so exp stays below e²⁰ and no maximum is subtracted.
     """
 
     @staticmethod
-    def forward(ctx: Any, queries: Tensor, keys: Tensor, rows: Tensor, weight: Tensor, temperature: float, block: int) -> Tensor:
-        positive = keys.index_select(0, rows)
-        share = (weight / temperature).unsqueeze(1)
-        total = -(weight * (queries * positive).sum(1)).sum() / temperature
-        query_gradient = -share * positive
-        key_gradient = torch.zeros_like(keys).index_add_(0, rows, -share * queries)
-        sharp = queries / temperature
-        for start in range(0, len(queries), block):
+    def forward(
+        ctx: Any, query: Tensor, positive: Tensor, keys: Tensor, weight: Tensor, own: Tensor, scale: float, temperature: float, cells: int
+    ) -> Tensor:
+        keys = keys.T.contiguous().T if keys.shape[1] <= NARROW else keys
+        cosine = (query * positive).sum(1)
+        pull = own * (cosine / temperature).exp()  # (rows,)
+        total = torch.empty_like(pull)
+        query_gradient, key_gradient = torch.empty_like(query), torch.zeros_like(keys)
+        block, sharp = max(1, cells // len(keys)), query / temperature
+        for start in range(0, len(query), block):
             part = slice(start, start + block)
-            exponential = (sharp[part] @ keys.T).exp_()  # (block, all): made, summed and multiplied twice, nothing else
-            row_sum = exponential.sum(1, keepdim=True)
-            total = total + (weight[part] * row_sum.squeeze(1).log()).sum()
-            per_row = share[part] / row_sum  # (block, 1)
-            query_gradient[part] += per_row * (exponential @ keys)
-            key_gradient.addmm_(exponential.T, per_row * queries[part])
-        ctx.save_for_backward(query_gradient, key_gradient)
-        return total
+            exponential = (sharp[part] @ keys.T).exp_()  # (block, keys): made, summed and multiplied twice, nothing else
+            total[part] = torch.add(pull[part], exponential.sum(1), alpha=scale)
+            share = (weight[part] * scale / temperature / total[part]).unsqueeze(1)  # (block, 1)
+            torch.mul(share, exponential @ keys, out=query_gradient[part])
+            key_gradient.addmm_(exponential.T, share * query[part])
+        toward = (weight / temperature * (pull / total - 1)).unsqueeze(1)  # (rows, 1)
+        ctx.save_for_backward(query_gradient.addcmul_(toward, positive), toward * query, key_gradient)
+        return (weight * (total.log() - cosine / temperature)).sum()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        query_gradient, key_gradient = ctx.saved_tensors
-        return gradient * query_gradient, gradient * key_gradient, None, None, None, None
+        of_query, of_positive, of_keys = ctx.saved_tensors
+        return gradient * of_query, gradient * of_positive, gradient * of_keys, None, None, None, None, None

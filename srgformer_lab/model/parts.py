@@ -1,6 +1,8 @@
 """Rows of embeddings that know which nodes they belong to, and what the attention branch computed."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -49,12 +51,19 @@ class Embeddings:
             raise LabError(f"these {len(self.nodes)} of {self.n_nodes} nodes are not all {kind}; take trace() for all, or .of(nodes)")
         return rows
 
+    @cached_property
+    def unit(self) -> "Embeddings":
+        """The same rows at norm 1."""
+        return self.with_values(unit(self.values))
+
     def of(self, nodes: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen dim"]:
         """Give the rows of these nodes, in this order.
 
         Raises:
             LabError: One of them is not covered.
         """
+        if len(self.nodes) == self.n_nodes:
+            return self.values.index_select(0, nodes)
         place = torch.searchsorted(self.nodes, nodes).clamp(max=len(self.nodes) - 1)
         if not torch.equal(self.nodes[place], nodes):
             raise LabError("some of these nodes are not covered by this pass; name them in forward(nodes=…), or take trace()")
@@ -81,3 +90,28 @@ class AttentionTrace:
     """e W_V of every node, heads side by side: what its neighbours take from it."""
     output: Embeddings
     """E^att; 0 for a node without neighbours."""
+
+
+SMALLEST_NORM = 1e-12
+
+
+def unit(values: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows dim"]:
+    """Divide each row by its norm, at least 1e-12: nz(x)."""
+    return _Unit.apply(values)
+
+
+class _Unit(torch.autograd.Function):
+    """y = x / |x|, whose gradient is (g − y ⟨y, g⟩) / |x|: half the passes over memory that its steps one by one take."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        norm = values.norm(dim=1, keepdim=True)
+        one = values / norm.clamp_min(SMALLEST_NORM)
+        ctx.save_for_backward(one, norm)
+        return one
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        one, norm = ctx.saved_tensors
+        along = (one * gradient).sum(1, keepdim=True) * (norm > SMALLEST_NORM)
+        return torch.addcmul(gradient, one, along, value=-1).div_(norm.clamp_min(SMALLEST_NORM))

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from srgformer_lab import runtime
 from srgformer_lab.config import MODEL_KNOBS, ModelConfig, TrainConfig
@@ -20,8 +19,8 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.attention import EdgeAttention
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.hypergraph import Noise, UserItemPair, relax
-from srgformer_lab.model.losses import bpr, hypergraph_contrast, modality_contrast, norm_sum
-from srgformer_lab.model.parts import Embeddings
+from srgformer_lab.model.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
+from srgformer_lab.model.parts import Embeddings, unit
 from srgformer_lab.model.propagation import light_gcn, modality_embedding
 from srgformer_lab.model.protocol import Trainable
 from srgformer_lab.model.sampling import Batch, TripleSampler
@@ -31,7 +30,7 @@ from srgformer_lab.model.trace import Trace
 RELEASED_OFFSET = 1e-8
 TAKEN = ("id", "attention", "hypergraph", "edit")
 """Names of the parts that are no modality."""
-SPARSE_COST = 25
+SPARSE_COST = 5
 """A multiplication in a sparse product takes about as long as this many in a dense one (5.5 against 150 GFLOP/s on two cores)."""
 
 
@@ -90,7 +89,7 @@ class SRGFormer(Trainable):
 
     def _features(self, data: Dataset, name: str) -> Float[Tensor, "items width"]:
         features = torch.tensor(data.features[name], dtype=torch.get_default_dtype())
-        return normalize(features, dim=1, eps=1e-12) if self.config.normalize_features else features
+        return unit(features) if self.config.normalize_features else features
 
     def __repr__(self) -> str:
         """Say sizes, branches and the number of weights."""
@@ -107,10 +106,10 @@ class SRGFormer(Trainable):
         nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
         collaborative = taps.collaborative(light_gcn(embedding, graph, config.n_id_layers))
-        projected = {name: self._features_of(name) @ self.projection[name] for name in self.modalities}  # (items, dim)
+        projected, logits = self._projected()
         modality = {name: taps.modality[name](self._modality(name, values)) for name, values in projected.items()}
         hypergraph = relax(
-            {name: self._logits(name) for name in self.modalities},
+            {name: UserItemPair(graph.history_sum(items), items) for name, items in logits.items()},
             collaborative[graph.n_users :],
             config.membership_temperature,
             config.n_hypergraph_layers,
@@ -137,6 +136,14 @@ class SRGFormer(Trainable):
     def _features_of(self, name: str) -> Float[Tensor, "items width"]:
         return self.get_buffer(f"features_{name}")
 
+    def _projected(self) -> tuple[dict[str, Float[Tensor, "items dim"]], dict[str, Float[Tensor, "items hyperedges"]]]:
+        """Compute X W and X V of every modality, in one product of both: one narrow product would take as long as a wide one."""
+        projected, logits = {}, {}
+        for name in self.modalities:
+            both = self._features_of(name) @ torch.cat([self.projection[name], self.implicit_attribute[name]], 1)
+            projected[name], logits[name] = both.split([self.config.embedding_dim, self.config.n_hyperedges], 1)
+        return projected, logits
+
     def _modality(self, name: str, projected: Float[Tensor, "items dim"]) -> Float[Tensor, "nodes dim"]:
         """Compute E^m; while training from the propagated features, which are constants: Ã^L[·](X W) = (Ã^L[·]X) W.
 
@@ -144,16 +151,12 @@ class SRGFormer(Trainable):
         """
         n_layers = self.config.n_modality_layers
         width, entries = self.projection[name].shape[0], len(self.graph.edge_neighbor)
-        if not self.training or self.graph.n_users * width > SPARSE_COST * n_layers * entries:
+        if not self.training or self.graph.n_users * width > SPARSE_COST * (n_layers + 0.5) * entries:
             return modality_embedding(projected, self.graph, n_layers)
         if not hasattr(self, f"propagated_{name}"):
             constant = modality_embedding(self._features_of(name), self.graph, n_layers)
             self.register_buffer(f"propagated_{name}", constant, persistent=False)
         return self.get_buffer(f"propagated_{name}") @ self.projection[name]
-
-    def _logits(self, name: str) -> UserItemPair:
-        items = self._features_of(name) @ self.implicit_attribute[name]  # (items, hyperedges)
-        return UserItemPair(self.graph.history_sum(items), items)
 
     def _everywhere(self, values: Float[Tensor, "nodes dim"]) -> Embeddings:
         graph = self.graph
@@ -223,17 +226,27 @@ class SRGFormer(Trainable):
         Source: spec section 4.
         """
         users, positives, negatives = batch.user, self.graph.n_users + batch.positive, self.graph.n_users + batch.negative
-        trace = self.forward(torch.unique(torch.cat([users, positives, negatives])))
+        trace = self.forward(self._nodes_of(users, positives, negatives))
         user, positive, negative = (trace.fused.of(nodes) for nodes in (users, positives, negatives))
         hypergraph, modality = list(trace.hypergraph.values()), list(trace.modality.values())
+        user_anchors, item_anchors = anchors(batch.user, self.graph.n_users), anchors(batch.positive, self.graph.n_items)
         tau, zero = config.contrast_temperature, user.new_zeros(())
         c, gamma = config.hypergraph_contrast_weight, config.modality_contrast_weight
         return {
             "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
             "regularization": config.regularization_weight * norm_sum(user, positive, negative),
-            "hypergraph_contrast": c * hypergraph_contrast(hypergraph, batch.user, batch.positive, tau) if c else zero,
-            "modality_contrast": gamma * modality_contrast(modality, batch.user, batch.positive, tau) if gamma else zero,
+            "hypergraph_contrast": c * hypergraph_contrast(hypergraph, user_anchors, item_anchors, tau) if c else zero,
+            "modality_contrast": gamma * modality_contrast(modality, user_anchors, item_anchors, tau) if gamma else zero,
         }
+
+    def _nodes_of(self, *rows: Int[Tensor, " batch"]) -> Int[Tensor, " rows"] | None:
+        """Name the nodes that a batch reads, or none for all: where it may read them all, and on an accelerator.
+
+        There their number would have to come back to the host first, which takes longer than what it saves.
+        """
+        if self.device.type != "cpu" or sum(map(len, rows)) >= self.graph.n_nodes:
+            return None
+        return torch.unique(torch.cat(rows))
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
         """Read the model once and give a function from user rows to the scores of all items."""

@@ -7,12 +7,11 @@ from functools import cached_property
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from srgformer_lab.config import ModelConfig
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.hypergraph import HypergraphTrace, relax
-from srgformer_lab.model.parts import AttentionTrace, Embeddings
+from srgformer_lab.model.parts import AttentionTrace, Embeddings, unit
 from srgformer_lab.model.taps import Edit, Taps
 
 
@@ -63,17 +62,15 @@ class Trace:
         rows = self.attention.output
         whole = self.collaborative
         parts = {"id": self.collaborative.values}
-        parts |= {name: _unit(part.values) for name, part in self.modality.items()}
+        parts |= {name: part.unit.values for name, part in self.modality.items()}
         parts = {name: values if len(rows.nodes) == whole.n_nodes else values.index_select(0, rows.nodes) for name, values in parts.items()}
-        parts["attention"] = self.config.attention_scale * _unit(rows.values)
-        parts["hypergraph"] = self.config.hypergraph_scale * _unit(self._hypergraph_rows())
+        parts["attention"] = self.config.attention_scale * unit(rows.values)
+        parts["hypergraph"] = self.config.hypergraph_scale * unit(self._hypergraph_rows())
         return {name: rows.with_values(values) for name, values in parts.items()}
 
     def _hypergraph_rows(self) -> Float[Tensor, "rows dim"]:
-        rows, total = self.attention.output, torch.zeros_like(self.attention.output.values)
-        for part in self.hypergraph.values():
-            total = total + part.embedding.of(rows.nodes)
-        return total
+        rows = self.attention.output
+        return sum((part.of(rows.nodes) for part in self.hypergraph.values()), torch.zeros_like(rows.values))
 
     @cached_property
     def fused(self) -> Embeddings:
@@ -115,8 +112,3 @@ class Trace:
     def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
         """Score every item for these user rows: ⟨e*_u, e*_i⟩."""
         return self.fused.of(users) @ self.fused.items.T
-
-
-def _unit(values: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows dim"]:
-    """Divide each row by its norm, at least 1e-12."""
-    return normalize(values, dim=1, eps=1e-12)
