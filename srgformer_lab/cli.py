@@ -1,4 +1,4 @@
-"""The command line: ``srgformer-lab app | train | evaluate | recommend | runs | check``.
+"""The command line: ``srgformer-lab app | train | evaluate | recommend | runs | check | bench``.
 
 The options of ``train`` are the fields of the configurations, with their meanings and ranges.
 """
@@ -82,6 +82,21 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say what a data folder holds and what is wrong with it")
     check.add_argument("folder", type=Path)
     check.set_defaults(command=_check)
+
+    bench = commands.add_parser("bench", help="measure speed and memory, against a plain implementation in the same run")
+    bench.add_argument(
+        "--shapes",
+        default="studio,movielens,baby",
+        help="generated sizes, a,b,c, such as baby,baby-x2,baby-x4,baby-x8,baby-raw,sports,clothing",
+    )
+    bench.add_argument("--data", type=Path, help="measure on this data folder instead")
+    bench.add_argument("--preset", help="whose model to train; the shape's own unless told otherwise, baby for a folder")
+    bench.add_argument("--dims", default="64", help="embedding widths, a,b,c")
+    bench.add_argument("--repeats", type=int, default=3, help="rounds; medians are shown")
+    bench.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True, help="measure the plain implementation too")
+    bench.add_argument("--output", type=Path, default=Path("bench"), help="folder of bench.csv and growth.html")
+    _add_settings(bench, TrainConfig)
+    bench.set_defaults(command=_bench)
     return parser
 
 
@@ -248,3 +263,34 @@ def _check(options: argparse.Namespace) -> int:
     report = check(options.folder)
     print(report)
     return 1 if report.problems else 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from srgformer_lab.bench import measure, report
+    from srgformer_lab.bench.shapes import shape
+    from srgformer_lab.data.source import open_data
+
+    dims = [_whole(word, "--dims") for word in options.dims.split(",")]
+    if options.repeats < 1:
+        raise ConfigError(f"--repeats {options.repeats} must be at least 1")
+    changes = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
+    if options.data:
+        subjects = [(open_data(options.data).source, options.preset or "baby")]
+    else:
+        shapes = [shape(name.strip()) for name in options.shapes.split(",")]
+        subjects = [(each, options.preset or each.preset) for each in shapes]
+    tasks = [
+        measure.task(data, preset_name, dim, options.repeats, options.plain, **changes) for data, preset_name in subjects for dim in dims
+    ]
+    found = []
+    for task in tasks:
+        found.append(measure.measure(task))
+        print(report.table(found[-1]), end="\n\n", flush=True)
+    print("\n".join(f"wrote {path}" for path in report.write(found, options.output)))
+    return 0
+
+
+def _whole(word: str, option: str) -> int:
+    if not word.strip().isdigit():
+        raise ConfigError(f"{option} {word!r} must be a whole number")
+    return int(word)

@@ -90,6 +90,18 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def peak_memory(device: torch.device) -> float:
+    """Give the most memory that this process ever held, in bytes; on CUDA, that its tensors held there. NaN where nobody counts."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return float("nan")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(most if sys.platform == "darwin" else 1024 * most)
+
+
 def wait_for(device: str) -> None:
     """Wait until a device has done what it was asked to: before reading a clock."""
     if device == "cuda":

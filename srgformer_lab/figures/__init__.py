@@ -13,6 +13,7 @@ from srgformer_lab.figures.contrast import depth_bars, versus_bars
 from srgformer_lab.figures.deletion import deletion_curves
 from srgformer_lab.figures.effects import effect_scatter
 from srgformer_lab.figures.flow import flow, flow_finding
+from srgformer_lab.figures.growth import growth
 from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
 from srgformer_lab.figures.hyperedge_bars import hyperedge_usage
@@ -68,6 +69,7 @@ __all__ = [
     "finding_of",
     "flow",
     "flow_finding",
+    "growth",
     "history_bars",
     "hyperedge_river",
     "hyperedge_usage",

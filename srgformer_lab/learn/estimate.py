@@ -1,6 +1,7 @@
 """How long and how much memory a training will take, told before it starts."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,7 +11,7 @@ from srgformer_lab import runtime
 from srgformer_lab.config import Config, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.learn.evaluation import BLOCK_CELLS
-from srgformer_lab.model.losses import BLOCK
+from srgformer_lab.model.losses import CELLS
 
 BYTES = 4
 PROCESS_BYTES = 420_000_000
@@ -30,10 +31,20 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
+    """Arithmetic and memory traffic: of a training, or of a machine in a second."""
+
     flops: float
     traffic: float
     """Bytes read or written."""
+
+    def __add__(self, other: "Work") -> "Work":
+        """Do one after the other."""
+        return Work(self.flops + other.flops, self.traffic + other.traffic)
+
+    def __mul__(self, times: float) -> "Work":
+        """Do it several times."""
+        return Work(self.flops * times, self.traffic * times)
 
 
 def estimate(data: Dataset, model: Config, train: TrainConfig) -> Estimate:
@@ -42,37 +53,45 @@ def estimate(data: Dataset, model: Config, train: TrainConfig) -> Estimate:
     Raises:
         ConfigError: The training asks for a device that this machine lacks.
     """
-    device = runtime.resolve_device(train.device)
-    flop_rate, traffic_rate = _rates(device.type)
-    n_pairs = len(data.pairs("train"))
-    n_steps = -(-n_pairs // train.batch_size)
-    dim = getattr(model, "embedding_dim", 0)
-    step = _step(data, model, train, min(train.batch_size, n_pairs))
-    evaluation = _Work(2.0 * data.n_users * data.n_items * dim, 8.0 * BYTES * data.n_users * data.n_items)
-    flops, traffic = n_steps * step.flops + evaluation.flops, n_steps * step.traffic + evaluation.traffic
-    seconds = flops / flop_rate + traffic / traffic_rate + n_steps * STEP_OVERHEAD
+    limit = limits(runtime.resolve_device(train.device).type)
+    evaluation = Work(2.0 * data.n_users * data.n_items * _width(model), 8.0 * BYTES * data.n_users * data.n_items)
+    work = work_of_epoch(data, model, train) + evaluation
+    seconds = work.flops / limit.flops + work.traffic / limit.traffic + _n_steps(data, train) * STEP_OVERHEAD
     return Estimate(seconds, seconds * train.epochs, int(_memory(data, model, train)))
 
 
-def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> _Work:
-    n_nodes, n_edges = data.n_users + data.n_items, 2 * len(data.pairs("train"))
-    dim = getattr(model, "embedding_dim", 0)
-    flops, traffic = 0.0, 28.0 * BYTES * n_nodes * dim
+def work_of_epoch(data: Dataset, model: Config, train: TrainConfig) -> Work:
+    """Count the arithmetic and the memory traffic of an epoch's training steps."""
+    return _step(data, model, train, min(train.batch_size, len(data.pairs("train")))) * _n_steps(data, train)
+
+
+def _n_steps(data: Dataset, train: TrainConfig) -> int:
+    return -(-len(data.pairs("train")) // train.batch_size)
+
+
+def _width(model: Config) -> int:
+    return getattr(model, "embedding_dim", 0)
+
+
+def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> Work:
+    n_nodes, n_edges, dim = data.n_users + data.n_items, 2 * len(data.pairs("train")), _width(model)
     layers = getattr(model, "n_layers", 0)
+    work = Work(0.0, 28.0 * BYTES * n_nodes * dim)
     if isinstance(model, ModelConfig):
         names = data.modalities if model.modalities is None else model.modalities
         layers = model.n_id_layers + len(names) * model.n_modality_layers
         widths = sum(data.features[name].shape[1] for name in names)
-        flops += 4.0 * data.n_items * widths * (dim + model.n_hyperedges)
-        flops += 18.0 * n_nodes * dim * dim
-        traffic += 20.0 * BYTES * min(n_edges, batch * n_edges / n_nodes * 3) * dim
-        users, items = _distinct(batch, data.n_users), _distinct(batch, data.n_items)
-        cells = float(users * data.n_users + items * data.n_items)
-        terms = (len(names) * (len(names) - 1) // 2) * ((train.modality_contrast_weight > 0) + (train.hypergraph_contrast_weight > 0))
-        flops += 6.0 * terms * cells * dim
-        traffic += 10.0 * BYTES * terms * cells
-    traffic += 4.0 * BYTES * layers * n_edges * dim
-    return _Work(flops, traffic)
+        work += Work(
+            4.0 * data.n_items * widths * (dim + model.n_hyperedges) + 18.0 * n_nodes * dim * dim, 2.0 * BYTES * data.n_items * widths
+        )
+        share = min(1.0, 3 * batch / n_nodes)
+        work += Work(12.0 * share * n_edges * dim, 6.0 * BYTES * share * n_edges * dim)
+        n_pairs = len(names) * (len(names) - 1) // 2
+        for weight, width in ((train.modality_contrast_weight, dim), (train.hypergraph_contrast_weight, min(dim, model.n_hyperedges))):
+            for count in (data.n_users, data.n_items):
+                cells = n_pairs * _distinct(batch, count) * min(count, train.contrast_sample or count)
+                work += Work(6.0 * cells * width, 6.0 * BYTES * cells) if weight else Work(0.0, 0.0)
+    return work + Work(4.0 * layers * n_edges * dim, 4.0 * BYTES * layers * n_edges * dim)
 
 
 def _distinct(draws: int, count: int) -> float:
@@ -85,25 +104,26 @@ def _memory(data: Dataset, model: Config, train: TrainConfig) -> float:
     dim = getattr(model, "embedding_dim", 0)
     widths = sum(matrix.shape[1] for matrix in data.features.values())
     constants = 2 * BYTES * data.n_items * widths + 40 * n_edges
-    passes = 34 * BYTES * n_nodes * dim + 6 * BYTES * n_edges * dim
-    blocks = 3 * BYTES * BLOCK * n_nodes + 3 * BYTES * min(BLOCK_CELLS, data.n_users * data.n_items)
+    passes = 34 * BYTES * n_nodes * dim
+    blocks = 3 * BYTES * CELLS + 3 * BYTES * min(BLOCK_CELLS, data.n_users * data.n_items)
     return PROCESS_BYTES + constants + passes + blocks
 
 
 @cache
-def _rates(device: str) -> tuple[float, float]:
-    """Measure floating-point operations and bytes a second, in about a tenth of a second."""
+def limits(device: str) -> Work:
+    """Measure how much this machine does in a second, in about a tenth of one."""
     square, long = torch.rand(768, 768, device=device), torch.rand(4_000_000, device=device)
     flops = 2 * 768**3 / _seconds(lambda: square @ square, device)
     traffic = 2 * BYTES * len(long) / _seconds(lambda: long * 2, device)
-    return flops, traffic
+    return Work(flops, traffic)
 
 
-def _seconds(call: object, device: str, repeats: int = 5) -> float:
+def _seconds(call: Callable[[], object], device: str, repeats: int = 7) -> float:
+    """Give the shortest time: a limit is what the machine does when nothing disturbs it."""
     times = []
-    for _ in range(repeats + 1):
+    for _ in range(repeats):
         started = time.perf_counter()
-        call()  # type: ignore[operator]
+        call()
         runtime.wait_for(device)
         times.append(time.perf_counter() - started)
-    return sorted(times[1:])[repeats // 2]
+    return min(times)

@@ -4,8 +4,10 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from srgformer_lab import runtime
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, Config, TrainConfig
@@ -25,8 +27,17 @@ class StepRecord:
     step: int
     """From 1: how many steps of the epoch are done."""
     n_steps: int
-    losses: Mapping[str, float]
-    """The weighted terms on this batch."""
+    terms: Mapping[str, Tensor]
+    """The weighted terms on this batch, where they were computed."""
+
+    @cached_property
+    def losses(self) -> dict[str, float]:
+        """The weighted terms on this batch. On an accelerator, reading them waits for the step to end.
+
+        Raises:
+            RunError: A term is not finite.
+        """
+        return _finite(dict(zip(self.terms, torch.stack(list(self.terms.values())).tolist(), strict=True)), self.epoch, self.step)
 
 
 @dataclass(frozen=True)
@@ -97,30 +108,31 @@ class Training:
         started, epoch = time.perf_counter(), self.epoch + 1
         n_steps = self.model.n_batches(self.config.batch_size)
         batches = self.model.batches(self.config.batch_size, runtime.generator(self.device, self.config.seed, epoch, "batches"))
-        self.model.start_epoch(runtime.generator(self.device, self.config.seed, epoch, "noise"))
+        self.model.start_epoch(runtime.generator(self.device, self.config.seed, epoch, "noise"), epoch)
         self.model.train()
-        total: dict[str, float] = {}
+        total: dict[str, Tensor] = {}
         for step, batch in enumerate(batches, start=1):
-            losses = self.step(batch)
-            _check_finite(losses, epoch, step)
-            total = {name: total.get(name, 0.0) + value for name, value in losses.items()}
-            yield StepRecord(epoch, step, n_steps, losses)
+            record = StepRecord(epoch, step, n_steps, self.step(batch))
+            if self.device.type == "cpu":
+                record.losses  # noqa: B018 read at every step, since it costs nothing here: a bad one stops the run at once
+            total = {name: total[name] + value if total else value for name, value in record.terms.items()}
+            yield record
+        mean = StepRecord(epoch, n_steps, n_steps, {name: value / n_steps for name, value in total.items()}).losses
         self.model.eval()
         metrics = evaluate(self.model, self.data, "valid")
         is_best = metrics[SELECTION_METRIC] > self.best_value
         self.epoch = epoch
         if is_best:
             self.best_epoch, self.best_value = epoch, metrics[SELECTION_METRIC]
-        mean = {name: value / n_steps for name, value in total.items()}
         yield EpochRecord(epoch, mean, metrics, time.perf_counter() - started, self.knobs, is_best)
 
-    def step(self, batch: Batch) -> dict[str, float]:
-        """Take one optimiser step and give the weighted loss terms that it descended."""
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one optimiser step and give the weighted loss terms that it descended; nothing waits for an accelerator here."""
         self.optimizer.zero_grad()
         terms = self.model.losses(batch, self.config)
         torch.stack(list(terms.values())).sum().backward()
         self.optimizer.step()
-        return dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
+        return {name: value.detach() for name, value in terms.items()}
 
 
 def epochs(model: Trainable, data: Dataset, config: TrainConfig | None = None) -> Iterator[EpochRecord]:
@@ -135,10 +147,11 @@ def epochs(model: Trainable, data: Dataset, config: TrainConfig | None = None) -
     return (record for record in training.records() if isinstance(record, EpochRecord))
 
 
-def _check_finite(losses: Mapping[str, float], epoch: int, step: int) -> None:
+def _finite(losses: dict[str, float], epoch: int, step: int) -> dict[str, float]:
     for name, value in losses.items():
         if not math.isfinite(value):
             raise RunError(
                 f"the loss term {name} became {value} in epoch {epoch}, step {step}; "
                 "try a lower learning_rate, a higher temperature or a smaller weight of this term"
             )
+    return losses

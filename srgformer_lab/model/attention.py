@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.parts import AttentionTrace, Embeddings
+from srgformer_lab.model.precision import Product
 from srgformer_lab.model.taps import Taps
 
 CLIP = 10.0
@@ -34,19 +35,39 @@ class EdgeAttention(nn.Module):
         self.denominator_offset = denominator_offset
         self.query, self.key, self.value = (nn.Parameter(nn.init.xavier_uniform_(torch.empty(dim, dim), generator=draws)) for _ in range(3))
 
-    def forward(self, embedding: Float[Tensor, "nodes dim"], graph: Graph, nodes: Int[Tensor, " rows"], taps: Taps) -> AttentionTrace:
-        """Attend from ``nodes`` to their neighbours."""
+    def forward(
+        self,
+        embedding: Float[Tensor, "nodes dim"],
+        graph: Graph,
+        nodes: Int[Tensor, " rows"],
+        taps: Taps,
+        kept_score: Float[Tensor, "all heads"] | None = None,
+        is_frozen: bool = False,
+        product: Product = torch.matmul,
+    ) -> AttentionTrace:
+        """Attend from ``nodes`` to their neighbours.
+
+        Args:
+            embedding: E⁰.
+            graph: Whose edges are looked along.
+            nodes: Those that look, increasing.
+            taps: Where scores, weights and outputs can be read or edited.
+            kept_score: The scores of all edges, if they were computed before.
+            is_frozen: Whether W_Q and W_K learn nothing.
+            product: What multiplies embeddings with the three maps.
+        """
         edges = graph.edges(nodes, self.n_heads)
         heads = (-1, self.n_heads, embedding.shape[1] // self.n_heads)
-
-        query = (embedding.index_select(0, nodes) @ self.query).view(heads)  # (rows, heads, head width)
-        key = (embedding @ self.key).view(heads)  # (nodes, heads, head width)
-        product = edges.products(query, key)  # (edges, heads)
-        score = taps.attention_score((product * self.shrink).clamp(-CLIP, CLIP))
+        if kept_score is None:
+            query = product(embedding.index_select(0, nodes), self.query).view(heads)  # (rows, heads, head width)
+            key = product(embedding, self.key).view(heads)  # (nodes, heads, head width)
+            score = taps.attention_score((edges.products(query, key) * self.shrink).clamp(-CLIP, CLIP))  # (edges, heads)
+            score = score.detach() if is_frozen else score
+        else:
+            score = edges.of_all(kept_score)
 
         weight = taps.attention_weight(edges.softmax(score, self.denominator_offset))
-        value = embedding @ self.value  # (nodes, dim)
+        value = product(embedding, self.value)  # (nodes, dim)
         output = taps.attention_output(edges.sums(weight, value.view(heads))).flatten(1)  # (rows, dim)
-        return AttentionTrace(
-            nodes[edges.row], edges.neighbor, score, weight, value, Embeddings(output, nodes, graph.n_users, graph.n_nodes)
-        )
+        rows = Embeddings(output, nodes, graph.n_users, graph.n_nodes)
+        return AttentionTrace(nodes[edges.row], edges.neighbor, score, weight, value, rows)

@@ -52,7 +52,7 @@ class Graph(nn.Module):
         n_edges = int(first[-1])
         shift = torch.repeat_interleave(begin - first[:-1], count, output_size=n_edges)
         place = torch.arange(n_edges, device=nodes.device) + shift
-        return Edges(first, self.edge_neighbor.index_select(0, place), self.n_nodes, n_heads)
+        return Edges(first, self.edge_neighbor.index_select(0, place), self.n_nodes, n_heads, place)
 
     def _every_edge(self, n_heads: int) -> Edges:
         """Give all edges, made once: what follows from them alone is then computed once, too."""

@@ -79,7 +79,7 @@ class Noise:
         if self.draws is None or self.dropout == 0:
             return membership
         keep = torch.rand(membership.shape, generator=self.draws, device=membership.device) >= self.dropout
-        return membership * keep / (1 - self.dropout)
+        return membership * (keep.to(membership.dtype) / (1 - self.dropout))
 
 
 def relax(

@@ -24,7 +24,7 @@ def light_gcn(embedding: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int
 
     Source: spec section 3.1; LightGCN (He et al. 2020).
     """
-    return sum(depths(embedding, graph, n_layers)) / (n_layers + 1)
+    return sum(depths(embedding, graph, n_layers), torch.zeros_like(embedding)) / (n_layers + 1)
 
 
 def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:

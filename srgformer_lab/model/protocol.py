@@ -36,8 +36,8 @@ class Trainable(Recommender):
         """Give the batches of one epoch, all drawn from ``draws``."""
 
     @abstractmethod
-    def start_epoch(self, draws: torch.Generator) -> None:
-        """Take the generator of everything that the model itself draws in this epoch."""
+    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
+        """Take the generator of everything that the model itself draws in this epoch, and the epoch's number."""
 
     @abstractmethod
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:

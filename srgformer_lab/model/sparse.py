@@ -73,6 +73,12 @@ class Edges:
     neighbor: Int[Tensor, " edges"]
     n_nodes: int
     n_heads: int
+    number: Int[Tensor, " edges"] | None = None
+    """The number of each edge among all; none given means that these are all."""
+
+    def of_all(self, value: Float[Tensor, "all heads"]) -> Float[Tensor, "edges heads"]:
+        """Pick the values of these edges out of those of all edges."""
+        return value if self.number is None else value.T.index_select(1, self.number).T
 
     @cached_property
     def row(self) -> Int[Tensor, " edges"]:
@@ -184,9 +190,10 @@ class _Sums(torch.autograd.Function):
         return edges._sums(weight, nodes)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:  # type: ignore[override]
         weight, nodes = ctx.saved_tensors
-        return ctx.edges._products(gradient, nodes), ctx.edges._turned_sums(weight, gradient), None
+        of_weight = ctx.edges._products(gradient, nodes) if ctx.needs_input_grad[0] else None
+        return of_weight, ctx.edges._turned_sums(weight, gradient), None
 
 
 def row_of_entry(first: Int[Tensor, " rows_and_one"], n_entries: int) -> Int[Tensor, " entries"]:

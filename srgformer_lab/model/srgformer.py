@@ -5,7 +5,7 @@ The whole model is read here from top to bottom; each branch has a module of its
 Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recommendation*, arXiv 2511.00584.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 
 import torch
@@ -19,8 +19,10 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.attention import EdgeAttention
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.hypergraph import Noise, UserItemPair, relax
+from srgformer_lab.model.keeping import Kept
 from srgformer_lab.model.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
 from srgformer_lab.model.parts import Embeddings, unit
+from srgformer_lab.model.precision import Product, in_bfloat16
 from srgformer_lab.model.propagation import light_gcn, modality_embedding
 from srgformer_lab.model.protocol import Trainable
 from srgformer_lab.model.sampling import Batch, TripleSampler
@@ -70,6 +72,7 @@ class SRGFormer(Trainable):
         self.sampler = TripleSampler(data)
         self.taps = Taps(self.modalities)
         self._draws: torch.Generator | None = None
+        self._kept = Kept()
 
     def _chosen_modalities(self, data: Dataset) -> tuple[str, ...]:
         wanted = data.modalities if self.config.modalities is None else self.config.modalities
@@ -97,19 +100,20 @@ class SRGFormer(Trainable):
         branches = f"{', '.join(self.modalities) or 'no modality'}, {c.n_heads} heads, {c.n_hyperedges} hyperedges"
         return f"SRGFormer({graph.n_users:,} users × {graph.n_items:,} items, {branches}, width {c.embedding_dim}, {count:,} weights)"
 
-    def forward(self, nodes: Int[Tensor, " rows"] | None = None) -> Trace:
+    def forward(self, nodes: Int[Tensor, " rows"] | None = None, kept: Kept | None = None, product: Product = torch.matmul) -> Trace:
         """Compute every branch; the attention and fused parts cover ``nodes`` (increasing node numbers), or all of them.
 
-        In training mode the memberships carry Gumbel noise and dropout, drawn from what ``start_epoch`` was given.
+        In training mode the memberships carry Gumbel noise and dropout, drawn from what ``start_epoch`` was given. A training
+        that freezes gives what was ``kept``; one in mixed precision says which ``product`` projects.
         """
-        config, graph, taps = self.config, self.graph, self.taps
+        config, graph, taps, kept = self.config, self.graph, self.taps, kept or Kept()
         nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
         collaborative = taps.collaborative(light_gcn(embedding, graph, config.n_id_layers))
-        projected, logits = self._projected()
-        modality = {name: taps.modality[name](self._modality(name, values)) for name, values in projected.items()}
+        projected, item_logits = self.project_features(product)
+        modality = {name: taps.modality[name](self.modality_embedding(name, values, product)) for name, values in projected.items()}
         hypergraph = relax(
-            {name: UserItemPair(graph.history_sum(items), items) for name, items in logits.items()},
+            self.membership_logits(item_logits, kept.is_frozen) if kept.logits is None else kept.logits,
             collaborative[graph.n_users :],
             config.membership_temperature,
             config.n_hypergraph_layers,
@@ -117,7 +121,7 @@ class SRGFormer(Trainable):
             config.as_released,
             Noise(self._noise_draws(), config.dropout) if self.training else Noise(),
         )
-        attention = self.attention(embedding, graph, nodes, taps)
+        attention = self.attention(embedding, graph, nodes, taps, kept.score, kept.is_frozen, product)
         trace = Trace(
             config=config,
             graph=graph,
@@ -136,15 +140,26 @@ class SRGFormer(Trainable):
     def _features_of(self, name: str) -> Float[Tensor, "items width"]:
         return self.get_buffer(f"features_{name}")
 
-    def _projected(self) -> tuple[dict[str, Float[Tensor, "items dim"]], dict[str, Float[Tensor, "items hyperedges"]]]:
-        """Compute X W and X V of every modality, in one product of both: one narrow product would take as long as a wide one."""
+    def project_features(
+        self, product: Product
+    ) -> tuple[dict[str, Float[Tensor, "items dim"]], dict[str, Float[Tensor, "items hyperedges"]]]:
+        """Compute X W and X V of every modality, in one product: a narrow one alone would take as long as a wide one."""
         projected, logits = {}, {}
         for name in self.modalities:
-            both = self._features_of(name) @ torch.cat([self.projection[name], self.implicit_attribute[name]], 1)
-            projected[name], logits[name] = both.split([self.config.embedding_dim, self.config.n_hyperedges], 1)
+            features, maps = self._features_of(name), (self.projection[name], self.implicit_attribute[name])
+            if product is torch.matmul:
+                both = features @ torch.cat(maps, 1)
+                projected[name], logits[name] = both.split([self.config.embedding_dim, self.config.n_hyperedges], 1)
+            else:
+                projected[name], logits[name] = product(features, maps[0]), features @ maps[1]
         return projected, logits
 
-    def _modality(self, name: str, projected: Float[Tensor, "items dim"]) -> Float[Tensor, "nodes dim"]:
+    def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]], is_frozen: bool = False) -> dict[str, UserItemPair]:
+        """Complete the items' logits by the users': the sums over their histories."""
+        items = {name: values.detach() for name, values in items.items()} if is_frozen else items
+        return {name: UserItemPair(self.graph.history_sum(values), values) for name, values in items.items()}
+
+    def modality_embedding(self, name: str, projected: Float[Tensor, "items dim"], product: Product) -> Float[Tensor, "nodes dim"]:
         """Compute E^m; while training from the propagated features, which are constants: Ã^L[·](X W) = (Ã^L[·]X) W.
 
         That replaces sparse products of width d by one dense product, and pays as long as the features are not too wide.
@@ -156,7 +171,7 @@ class SRGFormer(Trainable):
         if not hasattr(self, f"propagated_{name}"):
             constant = modality_embedding(self._features_of(name), self.graph, n_layers)
             self.register_buffer(f"propagated_{name}", constant, persistent=False)
-        return self.get_buffer(f"propagated_{name}") @ self.projection[name]
+        return product(self.get_buffer(f"propagated_{name}"), self.projection[name])
 
     def _everywhere(self, values: Float[Tensor, "nodes dim"]) -> Embeddings:
         graph = self.graph
@@ -213,9 +228,9 @@ class SRGFormer(Trainable):
         """Give every training pair once, shuffled, each with a negative item."""
         return self.sampler.batches(batch_size, draws)
 
-    def start_epoch(self, draws: torch.Generator) -> None:
-        """Take the generator that this epoch's noise and dropout are drawn from."""
-        self._draws = draws
+    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
+        """Take the generator that this epoch's noise, dropout and contrast samples are drawn from."""
+        self._draws, self._kept = draws, Kept(epoch)
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute the weighted terms of the objective on one batch; their sum is what is minimised.
@@ -225,28 +240,36 @@ class SRGFormer(Trainable):
 
         Source: spec section 4.
         """
-        users, positives, negatives = batch.user, self.graph.n_users + batch.positive, self.graph.n_users + batch.negative
-        trace = self.forward(self._nodes_of(users, positives, negatives))
-        user, positive, negative = (trace.fused.of(nodes) for nodes in (users, positives, negatives))
-        hypergraph, modality = list(trace.hypergraph.values()), list(trace.modality.values())
-        user_anchors, item_anchors = anchors(batch.user, self.graph.n_users), anchors(batch.positive, self.graph.n_items)
-        tau, zero = config.contrast_temperature, user.new_zeros(())
-        c, gamma = config.hypergraph_contrast_weight, config.modality_contrast_weight
-        return {
-            "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
-            "regularization": config.regularization_weight * norm_sum(user, positive, negative),
-            "hypergraph_contrast": c * hypergraph_contrast(hypergraph, user_anchors, item_anchors, tau) if c else zero,
-            "modality_contrast": gamma * modality_contrast(modality, user_anchors, item_anchors, tau) if gamma else zero,
+        self._kept.advance(config)
+        nodes = None if self._kept.needs_every_score(config) else self.nodes_of(batch)
+        trace = self.forward(nodes, self._kept, in_bfloat16 if config.mixed_precision else torch.matmul)
+        self._kept.keep(trace, config)
+        hypergraph, modality, zero = list(trace.hypergraph.values()), list(trace.modality.values()), trace.fused.values.new_zeros(())
+        users = anchors(batch.user, self.graph.n_users, config.contrast_sample, self._noise_draws())
+        items = anchors(batch.positive, self.graph.n_items, config.contrast_sample, self._noise_draws())
+        tau, c, gamma = config.contrast_temperature, config.hypergraph_contrast_weight, config.modality_contrast_weight
+        return self.ranking_terms(trace, batch, config.regularization_weight) | {
+            "hypergraph_contrast": c * hypergraph_contrast(hypergraph, users, items, tau) if c else zero,
+            "modality_contrast": gamma * modality_contrast(modality, users, items, tau) if gamma else zero,
         }
 
-    def _nodes_of(self, *rows: Int[Tensor, " batch"]) -> Int[Tensor, " rows"] | None:
+    def ranking_terms(self, trace: Trace, batch: Batch, regularization_weight: float) -> dict[str, Float[Tensor, ""]]:
+        """Compute the terms that read the fused embeddings: ``ranking`` and λ ``regularization``."""
+        n_users, rows = self.graph.n_users, trace.fused
+        user, positive, negative = (rows.of(nodes) for nodes in (batch.user, n_users + batch.positive, n_users + batch.negative))
+        return {
+            "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
+            "regularization": regularization_weight * norm_sum(user, positive, negative),
+        }
+
+    def nodes_of(self, batch: Batch) -> Int[Tensor, " rows"] | None:
         """Name the nodes that a batch reads, or none for all: where it may read them all, and on an accelerator.
 
         There their number would have to come back to the host first, which takes longer than what it saves.
         """
-        if self.device.type != "cpu" or sum(map(len, rows)) >= self.graph.n_nodes:
+        if self.device.type != "cpu" or sum(map(len, batch)) >= self.graph.n_nodes:
             return None
-        return torch.unique(torch.cat(rows))
+        return torch.unique(torch.cat([batch.user, self.graph.n_users + batch.positive, self.graph.n_users + batch.negative]))
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
         """Read the model once and give a function from user rows to the scores of all items."""

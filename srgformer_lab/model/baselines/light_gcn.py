@@ -56,8 +56,8 @@ class LightGCN(Trainable):
         """Give every training pair once, shuffled, each with a negative item."""
         return self.sampler.batches(batch_size, draws)
 
-    def start_epoch(self, draws: torch.Generator) -> None:
-        """Take no generator: LightGCN draws nothing of its own."""
+    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
+        """Take nothing: LightGCN draws nothing of its own, and no epoch differs."""
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute ``ranking`` + λ ``regularization`` on one batch."""

@@ -1,0 +1,128 @@
+"""SRGFormer written down as a tidy implementation writes it: what the fast path is measured against, and must equal.
+
+Attention gathers its operands along all edges, contrasts are dense and computed for every row of the batch, features are
+projected and propagated at every step, and autograd differentiates one operation after another.
+
+Source: spec sections 3 and 4.
+"""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import cross_entropy, logsigmoid, normalize
+
+from srgformer_lab.config import TrainConfig
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.model.sampling import Batch
+from srgformer_lab.model.srgformer import SRGFormer
+
+
+class Plain:
+    """The same weights as a model's, in plain operations; gradients end in the model's own parameters."""
+
+    def __init__(self, model: SRGFormer, data: Dataset) -> None:
+        """Build Ã and R as torch's sparse matrices, and the list of edges."""
+        self.model, self.config = model, model.config
+        self.n_users, self.n_items = data.n_users, data.n_items
+        pairs = torch.from_numpy(data.pairs("train").copy())
+        user, item = pairs[:, 0], pairs[:, 1] + self.n_users
+        self.edges = torch.stack([torch.cat([user, item]), torch.cat([item, user])])  # (2, edges)
+        dtype, n_nodes = model.user_embedding.dtype, self.n_users + self.n_items
+        degree = torch.bincount(self.edges[0], minlength=n_nodes).to(dtype) + 1e-7
+        weight = (degree[self.edges[0]] * degree[self.edges[1]]) ** -0.5
+        self.adjacency = torch.sparse_coo_tensor(self.edges, weight, (n_nodes, n_nodes), check_invariants=False).coalesce()
+        ones = torch.ones(len(pairs), dtype=dtype)
+        self.interactions = torch.sparse_coo_tensor(pairs.T, ones, (self.n_users, self.n_items), check_invariants=False).coalesce()
+        self.user_degree = degree[: self.n_users].unsqueeze(1)
+
+    def embedding(self) -> Float[Tensor, "nodes dim"]:
+        """E⁰."""
+        return torch.cat([self.model.user_embedding, self.model.item_embedding])
+
+    def collaborative(self, embedding: Float[Tensor, "nodes dim"]) -> Float[Tensor, "nodes dim"]:
+        """E^id: the mean of all depths."""
+        depths = [embedding]
+        for _ in range(self.config.n_id_layers):
+            depths.append(torch.sparse.mm(self.adjacency, depths[-1]))
+        return torch.stack(depths).mean(0)
+
+    def modality(self, name: str) -> Float[Tensor, "nodes dim"]:
+        """E^m: projected, averaged over the history for users, propagated."""
+        items = self.model.get_buffer(f"features_{name}") @ self.model.projection[name]
+        values = torch.cat([torch.sparse.mm(self.interactions, items) / self.user_degree, items])
+        for _ in range(self.config.n_modality_layers):
+            values = torch.sparse.mm(self.adjacency, values)
+        return values
+
+    def hypergraph(self, name: str, items: Float[Tensor, "items dim"]) -> Float[Tensor, "nodes dim"]:
+        """E^{m,H}: memberships, with noise and dropout while training, and what flows through the hyperedges."""
+        logits = self.model.get_buffer(f"features_{name}") @ self.model.implicit_attribute[name]
+        users, members = self._membership(torch.sparse.mm(self.interactions, logits)), self._membership(logits)
+        hyperedges = members.T @ items
+        for _ in range(1, self.config.n_hypergraph_layers):
+            hyperedges = members.T @ (members @ hyperedges) / self.n_items
+        return torch.cat([users, members]) @ hyperedges
+
+    def _membership(self, logits: Tensor) -> Tensor:
+        if not self.model.training:
+            return torch.softmax(logits / self.config.membership_temperature, 1)
+        gumbel = -torch.empty_like(logits).exponential_().log()
+        return torch.nn.functional.dropout(torch.softmax((logits + gumbel) / self.config.membership_temperature, 1), self.config.dropout)
+
+    def attention(self, embedding: Float[Tensor, "nodes dim"]) -> Float[Tensor, "nodes dim"]:
+        """E^att, for all nodes."""
+        node, neighbor = self.edges
+        maps, heads = self.model.attention, self.config.n_heads
+        query, key, value = (embedding @ weight for weight in (maps.query, maps.key, maps.value))
+        shape = (len(node), heads, -1)
+        score = (query[node].view(shape) * key[neighbor].view(shape)).sum(2) * maps.shrink
+        raised = score.clamp(-10, 10).exp()  # (edges, heads)
+        total = torch.zeros(len(embedding), heads, dtype=raised.dtype).index_add(0, node, raised)
+        weighted = (raised / total[node]).unsqueeze(2) * value[neighbor].view(shape)
+        return torch.zeros_like(embedding).view(len(embedding), heads, -1).index_add(0, node, weighted).flatten(1)
+
+    def fused(
+        self, collaborative: Tensor, modality: Mapping[str, Tensor], hypergraph: Mapping[str, Tensor], attention: Tensor
+    ) -> Float[Tensor, "nodes dim"]:
+        """E*: the sum of the branches, weighed."""
+        total = collaborative + self.config.attention_scale * normalize(attention, dim=1)
+        total = total + sum(normalize(values, dim=1) for values in modality.values())
+        return total + self.config.hypergraph_scale * normalize(sum(hypergraph.values(), torch.zeros_like(total)), dim=1)
+
+    def forward(self) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
+        """Give E*, E^m and E^{m,H}."""
+        embedding = self.embedding()
+        collaborative = self.collaborative(embedding)
+        modality = {name: self.modality(name) for name in self.model.modalities}
+        hypergraph = {name: self.hypergraph(name, collaborative[self.n_users :]) for name in self.model.modalities}
+        return self.fused(collaborative, modality, hypergraph, self.attention(embedding)), modality, hypergraph
+
+    def contrast(self, parts: Mapping[str, Tensor], batch: Batch, temperature: float) -> Float[Tensor, ""]:
+        """Sum of the InfoNCE losses, each against all rows."""
+        total = torch.zeros(())
+        for first, second in combinations(parts.values(), 2):
+            for side, rows in ((slice(None, self.n_users), batch.user), (slice(self.n_users, None), batch.positive)):
+                query, key = normalize(first[side], dim=1), normalize(second[side], dim=1)
+                total = total + cross_entropy(query[rows] @ key.T / temperature, rows, reduction="sum")
+        return total
+
+    def ranking(self, fused: Tensor, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Give BPR, and the norms of the batch's rows over its size."""
+        user, positive, negative = (fused[rows] for rows in (batch.user, self.n_users + batch.positive, self.n_users + batch.negative))
+        norms = sum(part.norm() for part in (user, positive, negative)) / len(user)
+        return -logsigmoid((user * (positive - negative)).sum(1)).mean(), torch.as_tensor(norms)
+
+    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+        """Give the weighted terms of the objective, under the names that the model gives them."""
+        fused, modality, hypergraph = self.forward()
+        ranking, norms = self.ranking(fused, batch)
+        tau = config.contrast_temperature
+        return {
+            "ranking": ranking,
+            "regularization": config.regularization_weight * norms,
+            "hypergraph_contrast": config.hypergraph_contrast_weight * self.contrast(hypergraph, batch, tau),
+            "modality_contrast": config.modality_contrast_weight * self.contrast(modality, batch, tau),
+        }
