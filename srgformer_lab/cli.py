@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--shapes",
         default="studio,movielens,baby",
-        help="generated sizes, a,b,c, such as baby,baby-x2,baby-x4,baby-x8,baby-raw,sports,clothing",
+        help="generated sizes, a,b,c: baby-x2, baby-x4, baby-x8, baby-raw, sports, clothing",
     )
     bench.add_argument("--data", type=Path, help="measure on this data folder instead")
     bench.add_argument("--preset", help="whose model to train; the shape's own unless told otherwise, baby for a folder")
@@ -266,31 +266,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from srgformer_lab.bench import measure, report
-    from srgformer_lab.bench.shapes import shape
-    from srgformer_lab.data.source import open_data
+    from srgformer_lab.bench.command import run
 
-    dims = [_whole(word, "--dims") for word in options.dims.split(",")]
-    if options.repeats < 1:
-        raise ConfigError(f"--repeats {options.repeats} must be at least 1")
     changes = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
-    if options.data:
-        subjects = [(open_data(options.data).source, options.preset or "baby")]
-    else:
-        shapes = [shape(name.strip()) for name in options.shapes.split(",")]
-        subjects = [(each, options.preset or each.preset) for each in shapes]
-    tasks = [
-        measure.task(data, preset_name, dim, options.repeats, options.plain, **changes) for data, preset_name in subjects for dim in dims
-    ]
-    found = []
-    for task in tasks:
-        found.append(measure.measure(task))
-        print(report.table(found[-1]), end="\n\n", flush=True)
-    print("\n".join(f"wrote {path}" for path in report.write(found, options.output)))
+    for text in run(options.shapes, options.data, options.preset, options.dims, options.repeats, options.plain, options.output, changes):
+        print(text, flush=True)
     return 0
-
-
-def _whole(word: str, option: str) -> int:
-    if not word.strip().isdigit():
-        raise ConfigError(f"{option} {word!r} must be a whole number")
-    return int(word)

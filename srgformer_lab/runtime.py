@@ -37,6 +37,11 @@ def resolve_device(name: str = "auto") -> torch.device:
     return torch.device(chosen)
 
 
+def is_accelerator(device: torch.device) -> bool:
+    """Tell whether a device works apart from the host, so that a number which the host asks for has to be waited for."""
+    return device.type != "cpu"
+
+
 def keep_memory() -> bool:
     """Let this process keep the memory that it frees, for a training that allocates the same large arrays at every step.
 

@@ -90,7 +90,7 @@ def times(task: Task) -> dict[str, dict[str, Any]]:
     device = training.device
     batches = cycle(islice(model.batches(task.train.batch_size, runtime.generator(device, 0)), 8))
     batch = next(batches)
-    plain = plain if task.with_plain and _plain_fits(data, batch) and device.type == "cpu" else None
+    plain = plain if task.with_plain and _plain_fits(data, batch) and not runtime.is_accelerator(device) else None
     rows: dict[str, dict[str, Any]] = {"facts": _facts(task, data, device)}
 
     sides = {"fast": fast_pieces(model, batch, task.train)} | ({"plain": plain_pieces(plain, batch, task.train)} if plain else {})

@@ -32,14 +32,13 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
     graph, settings = model.graph, model.config
     trace = model(model.nodes_of(batch))
     embedding = leaf(trace.embedding.values)
-    logits = {name: leaf(values) for name, values in model.project_features(torch.matmul)[1].items()}
+    logits = {name: leaf(values) for name, values in model.project_features()[1].items()}
     items = leaf(trace.collaborative.items)
     users, positives = anchors(batch.user, graph.n_users), anchors(batch.positive, graph.n_items)
     draws = torch.Generator(model.device).manual_seed(0)
 
     def features() -> None:
-        made, _ = model.project_features(torch.matmul)
-        back(model.modality_embedding(name, values, torch.matmul) for name, values in made.items())
+        back(model.modality_embeddings(model.project_features()[0]).values())
 
     def memberships() -> None:
         noise = Noise(draws, settings.dropout) if model.training else Noise()

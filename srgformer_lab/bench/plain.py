@@ -51,7 +51,7 @@ class Plain:
 
     def modality(self, name: str) -> Float[Tensor, "nodes dim"]:
         """E^m: projected, averaged over the history for users, propagated."""
-        items = self.model.get_buffer(f"features_{name}") @ self.model.projection[name]
+        items = self.model.features[name].values @ self.model.projection[name]
         values = torch.cat([torch.sparse.mm(self.interactions, items) / self.user_degree, items])
         for _ in range(self.config.n_modality_layers):
             values = torch.sparse.mm(self.adjacency, values)
@@ -59,7 +59,7 @@ class Plain:
 
     def hypergraph(self, name: str, items: Float[Tensor, "items dim"]) -> Float[Tensor, "nodes dim"]:
         """E^{m,H}: memberships, with noise and dropout while training, and what flows through the hyperedges."""
-        logits = self.model.get_buffer(f"features_{name}") @ self.model.implicit_attribute[name]
+        logits = self.model.features[name].values @ self.model.implicit_attribute[name]
         users, members = self._membership(torch.sparse.mm(self.interactions, logits)), self._membership(logits)
         hyperedges = members.T @ items
         for _ in range(1, self.config.n_hypergraph_layers):

@@ -113,7 +113,7 @@ class Training:
         total: dict[str, Tensor] = {}
         for step, batch in enumerate(batches, start=1):
             record = StepRecord(epoch, step, n_steps, self.step(batch))
-            if self.device.type == "cpu":
+            if not runtime.is_accelerator(self.device):
                 record.losses  # noqa: B018 read at every step, since it costs nothing here: a bad one stops the run at once
             total = {name: total[name] + value if total else value for name, value in record.terms.items()}
             yield record

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.parts import AttentionTrace, Embeddings
-from srgformer_lab.model.precision import Product
+from srgformer_lab.model.step import Step
 from srgformer_lab.model.taps import Taps
 
 CLIP = 10.0
@@ -22,7 +22,7 @@ class EdgeAttention(nn.Module):
 
     s_ab = clip(⟨e_a W_Q, e_b W_K⟩, −10, 10) for each head, w_ab = softmax of s_ab over the neighbours b of a,
     E^att[a] = ‖_heads Σ_b w_ab e_b W_V. Scores are not divided by √d_h unless ``scaled``. Projecting every node once and
-    then gathering along edges costs O(n d² + |E| d). The clip bounds exp(s), so no maximum is subtracted.
+    then multiplying along the edges costs O(n d² + |E| d). The clip bounds exp(s), so no maximum is subtracted.
 
     Source: spec section 3.4.
     """
@@ -36,38 +36,29 @@ class EdgeAttention(nn.Module):
         self.query, self.key, self.value = (nn.Parameter(nn.init.xavier_uniform_(torch.empty(dim, dim), generator=draws)) for _ in range(3))
 
     def forward(
-        self,
-        embedding: Float[Tensor, "nodes dim"],
-        graph: Graph,
-        nodes: Int[Tensor, " rows"],
-        taps: Taps,
-        kept_score: Float[Tensor, "all heads"] | None = None,
-        is_frozen: bool = False,
-        product: Product = torch.matmul,
+        self, embedding: Float[Tensor, "nodes dim"], graph: Graph, nodes: Int[Tensor, " rows"], taps: Taps, step: Step | None = None
     ) -> AttentionTrace:
-        """Attend from ``nodes`` to their neighbours.
-
-        Args:
-            embedding: E⁰.
-            graph: Whose edges are looked along.
-            nodes: Those that look, increasing.
-            taps: Where scores, weights and outputs can be read or edited.
-            kept_score: The scores of all edges, if they were computed before.
-            is_frozen: Whether W_Q and W_K learn nothing.
-            product: What multiplies embeddings with the three maps.
-        """
-        edges = graph.edges(nodes, self.n_heads)
+        """Attend from ``nodes`` (increasing) to their neighbours."""
+        step = step or Step()
+        if not step.with_attention:
+            return self._absent(embedding, graph, nodes)
+        edges, product = graph.edges(nodes, self.n_heads), step.product
         heads = (-1, self.n_heads, embedding.shape[1] // self.n_heads)
-        if kept_score is None:
+        if step.score is None:
             query = product(embedding.index_select(0, nodes), self.query).view(heads)  # (rows, heads, head width)
             key = product(embedding, self.key).view(heads)  # (nodes, heads, head width)
             score = taps.attention_score((edges.products(query, key) * self.shrink).clamp(-CLIP, CLIP))  # (edges, heads)
-            score = score.detach() if is_frozen else score
+            score = score.detach() if step.is_frozen else score
         else:
-            score = edges.of_all(kept_score)
+            score = edges.of_all(step.score)
 
         weight = taps.attention_weight(edges.softmax(score, self.denominator_offset))
         value = product(embedding, self.value)  # (nodes, dim)
         output = taps.attention_output(edges.sums(weight, value.view(heads))).flatten(1)  # (rows, dim)
         rows = Embeddings(output, nodes, graph.n_users, graph.n_nodes)
         return AttentionTrace(nodes[edges.row], edges.neighbor, score, weight, value, rows)
+
+    def _absent(self, embedding: Tensor, graph: Graph, nodes: Tensor) -> AttentionTrace:
+        nothing, no_score = nodes[:0], embedding.new_zeros(0, self.n_heads)
+        rows = Embeddings(embedding.new_zeros(len(nodes), embedding.shape[1]), nodes, graph.n_users, graph.n_nodes)
+        return AttentionTrace(nothing, nothing, no_score, no_score, torch.zeros_like(embedding), rows)

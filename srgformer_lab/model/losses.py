@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from srgformer_lab import runtime
 from srgformer_lab.model.hypergraph import HypergraphTrace
 from srgformer_lab.model.parts import Embeddings, unit
 
@@ -46,10 +47,7 @@ def anchors(rows: Int[Tensor, " batch"], n_rows: int, n_against: int = 0, draws:
 
     On an accelerator nothing is folded: the number of distinct rows would have to come back to the host first.
     """
-    if rows.device.type == "cpu":
-        row, count = torch.unique(rows, return_counts=True)
-    else:
-        row, count = rows, torch.ones_like(rows)
+    row, count = (rows, torch.ones_like(rows)) if runtime.is_accelerator(rows.device) else torch.unique(rows, return_counts=True)
     if not 0 < n_against < n_rows:
         return Anchors(row, count)
     return Anchors(row, count, torch.randperm(n_rows, generator=draws, device=rows.device)[:n_against])

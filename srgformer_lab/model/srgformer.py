@@ -7,6 +7,7 @@ Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recom
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -17,23 +18,22 @@ from srgformer_lab.config import MODEL_KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.attention import EdgeAttention
+from srgformer_lab.model.features import Features
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.hypergraph import Noise, UserItemPair, relax
-from srgformer_lab.model.keeping import Kept
 from srgformer_lab.model.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
-from srgformer_lab.model.parts import Embeddings, unit
-from srgformer_lab.model.precision import Product, in_bfloat16
-from srgformer_lab.model.propagation import light_gcn, modality_embedding
+from srgformer_lab.model.parts import Embeddings
+from srgformer_lab.model.precision import Product
+from srgformer_lab.model.propagation import light_gcn
 from srgformer_lab.model.protocol import Trainable
 from srgformer_lab.model.sampling import Batch, TripleSampler
+from srgformer_lab.model.step import Step
 from srgformer_lab.model.taps import Edit, Taps
 from srgformer_lab.model.trace import Trace
 
 RELEASED_OFFSET = 1e-8
 TAKEN = ("id", "attention", "hypergraph", "edit")
 """Names of the parts that are no modality."""
-SPARSE_COST = 5
-"""A multiplication in a sparse product takes about as long as this many in a dense one (5.5 against 150 GFLOP/s on two cores)."""
 
 
 class SRGFormer(Trainable):
@@ -67,12 +67,11 @@ class SRGFormer(Trainable):
         self.implicit_attribute = nn.ParameterDict({name: weight(data.features[name].shape[1], n_hyperedges) for name in self.modalities})
         offset = RELEASED_OFFSET if self.config.as_released else 0.0
         self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset)
-        for name in self.modalities:
-            self.register_buffer(f"features_{name}", self._features(data, name), persistent=False)
+        self.features = nn.ModuleDict({name: Features(data, name, self.config.normalize_features) for name in self.modalities})
         self.sampler = TripleSampler(data)
         self.taps = Taps(self.modalities)
         self._draws: torch.Generator | None = None
-        self._kept = Kept()
+        self._step = Step()
 
     def _chosen_modalities(self, data: Dataset) -> tuple[str, ...]:
         wanted = data.modalities if self.config.modalities is None else self.config.modalities
@@ -90,38 +89,35 @@ class SRGFormer(Trainable):
             raise ConfigError(f"as_released needs exactly two modalities, not {len(wanted)}; choose two, or the paper's form")
         return tuple(name for name in data.modalities if name in wanted)
 
-    def _features(self, data: Dataset, name: str) -> Float[Tensor, "items width"]:
-        features = torch.tensor(data.features[name], dtype=torch.get_default_dtype())
-        return unit(features) if self.config.normalize_features else features
-
     def __repr__(self) -> str:
         """Say sizes, branches and the number of weights."""
         c, graph, count = self.config, self.graph, sum(weight.numel() for weight in self.parameters())
         branches = f"{', '.join(self.modalities) or 'no modality'}, {c.n_heads} heads, {c.n_hyperedges} hyperedges"
         return f"SRGFormer({graph.n_users:,} users × {graph.n_items:,} items, {branches}, width {c.embedding_dim}, {count:,} weights)"
 
-    def forward(self, nodes: Int[Tensor, " rows"] | None = None, kept: Kept | None = None, product: Product = torch.matmul) -> Trace:
+    def forward(self, nodes: Int[Tensor, " rows"] | None = None, step: Step | None = None) -> Trace:
         """Compute every branch; the attention and fused parts cover ``nodes`` (increasing node numbers), or all of them.
 
-        In training mode the memberships carry Gumbel noise and dropout, drawn from what ``start_epoch`` was given. A training
-        that freezes gives what was ``kept``; one in mixed precision says which ``product`` projects.
+        In training mode the memberships carry Gumbel noise and dropout, drawn from what ``start_epoch`` was given. The ``step``
+        of a training says what it keeps, rounds and leaves out: a branch that no term reads has a part of 0, and no factors.
         """
-        config, graph, taps, kept = self.config, self.graph, self.taps, kept or Kept()
+        config, graph, taps, step = self.config, self.graph, self.taps, step or Step()
         nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
         collaborative = taps.collaborative(light_gcn(embedding, graph, config.n_id_layers))
-        projected, item_logits = self.project_features(product)
-        modality = {name: taps.modality[name](self.modality_embedding(name, values, product)) for name, values in projected.items()}
+        projected, item_logits = self.project_features(step.product)
+        modality = {name: taps.modality[name](values) for name, values in self.modality_embeddings(projected, step.product).items()}
+        logits = self.membership_logits(item_logits, step.is_frozen) if step.logits is None else step.logits
         hypergraph = relax(
-            self.membership_logits(item_logits, kept.is_frozen) if kept.logits is None else kept.logits,
+            logits if step.with_hypergraph else {},
             collaborative[graph.n_users :],
             config.membership_temperature,
             config.n_hypergraph_layers,
             taps,
-            config.as_released,
+            config.as_released and step.with_hypergraph,
             Noise(self._noise_draws(), config.dropout) if self.training else Noise(),
         )
-        attention = self.attention(embedding, graph, nodes, taps, kept.score, kept.is_frozen, product)
+        attention = self.attention(embedding, graph, nodes, taps, step)
         trace = Trace(
             config=config,
             graph=graph,
@@ -137,41 +133,23 @@ class SRGFormer(Trainable):
         trace.fused  # noqa: B018 computed now, so that its tap sees this pass and no later edit
         return trace
 
-    def _features_of(self, name: str) -> Float[Tensor, "items width"]:
-        return self.get_buffer(f"features_{name}")
+    def project_features(self, product: Product = torch.matmul) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Compute X W (items × dim) and X V (items × hyperedges) of every modality."""
+        both = {name: X.project(self.projection[name], self.implicit_attribute[name], product) for name, X in self._features()}
+        return {name: projected for name, (projected, _) in both.items()}, {name: logits for name, (_, logits) in both.items()}
 
-    def project_features(
-        self, product: Product
-    ) -> tuple[dict[str, Float[Tensor, "items dim"]], dict[str, Float[Tensor, "items hyperedges"]]]:
-        """Compute X W and X V of every modality, in one product: a narrow one alone would take as long as a wide one."""
-        projected, logits = {}, {}
-        for name in self.modalities:
-            features, maps = self._features_of(name), (self.projection[name], self.implicit_attribute[name])
-            if product is torch.matmul:
-                both = features @ torch.cat(maps, 1)
-                projected[name], logits[name] = both.split([self.config.embedding_dim, self.config.n_hyperedges], 1)
-            else:
-                projected[name], logits[name] = product(features, maps[0]), features @ maps[1]
-        return projected, logits
+    def modality_embeddings(self, projected: Mapping[str, Tensor], product: Product = torch.matmul) -> dict[str, Tensor]:
+        """Compute E^m (nodes × dim) of every modality from X W."""
+        n_layers = self.config.n_modality_layers
+        return {name: X.propagate(projected[name], self.projection[name], self.graph, n_layers, product) for name, X in self._features()}
+
+    def _features(self) -> list[tuple[str, Features]]:
+        return [(name, cast(Features, X)) for name, X in self.features.items()]
 
     def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]], is_frozen: bool = False) -> dict[str, UserItemPair]:
         """Complete the items' logits by the users': the sums over their histories."""
         items = {name: values.detach() for name, values in items.items()} if is_frozen else items
         return {name: UserItemPair(self.graph.history_sum(values), values) for name, values in items.items()}
-
-    def modality_embedding(self, name: str, projected: Float[Tensor, "items dim"], product: Product) -> Float[Tensor, "nodes dim"]:
-        """Compute E^m; while training from the propagated features, which are constants: Ã^L[·](X W) = (Ã^L[·]X) W.
-
-        That replaces sparse products of width d by one dense product, and pays as long as the features are not too wide.
-        """
-        n_layers = self.config.n_modality_layers
-        width, entries = self.projection[name].shape[0], len(self.graph.edge_neighbor)
-        if not self.training or self.graph.n_users * width > SPARSE_COST * (n_layers + 0.5) * entries:
-            return modality_embedding(projected, self.graph, n_layers)
-        if not hasattr(self, f"propagated_{name}"):
-            constant = modality_embedding(self._features_of(name), self.graph, n_layers)
-            self.register_buffer(f"propagated_{name}", constant, persistent=False)
-        return product(self.get_buffer(f"propagated_{name}"), self.projection[name])
 
     def _everywhere(self, values: Float[Tensor, "nodes dim"]) -> Embeddings:
         graph = self.graph
@@ -230,20 +208,20 @@ class SRGFormer(Trainable):
 
     def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
         """Take the generator that this epoch's noise, dropout and contrast samples are drawn from."""
-        self._draws, self._kept = draws, Kept(epoch)
+        self._draws, self._step = draws, Step(epoch)
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute the weighted terms of the objective on one batch; their sum is what is minimised.
 
         ``ranking`` + λ ``regularization`` + c ``hypergraph_contrast`` + γ ``modality_contrast``. A term whose weight is 0
-        is not computed.
+        is not computed, nor a branch that no term reads.
 
         Source: spec section 4.
         """
-        self._kept.advance(config)
-        nodes = None if self._kept.needs_every_score(config) else self.nodes_of(batch)
-        trace = self.forward(nodes, self._kept, in_bfloat16 if config.mixed_precision else torch.matmul)
-        self._kept.keep(trace, config)
+        step = self._step
+        step.advance(config, self.config)
+        trace = self.forward(None if step.needs_every_score(config) else self.nodes_of(batch), step)
+        step.keep(trace, config)
         hypergraph, modality, zero = list(trace.hypergraph.values()), list(trace.modality.values()), trace.fused.values.new_zeros(())
         users = anchors(batch.user, self.graph.n_users, config.contrast_sample, self._noise_draws())
         items = anchors(batch.positive, self.graph.n_items, config.contrast_sample, self._noise_draws())
@@ -267,7 +245,7 @@ class SRGFormer(Trainable):
 
         There their number would have to come back to the host first, which takes longer than what it saves.
         """
-        if self.device.type != "cpu" or sum(map(len, batch)) >= self.graph.n_nodes:
+        if runtime.is_accelerator(self.device) or sum(map(len, batch)) >= self.graph.n_nodes:
             return None
         return torch.unique(torch.cat([batch.user, self.graph.n_users + batch.positive, self.graph.n_users + batch.negative]))
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.model import srgformer
+from srgformer_lab.model import features
 from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
 from srgformer_lab.model.losses import anchors, bpr, info_nce
 from srgformer_lab.model.sampling import Batch
@@ -262,13 +262,36 @@ def test_propagated_features_give_the_same_losses_and_gradients(monkeypatch, n_m
     batch = Batch(*triples(data, 9))
     found = {}
     for cost in (0, 1e9):  # never worth it, always worth it
-        monkeypatch.setattr(srgformer, "SPARSE_COST", cost)
+        monkeypatch.setattr(features, "SPARSE_COST", cost)
         model = build(data, small(n_modality_layers=n_modality_layers)).train()
         model.start_epoch(torch.Generator().manual_seed(3))
         losses = model.losses(batch, TrainConfig(modality_contrast_weight=0.3, hypergraph_contrast_weight=0.2))
         sum(losses.values()).backward()
-        assert hasattr(model, "propagated_image") == (cost > 0)
+        assert (model.features["image"].propagated is not None) == (cost > 0)
         found[cost] = losses, {name: parameter.grad for name, parameter in model.named_parameters()}
     for first, second in zip(*found.values(), strict=True):
         for name, value in first.items():
             assert torch.allclose(value, second[name], rtol=1e-10, atol=1e-12), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "weights", "silent"),
+    [
+        ({"attention_scale": 0.0}, {}, {"attention_score", "attention_weight", "attention_output"}),
+        ({"hypergraph_scale": 0.0}, {"hypergraph_contrast_weight": 0.0}, {"user_membership", "item_membership", "hyperedges"}),
+        ({"hypergraph_scale": 0.0}, {}, set()),
+        ({}, {"hypergraph_contrast_weight": 0.0}, set()),
+    ],
+    ids=str,
+)
+def test_a_step_leaves_out_what_no_term_reads_and_a_reading_leaves_out_nothing(changes, weights, silent):
+    model = build(shop(), small(**changes)).train()
+    model.start_epoch(run())
+    called = set()
+    for name, site in model.taps.named_modules():
+        site.register_forward_hook(lambda *_, name=name.partition(".")[0]: called.add(name))
+    everything = {name.partition(".")[0] for name, site in model.taps.named_modules() if isinstance(site, torch.nn.Identity)}
+    model.losses(Batch(*triples(shop(), 9)), HEAVY.replace(**weights))
+    assert everything - called == silent
+    model.trace()
+    assert called >= everything
