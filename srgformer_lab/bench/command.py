@@ -14,19 +14,21 @@ from srgformer_lab.errors import ConfigError
 def run(
     shapes: str, data: Path | None, preset: str | None, dims: str, repeats: int, plain: bool, output: Path, changes: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Measure one data set after the other and give a table of each as soon as it is there; write the files at the end.
+    """Measure one data set after the other; give a table of each and write the files anew as soon as it is there.
 
     Raises:
         ConfigError: A shape, a preset, a width or a number of rounds is none; nothing has been measured then.
         DataError: The data folder is not in order.
+        RunError: A measuring process was ended from outside; what was measured before is written.
     """
     if repeats < 1:
         raise ConfigError(f"repeats={repeats} must be at least 1")
-    found = []
+    found, written = [], []
     for each in _tasks(shapes, data, preset, dims, repeats, plain, changes):
         found.append(measure(each))
+        written = write(found, output)
         yield table(found[-1]) + "\n"
-    yield "\n".join(f"wrote {path}" for path in write(found, output))
+    yield "\n".join(f"wrote {path}" for path in written)
 
 
 def _tasks(

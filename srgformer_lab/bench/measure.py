@@ -5,6 +5,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import cycle, islice
 from statistics import median
@@ -21,6 +22,7 @@ from srgformer_lab.bench.shapes import Shape, generate
 from srgformer_lab.config import ModelConfig, TrainConfig, preset
 from srgformer_lab.data.dataset import Dataset, DataSource
 from srgformer_lab.data.source import reopen
+from srgformer_lab.errors import RunError
 from srgformer_lab.explain.contributions import explain
 from srgformer_lab.learn.estimate import limits, work_of_epoch
 from srgformer_lab.learn.evaluation import CUTOFFS, evaluate
@@ -77,9 +79,16 @@ UNITS = {"epoch": "s", "LightGCN epoch": "s", "evaluation": "s", "peak memory": 
 
 
 def in_own_process(act: Callable[..., Any], *arguments: object) -> Any:
-    """Run a function in a fresh process and give its result."""
+    """Run a function in a fresh process and give its result.
+
+    Raises:
+        RunError: The process was ended from outside.
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(act, *arguments).result()
+        try:
+            return pool.submit(act, *arguments).result()
+        except BrokenProcessPool as error:
+            raise RunError("a measuring process was ended from outside, most likely for want of memory; measure a smaller size") from error
 
 
 def times(task: Task) -> dict[str, dict[str, Any]]:

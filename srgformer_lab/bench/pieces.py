@@ -34,8 +34,9 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
     embedding = leaf(trace.embedding.values)
     logits = {name: leaf(values) for name, values in model.project_features()[1].items()}
     items = leaf(trace.collaborative.items)
-    users, positives = anchors(batch.user, graph.n_users), anchors(batch.positive, graph.n_items)
     draws = torch.Generator(model.device).manual_seed(0)
+    users = anchors(batch.user, graph.n_users, config.contrast_sample, draws)
+    positives = anchors(batch.positive, graph.n_items, config.contrast_sample, draws)
 
     def features() -> None:
         back(model.modality_embeddings(model.project_features()[0]).values())

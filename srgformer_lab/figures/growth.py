@@ -42,11 +42,12 @@ def growth(frame: pd.DataFrame, *, dark: bool = False, hint: str | None = None) 
     steepest = max(pieces, key=lambda what: float(pieces[what]["exponent"].iloc[0]))
     finding = f"Steepest: {words(steepest)}, as size to the power {pieces[steepest]['exponent'].iloc[0]:.2f}"
     text = "Users, items and interactions grow together; the batch stays. A power of 1 is proportional growth." if hint is None else hint
-    figure = new_figure(finding, text, dark, height=TALLEST, left=52, right=150, bottom=44)
+    figure = new_figure(finding, text, dark, height=TALLEST, left=52, right=168, bottom=44)
     ends = {what: float(np.log10(part["milliseconds"].iloc[-1])) for what, part in pieces.items()}
     low, high = float(np.log10(frame["milliseconds"].min())), float(np.log10(frame["milliseconds"].max()))
     pad = 0.06 * (high - low or 1)
-    figure.update_xaxes(type="log", tickvals=sorted(frame["scale"].unique()), tickprefix="×", title_text="size of the data")
+    scales = sorted(frame["scale"].unique())
+    figure.update_xaxes(type="log", tickvals=scales, ticktext=[f"×{scale:g}" for scale in scales], title_text="size of the data")
     figure.update_yaxes(type="log", range=[low - pad, high + pad], title_text="ms a step", tickvals=[10.0**power for power in range(-3, 7)])
     places = spread(list(ends.values()), LABEL_SPACE * (high - low + 2 * pad), high)
     for (what, part), place in zip(pieces.items(), places, strict=True):

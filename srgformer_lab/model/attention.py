@@ -47,11 +47,14 @@ class EdgeAttention(nn.Module):
         if step.score is None:
             query = product(embedding.index_select(0, nodes), self.query).view(heads)  # (rows, heads, head width)
             key = product(embedding, self.key).view(heads)  # (nodes, heads, head width)
-            score = taps.attention_score((edges.products(query, key) * self.shrink).clamp(-CLIP, CLIP))  # (edges, heads)
+            score = (edges.products(query, key) * self.shrink).clamp(-CLIP, CLIP)  # (edges, heads)
             score = score.detach() if step.is_frozen else score
         else:
             score = edges.of_all(step.score)
+        if step.wants_score:
+            step.score = score.detach()
 
+        score = taps.attention_score(score)
         weight = taps.attention_weight(edges.softmax(score, self.denominator_offset))
         value = product(embedding, self.value)  # (nodes, dim)
         output = taps.attention_output(edges.sums(weight, value.view(heads))).flatten(1)  # (rows, dim)

@@ -105,9 +105,11 @@ class SRGFormer(Trainable):
         nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
         collaborative = taps.collaborative(light_gcn(embedding, graph, config.n_id_layers))
-        projected, item_logits = self.project_features(step.product)
+        projected, item_logits = self.project_features(step.product, step.learns_memberships)
         modality = {name: taps.modality[name](values) for name, values in self.modality_embeddings(projected, step.product).items()}
-        logits = self.membership_logits(item_logits, step.is_frozen) if step.logits is None else step.logits
+        logits = self.membership_logits(item_logits) if step.logits is None else step.logits
+        if step.wants_logits:
+            step.logits = {name: UserItemPair(pair.users.detach(), pair.items.detach()) for name, pair in logits.items()}
         hypergraph = relax(
             logits if step.with_hypergraph else {},
             collaborative[graph.n_users :],
@@ -133,9 +135,12 @@ class SRGFormer(Trainable):
         trace.fused  # noqa: B018 computed now, so that its tap sees this pass and no later edit
         return trace
 
-    def project_features(self, product: Product = torch.matmul) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def project_features(
+        self, product: Product = torch.matmul, learns_memberships: bool = True
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Compute X W (items × dim) and X V (items × hyperedges) of every modality."""
-        both = {name: X.project(self.projection[name], self.implicit_attribute[name], product) for name, X in self._features()}
+        maps = self.implicit_attribute if learns_memberships else {name: V.detach() for name, V in self.implicit_attribute.items()}
+        both = {name: X.project(self.projection[name], maps[name], product) for name, X in self._features()}
         return {name: projected for name, (projected, _) in both.items()}, {name: logits for name, (_, logits) in both.items()}
 
     def modality_embeddings(self, projected: Mapping[str, Tensor], product: Product = torch.matmul) -> dict[str, Tensor]:
@@ -146,9 +151,8 @@ class SRGFormer(Trainable):
     def _features(self) -> list[tuple[str, Features]]:
         return [(name, cast(Features, X)) for name, X in self.features.items()]
 
-    def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]], is_frozen: bool = False) -> dict[str, UserItemPair]:
+    def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]]) -> dict[str, UserItemPair]:
         """Complete the items' logits by the users': the sums over their histories."""
-        items = {name: values.detach() for name, values in items.items()} if is_frozen else items
         return {name: UserItemPair(self.graph.history_sum(values), values) for name, values in items.items()}
 
     def _everywhere(self, values: Float[Tensor, "nodes dim"]) -> Embeddings:
@@ -220,8 +224,7 @@ class SRGFormer(Trainable):
         """
         step = self._step
         step.advance(config, self.config)
-        trace = self.forward(None if step.needs_every_score(config) else self.nodes_of(batch), step)
-        step.keep(trace, config)
+        trace = self.forward(None if step.wants_score else self.nodes_of(batch), step)
         hypergraph, modality, zero = list(trace.hypergraph.values()), list(trace.modality.values()), trace.fused.values.new_zeros(())
         users = anchors(batch.user, self.graph.n_users, config.contrast_sample, self._noise_draws())
         items = anchors(batch.positive, self.graph.n_items, config.contrast_sample, self._noise_draws())

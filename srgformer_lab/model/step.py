@@ -9,7 +9,6 @@ from torch import Tensor
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.model.hypergraph import UserItemPair
 from srgformer_lab.model.precision import Product, in_bfloat16
-from srgformer_lab.model.trace import Trace
 
 
 class Step:
@@ -29,7 +28,9 @@ class Step:
         self.is_frozen = False
         self.logits: Mapping[str, UserItemPair] | None = None
         self.score: Float[Tensor, "edges heads"] | None = None
-        """Of all edges."""
+        """Of all edges, before any edit."""
+        self.wants_logits = self.wants_score = False
+        """Whether this step computes numbers that later ones use; the scores of all edges then, as later batches look along others."""
         self.product: Product = torch.matmul
         self.with_attention = self.with_hypergraph = True
 
@@ -44,19 +45,13 @@ class Step:
         if self._is_due(train.attention_every):
             self.score = None
         self.number += 1
+        self.wants_logits = self.logits is None and (self.is_frozen or train.memberships_every != 1)
+        self.wants_score = self.with_attention and self.score is None and (self.is_frozen or train.attention_every != 1)
 
     def _is_due(self, every: int) -> bool:
         return self.number == 0 or (not self.is_frozen and every > 0 and self.number % every == 0)
 
-    def needs_every_score(self, train: TrainConfig) -> bool:
-        """Whether this step computes the scores for later ones, whose batches look along other edges."""
-        return self.with_attention and self.score is None and (self.is_frozen or train.attention_every != 1)
-
-    def keep(self, trace: Trace, train: TrainConfig) -> None:
-        """Take what later steps will use."""
-        if self.with_hypergraph and (self.is_frozen or train.memberships_every != 1):
-            self.logits = {
-                name: UserItemPair(part.logits.users.detach(), part.logits.items.detach()) for name, part in trace.hypergraph.items()
-            }
-        if self.needs_every_score(train):
-            self.score = trace.attention.score.detach()
+    @property
+    def learns_memberships(self) -> bool:
+        """Whether the implicit attributes get a gradient."""
+        return self.logits is None and not self.is_frozen

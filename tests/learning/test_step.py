@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from srgformer_lab import runtime
 from srgformer_lab.config import ModelConfig, TrainConfig
+from srgformer_lab.errors import RunError
 from srgformer_lab.learn.evaluation import evaluate
-from srgformer_lab.learn.loop import epochs
+from srgformer_lab.learn.loop import StepRecord, Training, epochs
 from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
 from srgformer_lab.model.baselines.popularity import Popularity
 from srgformer_lab.model.edits import mute_head
@@ -33,8 +35,8 @@ def watched(model):
     """Write down what each step saw: the weights before it, its triples, and the pass that its losses were made of."""
     steps, passes, losses, forward = [], [], model.losses, model.forward
 
-    def watched_forward(nodes=None):
-        passes.append(forward(nodes))
+    def watched_forward(*arguments, **named):
+        passes.append(forward(*arguments, **named))
         return passes[-1]
 
     def watched_losses(batch, config):
@@ -169,6 +171,53 @@ def test_a_training_under_an_edit_is_an_ablation():
     moved = (model.attention.value.detach() - before).abs().amax(0)
     assert moved[:3].max() == 0
     assert moved[3:].min() > 0
+
+
+# --------------------------------------------------------------------------------------------------- a loss that is not finite
+
+
+def broken_at(model, step, name="modality_contrast", value=math.nan):
+    """Let one term of one step be no number."""
+    losses, seen = model.losses, []
+
+    def broken(batch, config):
+        seen.append(1)
+        terms = losses(batch, config)
+        return terms | {name: terms[name] * value} if len(seen) == step else terms
+
+    model.losses = broken
+
+
+@pytest.mark.parametrize(("value", "word"), [(math.nan, "nan"), (math.inf, "inf")])
+def test_a_term_that_is_not_finite_is_named_with_its_epoch_and_step(value, word):
+    terms = {"ranking": torch.tensor(0.5), "regularization": torch.tensor(value)}
+    with pytest.raises(RunError, match=f"regularization became {word} in epoch 3, step 2;"):
+        StepRecord(3, 2, 7, terms).losses  # noqa: B018 reading is what raises
+    assert StepRecord(3, 2, 7, {"ranking": terms["ranking"]}).losses == {"ranking": 0.5}
+
+
+def test_a_bad_step_stops_the_training_at_once():
+    data = shop()
+    model, seen = build(data), []
+    broken_at(model, 9)
+    with pytest.raises(RunError, match="modality_contrast became nan in epoch 2, step 2;"):
+        seen.extend(Training(model, data, HEAVY.replace(epochs=3, batch_size=4)).records())
+    assert [(record.epoch, getattr(record, "step", "end")) for record in seen] == [*((1, step) for step in range(1, 8)), (1, "end"), (2, 1)]
+
+
+def test_on_an_accelerator_a_bad_step_is_found_at_the_latest_when_the_epoch_ends(monkeypatch):
+    """Nobody reads the steps; the mean over them is not finite if one of them was not."""
+    monkeypatch.setattr(runtime, "is_accelerator", lambda device: True)
+    data = shop()
+    model, seen = build(data), []
+    broken_at(model, 9)
+    training = Training(model, data, HEAVY.replace(epochs=3, batch_size=4))
+    with pytest.raises(RunError, match="became nan in epoch 2"):
+        seen.extend(training.records())
+    assert (seen[-1].epoch, seen[-1].step) == (2, 7)
+    assert training.epoch == 1, "an epoch that failed is not done"
+    with pytest.raises(RunError, match="modality_contrast became nan in epoch 2, step 2;"):
+        seen[9].losses  # noqa: B018 reading is what raises
 
 
 # ------------------------------------------------------------------------------------------------------------- planted truth

@@ -22,9 +22,9 @@ RELEASED_DENOMINATOR = 1e-8
 # ------------------------------------------------------------------------------------------------------------------- inputs
 
 
-def parameters_of(model, requires_grad=False):
-    """Copies of a model's parameters in float64, by their names, in the order of registration."""
-    return {name: value.detach().double().clone().requires_grad_(requires_grad) for name, value in model.named_parameters()}
+def parameters_of(model, requires_grad=False, dtype=torch.float64):
+    """Copies of a model's parameters, by their names, in the order of registration; the pass computes in their precision."""
+    return {name: value.detach().to(dtype).clone().requires_grad_(requires_grad) for name, value in model.named_parameters()}
 
 
 def interaction_matrix(data, split="train"):
@@ -91,32 +91,65 @@ def memberships(logits, temperature, noise=None):
     return weight / weight.sum(dim=1, keepdim=True)
 
 
-def hypergraph_branch(H_users, H_items, items, n_layers):
+def changed_memberships(H, name, edits):
+    """(H after the edits of this modality's memberships, in their order, and by how much the strongest hyperedge led at a hardening)."""
+    margin = math.inf
+    for kind, *arguments in edits:
+        if kind == "merge_hyperedges" and arguments[0] == name:
+            _, first, second = arguments
+            move = torch.eye(H.shape[1], dtype=H.dtype)
+            move[second, second], move[second, first] = 0.0, 1.0
+            H = H @ move
+        if kind == "harden_memberships" and arguments[0] == name:
+            best = [max(range(len(row)), key=row.__getitem__) for row in H.tolist()]
+            if H.shape[1] > 1:
+                first, second = torch.sort(H.detach(), dim=1, descending=True).values.T[:2]
+                margin = min(margin, (first - second).min().item())
+            H = torch.stack([torch.eye(H.shape[1], dtype=H.dtype)[place] for place in best])
+    return H, margin
+
+
+def hypergraph_branch(H_users, H_items, items, n_layers, name="", edits=()):
     """(E^{m,H}, Λ of the last layer), with nothing divided out."""
     Z = items
-    for _ in range(n_layers):
+    for layer in range(n_layers):
         edges = H_items.T @ Z
+        if layer == n_layers - 1:
+            lost = [kind[2] for kind in edits if kind[:2] == ("drop_hyperedge", name)]
+            stays = [float(row not in lost and ("without_modality", name) not in edits) for row in range(len(edges))]
+            edges = torch.diag(torch.tensor(stays, dtype=edges.dtype)) @ edges
         Z = H_items @ edges
     return torch.cat([H_users @ edges, Z]), edges
 
 
-def attention_branch(A, E0, W_query, W_key, W_value, n_heads, scaled=False, released=False):
-    """(E^att, weights of every head as (heads, n, n)), dense with a mask."""
+def attention_scores(A, E0, W_query, W_key, n_heads, scaled=False):
+    """(scores of every head as (heads, n, n), how near one along an edge is to a clip)."""
     width = E0.shape[1] // n_heads
-    mask = A > 0
-    outputs, weights = [], []
+    scores = []
     for head in range(n_heads):
         columns = slice(head * width, (head + 1) * width)
         score = (E0 @ W_query)[:, columns] @ (E0 @ W_key)[:, columns].T
-        if scaled:
-            score = score / math.sqrt(width)
-        score = score.clamp(-CLIP, CLIP)
+        scores.append(score / math.sqrt(width) if scaled else score)
+    scores = torch.stack(scores)
+    margin = (scores.detach()[:, A > 0].abs() - CLIP).abs().min().item()
+    return scores.clamp(-CLIP, CLIP), margin
+
+
+def attention_branch(A, E0, scores, W_value, released=False, edits=()):
+    """(E^att, weights of every head as (heads, n, n)), dense with a mask."""
+    width = E0.shape[1] // len(scores)
+    mask = A > 0
+    outputs, weights = [], []
+    for head, score in enumerate(scores):
+        columns = slice(head * width, (head + 1) * width)
+        if ("uniform_attention",) in edits:
+            score = 0 * score
         raised = torch.where(mask, torch.exp(score), torch.zeros_like(score))
         total = raised.sum(dim=1, keepdim=True)
         total = total + RELEASED_DENOMINATOR if released else torch.where(total > 0, total, torch.ones_like(total))
         weight = raised / total
         weights.append(weight)
-        outputs.append(weight @ (E0 @ W_value)[:, columns])
+        outputs.append(weight @ (E0 @ W_value)[:, columns] * (("mute_head", head) not in edits))
     return torch.cat(outputs, dim=1), torch.stack(weights)
 
 
@@ -131,36 +164,48 @@ class Pass:
     membership: dict
     hyperedges: dict
     hypergraph: dict
+    attention_score: torch.Tensor
     attention_weight: torch.Tensor
     attention: torch.Tensor
     parts: dict
     fused: torch.Tensor
+    margin: float
+    """How far this pass is from where it bends or jumps: a score at the clip, two equal memberships where they are hardened."""
 
     def scores(self):
         return self.fused[: self.n_users] @ self.fused[self.n_users :].T
 
 
-def forward(parameters, data, config, noise=None, keep=None):
+def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None):
     """One pass of section 3.
 
     ``noise`` maps (modality, "users" or "items") to the Gumbel draws g that the memberships see; ``keep`` maps the same keys to the factors
     that dropout multiplies the memberships by (0, or one over the keep rate). Leaving them out means no noise and no dropout.
+    ``edits`` are what-ifs by name with their arguments, such as ("mute_head", 1) or ("drop_hyperedge", "image", 0), in the order in which
+    they were asked for: those of memberships come before dropout, that of scores after the clip, that of Λ^m in the last layer alone.
+    ``kept`` are constants from an earlier pass that stand in for this one's: its "logits", its (clipped) "score", or both.
     """
-    noise, keep = noise or {}, keep or {}
-    R_numpy = interaction_matrix(data)
-    R, A, A_norm = (torch.from_numpy(matrix) for matrix in (R_numpy, adjacency(R_numpy), normalised_adjacency(R_numpy)))
-    features = {name: torch.from_numpy(X) for name, X in feature_matrices(data, config).items()}
+    kept = kept or {}
     E0 = torch.cat([parameters["user_embedding"], parameters["item_embedding"]])
+    R_numpy = interaction_matrix(data)
+    R, A, A_norm = (torch.from_numpy(matrix).to(E0.dtype) for matrix in (R_numpy, adjacency(R_numpy), normalised_adjacency(R_numpy)))
+    features = {name: torch.from_numpy(X).to(E0.dtype) for name, X in feature_matrices(data, config).items()}
+    noise, keep = ({place: value.to(E0.dtype) for place, value in given.items()} for given in (noise or {}, keep or {}))
+    edits = [tuple(edit) for edit in edits]
 
     collaborative = lightgcn(A_norm, E0, config.n_id_layers)
     modality = {
         name: modality_branch(A_norm, R, X, parameters[f"projection.{name}"], config.n_modality_layers) for name, X in features.items()
     }
+    for name in modality:
+        if ("blank_modality", name) in edits or ("without_modality", name) in edits:
+            modality[name] = 0 * modality[name]
 
     logits = {}
     for name, X in features.items():
         item_logits = X @ parameters[f"implicit_attribute.{name}"]
         logits[name] = {"users": R @ item_logits, "items": item_logits}
+    logits = kept.get("logits", logits)
     membership = {
         name: {side: memberships(value, config.membership_temperature, noise.get((name, side))) for side, value in both.items()}
         for name, both in logits.items()
@@ -169,6 +214,11 @@ def forward(parameters, data, config, noise=None, keep=None):
         image, text = list(features)
         membership[image]["users"] = memberships(logits[text]["users"], config.membership_temperature, noise.get((image, "users")))
         membership[text]["users"] = logits[text]["users"]
+    margins = []
+    for name, both in membership.items():
+        for side in both:
+            both[side], margin = changed_memberships(both[side], name, edits)
+            margins.append(margin)
     dropped = {
         name: {side: value * keep.get((name, side), torch.ones_like(value)) for side, value in both.items()}
         for name, both in membership.items()
@@ -176,37 +226,57 @@ def forward(parameters, data, config, noise=None, keep=None):
     hypergraph, hyperedges = {}, {}
     for name, both in dropped.items():
         hypergraph[name], hyperedges[name] = hypergraph_branch(
-            both["users"], both["items"], collaborative[data.n_users :], config.n_hypergraph_layers
+            both["users"], both["items"], collaborative[data.n_users :], config.n_hypergraph_layers, name, edits
         )
 
-    attention, weight = attention_branch(
-        A,
-        E0,
-        *(parameters[f"attention.{name}"] for name in ("query", "key", "value")),
-        config.n_heads,
-        scaled=config.scaled_attention,
-        released=config.as_released,
-    )
+    W_query, W_key, W_value = (parameters[f"attention.{name}"] for name in ("query", "key", "value"))
+    score, margin = attention_scores(A, E0, W_query, W_key, config.n_heads, config.scaled_attention)
+    score = kept.get("score", score)
+    attention, weight = attention_branch(A, E0, score, W_value, config.as_released, edits)
 
     parts = {"id": collaborative, **{name: nz(value) for name, value in modality.items()}}
     parts["attention"] = config.attention_scale * nz(attention)
     parts["hypergraph"] = config.hypergraph_scale * nz(sum(hypergraph.values(), torch.zeros_like(collaborative)))
     fused = sum(parts.values())
-    return Pass(data.n_users, collaborative, modality, logits, dropped, hyperedges, hypergraph, weight, attention, parts, fused)
+    return Pass(
+        data.n_users,
+        collaborative,
+        modality,
+        logits,
+        dropped,
+        hyperedges,
+        hypergraph,
+        score,
+        weight,
+        attention,
+        parts,
+        fused,
+        min([margin, *margins]),
+    )
 
 
-def is_generic(outcome, data):
-    """Whether every row that a unit vector is made of is either 0 by construction or far from 0, where direction is noise."""
+def is_generic(outcome, data, edits=(), floor=1e-3):
+    """Whether every row that a unit vector is made of is either 0 by construction or far from 0, where direction is noise.
+
+    By construction 0 are what an isolated node gets from its neighbours, what an edit blanked, and what flows through no hyperedge.
+    What flows through some must also be no small rest of large hyperedges.
+    """
+    blank = {edit[1] for edit in edits if edit[0] in ("blank_modality", "without_modality")}
+    is_mute = all(("mute_head", head) in edits for head in range(len(outcome.attention_weight)))
     degree = torch.from_numpy(adjacency(interaction_matrix(data)).sum(1))
-    for values in (outcome.attention, *outcome.modality.values()):
-        if ((values.norm(dim=1) < 1e-3) & (degree > 0)).any():
+    for values in ([] if is_mute else [outcome.attention]) + [values for name, values in outcome.modality.items() if name not in blank]:
+        if ((values.norm(dim=1) < floor) & (degree > 0)).any():
             return False
     if not outcome.hypergraph:
         return True
-    members = {name: torch.cat([both["users"], both["items"]]).abs().sum(1) for name, both in outcome.membership.items()}
-    single = [outcome.hypergraph[name].norm(dim=1)[member > 0] for name, member in members.items()]
-    together = sum(outcome.hypergraph.values()).norm(dim=1)[sum(members.values()) > 0]
-    return all((norms > 1e-3).all() for norms in (*single, together))
+    flow = {
+        name: torch.cat([both["users"], both["items"]]).abs() @ outcome.hyperedges[name].abs().sum(1)
+        for name, both in outcome.membership.items()
+    }
+    single = [outcome.hypergraph[name].norm(dim=1)[flow[name] > 0] for name in flow]
+    together = sum(outcome.hypergraph.values()).norm(dim=1)[sum(flow.values()) > 0]
+    size = max(1.0, *(values.norm(dim=1).max().item() for values in outcome.hyperedges.values()))
+    return all((norms > floor * size).all() for norms in (*single, together))
 
 
 # ------------------------------------------------------------------------------------------------------------------- losses

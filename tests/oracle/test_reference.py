@@ -102,3 +102,62 @@ def test_isolated_nodes_get_nothing_from_attention_and_modalities():
         assert outcome.attention[node].abs().max() == 0
         assert outcome.modality["image"][node].abs().max() == 0
         assert outcome.attention_weight[:, node].sum() == 0
+
+
+def test_edits_of_memberships_are_worked_out_by_hand_and_act_in_their_order():
+    H = torch.tensor([[0.4, 0.35, 0.25], [0.1, 0.2, 0.7]]).double()
+    merge, harden = ("merge_hyperedges", "image", 1, 2), ("harden_memberships", "image")
+
+    def changed(*edits):
+        return reference.changed_memberships(H, "image", edits)[0].tolist()
+
+    assert changed(merge) == [pytest.approx([0.4, 0.6, 0]), pytest.approx([0.1, 0.9, 0])]
+    assert changed(harden) == [[1, 0, 0], [0, 0, 1]]
+    assert changed(merge, harden) == [[0, 1, 0], [0, 1, 0]]
+    assert changed(harden, merge) == [[1, 0, 0], [0, 1, 0]]
+    assert changed(("harden_memberships", "text")) == H.tolist()
+    assert reference.changed_memberships(H, "image", [harden])[1] == pytest.approx(0.05)
+
+
+def test_a_dropped_hyperedge_still_carries_in_the_layers_before_the_last():
+    """Two items, one in each hyperedge: what layer one brought to the second item is there when layer two drops the second hyperedge."""
+    H, Z = torch.tensor([[1.0, 0.0], [0.5, 0.5]]).double(), torch.tensor([[2.0], [6.0]]).double()
+    first = H.T @ Z  # (5, 3)
+    second = H.T @ (H @ first)  # Z becomes (5, 4): (7, 2)
+    assert first.flatten().tolist() == [5, 3]
+    assert second.flatten().tolist() == [7, 2]
+    values, edges = reference.hypergraph_branch(H[:1], H, Z, 2, "image", [("drop_hyperedge", "image", 1)])
+    assert edges.flatten().tolist() == [7, 0]
+    assert values.flatten().tolist() == [7, 7, 3.5]
+
+
+def test_edits_of_attention_and_modalities_are_worked_out_by_hand():
+    data = duo()
+    parameters = reference.parameters_of(build(data))
+    plain = reference.forward(parameters, data, small())
+    edits = [("uniform_attention",), ("mute_head", 0), ("blank_modality", "text"), ("without_modality", "image")]
+    edited = reference.forward(parameters, data, small(), edits=edits)
+    degree = [2, 3, 1, 2, 1, 1]
+    for node, count in enumerate(degree):
+        weights = edited.attention_weight[:, node]
+        assert weights[weights > 0].tolist() == pytest.approx([1 / count] * 2 * count)
+    assert edited.attention[:, :3].abs().max() == 0
+    neighbors = parameters["item_embedding"][:2] @ parameters["attention.value"]
+    assert edited.attention[0, 3:].tolist() == pytest.approx(neighbors.mean(0)[3:].tolist())
+    assert edited.modality["text"].abs().max() == edited.modality["image"].abs().max() == 0
+    assert edited.hyperedges["image"].abs().max() == 0
+    assert torch.equal(edited.hyperedges["text"], plain.hyperedges["text"])
+    assert torch.equal(edited.collaborative, plain.collaborative)
+
+
+def test_kept_numbers_stand_in_for_those_of_the_pass():
+    """With another model's logits and scores, memberships and weights are that model's, and everything else is not."""
+    data = duo()
+    ours, theirs = (reference.parameters_of(build(data, seed=seed)) for seed in (1, 2))
+    mine, other = (reference.forward(parameters, data, small()) for parameters in (ours, theirs))
+    mixed = reference.forward(ours, data, small(), kept={"logits": other.logits, "score": other.attention_score})
+    assert torch.equal(mixed.attention_weight, other.attention_weight)
+    assert torch.equal(mixed.membership["text"]["users"], other.membership["text"]["users"])
+    assert torch.equal(mixed.collaborative, mine.collaborative)
+    assert not torch.allclose(mixed.attention, other.attention)
+    assert torch.equal(mixed.modality["image"], mine.modality["image"])

@@ -1,5 +1,7 @@
 """The benchmark measures what it says: its data has the size that it names, and both sides of it compute the same."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab import figures
-from srgformer_lab.bench import report, shapes
-from srgformer_lab.bench.measure import PIECES, measure, plain_evaluate, task
+from srgformer_lab.bench import command, report, shapes
+from srgformer_lab.bench.measure import PIECES, in_own_process, measure, plain_evaluate, task
 from srgformer_lab.bench.plain import Plain
 from srgformer_lab.cli import main
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import SPLITS
-from srgformer_lab.errors import ConfigError
+from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.figures.growth import spread
 from srgformer_lab.learn.evaluation import evaluate
 from srgformer_lab.model.sampling import Batch
@@ -113,6 +115,31 @@ def test_an_unknown_shape_is_named_with_the_known_ones(capsys):
         shapes.shape("spots")
     assert main(["bench", "--shapes", "spots"]) == 2
     assert "clothing" in capsys.readouterr().err
+
+
+def end_yourself():
+    os._exit(9)
+
+
+def test_a_process_that_is_ended_from_outside_is_told_and_nothing_is_lost(monkeypatch, tmp_path, capsys):
+    with pytest.raises(RunError, match="memory"):
+        in_own_process(end_yourself)
+    rows = iter([measured_rows()])
+
+    def once(task):
+        for found in rows:
+            return found
+        raise RunError("a measuring process was ended from outside")
+
+    monkeypatch.setattr(command, "measure", once)
+    assert main(["bench", "--shapes", "studio,movielens", "--output", str(tmp_path)]) == 2
+    assert "ended from outside" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "bench.csv")["what"].tolist() == ["step"]
+
+
+def measured_rows():
+    facts = {"data": "studio", "scale": 1, "users": 600, "items": 240, "interactions": 9766, "dim": 64, "device": "cpu"}
+    return pd.DataFrame([{**facts, "what": "step", "fast": 10.0, "plain": 20.0, "ratio": 2.0, "unit": "ms"}])
 
 
 @pytest.mark.parametrize("arguments", [["--dims", "6.5"], ["--repeats", "0"], ["--dims", "0"]])
