@@ -239,7 +239,7 @@ def _():
         "the pair that was taken should score above one that was not; λ keeps the embeddings short; the two contrasts pull the "
         "pictures' and the words' view of one person or item together, at temperature τ.",
         "Source: the objective of the paper (Shi et al., arXiv 2511.00584) as its authors released it.",
-        (SRGFormer.losses, '"ranking": bpr('),
+        (SRGFormer.ranking_terms, '"ranking": bpr('),
     )
     return
 
