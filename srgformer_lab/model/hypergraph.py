@@ -41,11 +41,6 @@ class HypergraphTrace:
         """Z of the last layer, H_i Λ."""
         return self.membership.items @ self.hyperedges
 
-    def factor(self, side: str) -> tuple[Float[Tensor, "rows hyperedges"], Float[Tensor, "rows 1"]]:
-        """Give H and the norms of H Λ (at least 1e-12) of the ``users`` or the ``items``."""
-        embedding = self.user_embedding if side == "users" else self.item_embedding
-        return getattr(self.membership, side), embedding.norm(dim=1, keepdim=True).clamp_min(1e-12)
-
     def of(self, nodes: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen dim"]:
         """E^{m,H} of some nodes (users first)."""
         return torch.cat([self.membership.users, self.membership.items]).index_select(0, nodes) @ self.hyperedges

@@ -68,17 +68,20 @@ def modality_contrast(parts: Sequence[Embeddings], users: Anchors, items: Anchor
 def hypergraph_contrast(parts: Sequence[HypergraphTrace], users: Anchors, items: Anchors, temperature: float) -> Float[Tensor, ""]:
     """L_HCL: as ``modality_contrast``, on what flowed through the hyperedges of each modality.
 
-    With a = H_a Λ_a and b = H_b Λ_b, cos(a, b) = (H_a Λ_a Λ_bᵀ / |a|) · (H_b / |b|): products of width K instead of d,
-    which pays where there are fewer hyperedges than dimensions.
+    All rows of a pair lie in the span of its hyperedges, at most 2 K wide, and so do all gradients. In an orthonormal basis of
+    it cosines are what they were, and products are 2 K wide instead of d, which is taken where it is less.
     """
-    if parts and parts[0].hyperedges.shape[0] > parts[0].hyperedges.shape[1]:
-        return modality_contrast([part.embedding for part in parts], users, items, temperature)
     total = torch.zeros((), device=users.row.device)
     for first, second in combinations(parts, 2):
-        middle = first.hyperedges @ second.hyperedges.T  # (hyperedges, hyperedges)
+        both = torch.cat([first.hyperedges, second.hyperedges])
+        if len(both) >= both.shape[1]:
+            total = total + modality_contrast([first.embedding, second.embedding], users, items, temperature)
+            continue
+        basis = torch.linalg.qr(both.detach().T).Q  # (dim, 2 hyperedges)
+        maps = [part.hyperedges @ basis for part in (first, second)]
         for side, rows in (("users", users), ("items", items)):
-            (of_first, first_norm), (of_second, second_norm) = first.factor(side), second.factor(side)
-            total = total + _streamed(of_first @ middle / first_norm, of_second / second_norm, rows, temperature, NARROW_CELLS)
+            query, key = (unit(getattr(part.membership, side) @ to) for part, to in zip((first, second), maps, strict=True))
+            total = total + _streamed(query, key, rows, temperature, NARROW_CELLS)
     return total
 
 

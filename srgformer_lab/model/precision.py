@@ -12,7 +12,7 @@ Product = Callable[[Float[Tensor, "rows inner"], Float[Tensor, "inner columns"]]
 def in_bfloat16(left: Float[Tensor, "rows inner"], right: Float[Tensor, "inner columns"]) -> Float[Tensor, "rows columns"]:
     """Multiply with eight bits of mantissa, forwards and backwards, and give the result in the precision of ``right``.
 
-    Memberships and contrasts are never computed from such a product: they stay in single precision.
+    Memberships are never computed from such a product, and no contrast is computed with one.
 
     Source: spec section 3.3.
     """
