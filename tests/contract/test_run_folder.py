@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
+import torch
 
 import srgformer_lab as lab
 from srgformer_lab.learn import fit as fitting
@@ -154,7 +155,7 @@ def test_a_non_finite_loss_stops_the_run_and_names_its_term(tiny, tmp_path, monk
 
     def broken(self, batch):
         losses = step(self, batch)
-        return losses | {"hypergraph_contrast": math.nan} if self.epoch == 2 else losses
+        return losses | {"hypergraph_contrast": torch.tensor(math.nan)} if self.epoch == 2 else losses
 
     monkeypatch.setattr(Training, "step", broken)
     with pytest.raises(lab.RunError, match="hypergraph_contrast became nan in epoch 3, step 1"):

@@ -175,13 +175,17 @@ TRAIN_TABLE = {
 }
 
 
+SHORTCUTS = {"contrast_sample": 0, "memberships_every": 1, "attention_every": 1, "freeze_after": 0, "mixed_precision": False}
+
+
 @pytest.mark.parametrize(("column", "name"), list(enumerate(["baby", "sports", "clothing"])))
 def test_presets_are_the_published_ones(column, name):
     chosen = preset(name)
     assert chosen.model.to_dict() == {setting: values[column] for setting, values in TABLE.items()}
     found = chosen.train.to_dict()
     assert {setting: found[setting] for setting in TRAIN_TABLE} == {setting: values[column] for setting, values in TRAIN_TABLE.items()}
-    assert set(found) - set(TRAIN_TABLE) == {"device", "keep_epochs"}
+    assert set(found) - set(TRAIN_TABLE) == {"device", "keep_epochs", *SHORTCUTS}
+    assert {setting: found[setting] for setting in SHORTCUTS} == SHORTCUTS  # off: the published training is the exact one
 
 
 def test_the_grids_of_the_paper_are_in_range():
