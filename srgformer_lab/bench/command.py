@@ -17,12 +17,14 @@ def run(
     """Measure one data set after the other; give a table of each and write the files anew as soon as it is there.
 
     Raises:
-        ConfigError: A shape, a preset, a width or a number of rounds is none; nothing has been measured then.
+        ConfigError: A shape, a preset, a width, a number of rounds or a folder is none; nothing has been measured then.
         DataError: The data folder is not in order.
         RunError: A measuring process was ended from outside; what was measured before is written.
     """
     if repeats < 1:
         raise ConfigError(f"repeats={repeats} must be at least 1")
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"output={str(output)!r} is a file; name a folder")
     found, written = [], []
     for each in _tasks(shapes, data, preset, dims, repeats, plain, changes):
         found.append(measure(each))

@@ -95,11 +95,12 @@ def times(task: Task) -> dict[str, dict[str, Any]]:
     """Time everything but memory."""
     runtime.keep_memory()
     data = task.open()
-    model, plain, training = _start(task, data)
+    model, training = _start(task, data)
     device = training.device
     batches = cycle(islice(model.batches(task.train.batch_size, runtime.generator(device, 0)), 8))
     batch = next(batches)
-    plain = plain if task.with_plain and _plain_fits(data, batch) and not runtime.is_accelerator(device) else None
+    is_compared = task.with_plain and _plain_fits(data, batch) and not runtime.is_accelerator(device)
+    plain = Plain(model, data) if is_compared else None
     rows: dict[str, dict[str, Any]] = {"facts": _facts(task, data, device)}
 
     sides = {"fast": fast_pieces(model, batch, task.train)} | ({"plain": plain_pieces(plain, batch, task.train)} if plain else {})
@@ -126,13 +127,12 @@ def times(task: Task) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _start(task: Task, data: Dataset) -> tuple[SRGFormer, Plain | None, Training]:
+def _start(task: Task, data: Dataset) -> tuple[SRGFormer, Training]:
     model = SRGFormer(data, task.model)
-    plain = Plain(model, data) if task.with_plain else None
     training = Training(model, data, task.train)
     model.train()
     model.start_epoch(runtime.generator(training.device, 0))
-    return model, plain, training
+    return model, training
 
 
 def _facts(task: Task, data: Dataset, device: torch.device) -> dict[str, Any]:
@@ -228,10 +228,10 @@ def peak_memory(task: Task, is_plain: bool) -> float:
     """Train a few steps and evaluate, and give the most memory that the process ever held, in GiB."""
     runtime.keep_memory()
     data = task.open()
-    model, plain, training = _start(task, data)
+    model, training = _start(task, data)
     batches = islice(model.batches(task.train.batch_size, runtime.generator(training.device, 0)), 3)
-    if is_plain and plain is not None:
-        step = plain_step(plain, task.train, batches)
+    if is_plain:
+        step = plain_step(Plain(model, data), task.train, batches)
         for _ in range(min(3, model.n_batches(task.train.batch_size))):
             step()
     else:

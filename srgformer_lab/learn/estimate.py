@@ -87,7 +87,7 @@ def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> Work:
         share = min(1.0, 3 * batch / n_nodes)
         work += Work(12.0 * share * n_edges * dim, 6.0 * BYTES * share * n_edges * dim)
         n_pairs = len(names) * (len(names) - 1) // 2
-        for weight, width in ((train.modality_contrast_weight, dim), (train.hypergraph_contrast_weight, min(dim, model.n_hyperedges))):
+        for weight, width in ((train.modality_contrast_weight, dim), (train.hypergraph_contrast_weight, min(dim, 2 * model.n_hyperedges))):
             for count in (data.n_users, data.n_items):
                 cells = n_pairs * _distinct(batch, count) * min(count, train.contrast_sample or count)
                 work += Work(6.0 * cells * width, 6.0 * BYTES * cells) if weight else Work(0.0, 0.0)

@@ -13,21 +13,13 @@ from srgformer_lab.learn import fit as fitting
 from srgformer_lab.learn.loop import StepRecord, Training
 from srgformer_lab.model import features
 from srgformer_lab.model.edits import drop_hyperedge, merge_hyperedges, mute_head, uniform_attention
+from tests.learning import test_step
 from tests.learning.test_step import watched
 from tests.oracle import reference
 from tests.oracle.test_losses import inferred_noise
 from tests.worlds import build, shop, small
 
-HEAVY = TrainConfig(
-    epochs=2,
-    batch_size=4,
-    device="cpu",
-    learning_rate=0.01,
-    contrast_temperature=0.4,
-    regularization_weight=0.3,
-    hypergraph_contrast_weight=0.2,
-    modality_contrast_weight=0.1,
-)
+HEAVY = test_step.HEAVY.replace(epochs=2, batch_size=4)
 N_STEPS = 7
 ATTRIBUTES = {"implicit_attribute.image", "implicit_attribute.text"}
 SCORING = {"attention.query", "attention.key"}

@@ -142,6 +142,15 @@ def measured_rows():
     return pd.DataFrame([{**facts, "what": "step", "fast": 10.0, "plain": 20.0, "ratio": 2.0, "unit": "ms"}])
 
 
+def test_an_output_that_is_a_file_is_refused_unharmed_and_before_anything_is_measured(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "measure", lambda task: pytest.fail("measured"))
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    assert main(["bench", "--shapes", "studio", "--output", str(taken)]) == 2
+    assert "name a folder" in capsys.readouterr().err
+    assert taken.read_text() == "mine"
+
+
 @pytest.mark.parametrize("arguments", [["--dims", "6.5"], ["--repeats", "0"], ["--dims", "0"]])
 def test_bad_options_are_refused_before_anything_is_measured(arguments, capsys, tmp_path):
     assert main(["bench", "--output", str(tmp_path / "out"), *arguments]) == 2
