@@ -1,4 +1,4 @@
-"""The command line: ``srgformer-lab app | train | evaluate | recommend | runs | check | bench``.
+"""The command line: ``srgformer-lab app | train | evaluate | recommend | runs | check | experiment | bench``.
 
 The options of ``train`` are the fields of the configurations, with their meanings and ranges.
 """
@@ -83,6 +83,21 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("folder", type=Path)
     check.set_defaults(command=_check)
 
+    experiment = commands.add_parser("experiment", help="repeat one of the paper's questions over seeds, with intervals")
+    experiment.add_argument("name", metavar="NAME", help="baselines, ablation, …; any other word lists them all")
+    _add_data(experiment, seed=False)
+    experiment.add_argument("--preset", help="what SRGFormer starts from; studio unless told otherwise")
+    experiment.add_argument("--seeds", type=int, default=5, help="repetitions: each draws the world or split, the weights and the training")
+    experiment.add_argument("--first-seed", type=int, default=0)
+    experiment.add_argument("--trials", type=int, default=1, help="settings to try for each model first, chosen by valid recall@20")
+    experiment.add_argument("--only", help="rows of the table to make, a,b,c; all unless told otherwise")
+    experiment.add_argument("--workers", type=int, help="trainings at once; one a core unless told otherwise, 0: in this process")
+    experiment.add_argument("--hours", type=float, default=float("inf"), help="when to stop; the same command goes on from there")
+    experiment.add_argument("--output", type=Path, help="folder of tables and runs (default experiments/NAME-DATA)")
+    for config in (ModelConfig, TrainConfig):
+        _add_settings(experiment, config, without=("seed",))
+    experiment.set_defaults(command=_experiment)
+
     bench = commands.add_parser("bench", help="measure speed and memory, against a plain implementation in the same run")
     bench.add_argument(
         "--shapes",
@@ -100,15 +115,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def _add_data(parser: argparse.ArgumentParser, seed: bool = True) -> None:
     parser.add_argument("--data", default="studio", help="studio (built in), or the path of a data folder")
     for name, (kind, meaning) in READER_OPTIONS.items():
-        parser.add_argument(_flag(name), type=kind, help=meaning)
+        if seed or name != "data_seed":
+            parser.add_argument(_flag(name), type=kind, help=meaning)
 
 
-def _add_settings(parser: argparse.ArgumentParser, config: type[Config]) -> None:
+def _add_settings(parser: argparse.ArgumentParser, config: type[Config], without: Sequence[str] = ()) -> None:
     group = parser.add_argument_group(config.__name__)
     for item in fields(config):  # type: ignore[arg-type]
+        if item.name in without:
+            continue
         owner = {"seed": "model_seed"} if config is ModelConfig else {}
         name, meta = owner.get(item.name, item.name), item.metadata
         text = f"{meta['symbol']}: {meta['meaning']} (default {item.default})".replace("%", "%%")
@@ -127,8 +145,12 @@ def _flag(name: str) -> str:
 def _open_data(options: argparse.Namespace) -> "Dataset":
     from srgformer_lab.data.source import open_data
 
-    given = {name.replace("data_", ""): getattr(options, name) for name in READER_OPTIONS}
-    return open_data(options.data, **{name: value for name, value in given.items() if value is not None})
+    return open_data(options.data, **_reader_options(options))
+
+
+def _reader_options(options: argparse.Namespace) -> dict[str, Any]:
+    given = {name.replace("data_", ""): getattr(options, name, None) for name in READER_OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _settings(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
@@ -263,6 +285,42 @@ def _check(options: argparse.Namespace) -> int:
     report = check(options.folder)
     print(report)
     return 1 if report.problems else 0
+
+
+def _experiment(options: argparse.Namespace) -> int:
+    from srgformer_lab.experiments.case import Recipe, Setup
+    from srgformer_lab.experiments.catalog import experiment
+    from srgformer_lab.experiments.command import run
+
+    chosen = experiment(options.name)
+    path = options.data if options.data == "studio" else str(Path(options.data).resolve())
+    names = {item.name for config in (ModelConfig, TrainConfig) for item in fields(config)} - {"seed"}
+    setup = Setup(
+        Recipe(path, _reader_options(options)),
+        options.preset or "studio",
+        tuple(range(options.first_seed, options.first_seed + options.seeds)),
+        {name: value for name in sorted(names) if (value := getattr(options, name)) is not None},
+        options.trials,
+        tuple(options.only.split(",")) if options.only else (),
+    )
+    folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
+    for text in run(chosen, setup, folder, options.workers, options.hours, _trainings_bar()):
+        print(text, flush=True)
+    return 0
+
+
+def _trainings_bar() -> Any:
+    """Give a watcher that shows how many trainings are done and about how long the others take."""
+    from tqdm import tqdm
+
+    bar = tqdm(unit="training", bar_format="{desc}{percentage:3.0f}%|{bar}| {n}/{total} trainings [{elapsed}<{postfix}]", disable=None)
+
+    def watch(progress: Any) -> None:
+        bar.n, bar.total = progress.n_done, progress.n_cases
+        left = progress.seconds_left
+        bar.set_postfix_str(f"about {tqdm.format_interval(left)}" if left == left else "measuring")
+
+    return watch
 
 
 def _bench(options: argparse.Namespace) -> int:

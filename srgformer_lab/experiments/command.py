@@ -1,0 +1,65 @@
+"""``srgformer-lab experiment``: from a question to trainings, and from trainings to tables and a figure in a folder."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from srgformer_lab import runtime
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.experiments.case import Setup
+from srgformer_lab.experiments.experiment import Chosen, Experiment
+from srgformer_lab.experiments.outcome import Outcome
+from srgformer_lab.experiments.report import Result, write
+from srgformer_lab.experiments.running import HOUR, Crew, Watcher, check_budget, need
+from srgformer_lab.experiments.table import rows, table
+from srgformer_lab.learn.evaluation import SELECTION_METRIC
+
+RUNS = "runs"
+
+
+def run(
+    experiment: Experiment, setup: Setup, folder: Path, n_workers: int | None = None, hours: float = math.inf, watch: Watcher | None = None
+) -> Iterator[str]:
+    """Answer a question with trainings, and say what is being done.
+
+    What was trained before with the same settings is not trained again; a training that was stopped goes on where it was.
+
+    Args:
+        experiment: The question.
+        setup: Data, seeds, and what differs from the preset.
+        folder: Where tables and run folders are left.
+        n_workers: Trainings at once; one a core unless told otherwise, 0 for one after the other in this process.
+        hours: When they are up, trainings are stopped, and the tables are written without them.
+        watch: Told every second how far the trainings are.
+
+    Raises:
+        ConfigError: It can't fit into the hours or the memory, or a setting is out of its range; nothing was started then.
+        UnknownIdError: It is restricted to something that doesn't exist.
+        RunError: A process was ended from outside.
+    """
+    n_workers = runtime.n_cores() if n_workers is None else n_workers
+    if n_workers < 0 or not hours > 0:
+        raise ConfigError(f"workers={n_workers}, hours={hours:g}: give 0 workers (this process) or more, and hours above 0")
+    trials = list(experiment.trials(setup)) if setup.n_trials > 1 else []
+    still = need([*trials, *experiment.cases(setup, {})], folder / RUNS)
+    check_budget(still, hours, n_workers)
+    data = setup.recipe.open(setup.seeds[0])
+    yield f"{experiment.question}\n{data!r}, preset {setup.preset_name}, d={setup.model.embedding_dim}\n{still}"
+    crew = Crew(folder / RUNS, n_workers, time.monotonic() + hours * HOUR, watch)
+    tried = crew.finish(trials)
+    outcomes = crew.finish(experiment.cases(setup, best(tried, experiment.by[0])))
+    found = table(outcomes, experiment.by, experiment.reference)
+    result = Result(experiment, setup, repr(data), rows(tried), rows(outcomes), found)
+    paths = write(result, folder)
+    yield f"{result.to_markdown()}\n" + "\n".join(f"wrote {path}" for path in paths)
+
+
+def best(tried: Sequence[Outcome], label: str) -> Chosen:
+    """Give the settings of each label's best trial by validation; the first of equals."""
+    ranked = sorted((outcome for outcome in tried if outcome.is_finished), key=_valid)  # stable: the last is the best
+    return {str(outcome.case.labels[label]): outcome.case.changes for outcome in ranked}
+
+
+def _valid(outcome: Outcome) -> tuple[float, float]:
+    return (outcome.valid or {})[SELECTION_METRIC], -float(outcome.case.labels["trial"])

@@ -1,0 +1,65 @@
+"""The models that are compared, each with its own settings, and what else is tried for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from srgformer_lab.config import PRESETS
+from srgformer_lab.experiments.case import Setup, settings_of
+
+NORM_WEIGHTS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+SEARCH_SEED = 0
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model in a comparison.
+
+    Source: spec section 9, for the settings and their grids.
+    """
+
+    name: str
+    model_name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What it starts from: a value for each name in the grid, and what else differs from the model's defaults."""
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """What else may be tried, a list a setting."""
+
+    def trials(self, n_trials: int) -> list[dict[str, Any]]:
+        """Give the settings to try: its own first, then points of the grid in a random order that is always the same.
+
+        Source: random search (Bergstra & Bengio 2012).
+        """
+        own = dict(self.settings)
+        points = [own | dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
+        order = np.random.default_rng(SEARCH_SEED).permutation(len(points))
+        return [own, *(points[place] for place in order if points[place] != own)][:n_trials]
+
+
+def contenders(setup: Setup) -> tuple[Contender, ...]:
+    """Give the models to compare; SRGFormer and its parent LGMRec start from their presets, and so from their authors' tuning."""
+    parent = f"lgmrec_{setup.preset_name}"
+    parents = settings_of(parent) if parent in PRESETS else {}
+    norms = {"regularization_weight": NORM_WEIGHTS}
+    hypergraph = {"n_id_layers": (1, 2, 3, 4), "hypergraph_scale": (0.1, 0.3, 0.6), "hypergraph_contrast_weight": (1e-5, 1e-4, 1e-3, 1e-2)}
+    attention = {"attention_scale": (0.1, 0.3, 0.6), "modality_contrast_weight": (1e-6, 1e-4, 1e-2)}
+    own = {name: setup.value(name) for name in hypergraph | attention}
+    return (
+        Contender("Popularity", "popularity"),
+        Contender("ItemKNN", "itemknn", {"n_neighbors": 50}, {"n_neighbors": (20, 50, 100, 200)}),
+        Contender("MF-BPR", "mf", {"regularization_weight": 1e-2}, norms),
+        Contender("LightGCN", "lightgcn", {"n_layers": 3, "regularization_weight": 1e-4}, {"n_layers": (1, 2, 3, 4), **norms}),
+        Contender("VBPR", "vbpr", {"regularization_weight": 1e-2}, norms),
+        Contender("MultVAE", "multvae", {"divergence_weight": 0.2}, {"divergence_weight": (0.05, 0.1, 0.2, 0.5, 1.0)}),
+        Contender(
+            "FREEDOM",
+            "freedom",
+            {"modality_ranking_weight": 1e-3, "pruned": 0.8},
+            {"modality_ranking_weight": (0.0, 1e-5, 1e-4, 1e-3), "pruned": (0.8, 0.9)},
+        ),
+        Contender("LGMRec", "srgformer", own | parents | {"attention_scale": 0.0, "modality_contrast_weight": 0.0}, hypergraph),
+        Contender("SRGFormer", "srgformer", own, hypergraph | attention),
+    )

@@ -1,0 +1,56 @@
+"""What an experiment is: a question, the cases that answer it, and which of them are held against which."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from srgformer_lab.errors import UnknownIdError
+from srgformer_lab.experiments.case import Case, Setup
+
+Chosen = Mapping[str, Mapping[str, Any]]
+"""The settings that validation chose, by label."""
+Variants = Mapping[str, Mapping[str, Any]]
+"""Settings of SRGFormer and of its training by what they are called in the table."""
+
+
+def no_trials(setup: Setup) -> list[Case]:
+    """Try nothing: all settings are given."""
+    return []
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question that trainings answer.
+
+    Trials are run first, on the first seed; the settings of each label's best trial by validation are then given to ``cases``.
+    """
+
+    name: str
+    question: str
+    by: tuple[str, ...]
+    """The labels that make a row of the table."""
+    reference: Mapping[str, str | float]
+    """What a row is held against: the row of these labels, the others being its own."""
+    cases: Callable[[Setup, Chosen], Sequence[Case]]
+    trials: Callable[[Setup], Sequence[Case]] = no_trials
+
+
+def of_variants(setup: Setup, label: str, variants: Variants) -> list[Case]:
+    """Give SRGFormer in every wanted variant, for every seed.
+
+    Raises:
+        UnknownIdError: The experiment is restricted to something that is no variant.
+    """
+    return [setup.case({label: name}, seed, **variants[name]) for name in wanted(setup, label, variants) for seed in setup.seeds]
+
+
+def wanted(setup: Setup, label: str, known: Mapping[str, Any]) -> list[str]:
+    """Give the names that the experiment is restricted to, or all.
+
+    Raises:
+        UnknownIdError: A name is none of those known.
+    """
+    for name in setup.only:
+        if name not in known:
+            raise UnknownIdError(label, name, known)
+    return list(setup.only or known)

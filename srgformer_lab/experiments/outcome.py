@@ -1,0 +1,147 @@
+"""Training one case, or going on with it, and what it leaves: its metrics, and those of every user."""
+
+import math
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import LabError, RunError
+from srgformer_lab.experiments.case import Case
+from srgformer_lab.learn.evaluation import evaluate, evaluate_users
+from srgformer_lab.learn.files import write_bytes
+from srgformer_lab.learn.fit import resume
+from srgformer_lab.learn.run import Run
+from srgformer_lab.model.edits import noisy_memberships
+from srgformer_lab.model.protocol import Recommender
+from srgformer_lab.model.srgformer import SRGFormer
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case."""
+
+    case: Case
+    state: str
+    """``finished``; ``stopped``, ``running`` and the like if it is to go on later; ``failed``."""
+    message: str = ""
+    epochs: int = 0
+    best_epoch: int = 0
+    seconds: float = math.nan
+    epoch_seconds: float = math.nan
+    """Median, validation included."""
+    valid: Mapping[str, float] | None = None
+    """At the best validation epoch."""
+    test: Mapping[str, float] | None = None
+    users_file: Path | None = None
+    """Each user's test metrics."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its numbers are final."""
+        return self.state == "finished"
+
+    @property
+    def share_done(self) -> float:
+        """How much of the case is done, by epochs, if no early stop comes; in 0…1."""
+        return 1.0 if self.is_finished else self.epochs / self.case.train.epochs
+
+    def users(self) -> pd.DataFrame:
+        """Give each user's test metrics, by ``user_id``.
+
+        Raises:
+            RunError: The case is not finished.
+        """
+        if self.users_file is None:
+            raise RunError(f"{self.case.key} is {self.state} and has no metrics yet; start the experiment again to go on with it")
+        return pd.read_csv(self.users_file, dtype={"user_id": str}).set_index("user_id")
+
+
+def complete(case: Case, folder: Path) -> Outcome:
+    """Train a case to its end in its own run folder under ``folder``, from wherever it is; one that is finished is only read.
+
+    A mistake in its settings, or a loss that is not finite, is an outcome too, so that the other cases go on.
+    """
+    try:
+        data = case.recipe.open(case.seed)
+        run = _run_of(case, data, folder)
+        if run.status().state != "finished":
+            resume(run, data)
+        return _judged(case, run, data) if run.status().state == "finished" else _unfinished(case, run)
+    except LabError as error:
+        return Outcome(case, "failed", str(error))
+
+
+def seen(case: Case, folder: Path) -> Outcome:
+    """Read how far a case is, without touching it."""
+    path = folder / case.key
+    if not (path / "config.json").exists():
+        return Outcome(case, "not begun")
+    try:
+        run = Run.open(path)
+        return _read(case, run) if run.status().state == "finished" and _users_file(case, run).exists() else _unfinished(case, run)
+    except LabError as error:
+        return Outcome(case, "failed", str(error))
+
+
+def _run_of(case: Case, data: Dataset, folder: Path) -> Run:
+    path = folder / case.key
+    if (path / "config.json").exists():
+        run = Run.open(path)
+        run.check_data(data)
+        return run
+    shutil.rmtree(path, ignore_errors=True)  # a folder that was made, but broken off before it said of what
+    return Run.create(folder, case.key, data, case.model_name, case.model, case.train)
+
+
+def _judged(case: Case, run: Run, data: Dataset) -> Outcome:
+    if not _users_file(case, run).exists():
+        model = run.model(data)
+        with _reading(case, model):
+            users = evaluate_users(model, data, "test")
+            valid = evaluate(model, data, "valid")
+        write_bytes(_valid_file(case, run), pd.DataFrame([valid]).to_csv(index=False).encode())
+        write_bytes(_users_file(case, run), users.to_csv(index=False, float_format="%.6g").encode())
+    return _read(case, run)
+
+
+def _reading(case: Case, model: Recommender) -> AbstractContextManager[None]:
+    if not (case.with_noise and isinstance(model, SRGFormer)):
+        return nullcontext()
+    temperature = model.config.membership_temperature
+    return model.edit(*(edit for name in model.modalities for edit in noisy_memberships(name, temperature, case.seed)))
+
+
+def _read(case: Case, run: Run) -> Outcome:
+    history, status = run.history(), run.status()
+    valid = pd.read_csv(_valid_file(case, run)).iloc[0].to_dict()
+    test = pd.read_csv(_users_file(case, run)).drop(columns="user_id").mean().to_dict()
+    return Outcome(
+        case,
+        status.state,
+        status.message,
+        status.epoch,
+        status.best_epoch,
+        status.seconds,
+        float(history["seconds"].median()) if len(history) else math.nan,
+        {str(name): float(value) for name, value in valid.items()},
+        {str(name): float(value) for name, value in test.items()},
+        _users_file(case, run),
+    )
+
+
+def _unfinished(case: Case, run: Run) -> Outcome:
+    status = run.status()
+    return Outcome(case, status.state, status.message, status.epoch, status.best_epoch, status.seconds)
+
+
+def _users_file(case: Case, run: Run) -> Path:
+    return run.path / f"users{'-with-noise' if case.with_noise else ''}.csv"
+
+
+def _valid_file(case: Case, run: Run) -> Path:
+    return run.path / f"valid{'-with-noise' if case.with_noise else ''}.csv"

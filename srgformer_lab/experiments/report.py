@@ -1,0 +1,116 @@
+"""What an experiment leaves: every case and every trial as CSV, the table in words and as CSV, and what it was made from."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from srgformer_lab.experiments.case import Setup
+from srgformer_lab.experiments.experiment import Experiment
+from srgformer_lab.experiments.table import METRICS
+from srgformer_lab.learn.files import write_bytes, write_json
+from srgformer_lab.learn.run import versions
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment found."""
+
+    experiment: Experiment
+    setup: Setup
+    data: str
+    """The data set of the first seed in a line."""
+    trials: pd.DataFrame
+    """One row a trial; empty if nothing was tuned."""
+    rows: pd.DataFrame
+    """One row a case."""
+    table: pd.DataFrame
+    """One row a label."""
+
+    def facts(self) -> dict[str, Any]:
+        """Say what the tables were made from, ready for JSON."""
+        setup = self.setup
+        about = {"experiment": self.experiment.name, "question": self.experiment.question, "data": self.data}
+        shared = {"preset": setup.preset_name, "embedding_dim": setup.model.embedding_dim, "changes": dict(setup.changes)}
+        effort = {"seeds": list(setup.seeds), "trials": setup.n_trials, "reference": dict(self.experiment.reference)}
+        return about | shared | effort | {"versions": versions()}
+
+    def to_markdown(self) -> str:
+        """Write the table as people read it, with what it was made from and what is missing above and below."""
+        setup, effort = self.setup, "its own settings"
+        if self.setup.n_trials > 1:
+            effort = f"at most {setup.n_trials} settings tried a model on seed {setup.seeds[0]}, the best by valid recall@20 taken"
+        seeds = f"seed {setup.seeds[0]}" if len(setup.seeds) == 1 else f"{len(setup.seeds)} seeds"
+        head = f"{self.data}, d={setup.model.embedding_dim}, {seeds}; {effort}. Test metrics at the best validation epoch."
+        return "\n\n".join(part for part in (head, markdown(self.table, self.experiment), self._missing()) if part)
+
+    def _missing(self) -> str:
+        if not len(self.rows):
+            return "Nothing was asked for."
+        left = self.rows[self.rows["state"] != "finished"]
+        if not len(left):
+            return ""
+        lines = [
+            f"- {', '.join(str(row[name]) for name in self.experiment.by)}, seed {row['seed']}: {row['state']} after "
+            f"{row['epochs']} epochs{'; ' + row['message'] if row['message'] else ''}"
+            for _, row in left.iterrows()
+        ]
+        return "Not finished:\n\n" + "\n".join(lines)
+
+
+def write(result: Result, folder: Path) -> list[Path]:
+    """Write ``rows.csv``, ``trials.csv``, ``table.csv``, ``table.md`` and ``facts.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = {"rows.csv": result.rows, "trials.csv": result.trials, "table.csv": result.table}
+    for name, frame in frames.items():
+        write_bytes(folder / name, frame.to_csv(index=False).encode())
+    write_bytes(folder / "table.md", f"{result.to_markdown()}\n".encode())
+    write_json(folder / "facts.json", result.facts())
+    return [folder / name for name in (*frames, "table.md", "facts.json")]
+
+
+def markdown(table: pd.DataFrame, experiment: Experiment) -> str:
+    """Write a table of results, with bounds only where there are any."""
+    head = [
+        *experiment.by,
+        "seeds",
+        *(name.replace("recall", "Recall").replace("ndcg", "NDCG") for name in METRICS),
+        "best epoch",
+        "s/epoch",
+    ]
+    against = ", ".join(str(value) for value in experiment.reference.values() if value != "")
+    head += [f"Recall@20 − {against} [seeds] [users]"] if "gain" in table else []
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for _, row in table.iterrows():
+        cells = [str(row[name]) for name in experiment.by] + [str(int(row["seeds"]))]
+        cells += [_short(row.get(name)) + _bounds(row, "") * (name == "recall@20") for name in METRICS]
+        cells += [_plain(row.get("best_epoch")), _plain(row.get("epoch_seconds"))]
+        cells += [_signed(row["gain"]) + _bounds(row, "gain_") + _bounds(row, "users_")] if "gain" in table else []
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _is_number(value: Any) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4f}".replace("0.", ".", 1) if _is_number(value) else ""
+
+
+def _signed(value: Any) -> str:
+    return ("+" if value >= 0 else "−") + _short(abs(value)) if _is_number(value) else ""
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.3g}" if _is_number(value) else ""
+
+
+def _bounds(row: pd.Series, prefix: str) -> str:
+    low, high = row.get(f"{prefix}low"), row.get(f"{prefix}high")
+    if not (_is_number(low) and _is_number(high)):
+        return ""
+    write = _signed if prefix else _short
+    return f" [{write(low)}, {write(high)}]"

@@ -1,0 +1,167 @@
+"""Many cases at once: a process a core, each case from where it stands, with the time that is left and a budget that is kept."""
+
+import math
+import multiprocessing
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from srgformer_lab import runtime
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError, RunError
+from srgformer_lab.experiments.case import Case, Recipe
+from srgformer_lab.experiments.outcome import Outcome, complete, seen
+from srgformer_lab.learn.estimate import estimate
+from srgformer_lab.learn.run import Run
+
+POLL_SECONDS = 1.0
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the cases are."""
+
+    n_done: int
+    n_cases: int
+    seconds_left: float
+    """As long as the cases so far took; NaN until one is done."""
+
+
+Watcher = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who works on the cases, for how long, and where the run folders are."""
+
+    folder: Path
+    n_workers: int = 1
+    """Processes at once, which share the cores; 0 works in this process."""
+    ends: float = math.inf
+    """When to stop, on the clock of ``time.monotonic``."""
+    watch: Watcher | None = None
+
+    def finish(self, cases: Sequence[Case]) -> list[Outcome]:
+        """Bring every case to its end, or as far as the time reaches; give outcomes in the order of the cases.
+
+        Cases that need the same training share it. What is stopped goes on from there at the next call.
+
+        Raises:
+            RunError: A process was ended from outside; what it had written is kept.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        first = {case.key: case for case in reversed(cases)}
+        trained = {key: seen(case, self.folder) for key, case in first.items()}
+        todo = [first[key] for key, outcome in reversed(trained.items()) if not outcome.is_finished]
+        if time.monotonic() < self.ends:
+            trained |= self._here(todo) if self.n_workers == 0 else self._in_processes(todo)
+        return [complete(case, self.folder) if trained[case.key].is_finished else replace(trained[case.key], case=case) for case in cases]
+
+    def _here(self, cases: Sequence[Case]) -> dict[str, Outcome]:
+        return {case.key: complete(case, self.folder) if time.monotonic() < self.ends else seen(case, self.folder) for case in cases}
+
+    def _in_processes(self, cases: Sequence[Case]) -> dict[str, Outcome]:
+        if not cases:
+            return {}
+        threads, started = max(1, runtime.n_cores() // self.n_workers), time.monotonic()
+        with ProcessPoolExecutor(min(self.n_workers, len(cases)), multiprocessing.get_context("spawn")) as pool:
+            open_cases = {pool.submit(_complete_in_worker, case, self.folder, threads): case for case in cases}
+            futures = dict(open_cases)
+            try:
+                while open_cases:
+                    for future in wait(open_cases, POLL_SECONDS, FIRST_COMPLETED).done:
+                        open_cases.pop(future)
+                    if self.watch:
+                        self.watch(self._progress(len(cases), open_cases.values(), time.monotonic() - started))
+                    if time.monotonic() > self.ends:
+                        self._stop(open_cases)
+            finally:
+                self._stop(open_cases)
+        return {case.key: seen(case, self.folder) if future.cancelled() else _result(future) for future, case in futures.items()}
+
+    def _progress(self, n_cases: int, open_cases: Collection[Case], seconds: float) -> Progress:
+        n_done = n_cases - len(open_cases)
+        under_way = sum(seen(case, self.folder).share_done for case in open_cases)
+        left = (n_cases - n_done - under_way) * seconds / (n_done + under_way) if n_done else math.nan
+        return Progress(n_done, n_cases, left)
+
+    def _stop(self, open_cases: Mapping[Future[Outcome], Case]) -> None:
+        """Let no further case begin, and ask those that are running to stop after their step."""
+        for future, case in open_cases.items():
+            if not future.cancel() and (self.folder / case.key).is_dir():
+                Run(self.folder / case.key).request_stop()
+
+
+def _complete_in_worker(case: Case, folder: Path, n_threads: int) -> Outcome:
+    runtime.keep_memory()
+    with runtime.threads(n_threads):
+        return complete(case, folder)
+
+
+def _result(future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise RunError(
+            "a process was ended from outside, most likely for want of memory; give the same command again with fewer --workers, "
+            "and it goes on from there"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Need:
+    """What some cases still take, by the estimate of each; good to about a factor of two."""
+
+    n_cases: int
+    hours_at_least: float
+    """Every case stops as early as its patience lets it."""
+    hours_at_most: float
+    """No case stops before its last epoch."""
+    memory_bytes: int
+    """Of the largest case."""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        hours = f"{self.hours_at_least:.2g} to {self.hours_at_most:.2g} hours"
+        return f"{self.n_cases} trainings are to be done; by estimate that takes {hours} and {self.memory_bytes / 2**30:.1f} GiB for each"
+
+
+def need(cases: Sequence[Case], folder: Path) -> Need:
+    """Estimate what is still to be done."""
+    todo = [case for case in {case.key: case for case in cases}.values() if not seen(case, folder).is_finished]
+    least = most = memory = 0.0
+    for case in todo:
+        one = estimate(_opened(case.recipe.path, tuple(case.recipe.options.items()), case.recipe.share, case.seed), case.model, case.train)
+        least += one.seconds_per_epoch * min(case.train.epochs, case.train.patience + 1)
+        most += one.seconds_at_most
+        memory = max(memory, one.memory_bytes)
+    return Need(len(todo), least / HOUR, most / HOUR, int(memory))
+
+
+@lru_cache(maxsize=1)
+def _opened(path: str, options: tuple[tuple[str, Any], ...], share: float, seed: int) -> Dataset:
+    return Recipe(path, dict(options), share).open(seed)
+
+
+def check_budget(need: Need, hours: float, n_workers: int) -> None:
+    """Refuse what can't fit into the hours or the memory, before anything is started.
+
+    Raises:
+        ConfigError: Not even early stops would bring it to its end in time, or the processes need more memory than is free.
+    """
+    if need.hours_at_least > hours:
+        raise ConfigError(
+            f"{need}. --hours {hours:g} can't be enough; give more, or take fewer --seeds, --trials or --epochs "
+            "(without --hours it runs until it is done, and goes on where it was when the same command is given again)"
+        )
+    free, wanted = runtime.free_memory(), need.memory_bytes * max(1, n_workers)
+    if wanted > free:
+        raise ConfigError(
+            f"{need}. {n_workers} at once need {wanted / 2**30:.1f} GiB, and {free / 2**30:.1f} are free; take fewer --workers"
+        )

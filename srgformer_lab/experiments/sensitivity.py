@@ -1,0 +1,59 @@
+"""How sharp is the peak? One knob moved at a time, and α and β together.
+
+Source: spec sections 6 (the grids) and 10, question 3.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from srgformer_lab.experiments.case import Case, Setup
+from srgformer_lab.experiments.experiment import Chosen, Experiment, wanted
+
+PRESET = "preset"
+WEIGHTS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1)
+SCALES = (0.0, 0.1, 0.3, 0.6, 1.0)
+DEPTHS = (1, 2, 3, 4)
+
+GRIDS: Mapping[str, tuple[tuple[str, ...], Sequence[Any]]] = {
+    "γ": (("modality_contrast_weight",), WEIGHTS),
+    "c": (("hypergraph_contrast_weight",), WEIGHTS),
+    "τ": (("membership_temperature", "contrast_temperature"), (0.05, 0.1, 0.2, 0.5, 1.0)),
+    "α": (("attention_scale",), SCALES),
+    "β": (("hypergraph_scale",), SCALES),
+    "K": (("n_hyperedges",), (1, 2, 4, 8, 16, 64)),
+    "heads": (("n_heads",), (1, 2, 4, 8, 16)),
+    "L_id": (("n_id_layers",), (0, *DEPTHS)),
+    "L_m": (("n_modality_layers",), (0, *DEPTHS)),
+    "L_h": (("n_hypergraph_layers",), DEPTHS),
+}
+"""Each knob with the settings that it moves, all to the same value, and the values."""
+PLANE = "α×β"
+
+
+def _points(knob: str) -> list[tuple[str | float, dict[str, Any]]]:
+    if knob == PRESET:
+        return [("", {})]
+    if knob == PLANE:
+        return [(f"{alpha:g} × {beta:g}", {"attention_scale": alpha, "hypergraph_scale": beta}) for alpha, beta in product(SCALES, SCALES)]
+    names, values = GRIDS[knob]
+    return [(value, dict.fromkeys(names, value)) for value in values]
+
+
+def _cases(setup: Setup, chosen: Chosen) -> list[Case]:
+    knobs = [PRESET, *wanted(setup, "knob", dict.fromkeys([*GRIDS, PLANE]))]
+    return [
+        setup.case({"knob": knob, "value": value}, seed, **changes)
+        for knob in knobs
+        for value, changes in _points(knob)
+        for seed in setup.seeds
+    ]
+
+
+SENSITIVITY = Experiment(
+    "sensitivity",
+    "How much does each knob matter, and is its peak sharp?",
+    ("knob", "value"),
+    {"knob": PRESET, "value": ""},
+    _cases,
+)
