@@ -1,0 +1,275 @@
+"""An experiment shares runs by their settings and by nothing else, goes on where it was, and its table says what its runs say."""
+
+import math
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import srgformer_lab as lab
+from srgformer_lab import cli
+from srgformer_lab.errors import ConfigError, UnknownIdError
+from srgformer_lab.experiments.case import Recipe, Setup
+from srgformer_lab.experiments.catalog import EXPERIMENTS, experiment
+from srgformer_lab.experiments.command import best, run
+from srgformer_lab.experiments.contenders import contenders
+from srgformer_lab.experiments.experiment import Experiment
+from srgformer_lab.experiments.outcome import complete, seen
+from srgformer_lab.experiments.running import Crew, Need, check_budget, need
+from srgformer_lab.experiments.table import table
+
+WORLD = {"n_users": 60, "n_items": 40, "n_groups": 4, "n_interactions": 900}
+SMALL = {"embedding_dim": 8, "n_heads": 2, "n_hyperedges": 3, "batch_size": 512, "epochs": 2, "learning_rate": 0.01, "device": "cpu"}
+
+
+def setup_of(**changes) -> Setup:
+    return replace(Setup(Recipe("studio", WORLD), "studio", (0, 1), SMALL), **changes)
+
+
+def texts_of(name, folder, setup=None, **options) -> str:
+    return "\n".join(run(experiment(name), setup or setup_of(), folder, 0, **options))
+
+
+TRAINED = [name for name, each in EXPERIMENTS.items() if isinstance(each, Experiment)]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_experiment_ends_with_a_complete_table(name, tmp_path):
+    only = {"sensitivity": ("γ", "K", "α×β")}.get(name, ())
+    setup = setup_of(seeds=(0,), changes=SMALL | {"epochs": 1}, only=only)
+    if name == "sensitivity":
+        setup = replace(setup, changes=setup.changes | {"n_heads": 4})
+    texts = texts_of(name, tmp_path, setup)
+    assert "Not finished" not in texts
+    rows, found = pd.read_csv(tmp_path / "rows.csv"), pd.read_csv(tmp_path / "table.csv", keep_default_na=False)
+    assert (rows["state"] == "finished").all()
+    by = list(EXPERIMENTS[name].by)
+    assert len(found) == len(rows.drop_duplicates(by)) > 1
+    assert not found.duplicated(by).any()
+    labels = [name for name in EXPERIMENTS[name].reference]
+    assert (found[labels].astype(str) == [str(value) for value in EXPERIMENTS[name].reference.values()]).all(axis=1).any()
+
+
+def test_the_table_says_what_the_runs_say(tmp_path):
+    setup = setup_of(only=("SRGFormer", "LightGCN"))
+    texts_of("baselines", tmp_path, setup)
+    found, rows = (pd.read_csv(tmp_path / f"{name}.csv").set_index("model") for name in ("table", "rows"))
+    users = {}
+    for model, row in rows.iterrows():
+        trained = lab.Run.open(tmp_path / "runs" / row["run"])
+        data = setup.recipe.open(int(row["seed"]))
+        test = lab.evaluate(trained.model(data), data, "test")
+        assert row["test.recall@20"] == pytest.approx(test["recall@20"], abs=1e-6)
+        assert trained.test_metrics()["recall@20"] == pytest.approx(test["recall@20"], abs=1e-12)
+        users[model, row["seed"]] = lab.evaluate_users(trained.model(data), data, "test").set_index("user_id")["recall@20"]
+    ours, theirs = rows.loc["SRGFormer", "test.recall@20"].to_numpy(), rows.loc["LightGCN", "test.recall@20"].to_numpy()
+    row = found.loc["SRGFormer"]
+    assert row["recall@20"] == pytest.approx(ours.mean())
+    assert row["gain"] == pytest.approx((ours - theirs).mean(), abs=1e-6)
+    half = 12.7062 * np.std(ours - theirs, ddof=1) / math.sqrt(2)  # Student's t of one degree of freedom, 97.5 %
+    assert row["gain_high"] - row["gain"] == pytest.approx(half, rel=1e-3)
+    pooled = np.concatenate([(users["SRGFormer", seed] - users["LightGCN", seed]).to_numpy() for seed in (0, 1)])
+    assert row["users_low"] <= pooled.mean() <= row["users_high"]
+    spread = 1.96 * pooled.std() / math.sqrt(len(pooled))
+    assert row["users_high"] - row["users_low"] == pytest.approx(2 * spread, rel=0.15)
+
+
+def test_cases_share_a_run_exactly_if_nothing_that_decides_the_training_differs():
+    setup = setup_of()
+    one = setup.case({"a": 1}, 0)
+    assert one.key == setup.case({"b": "other words"}, 0, n_hyperedges=3).key
+    others = [
+        setup.case({}, 1),
+        setup.case({}, 0, n_hyperedges=4),
+        setup.case({}, 0, regularization_weight=1e-3),
+        setup.case({}, 0, "lightgcn"),
+        setup.of_share(0.5).case({}, 0),
+        setup_of(recipe=Recipe("studio", WORLD | {"n_users": 61})).case({}, 0),
+    ]
+    assert len({one.key, *(case.key for case in others)}) == 1 + len(others)
+
+
+def test_the_same_command_again_trains_nothing_and_says_the_same(tmp_path):
+    setup = setup_of(only=("whole", "w/o attention", "noise at evaluation"))
+    first = texts_of("ablation", tmp_path, setup).partition("Test metrics")[2]
+    weights = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/best.safetensors")}
+    assert len(weights) == 4, "noise at evaluation reads the whole model's runs"
+    again = texts_of("ablation", tmp_path, setup)
+    assert again.partition("Test metrics")[2] == first
+    assert "0 trainings are to be done" in again
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/best.safetensors")} == weights
+
+
+def test_noise_at_evaluation_changes_the_reading_and_not_the_training(tmp_path):
+    setup = setup_of(seeds=(0,), changes=SMALL | {"hypergraph_scale": 1.0, "membership_temperature": 1.0})
+    plain = setup.case({}, 0)
+    noisy = replace(plain, with_noise=True)
+    quiet, loud = complete(plain, tmp_path), complete(noisy, tmp_path)
+    assert quiet.best_epoch == loud.best_epoch
+    assert quiet.users().index.equals(loud.users().index)
+    assert not np.allclose(quiet.users()["recall@20"], loud.users()["recall@20"])
+
+
+def test_a_broken_off_case_goes_on_to_what_an_unbroken_one_is(tmp_path):
+    case = setup_of(changes=SMALL | {"epochs": 4}).case({}, 0)
+    whole = complete(case, tmp_path / "whole")
+    partly = complete(replace(case, train=case.train.replace(epochs=4)), tmp_path / "broken")
+    assert partly.test == whole.test
+    broken = tmp_path / "stopped"
+    lab.Run.create(broken, case.key, case.recipe.open(0), case.model_name, case.model, case.train).request_stop()
+    assert not seen(case, broken).is_finished
+    resumed = complete(case, broken)
+    assert resumed.test == whole.test
+
+
+def test_a_folder_that_was_broken_off_before_it_said_of_what_is_made_anew(tmp_path):
+    case = setup_of().case({}, 0)
+    (tmp_path / case.key).mkdir()
+    (tmp_path / case.key / "status.json").write_text("{")
+    assert complete(case, tmp_path).is_finished
+
+
+def test_a_case_that_fails_is_named_and_the_others_go_on(tmp_path):
+    nowhere = replace(setup_of().case({"variant": "bad"}, 0), recipe=Recipe(str(tmp_path / "nowhere")))
+    good = setup_of().case({"variant": "good"}, 0)
+    bad, fine = Crew(tmp_path / "runs", 0).finish([nowhere, good])
+    assert bad.state == "failed"
+    assert "nowhere" in bad.message
+    assert fine.is_finished
+    found = table([bad, fine], ("variant",), {"variant": "good"}).set_index("variant")
+    assert found.loc["bad", "unfinished"] == 1
+    assert math.isnan(found.loc["bad", "recall@20"])
+
+
+def test_processes_find_what_one_process_finds(tmp_path):
+    cases = [setup_of().case({"seed": seed}, seed) for seed in (0, 1)]
+    told = []
+    apart = Crew(tmp_path / "apart", 2, watch=told.append).finish(cases)
+    here = Crew(tmp_path / "here", 0).finish(cases)
+    assert [outcome.test for outcome in apart] == [pytest.approx(outcome.test, abs=1e-6) for outcome in here]
+    assert told[-1].n_done == told[-1].n_cases == 2
+    assert [progress.n_done for progress in told] == sorted(progress.n_done for progress in told)
+
+
+def test_when_the_time_is_up_trainings_stop_and_go_on_at_the_next_start(tmp_path):
+    case = setup_of(changes=SMALL | {"epochs": 4000, "patience": 4000}).case({"variant": "long"}, 0)
+    (stopped,) = Crew(tmp_path, 1, time.monotonic() + 12).finish([case])
+    assert stopped.state in ("stopped", "not begun", "queued")
+    (again,) = Crew(tmp_path, 1, time.monotonic() - 1).finish([case])
+    assert not again.is_finished
+    assert again.epochs == stopped.epochs
+
+
+def _interrupted(folder, case):
+    os.setpgrp()
+    Crew(folder, 1).finish([case])
+
+
+def test_a_killed_experiment_loses_at_most_an_epoch(tmp_path):
+    case = setup_of(changes=SMALL | {"epochs": 3000, "patience": 3000}).case({}, 0)
+    process = multiprocessing.get_context("spawn").Process(target=_interrupted, args=(tmp_path, case))
+    process.start()
+    ends = time.monotonic() + 60
+    while seen(case, tmp_path).epochs < 3 and time.monotonic() < ends:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    before = seen(case, tmp_path)
+    assert before.state == "interrupted"
+    assert before.epochs >= 3
+    short = replace(case, train=case.train)
+    (after,) = Crew(tmp_path, 1, time.monotonic() + 10).finish([short])
+    assert after.epochs >= before.epochs
+
+
+def test_the_best_trial_is_chosen_by_validation_and_the_first_of_equals():
+    setup = setup_of(seeds=(0,))
+    values = {"A": [0.2, 0.5, 0.5], "B": [0.3, 0.1]}
+    from srgformer_lab.experiments.outcome import Outcome
+
+    tried = [
+        Outcome(
+            setup.case({"model": name, "trial": number}, 0, n_hyperedges=3 + number),
+            "finished",
+            valid={"recall@20": value},
+            test={"recall@20": 1 - value},
+        )
+        for name, of_model in values.items()
+        for number, value in enumerate(of_model, start=1)
+    ]
+    unfinished = Outcome(setup.case({"model": "B", "trial": 3}, 0), "stopped")
+    assert best([*tried, unfinished], "model") == {"A": {"n_hyperedges": 5}, "B": {"n_hyperedges": 4}}
+
+
+def test_every_contender_is_tried_equally_often_where_its_grid_allows_and_starts_from_its_own():
+    for each in contenders(setup_of()):
+        trials = each.trials(5)
+        assert trials[0] == dict(each.settings)
+        assert all(trial not in trials[:place] for place, trial in enumerate(trials))
+        grid = math.prod(len(values) for values in each.grid.values()) if each.grid else 1
+        assert len(trials) == min(5, grid)
+        assert trials == each.trials(7)[:5], "more trials add to the same ones"
+        assert all(trial[name] in values for trial in trials[1:] for name, values in each.grid.items())
+
+
+def test_trials_choose_what_the_seeds_are_run_with(tmp_path):
+    setup = setup_of(n_trials=3, only=("ItemKNN", "Popularity"))
+    texts_of("baselines", tmp_path, setup)
+    trials, rows = (pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False) for name in ("trials", "rows"))
+    tried = trials[trials["model"] == "ItemKNN"].astype({"valid.recall@20": float})
+    winner = tried.loc[tried["valid.recall@20"].idxmax(), "settings"]
+    assert set(rows.loc[rows["model"] == "ItemKNN", "settings"]) == {winner}
+    assert len(tried) == 3
+
+
+def test_a_budget_that_cannot_fit_is_refused_before_anything_starts(tmp_path):
+    setup = setup_of(changes=SMALL | {"epochs": 100_000, "patience": 100_000})
+    with pytest.raises(ConfigError, match=r"trainings are to be done.*--hours 0\.001 can't be enough"):
+        texts_of("ablation", tmp_path, setup, hours=0.001)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConfigError, match="are free; take fewer --workers"):
+        check_budget(Need(1, 0, 0, 10**15), math.inf, 2)
+
+
+def test_what_is_done_is_not_counted_as_need(tmp_path):
+    cases = [setup_of().case({}, seed) for seed in (0, 1)]
+    before = need(cases, tmp_path)
+    complete(cases[0], tmp_path)
+    after = need(cases, tmp_path)
+    assert (before.n_cases, after.n_cases) == (2, 1)
+    assert after.hours_at_most < before.hours_at_most
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda folder: experiment("ablations"), UnknownIdError, "did you mean ablation"),
+        (lambda folder: texts_of("ablation", folder, setup_of(only=("w/o love",))), UnknownIdError, "variant 'w/o love'"),
+        (lambda folder: texts_of("baselines", folder, setup_of(only=("GPT",))), UnknownIdError, "'GPT'"),
+        (lambda folder: setup_of(seeds=()), ConfigError, "at least one seed"),
+        (lambda folder: setup_of(seeds=(1, 1)), ConfigError, "each once"),
+        (lambda folder: setup_of(n_trials=0), ConfigError, "at least one trial"),
+        (lambda folder: setup_of().case({}, 0, smell=1), ConfigError, "smell is a setting neither of srgformer"),
+        (lambda folder: list(run(experiment("ablation"), setup_of(), folder, -1)), ConfigError, "workers=-1"),
+    ],
+)
+def test_a_mistake_is_named_and_leaves_nothing(act, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        act(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_runs_an_experiment_and_names_those_that_there_are(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    small = ["--embedding-dim", "8", "--n-heads", "2", "--epochs", "1", "--seeds", "1", "--workers", "0"]
+    assert cli.main(["experiment", "baselines", "--only", "Popularity,LightGCN", *small]) == 0
+    assert "| LightGCN | 1 |" in capsys.readouterr().out
+    assert (tmp_path / "experiments" / "baselines-studio" / "table.md").exists()
+    assert cli.main(["experiment", "?"]) == 2
+    error = capsys.readouterr().err
+    assert all(name in error for name in list(EXPERIMENTS)[:5])
