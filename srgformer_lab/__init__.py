@@ -71,9 +71,19 @@ if TYPE_CHECKING:
     from srgformer_lab.learn.listing import shipped_run as shipped_run
     from srgformer_lab.learn.loop import epochs as epochs
     from srgformer_lab.learn.run import Run as Run
+    from srgformer_lab.model.baselines.freedom import FREEDOM as FREEDOM
+    from srgformer_lab.model.baselines.freedom import FREEDOMConfig as FREEDOMConfig
+    from srgformer_lab.model.baselines.item_knn import ItemKNN as ItemKNN
+    from srgformer_lab.model.baselines.item_knn import ItemKNNConfig as ItemKNNConfig
     from srgformer_lab.model.baselines.light_gcn import LightGCN as LightGCN
     from srgformer_lab.model.baselines.light_gcn import LightGCNConfig as LightGCNConfig
+    from srgformer_lab.model.baselines.matrix_factorization import MatrixFactorization as MatrixFactorization
+    from srgformer_lab.model.baselines.matrix_factorization import MatrixFactorizationConfig as MatrixFactorizationConfig
+    from srgformer_lab.model.baselines.mult_vae import MultVAE as MultVAE
+    from srgformer_lab.model.baselines.mult_vae import MultVAEConfig as MultVAEConfig
     from srgformer_lab.model.baselines.popularity import Popularity as Popularity
+    from srgformer_lab.model.baselines.vbpr import VBPR as VBPR
+    from srgformer_lab.model.baselines.vbpr import VBPRConfig as VBPRConfig
     from srgformer_lab.model.edits import blank_modality as blank_modality
     from srgformer_lab.model.edits import drop_hyperedge as drop_hyperedge
     from srgformer_lab.model.edits import harden_memberships as harden_memberships
@@ -117,8 +127,13 @@ _HOMES = {
     "learn.loop": ("epochs",),
     "learn.listing": ("list_runs", "shipped_run"),
     "learn.run": ("Run",),
+    "model.baselines.freedom": ("FREEDOM", "FREEDOMConfig"),
+    "model.baselines.item_knn": ("ItemKNN", "ItemKNNConfig"),
     "model.baselines.light_gcn": ("LightGCN", "LightGCNConfig"),
+    "model.baselines.matrix_factorization": ("MatrixFactorization", "MatrixFactorizationConfig"),
+    "model.baselines.mult_vae": ("MultVAE", "MultVAEConfig"),
     "model.baselines.popularity": ("Popularity",),
+    "model.baselines.vbpr": ("VBPR", "VBPRConfig"),
     "model.edits": (
         "blank_modality",
         "drop_hyperedge",

@@ -1,13 +1,14 @@
 """The command line: ``srgformer-lab app | train | evaluate | recommend | runs | check | experiment | bench``.
 
-The options of ``train`` are the fields of the configurations, with their meanings and ranges.
+The options of ``train`` are the fields of the configurations of all models, with their meanings and ranges. A setting that several models
+have has one option.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from srgformer_lab.data.dataset import Dataset
     from srgformer_lab.learn.run import Run, Status
 
+_Options = argparse._ArgumentGroup
 READER_OPTIONS = {
     "min_rating": (float, "keep ratings of at least this (plain folders)"),
     "k_core": (int, "keep users and items with at least this many interactions, again and again (plain folders)"),
@@ -29,7 +31,8 @@ READER_OPTIONS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a mistake in the input ends in one line on standard error and exit code 2."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser(for_training=arguments[:1] == ["train"]).parse_args(arguments)
     try:
         return options.command(options) or 0
     except LabError as error:
@@ -40,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(for_training: bool) -> argparse.ArgumentParser:
+    """Make the parser; the models, and torch with them, are loaded only to train one."""
     parser = argparse.ArgumentParser(prog="srgformer-lab", description="Train SRGFormer, recommend, and see why.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -52,15 +56,14 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a model and write a run folder")
     _add_data(train)
-    train.add_argument("--model", default="srgformer", help="srgformer, lightgcn or popularity")
     train.add_argument("--preset", default=None, help=f"start from {', '.join(PRESETS)}")
     train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
     train.add_argument("--name", help="name of the run folder")
     train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run folder; the other options are then its own")
     train.add_argument("--queue", action="store_true", help="wait while too many trainings of the app are running")
-    for config in (ModelConfig, TrainConfig):
-        _add_settings(train, config)
-    train.add_argument("--n-layers", type=int, help="L: propagation layers of lightgcn")
+    if for_training:
+        _add_model(train)
+    _add_settings(train.add_argument_group("the training"), TrainConfig)
     train.set_defaults(command=_train)
 
     evaluate = commands.add_parser("evaluate", help="evaluate a run on full ranking")
@@ -94,8 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--workers", type=int, help="trainings at once; one a core unless told otherwise, 0: in this process")
     experiment.add_argument("--hours", type=float, default=float("inf"), help="when to stop; the same command goes on from there")
     experiment.add_argument("--output", type=Path, help="folder of tables and runs (default experiments/NAME-DATA)")
-    for config in (ModelConfig, TrainConfig):
-        _add_settings(experiment, config, without=("seed",))
+    _add_settings(experiment.add_argument_group("SRGFormer"), ModelConfig, without=("seed",))
+    _add_settings(experiment.add_argument_group("the training"), TrainConfig, without=("seed",))
     experiment.set_defaults(command=_experiment)
 
     bench = commands.add_parser("bench", help="measure speed and memory, against a plain implementation in the same run")
@@ -110,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--repeats", type=int, default=3, help="rounds; medians are shown")
     bench.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True, help="measure the plain implementation too")
     bench.add_argument("--output", type=Path, default=Path("bench"), help="folder of bench.csv and growth.html")
-    _add_settings(bench, TrainConfig)
+    _add_settings(bench.add_argument_group("the training"), TrainConfig)
     bench.set_defaults(command=_bench)
     return parser
 
@@ -122,20 +125,43 @@ def _add_data(parser: argparse.ArgumentParser, seed: bool = True) -> None:
             parser.add_argument(_flag(name), type=kind, help=meaning)
 
 
-def _add_settings(parser: argparse.ArgumentParser, config: type[Config], without: Sequence[str] = ()) -> None:
-    group = parser.add_argument_group(config.__name__)
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of a model, and one option for each setting that any of them has."""
+    from srgformer_lab.model import catalog
+
+    parser.add_argument("--model", default="srgformer", help=f"one of {', '.join(catalog.MODELS)}")
+    owners: dict[str, dict[str, Field[Any]]] = {}
+    for model, kind in catalog.MODELS.items():
+        for item in fields(kind.config):  # type: ignore[arg-type]
+            owners.setdefault(item.name, {})[model] = item
+    group = parser.add_argument_group("the model")
+    for name, owned in owners.items():
+        first = next(iter(owned.values()))
+        models = "all models that learn" if name == "seed" else ", ".join(owned)
+        defaults = {item.default: model for model, item in reversed(owned.items())}
+        told = ", ".join(f"{value} with {model}" if len(defaults) > 1 else str(value) for value, model in reversed(defaults.items()))
+        _add_setting(group, _model_option(name), first, f"default {told}; for {models}")
+
+
+def _model_option(setting: str) -> str:
+    """Name the option of a model's setting; the plain ``seed`` is the training's."""
+    return "model_seed" if setting == "seed" else setting
+
+
+def _add_settings(group: _Options, config: type[Config], without: Sequence[str] = ()) -> None:
     for item in fields(config):  # type: ignore[arg-type]
-        if item.name in without:
-            continue
-        owner = {"seed": "model_seed"} if config is ModelConfig else {}
-        name, meta = owner.get(item.name, item.name), item.metadata
-        text = f"{meta['symbol']}: {meta['meaning']} (default {item.default})".replace("%", "%%")
-        if item.type is bool:
-            group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
-        elif item.type in (int, float, str):
-            group.add_argument(_flag(name), type=item.type, help=text)
-        else:
-            group.add_argument(_flag(name), type=lambda value: tuple(value.split(",")) if value else (), help=f"{text}; a,b,c")
+        if item.name not in without:
+            _add_setting(group, item.name, item, f"default {item.default}")
+
+
+def _add_setting(group: _Options, name: str, item: Field[Any], note: str) -> None:
+    text = f"{item.metadata['symbol']}: {item.metadata['meaning']} ({note})".replace("%", "%%")
+    if item.type is bool:
+        group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
+    elif item.type in (int, float, str):
+        group.add_argument(_flag(name), type=item.type, help=text)
+    else:
+        group.add_argument(_flag(name), type=lambda value: tuple(value.split(",")) if value else (), help=f"{text}; a,b,c")
 
 
 def _flag(name: str) -> str:
@@ -158,12 +184,16 @@ def _settings(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
 
     chosen = options.preset or ("studio" if options.data == "studio" else None)
     base = preset(chosen) if chosen else Preset(ModelConfig(), TrainConfig())
-    kind = catalog.kind(options.model).config
-    start = base.model if kind is ModelConfig else kind()
-    of_model = {item.name: getattr(options, "model_seed" if item.name == "seed" else item.name) for item in fields(kind)}  # type: ignore[arg-type]
-    of_training = {item.name: getattr(options, item.name) for item in fields(TrainConfig)}
-    given = lambda values: {name: value for name, value in values.items() if value is not None}  # noqa: E731
-    return start.replace(**given(of_model)), base.train.replace(**given(of_training))
+    kind = catalog.kind(options.model)
+    start = base.model if kind.config is ModelConfig else kind.config()
+    names = {item.name for other in catalog.MODELS.values() for item in fields(other.config)}  # type: ignore[arg-type]
+    of_model = {name: value for name in sorted(names) if (value := getattr(options, _model_option(name))) is not None}
+    of_training = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
+    known = [item.name for item in fields(kind.config)]  # type: ignore[arg-type]
+    if foreign := [name for name in of_model if name not in known]:
+        its = ", ".join(_flag(_model_option(name)) for name in known) or "none"
+        raise ConfigError(f"{options.model} has no setting {_flag(_model_option(foreign[0]))}; it has {its}")
+    return start.replace(**of_model), base.train.replace(**{**kind.train, **of_training})
 
 
 def _app(options: argparse.Namespace) -> int:

@@ -73,6 +73,20 @@ def _number(value: Any, item: Field[Any]) -> int | float:
     return int(math.trunc(value)) if is_whole else float(value)  # noqa: RUF046 trunc may give any integral type
 
 
+def check_modalities(given: object) -> None:
+    """Refuse what is no choice of modalities: a tuple of different names, or none for all.
+
+    Raises:
+        ConfigError: It is something else, or names one twice.
+    """
+    if given is None:
+        return
+    if not (isinstance(given, tuple) and all(isinstance(name, str) for name in given)):
+        raise ConfigError(f"modalities={given!r} must be a tuple of names, such as ('image', 'text'), or none for all")
+    if len(set(given)) != len(given):
+        raise ConfigError(f"modalities={given} names one twice; name each once")
+
+
 @dataclass(frozen=True)
 class ModelConfig(Config):
     """What SRGFormer is: widths, depths and the three scales that weigh its branches.
@@ -102,11 +116,7 @@ class ModelConfig(Config):
         if self.embedding_dim % self.n_heads:
             fitting = [str(heads) for heads in range(1, min(self.embedding_dim, 64) + 1) if self.embedding_dim % heads == 0]
             raise ConfigError(f"n_heads={self.n_heads} must divide embedding_dim={self.embedding_dim}; try {', '.join(fitting[:8])}")
-        given = self.modalities
-        if given is not None and not (isinstance(given, tuple) and all(isinstance(name, str) for name in given)):
-            raise ConfigError(f"modalities={given!r} must be a tuple of names, such as ('image', 'text'), or none for all")
-        if given is not None and len(set(given)) != len(given):
-            raise ConfigError(f"modalities={self.modalities} names one twice; name each once")
+        check_modalities(self.modalities)
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,19 @@ class Preset:
     train: TrainConfig
 
 
+def _lgmrec(n_id_layers: int, n_hypergraph_layers: int, n_hyperedges: int, dropout: float, hypergraph_scale: float) -> Preset:
+    """Give LGMRec, which is SRGFormer without attention and modality contrast: α = 0, γ = 0, its own α being our β."""
+    model = ModelConfig(
+        n_id_layers=n_id_layers,
+        n_hypergraph_layers=n_hypergraph_layers,
+        n_hyperedges=n_hyperedges,
+        dropout=dropout,
+        attention_scale=0.0,
+        hypergraph_scale=hypergraph_scale,
+    )
+    return Preset(model, TrainConfig(hypergraph_contrast_weight=1e-4, modality_contrast_weight=0.0))
+
+
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "baby": Preset(ModelConfig(embedding_dim=256), TrainConfig()),
@@ -186,12 +209,17 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ModelConfig(n_id_layers=2, n_hyperedges=8, attention_scale=0.3),
             TrainConfig(epochs=60, batch_size=1024, learning_rate=3e-3),
         ),
+        "lgmrec_baby": _lgmrec(2, 1, 4, 0.5, 0.3),
+        "lgmrec_sports": _lgmrec(4, 1, 4, 0.6, 0.6),
+        "lgmrec_clothing": _lgmrec(2, 2, 64, 0.8, 0.2),
     }
 )
 
 
 def preset(name: str) -> Preset:
     """Give a preset by its name: the paper's ``baby``, ``sports`` and ``clothing``, or ``studio`` for the built-in data.
+
+    ``lgmrec_baby``, ``lgmrec_sports`` and ``lgmrec_clothing`` are the model that SRGFormer grew out of, at its own width of 64.
 
     Raises:
         UnknownIdError: No preset has that name.

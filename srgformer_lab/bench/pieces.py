@@ -65,7 +65,7 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
         back([modality_contrast(parts, users, positives, config.contrast_temperature)])
 
     return {
-        "propagation": lambda: back([light_gcn(embedding, graph, settings.n_id_layers)]),
+        "propagation": lambda: back([light_gcn(embedding, graph.propagate, settings.n_id_layers)]),
         "features": features,
         "memberships": memberships,
         "attention": lambda: back([model.attention(embedding, graph, trace.nodes, model.taps).output.values]),

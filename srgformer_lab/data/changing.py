@@ -67,6 +67,8 @@ def with_user(data: Dataset, user_id: str, item_ids: Sequence[str]) -> Dataset:
 def with_item(data: Dataset, item_id: str, features: Mapping[str, np.ndarray], title: str = "", text: str = "") -> Dataset:
     """Add an item that nobody has taken, known only by its features: one vector a modality.
 
+    Lists of neighbours are dropped: they know nothing of the newcomer.
+
     Raises:
         DataError: The id is taken, a modality is missing or strange, or a vector has the wrong width or is not finite.
     """
@@ -90,11 +92,13 @@ def with_item(data: Dataset, item_id: str, features: Mapping[str, np.ndarray], t
         details=cards.details.reset_index(drop=True).convert_dtypes().reindex(range(data.n_items + 1)),
     )
     ids = (*data.item_ids, str(item_id))
-    return replace(data, item_ids=ids, features=grown, cards=more, truth=None, source=DataSource("memory"))
+    return replace(data, item_ids=ids, features=grown, cards=more, neighbors={}, truth=None, source=DataSource("memory"))
 
 
 def with_shuffled_modality(data: Dataset, modality: str, seed: int = 0) -> Dataset:
     """Deal the features of one modality out among the items anew: same vectors, none where it belongs but by chance.
+
+    Its lists of neighbours, which told where they belong, are dropped.
 
     Raises:
         DataError: There is no such modality.
@@ -103,7 +107,8 @@ def with_shuffled_modality(data: Dataset, modality: str, seed: int = 0) -> Datas
         raise DataError(f"{data.name} has no modality {modality!r}; it has {', '.join(data.modalities) or 'none'}")
     order = np.random.default_rng(seed).permutation(data.n_items)
     shuffled = {**data.features, modality: data.features[modality][order]}
-    return replace(data, features=shuffled, truth=None, source=DataSource("memory"))
+    left = {name: lists for name, lists in data.neighbors.items() if name != modality}
+    return replace(data, features=shuffled, neighbors=left, truth=None, source=DataSource("memory"))
 
 
 def _with_pairs(data: Dataset, kept: np.ndarray, user: int = 0, items: Sequence[int] = ()) -> Dataset:

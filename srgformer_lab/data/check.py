@@ -70,7 +70,8 @@ def _describe(contents: Contents, folder: Path) -> list[tuple[str, str]]:
 
 def _describe_modalities(contents: Contents, folder: Path) -> list[tuple[str, str]]:
     if contents.features:
-        return [("modality", f"{name}, {matrix.shape[1]:,} wide") for name, matrix in contents.features.items()]
+        listed = {name: f", with {lists.shape[1]:,} neighbours of each item" for name, lists in contents.neighbors.items()}
+        return [("modality", f"{name}, {matrix.shape[1]:,} wide{listed.get(name, '')}") for name, matrix in contents.features.items()]
     cards = contents.cards
     made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values)]
     if made and contents.layout == plain.LAYOUT.name and not (folder / "features").is_dir():

@@ -1,7 +1,7 @@
 """What the readers and the checker take from a folder, whatever its layout: interactions, features and item cards."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +55,12 @@ class Contents:
     """Where the split comes from, in words."""
     features: Mapping[str, np.ndarray]
     cards: ItemCards
+    neighbors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def to_dataset(self, source: DataSource, features: Mapping[str, np.ndarray] | None = None) -> Dataset:
         """Build the data set, with other features if any are given."""
         features = self.features if features is None else features
-        data = Dataset(self.name, self.user_ids, self.item_ids, self.interactions, features, self.cards, source)
+        data = Dataset(self.name, self.user_ids, self.item_ids, self.interactions, features, self.cards, source, neighbors=self.neighbors)
         return check_learnable(data)
 
 

@@ -97,12 +97,15 @@ class Dataset:
     cards: ItemCards
     source: DataSource = field(default_factory=lambda: DataSource("memory"))
     truth: Truth | None = None
+    neighbors: Mapping[str, Int[np.ndarray, "items _"]] = field(default_factory=dict)
+    """For some modalities, each item's most similar items by it, the nearest first, as rows; most data sets bring none."""
 
     def __post_init__(self) -> None:
         """Put the modalities in their order and check that everything fits."""
         ordered = [name for name in FIRST_MODALITIES if name in self.features]
         ordered += sorted(set(self.features) - set(ordered))
         object.__setattr__(self, "features", MappingProxyType({name: self.features[name] for name in ordered}))
+        object.__setattr__(self, "neighbors", MappingProxyType({name: self.neighbors[name] for name in sorted(self.neighbors)}))
         for kind, ids in (("user", self.user_ids), ("item", self.item_ids)):
             if len(set(ids)) != len(ids):
                 twice = next(name for name in ids if list(ids).count(name) > 1)
@@ -116,11 +119,13 @@ class Dataset:
             raise DataError("an interaction stands twice; give each user–item pair once")
         for name, matrix in self.features.items():
             check_features(name, matrix, self.n_items, self.item_ids)
+        for name, lists in self.neighbors.items():
+            check_neighbors(name, lists, self.n_items)
         parts = {"titles": self.cards.titles, "texts": self.cards.texts, "pictures": self.cards.pictures, "details": self.cards.details}
         for part, values in parts.items():
             if len(values) != self.n_items:
                 raise DataError(f"cards.{part} has {len(values)} rows for {self.n_items} items; give one an item")
-        for array in (pairs.user, pairs.item, pairs.split, *self.features.values()):
+        for array in (pairs.user, pairs.item, pairs.split, *self.features.values(), *self.neighbors.values()):
             array.setflags(write=False)
 
     def __repr__(self) -> str:
@@ -227,7 +232,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short hash of ids, interactions, splits and features: equal for equal data, on any machine.
+        """A short hash of ids, interactions, splits, features and, where there are any, neighbours: equal for equal data, on any machine.
 
         Generated data is hashed by its recipe instead of its features, whose last bits depend on the machine's libraries.
         """
@@ -239,6 +244,9 @@ class Dataset:
         for name, matrix in self.features.items():
             digest.update(f"{name}{matrix.shape}".encode())
             digest.update(b"" if self.source.reader == "studio" else matrix.astype("<f4").tobytes())
+        for name, lists in self.neighbors.items():
+            digest.update(f"neighbors {name}{lists.shape}".encode())
+            digest.update(lists.astype("<i8").tobytes())
         if self.source.reader == "studio":
             digest.update(repr(sorted(self.source.options.items())).encode())
         return digest.hexdigest()[:16]
@@ -261,6 +269,29 @@ def check_features(name: str, matrix: np.ndarray, n_items: int, item_ids: Sequen
         kind = "a NaN" if np.isnan(matrix[bad[0]]).any() else "an infinite"
         label = f" (item {item_ids[bad[0]]})" if len(item_ids) else ""
         raise DataError(f"{name}: row {bad[0]}{label} holds {kind} value, {len(bad)} such rows in all; repair or drop these items")
+
+
+def check_neighbors(name: str, lists: np.ndarray, n_items: int) -> None:
+    """Refuse lists that are not (items, k) different item rows each; ``name`` is the modality or its file.
+
+    Raises:
+        DataError: With the first bad row.
+    """
+    if lists.ndim != 2 or not lists.shape[1]:
+        raise DataError(f"{name}: neighbours must be a matrix (items, k), not of shape {lists.shape}; give each item a row of item rows")
+    if lists.dtype.kind not in "iu":
+        raise DataError(f"{name}: neighbours are {lists.dtype}; give the rows of items as whole numbers")
+    if len(lists) != n_items:
+        raise DataError(f"{name}: {len(lists)} lists of neighbours for {n_items} items; give one list an item, in the order of the items")
+    outside = ((lists < 0) | (lists >= n_items)).any(axis=1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(f"{name}: the list in row {row} leaves the items' rows 0…{n_items - 1}; {outside.sum()} such lists in all")
+    ordered = np.sort(lists, axis=1)
+    repeats = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    if repeats.any():
+        row = int(np.argmax(repeats))
+        raise DataError(f"{name}: the list in row {row} names an item twice; {repeats.sum()} such lists in all; name each once")
 
 
 def check_learnable(data: Dataset) -> Dataset:

@@ -1,16 +1,19 @@
-"""Feature matrices in ``.npy`` files: read without ever unpickling, and checked before they are believed."""
+"""Feature matrices in ``.npy`` files, and lists of neighbours: read without ever unpickling, and checked before they are believed."""
 
 import math
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
 
-from srgformer_lab.data.dataset import check_features
+from srgformer_lab.data.dataset import check_features, check_neighbors
 from srgformer_lab.data.tables import Problems
 from srgformer_lab.errors import DataError
 
+LISTS = "indices"
 REMEDY = "write it anew with numpy.save(path, matrix.astype('float32'))"
 
 
@@ -39,6 +42,30 @@ def read_features(path: Path, file: str, item_ids: Sequence[str] | None, problem
         problems.add(f"{file}: the matrix has no column; {REMEDY}")
         return None
     return matrix
+
+
+def read_neighbors(path: Path, file: str, n_items: int, problems: Problems) -> np.ndarray | None:
+    """Read the array ``indices`` of an ``.npz`` file: each item's neighbours as item rows; give nothing where it is bad.
+
+    Raises:
+        DataError: The lists have a problem, and problems are not collected.
+    """
+    remedy = "write it anew with numpy.savez(path, indices=lists)"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if not isinstance(arrays, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array")
+            if LISTS not in arrays:
+                raise DataError(f"{file}: no array {LISTS}, only {', '.join(arrays.files) or 'nothing'}; {remedy}")
+            lists = arrays[LISTS]
+        check_neighbors(file, lists, n_items)
+    except DataError as error:
+        problems.add(str(error))
+        return None
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        problems.add(f"{file}: no lists of neighbours can be read from it ({error}); {remedy}")
+        return None
+    return lists.astype(np.int64)
 
 
 def _load(path: Path, file: str) -> np.ndarray:

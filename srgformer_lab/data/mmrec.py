@@ -1,6 +1,7 @@
 """Reads the layout in which the field passes its Baby, Sports and Clothing sets around (MMRec's)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from srgformer_lab.data.contents import (
     settle,
 )
 from srgformer_lab.data.dataset import Dataset, DataSource
-from srgformer_lab.data.matrices import read_features
+from srgformer_lab.data.matrices import read_features, read_neighbors
 from srgformer_lab.data.pictures import find_pictures
 from srgformer_lab.data.tables import Problems, existing_folder, natural_order
 
@@ -30,7 +31,7 @@ LAYOUT = Layout(
     delimiter="\t",
     duplicates="remove one of the rows",
 )
-FEATURES = "_feat.npy"
+FEATURES, NEIGHBORS = "_feat.npy", "_knn.npz"
 
 
 def read_mmrec(folder: str | Path, seed: int = 999) -> Dataset:
@@ -39,8 +40,9 @@ def read_mmrec(folder: str | Path, seed: int = 999) -> Dataset:
     ``<name>.inter`` is tab separated with the columns userID, itemID and, if there, rating, timestamp and x_label
     (0 train, 1 valid, 2 test). Without x_label the protocol splits, with ``seed``. Timestamps that are all equal count as
     unknown. Where there are features, an item is a row of them and its id the row's number; items without interactions are
-    isolated nodes. ``items.csv`` (item_id, title, text, …) and ``images/<item_id>.jpg`` may give cards, otherwise an item is
-    called by its id.
+    isolated nodes. ``<modality>_knn.npz`` may give each item's most similar items by a modality (``indices``, item rows, the
+    nearest first), for models that read such lists. ``items.csv`` (item_id, title, text, …) and ``images/<item_id>.jpg`` may give
+    cards, otherwise an item is called by its id.
 
     Raises:
         DataError: A file is missing or is not what the layout promises; names the file, the row or the id, and the remedy.
@@ -80,7 +82,7 @@ def gather(folder: Path, problems: Problems, seed: int = 999) -> Contents:
         items = only_known(items, item_ids, known_from, problems)
     if table is not None:
         table = one_of_each(only_known(table, item_ids, known_from, problems), False, LAYOUT, problems)
-    return settle(
+    contents = settle(
         name=file.stem if file else folder.name,
         layout=LAYOUT,
         table=table,
@@ -91,6 +93,7 @@ def gather(folder: Path, problems: Problems, seed: int = 999) -> Contents:
         seed=seed,
         problems=problems,
     )
+    return replace(contents, neighbors=_read_all_neighbors(folder, features, problems))
 
 
 def _read_all_features(folder: Path, problems: Problems) -> tuple[dict[str, np.ndarray], Sequence[str] | None]:
@@ -102,3 +105,17 @@ def _read_all_features(folder: Path, problems: Problems) -> tuple[dict[str, np.n
             item_ids = item_ids or [str(row) for row in range(len(matrix))]
             features[path.name.removesuffix(FEATURES)] = matrix
     return features, item_ids
+
+
+def _read_all_neighbors(folder: Path, features: Mapping[str, np.ndarray], problems: Problems) -> dict[str, np.ndarray]:
+    """Read the lists of neighbours that there are, each beside the features of its modality, whose rows they name."""
+    neighbors = {}
+    for path in sorted(folder.glob(f"?*{NEIGHBORS}")):
+        modality = path.name.removesuffix(NEIGHBORS)
+        if modality in features:
+            lists = read_neighbors(path, path.name, len(features[modality]), problems)
+            if lists is not None:
+                neighbors[modality] = lists
+        elif not (folder / f"{modality}{FEATURES}").exists():  # features that are there but bad were reported already
+            problems.add(f"{path.name}: there is no {modality}{FEATURES} whose rows it could list; add it, or remove the lists")
+    return neighbors

@@ -52,11 +52,11 @@ class Walks:
         """Propagate again, keeping every depth."""
         self.trace, graph, config = trace, trace.graph, trace.config
         with torch.no_grad():
-            self._id = list(depths(trace.embedding.values, graph, max(config.n_id_layers - 1, 0)))
+            self._id = list(depths(trace.embedding.values, graph.propagate, max(config.n_id_layers - 1, 0)))
             self._modality = {}
             for name, projected in trace.projected.items():
                 start = torch.cat([graph.history_mean(projected), projected])
-                *_, self._modality[name] = depths(start, graph, max(config.n_modality_layers - 1, 0))
+                *_, self._modality[name] = depths(start, graph.propagate, max(config.n_modality_layers - 1, 0))
 
     def parts(self, node: int) -> dict[str, Float[Tensor, " dim"]]:
         """Give a node's parts in float64; they sum to its fused embedding.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic
 
 import torch
 from torch import Tensor
@@ -14,8 +15,7 @@ from srgformer_lab.config import KNOBS, MODEL_KNOBS, Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate
-from srgformer_lab.model.protocol import Trainable
-from srgformer_lab.model.sampling import Batch
+from srgformer_lab.model.protocol import B, Trainable
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class EpochRecord:
     """Whether valid recall@20 is strictly above that of every epoch before."""
 
 
-class Training:
+class Training(Generic[B]):
     """A model, its optimiser and how far they are: all that a resumed training needs."""
 
-    def __init__(self, model: Trainable, data: Dataset, config: TrainConfig) -> None:
+    def __init__(self, model: Trainable[B], data: Dataset, config: TrainConfig) -> None:
         """Move the model to its device and set up Adam (constant rate, no weight decay)."""
         self.device = runtime.resolve_device(config.device)
         self.model, self.data, self.config = model.to(self.device), data, config
@@ -126,7 +126,7 @@ class Training:
             self.best_epoch, self.best_value = epoch, metrics[SELECTION_METRIC]
         yield EpochRecord(epoch, mean, metrics, time.perf_counter() - started, self.knobs, is_best)
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
+    def step(self, batch: B) -> dict[str, Tensor]:
         """Take one optimiser step and give the weighted loss terms that it descended; nothing waits for an accelerator here."""
         self.optimizer.zero_grad()
         terms = self.model.losses(batch, self.config)
@@ -135,7 +135,7 @@ class Training:
         return {name: value.detach() for name, value in terms.items()}
 
 
-def epochs(model: Trainable, data: Dataset, config: TrainConfig | None = None) -> Iterator[EpochRecord]:
+def epochs(model: Trainable[B], data: Dataset, config: TrainConfig | None = None) -> Iterator[EpochRecord]:
     """Train a model in place, an epoch at a time, until early stopping or the last epoch.
 
     The model keeps its latest weights; ``fit`` keeps the best ones and writes a run folder.

@@ -1,16 +1,21 @@
 """The models by the names that run folders and the command line know them by."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from srgformer_lab.config import Config, ModelConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import UnknownIdError
+from srgformer_lab.model.baselines.freedom import FREEDOM, FREEDOMConfig
+from srgformer_lab.model.baselines.item_knn import ItemKNN, ItemKNNConfig
 from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
+from srgformer_lab.model.baselines.matrix_factorization import MatrixFactorization, MatrixFactorizationConfig
+from srgformer_lab.model.baselines.mult_vae import BATCH_SIZE, MultVAE, MultVAEConfig
 from srgformer_lab.model.baselines.popularity import Popularity, PopularityConfig
-from srgformer_lab.model.protocol import Recommender
+from srgformer_lab.model.baselines.vbpr import VBPR, VBPRConfig
+from srgformer_lab.model.protocol import Recommender, Trainable
 from srgformer_lab.model.srgformer import SRGFormer
 
 
@@ -20,6 +25,13 @@ class Kind:
 
     config: type[Config]
     build: Callable[[Dataset, Any], Recommender]
+    train: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of a training that are usual for this sort of model, where they differ from those of all others."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it is trained at all."""
+        return isinstance(self.build, type) and issubclass(self.build, Trainable)
 
 
 MODELS: Mapping[str, Kind] = MappingProxyType(
@@ -27,6 +39,11 @@ MODELS: Mapping[str, Kind] = MappingProxyType(
         "srgformer": Kind(ModelConfig, SRGFormer),
         "lightgcn": Kind(LightGCNConfig, LightGCN),
         "popularity": Kind(PopularityConfig, Popularity),
+        "itemknn": Kind(ItemKNNConfig, ItemKNN),
+        "mf": Kind(MatrixFactorizationConfig, MatrixFactorization),
+        "vbpr": Kind(VBPRConfig, VBPR),
+        "multvae": Kind(MultVAEConfig, MultVAE, {"batch_size": BATCH_SIZE}),
+        "freedom": Kind(FREEDOMConfig, FREEDOM),
     }
 )
 

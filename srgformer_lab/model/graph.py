@@ -12,6 +12,19 @@ from srgformer_lab.model.sparse import Edges, SparseMap
 DEGREE_OFFSET = 1e-7
 
 
+def adjacency(history: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Give A = [[0, R], [Rᵀ, 0]] for the interactions R, users first, with sorted columns."""
+    whole = sparse.bmat([[None, history], [history.T, None]], format="csr")
+    whole.sort_indices()
+    return whole
+
+
+def normalized(whole: sparse.csr_matrix) -> SparseMap:
+    """Give D^-1/2 A D^-1/2 with D = diag(A·1) + 1e-7."""
+    inverse_root = sparse.diags((np.asarray(whole.sum(axis=1)).ravel() + DEGREE_OFFSET) ** -0.5)
+    return SparseMap((inverse_root @ whole @ inverse_root).tocsr(), symmetric=True)
+
+
 class Graph(nn.Module):
     """Ã and R of a data set's training interactions, as buffers, and the edges along which attention runs.
 
@@ -25,12 +38,9 @@ class Graph(nn.Module):
         super().__init__()
         self.n_users, self.n_items, self.n_nodes = data.n_users, data.n_items, data.n_users + data.n_items
         history = data.matrix("train").astype(np.float64)
-        whole = sparse.bmat([[None, history], [history.T, None]], format="csr")
-        whole.sort_indices()
-        degree = np.asarray(whole.sum(axis=1)).ravel()
-        inverse_root = sparse.diags((degree + DEGREE_OFFSET) ** -0.5)
-        inverse_user_degree = sparse.diags(1 / (degree[: self.n_users] + DEGREE_OFFSET))
-        self.normalized = SparseMap((inverse_root @ whole @ inverse_root).tocsr(), symmetric=True)
+        whole = adjacency(history)
+        inverse_user_degree = sparse.diags(1 / (np.asarray(history.sum(axis=1)).ravel() + DEGREE_OFFSET))
+        self.normalized = normalized(whole)
         self.history_sum = SparseMap(history)
         self.history_mean = SparseMap((inverse_user_degree @ history).tocsr())
         self._kept: Edges | None = None

@@ -1,6 +1,6 @@
 """The two linear branches: LightGCN over the ID embeddings, and the modality embeddings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float
@@ -8,23 +8,26 @@ from torch import Tensor
 
 from srgformer_lab.model.graph import Graph
 
+Propagate = Callable[[Tensor], Tensor]
+"""One step on a graph, values of all nodes in and out, such as ``Graph.propagate``."""
 
-def depths(values: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int) -> Iterator[Float[Tensor, "nodes dim"]]:
+
+def depths(values: Float[Tensor, "nodes dim"], propagate: Propagate, n_layers: int) -> Iterator[Float[Tensor, "nodes dim"]]:
     """Give the values as they are, and after each of ``n_layers`` steps of Ã."""
     yield values
     for _ in range(n_layers):
-        values = graph.propagate(values)
+        values = propagate(values)
         yield values
 
 
-def light_gcn(embedding: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:
+def light_gcn(embedding: Float[Tensor, "nodes dim"], propagate: Propagate, n_layers: int) -> Float[Tensor, "nodes dim"]:
     """Average the ID embeddings over all depths of propagation, layer 0 included.
 
     E^(s) = Ã E^(s−1), E^id = 1/(L+1) Σ_s E^(s): no weights, no non-linearity, no dropout.
 
     Source: spec section 3.1; LightGCN (He et al. 2020).
     """
-    return sum(depths(embedding, graph, n_layers), torch.zeros_like(embedding)) / (n_layers + 1)
+    return sum(depths(embedding, propagate, n_layers), torch.zeros_like(embedding)) / (n_layers + 1)
 
 
 def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:
@@ -36,5 +39,5 @@ def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_la
     Source: spec section 3.2.
     """
     start = torch.cat([graph.history_mean(projected), projected])  # (nodes, dim)
-    *_, last = depths(start, graph, n_layers)
+    *_, last = depths(start, graph.propagate, n_layers)
     return last

@@ -5,13 +5,16 @@ Only a ``Recommender`` that is also ``Trainable`` needs training: popularity, fo
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from srgformer_lab.config import Config, TrainConfig
-from srgformer_lab.model.sampling import Batch
+
+B = TypeVar("B")
+"""What a model takes at a step: triples, or whatever else it learns from."""
 
 
 class Recommender(nn.Module, ABC):
@@ -24,15 +27,15 @@ class Recommender(nn.Module, ABC):
         """Read the model once, and give a function from user rows to the scores of all items."""
 
 
-class Trainable(Recommender):
-    """A recommender that learns from batches."""
+class Trainable(Recommender, Generic[B]):
+    """A recommender that learns from batches of its own kind, which it makes itself."""
 
     @abstractmethod
     def n_batches(self, batch_size: int) -> int:
         """Count the batches of an epoch."""
 
     @abstractmethod
-    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[B]:
         """Give the batches of one epoch, all drawn from ``draws``."""
 
     @abstractmethod
@@ -40,5 +43,5 @@ class Trainable(Recommender):
         """Take the generator of everything that the model itself draws in this epoch, and the epoch's number."""
 
     @abstractmethod
-    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+    def losses(self, batch: B, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Give the weighted terms of the objective on one batch; their sum is minimised."""

@@ -1,4 +1,4 @@
-"""Training triples: each pair once an epoch, with an item that the user is not known to have."""
+"""What a step learns from: training triples, each pair once an epoch, with an item that the user is not known to have; or whole users."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -67,3 +67,64 @@ class TripleSampler(nn.Module):
         key = user * self.n_items + item
         place = torch.searchsorted(self.taken, key).clamp(max=len(self.taken) - 1)
         return self.taken[place] == key
+
+
+class Histories(nn.Module):
+    """Every user's training items, one after another, to be picked out for some users at a time."""
+
+    def __init__(self, data: Dataset) -> None:
+        """Keep the training interactions by user."""
+        super().__init__()
+        matrix = data.matrix("train")
+        self.first: Tensor
+        self.item: Tensor
+        self.register_buffer("first", torch.from_numpy(matrix.indptr.astype("int64")), persistent=False)
+        self.register_buffer("item", torch.from_numpy(matrix.indices.astype("int64")), persistent=False)
+
+    def entries(
+        self, users: Int[Tensor, " chosen"], n_entries: int | None = None
+    ) -> tuple[Int[Tensor, " entries"], Int[Tensor, " entries"]]:
+        """Give the places in ``users`` and the items of all their interactions.
+
+        Whoever knows how many there are says so: otherwise an accelerator is waited for.
+        """
+        begin, count = self.first[users], self.first[users + 1] - self.first[users]
+        n_entries = int(count.sum()) if n_entries is None else n_entries
+        place = torch.repeat_interleave(torch.arange(len(users), device=users.device), count, output_size=n_entries)
+        number = torch.arange(n_entries, device=users.device) - (count.cumsum(0) - count)[place]
+        return place, self.item[begin[place] + number]
+
+
+class UserBatch(NamedTuple):
+    """Whole users with their training items."""
+
+    user: Int[Tensor, " batch"]
+    place: Int[Tensor, " entries"]
+    """For each training interaction of these users, whose it is: a position in ``user``."""
+    item: Int[Tensor, " entries"]
+    number: int
+    """From 0: how many batches of the epoch came before."""
+
+
+class UserSampler(nn.Module):
+    """Every user with a training item once an epoch, shuffled."""
+
+    def __init__(self, data: Dataset) -> None:
+        """Find the users who have a training item."""
+        super().__init__()
+        self.histories = Histories(data)
+        self.users: Tensor
+        self.register_buffer("users", self.histories.first.diff().nonzero().squeeze(1), persistent=False)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch; the short last one is kept."""
+        return -(-len(self.users) // batch_size)
+
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[UserBatch]:
+        """Give one epoch; its batches' sizes are read at once, so that no step waits for them."""
+        users = self.users[torch.randperm(len(self.users), generator=draws, device=self.users.device)]
+        parts = users.split(batch_size)
+        count = self.histories.first.diff()
+        sizes = torch.stack([count[part].sum() for part in parts]).tolist()
+        for number, (part, size) in enumerate(zip(parts, sizes, strict=True)):
+            yield UserBatch(part, *self.histories.entries(part, size), number)

@@ -36,7 +36,7 @@ TAKEN = ("id", "attention", "hypergraph", "edit")
 """Names of the parts that are no modality."""
 
 
-class SRGFormer(Trainable):
+class SRGFormer(Trainable[Batch]):
     """The complete model on one data set.
 
     E* = E^id + Σ_m nz(E^m) + α nz(E^att) + β nz(E^H), and a user's score for an item is ⟨e*_u, e*_i⟩.
@@ -104,7 +104,7 @@ class SRGFormer(Trainable):
         config, graph, taps, step = self.config, self.graph, self.taps, step or Step()
         nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
-        collaborative = taps.collaborative(light_gcn(embedding, graph, config.n_id_layers))
+        collaborative = taps.collaborative(light_gcn(embedding, graph.propagate, config.n_id_layers))
         projected, item_logits = self.project_features(step.product, step.learns_memberships)
         modality = {name: taps.modality[name](values) for name, values in self.modality_embeddings(projected, step.product).items()}
         logits = self.membership_logits(item_logits) if step.logits is None else step.logits

@@ -26,7 +26,7 @@ class LightGCNConfig(Config):
     seed: int = setting(999, "–", "seed of the initial weights", 0, 2**62)
 
 
-class LightGCN(Trainable):
+class LightGCN(Trainable[Batch]):
     """ID embeddings, averaged over the depths of propagation on the interaction graph.
 
     Loss: BPR + λ · (norms of the batch's layer-0 rows) / |B|.
@@ -46,7 +46,7 @@ class LightGCN(Trainable):
 
     def forward(self) -> Float[Tensor, "nodes dim"]:
         """Propagate: one embedding for every node, users first."""
-        return light_gcn(torch.cat([self.user_embedding, self.item_embedding]), self.graph, self.config.n_layers)
+        return light_gcn(torch.cat([self.user_embedding, self.item_embedding]), self.graph.propagate, self.config.n_layers)
 
     def n_batches(self, batch_size: int) -> int:
         """Count the batches of an epoch."""
