@@ -51,7 +51,7 @@ def test_every_experiment_ends_with_a_complete_table(name, tmp_path):
     by = list(EXPERIMENTS[name].by)
     assert len(found) == len(rows.drop_duplicates(by)) > 1
     assert not found.duplicated(by).any()
-    labels = [name for name in EXPERIMENTS[name].reference]
+    labels = list(EXPERIMENTS[name].reference)
     assert (found[labels].astype(str) == [str(value) for value in EXPERIMENTS[name].reference.values()]).all(axis=1).any()
 
 
