@@ -159,7 +159,9 @@ def _add_setting(group: _Options, name: str, item: Field[Any], note: str) -> Non
     if item.type is bool:
         group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
     elif item.type in (int, float, str):
-        group.add_argument(_flag(name), type=item.type, help=text)
+        choices = item.metadata["choices"]
+        words = "{" + ",".join(choices) + "}" if choices else None  # the configuration refuses others, in one line
+        group.add_argument(_flag(name), type=item.type, metavar=words, help=text)
     else:
         group.add_argument(_flag(name), type=lambda value: tuple(value.split(",")) if value else (), help=f"{text}; a,b,c")
 

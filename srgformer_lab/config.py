@@ -15,22 +15,27 @@ from srgformer_lab.errors import ConfigError, UnknownIdError
 LOWEST_TEMPERATURE = 0.05
 
 
-def setting(default: Any, symbol: str, meaning: str, low: float = float("-inf"), high: float = float("inf")) -> Any:
-    """Declare one field of a configuration: its default, its symbol, what it means, and its inclusive range."""
-    return field(default=default, metadata={"symbol": symbol, "meaning": meaning, "low": low, "high": high})
+def setting(
+    default: Any, symbol: str, meaning: str, low: float = float("-inf"), high: float = float("inf"), choices: tuple[str, ...] = ()
+) -> Any:
+    """Declare one field of a configuration: its default, its symbol, what it means, and its inclusive range or its words."""
+    return field(default=default, metadata={"symbol": symbol, "meaning": meaning, "low": low, "high": high, "choices": choices})
 
 
 class Config:
     """What both configurations share: range checks, a dictionary form, and changed copies."""
 
     def __post_init__(self) -> None:
-        """Refuse a value that is of the wrong type or outside its range."""
+        """Refuse a value that is of the wrong type, outside its range, or not among its words."""
         for item in fields(self):  # type: ignore[arg-type]
             if item.type in (int, float):
                 object.__setattr__(self, item.name, _number(getattr(self, item.name), item))
             elif item.type in (bool, str) and not isinstance(getattr(self, item.name), item.type):
                 expected = "true or false" if item.type is bool else "a word"
                 raise ConfigError(f"{item.name}={getattr(self, item.name)!r} must be {expected}: {item.metadata['meaning']}")
+            if (words := item.metadata["choices"]) and getattr(self, item.name) not in words:
+                known = f"{', '.join(words[:-1])} or {words[-1]}"
+                raise ConfigError(f"{item.name}={getattr(self, item.name)!r} must be {known}: {item.metadata['meaning']}")
 
     def to_dict(self) -> dict[str, Any]:
         """Give the settings as a plain dictionary, ready for JSON."""
@@ -105,14 +110,28 @@ class ModelConfig(Config):
     membership_temperature: float = setting(0.2, "τ_H", "temperature of the Gumbel-softmax over hyperedges", LOWEST_TEMPERATURE, 100)
     dropout: float = setting(0.5, "p", "share of membership entries that are dropped while training (1 − keep rate)", 0, 0.99)
     scaled_attention: bool = setting(False, "1/√d_h", "divide attention scores by the root of the head width")
+    attention_form: str = setting(
+        "product",
+        "w_ab",
+        "what weighs neighbours: softmax of clipped products, softmax of 10 cosines, shares of positive products, or all alike",
+        choices=("product", "cosine", "linear", "uniform"),
+    )
+    attention_input: str = setting(
+        "raw", "E⁰, E^(L)", "what attention reads: the ID embeddings, or their last LightGCN layer", choices=("raw", "propagated")
+    )
     normalize_features: bool = setting(False, "nz(X)", "divide each feature row by its norm")
     as_released: bool = setting(False, "–", "repeat the public release's slip in the user memberships, to compare with the paper's numbers")
     modalities: tuple[str, ...] | None = setting(None, "m", "names of the modalities to use; none given means all of the data set")
     seed: int = setting(999, "–", "seed of the initial weights", 0, 2**62)
 
     def __post_init__(self) -> None:
-        """Check ranges, and that heads divide the width."""
+        """Check ranges and words, that heads divide the width, and that only products are scaled."""
         super().__post_init__()
+        if self.scaled_attention and self.attention_form != "product":
+            raise ConfigError(
+                f"scaled_attention divides inner products, and attention_form={self.attention_form!r} has none to divide; "
+                "leave scaled_attention off, or choose attention_form='product'"
+            )
         if self.embedding_dim % self.n_heads:
             fitting = [str(heads) for heads in range(1, min(self.embedding_dim, 64) + 1) if self.embedding_dim % heads == 0]
             raise ConfigError(f"n_heads={self.n_heads} must divide embedding_dim={self.embedding_dim}; try {', '.join(fitting[:8])}")

@@ -156,7 +156,9 @@ def model_configs(draw, n_modalities=2, **fixed):
         "hypergraph_scale": draw(st.sampled_from([0.0, 0.3, 1.0])),
         "membership_temperature": draw(st.sampled_from([0.2, 0.5, 1.0])),
         "dropout": 0.0,
-        "scaled_attention": draw(st.booleans()),
+        "attention_form": (form := draw(st.sampled_from(["product", "cosine", "linear", "uniform"]))),
+        "scaled_attention": form == "product" and draw(st.booleans()),
+        "attention_input": draw(st.sampled_from(["raw", "propagated"])),
         "normalize_features": draw(st.booleans()),
         "as_released": n_modalities == 2 and draw(st.booleans()),
     }

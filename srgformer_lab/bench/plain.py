@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.sampling import Batch
 from srgformer_lab.model.srgformer import SRGFormer
 
@@ -24,7 +25,16 @@ class Plain:
     """The same weights as a model's, in plain operations; gradients end in the model's own parameters."""
 
     def __init__(self, model: SRGFormer, data: Dataset) -> None:
-        """Build Ã and R as torch's sparse matrices, and the list of edges."""
+        """Build Ã and R as torch's sparse matrices, and the list of edges.
+
+        Raises:
+            ConfigError: The model's attention has another form or input than the default ones.
+        """
+        if (given := (model.config.attention_form, model.config.attention_input)) != ("product", "raw"):
+            raise ConfigError(
+                f"the plain implementation has attention_form='product' and attention_input='raw' only, not {given[0]!r} and {given[1]!r}; "
+                "measure those without it (--no-plain)"
+            )
         self.model, self.config = model, model.config
         self.n_users, self.n_items = data.n_users, data.n_items
         pairs = torch.from_numpy(data.pairs("train").copy())

@@ -42,8 +42,10 @@ class Walks:
 
     The norms, the attention weights and the memberships are held at the values of this pass: the terms say what the score
     consists of, not what it would be if a neighbour were gone (then norms and weights change too; ``what_if`` tells that).
-    A walk that comes back to its node belongs to the neighbour it went to first. What the pass itself rounded off is shared
-    among the terms of a part in proportion to their sizes, so that they sum to what the model computed.
+    A walk that comes back to its node belongs to the neighbour it went to first. Where attention reads the last LightGCN layer
+    (``attention_input="propagated"``), what a neighbour hands over is no longer its own: it has gathered it from up to L_id steps
+    around it, the node itself among them, and its attention terms then belong to it as those of its walks do. What the pass itself
+    rounded off is shared among the terms of a part in proportion to their sizes, so that they sum to what the model computed.
 
     Source: spec section 8.
     """

@@ -83,9 +83,12 @@ class AttentionTrace:
     neighbor: Int[Tensor, " edges"]
     """The node that is looked at."""
     score: Float[Tensor, "edges heads"]
-    """Clipped inner products, before the softmax."""
+    """What the weights are made of: clipped inner products or 10 cosines before the softmax; in the linear form φ(q)·φ(k),
+    above 0, whose shares the weights are; 0 in the uniform form."""
     weight: Float[Tensor, "edges heads"]
     """Each node's weights over its neighbours sum to 1 for every head."""
+    input: Float[Tensor, "nodes dim"]
+    """e of every node, which attention read: E⁰, or E^(L), which is a mixture of what lies up to L steps away."""
     value: Float[Tensor, "nodes dim"]
     """e W_V of every node, heads side by side: what its neighbours take from it."""
     output: Embeddings

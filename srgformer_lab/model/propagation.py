@@ -27,7 +27,18 @@ def light_gcn(embedding: Float[Tensor, "nodes dim"], propagate: Propagate, n_lay
 
     Source: spec section 3.1; LightGCN (He et al. 2020).
     """
-    return sum(depths(embedding, propagate, n_layers), torch.zeros_like(embedding)) / (n_layers + 1)
+    mean, _ = mean_and_last(embedding, propagate, n_layers)
+    return mean
+
+
+def mean_and_last(
+    embedding: Float[Tensor, "nodes dim"], propagate: Propagate, n_layers: int
+) -> tuple[Float[Tensor, "nodes dim"], Float[Tensor, "nodes dim"]]:
+    """Give E^id and the last depth E^(L) of one and the same propagation."""
+    total, last = torch.zeros_like(embedding), embedding
+    for last in depths(embedding, propagate, n_layers):
+        total = total + last
+    return total / (n_layers + 1), last
 
 
 def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:

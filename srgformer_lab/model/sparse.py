@@ -93,6 +93,10 @@ class Edges:
         """Give exp(score) / (Σ over the row's edges + offset), head by head; differentiable. Scores must not be far from 0."""
         return _Softmax.apply(score, offset, self)
 
+    def shares(self, value: Float[Tensor, "edges heads"]) -> Float[Tensor, "edges heads"]:
+        """Give value / Σ over the row's edges, head by head; differentiable. Values must be above 0."""
+        return _Shares.apply(value, self)
+
     def sums(self, weight: Float[Tensor, "edges heads"], nodes: Float[Tensor, "nodes heads width"]) -> Float[Tensor, "rows heads width"]:
         """Give every row the weighted sum of its neighbours, head by head; differentiable in both."""
         return _Sums.apply(weight, nodes, self)
@@ -178,6 +182,23 @@ class _Softmax(torch.autograd.Function):
         (weight,) = ctx.saved_tensors
         inner = weight * gradient
         return inner.addcmul(weight, ctx.edges._row_total(inner), value=-1), None, None
+
+
+class _Shares(torch.autograd.Function):
+    """w = v / Σ v, whose gradient is (g − Σ w g) / Σ v within each row."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, edges: Edges) -> Tensor:
+        total = edges._row_total(value)
+        weight = value / total
+        ctx.save_for_backward(weight, total)
+        ctx.edges = edges
+        return weight
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        weight, total = ctx.saved_tensors
+        return (gradient - ctx.edges._row_total(weight * gradient)) / total, None
 
 
 class _Sums(torch.autograd.Function):

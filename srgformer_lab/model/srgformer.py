@@ -24,7 +24,7 @@ from srgformer_lab.model.hypergraph import Noise, UserItemPair, relax
 from srgformer_lab.model.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
 from srgformer_lab.model.parts import Embeddings
 from srgformer_lab.model.precision import Product
-from srgformer_lab.model.propagation import light_gcn
+from srgformer_lab.model.propagation import mean_and_last
 from srgformer_lab.model.protocol import Trainable
 from srgformer_lab.model.sampling import Batch, TripleSampler
 from srgformer_lab.model.step import Step
@@ -66,7 +66,7 @@ class SRGFormer(Trainable[Batch]):
         self.projection = nn.ParameterDict({name: weight(data.features[name].shape[1], dim) for name in self.modalities})
         self.implicit_attribute = nn.ParameterDict({name: weight(data.features[name].shape[1], n_hyperedges) for name in self.modalities})
         offset = RELEASED_OFFSET if self.config.as_released else 0.0
-        self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset)
+        self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset, self.config.attention_form)
         self.features = nn.ModuleDict({name: Features(data, name, self.config.normalize_features) for name in self.modalities})
         self.sampler = TripleSampler(data)
         self.taps = Taps(self.modalities)
@@ -104,7 +104,8 @@ class SRGFormer(Trainable[Batch]):
         config, graph, taps, step = self.config, self.graph, self.taps, step or Step()
         nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
-        collaborative = taps.collaborative(light_gcn(embedding, graph.propagate, config.n_id_layers))
+        collaborative, last_layer = mean_and_last(embedding, graph.propagate, config.n_id_layers)
+        collaborative = taps.collaborative(collaborative)
         projected, item_logits = self.project_features(step.product, step.learns_memberships)
         modality = {name: taps.modality[name](values) for name, values in self.modality_embeddings(projected, step.product).items()}
         logits = self.membership_logits(item_logits) if step.logits is None else step.logits
@@ -119,7 +120,7 @@ class SRGFormer(Trainable[Batch]):
             config.as_released and step.with_hypergraph,
             Noise(self._noise_draws(), config.dropout) if self.training else Noise(),
         )
-        attention = self.attention(embedding, graph, nodes, taps, step)
+        attention = self.attention(embedding if config.attention_input == "raw" else last_layer, graph, nodes, taps, step)
         trace = Trace(
             config=config,
             graph=graph,

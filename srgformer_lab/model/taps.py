@@ -30,7 +30,7 @@ class Taps(nn.Module):
         self.user_membership = per_modality()  # (users, hyperedges): H_u^m
         self.item_membership = per_modality()  # (items, hyperedges): H_i^m
         self.hyperedges = per_modality()  # (hyperedges, dim): Λ^m of the last layer
-        self.attention_score = nn.Identity()  # (edges, heads): before the softmax
+        self.attention_score = nn.Identity()  # (edges, heads): before they become weights; equal ones weigh alike in every form
         self.attention_weight = nn.Identity()  # (edges, heads): rows of a node sum to 1
         self.attention_output = nn.Identity()  # (rows, heads, head width)
         self.fused = nn.Identity()  # (rows, dim): E*

@@ -56,6 +56,13 @@ def test_a_step_asks_for_nothing_that_the_host_must_wait_for(monkeypatch, settin
     assert not WAITING & found
 
 
+@pytest.mark.parametrize("form", ["cosine", "linear", "uniform"])
+def test_no_form_of_attention_lets_the_host_wait(monkeypatch, form):
+    monkeypatch.setattr(runtime, "is_accelerator", lambda device: True)
+    config = small(dropout=0.5, attention_form=form, attention_input="propagated")
+    assert not WAITING & operations_of_a_step(SRGFormer(shop(), config))
+
+
 def test_a_step_of_light_gcn_waits_for_nothing_either(monkeypatch):
     monkeypatch.setattr(runtime, "is_accelerator", lambda device: True)
     assert not WAITING & operations_of_a_step(LightGCN(shop()))

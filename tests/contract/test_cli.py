@@ -24,6 +24,22 @@ def test_train_writes_a_run_with_the_settings_given(work, capsys):
     assert "test: recall@10" in capsys.readouterr().out
 
 
+def test_a_run_keeps_the_form_of_its_attention(work):
+    chosen = ["--attention-form", "linear", "--attention-input", "propagated"]
+    assert cli.main(["train", *SMALL, "--name", "mine", *chosen]) == 0
+    run = lab.Run.open(work / "runs" / "mine")
+    model = run.model(run.open_data())
+    assert (model.config.attention_form, model.config.attention_input, model.attention.form) == ("linear", "propagated", "linear")
+
+
+def test_help_lists_the_words_of_a_setting(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    shown = capsys.readouterr().out
+    assert "--attention-form {product,cosine,linear,uniform}" in shown
+    assert "--attention-input {raw,propagated}" in shown
+
+
 def test_a_run_is_evaluated_listed_and_recommends(trained, tiny, work, capsys):
     run, _ = trained
     assert cli.main(["evaluate", str(run.path)]) == 0
@@ -49,6 +65,8 @@ def test_baselines_are_trained_by_name(work):
     ("arguments", "message"),
     [
         (["train", "--n-heads", "3"], "n_heads=3 must divide embedding_dim=64; try 1, 2, 4, 8"),
+        (["train", "--attention-form", "flash"], "attention_form='flash' must be product, cosine, linear or uniform"),
+        (["train", "--attention-form", "linear", "--scaled-attention"], "attention_form='linear' has none to divide"),
         (["train", "--model", "gpt"], "there is no model 'gpt' among 3"),
         (["train", "--preset", "babies"], "there is no preset 'babies'"),
         (["train", "--data", "nowhere"], "nowhere"),

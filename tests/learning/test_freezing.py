@@ -181,6 +181,9 @@ def steps_by_hand(model, data, train, steps):
         ({"as_released": True}, {"memberships_every": 2, "attention_every": 3}),
         ({}, {"freeze_after": 1}),
         ({"as_released": True}, {"freeze_after": 1, "memberships_every": 3, "attention_every": 0}),
+        ({"attention_form": "cosine", "attention_input": "propagated"}, {"attention_every": 3}),
+        ({"attention_form": "linear"}, {"attention_every": 2, "freeze_after": 1}),
+        ({"attention_form": "uniform", "attention_input": "propagated"}, {"attention_every": 0, "freeze_after": 1}),
     ],
     ids=str,
 )

@@ -122,34 +122,50 @@ def hypergraph_branch(H_users, H_items, items, n_layers, name="", edits=()):
     return torch.cat([H_users @ edges, Z]), edges
 
 
-def attention_scores(A, E0, W_query, W_key, n_heads, scaled=False):
-    """(scores of every head as (heads, n, n), how near one along an edge is to a clip)."""
-    width = E0.shape[1] // n_heads
-    scores = []
+def attention_scores(A, E, W_query, W_key, n_heads, scaled=False, form="product"):
+    """(scores of every head as (heads, n, n), how near one along an edge is to a clip, or a row to having no cosine)."""
+    width, connected = E.shape[1] // n_heads, A.sum(dim=1) > 0
+    scores, margins = [], [math.inf]
     for head in range(n_heads):
         columns = slice(head * width, (head + 1) * width)
-        score = (E0 @ W_query)[:, columns] @ (E0 @ W_key)[:, columns].T
-        scores.append(score / math.sqrt(width) if scaled else score)
-    scores = torch.stack(scores)
-    margin = (scores.detach()[:, A > 0].abs() - CLIP).abs().min().item()
-    return scores.clamp(-CLIP, CLIP), margin
+        query, key = (E @ W_query)[:, columns], (E @ W_key)[:, columns]
+        if form == "product":
+            score = query @ key.T / (math.sqrt(width) if scaled else 1)
+            margins.append((score.detach()[A > 0].abs() - CLIP).abs().min().item())
+            score = score.clamp(-CLIP, CLIP)
+        elif form == "cosine":
+            score = 10 * (nz(query) @ nz(key).T)
+            margins.append(min(rows.detach()[connected].norm(dim=1).min().item() for rows in (query, key)))
+        elif form == "linear":
+            score = elu_plus_one(query) @ elu_plus_one(key).T
+        else:
+            score = torch.zeros_like(A)
+        scores.append(score)
+    return torch.stack(scores), min(margins)
 
 
-def attention_branch(A, E0, scores, W_value, released=False, edits=()):
+def elu_plus_one(x):
+    """x + 1 above 0, e^x - 1 + 1 below, without the two ones that would eat a small e^x."""
+    return torch.where(x > 0, x + 1, torch.exp(torch.minimum(x, torch.zeros_like(x))))
+
+
+def attention_branch(A, E, scores, W_value, released=False, edits=(), form="product"):
     """(E^att, weights of every head as (heads, n, n)), dense with a mask."""
-    width = E0.shape[1] // len(scores)
+    width = E.shape[1] // len(scores)
     mask = A > 0
     outputs, weights = [], []
     for head, score in enumerate(scores):
         columns = slice(head * width, (head + 1) * width)
+        height = score if form == "linear" else torch.exp(score)
         if ("uniform_attention",) in edits:
-            score = 0 * score
-        raised = torch.where(mask, torch.exp(score), torch.zeros_like(score))
+            height = torch.ones_like(score)
+        raised = torch.where(mask, height, torch.zeros_like(score))
         total = raised.sum(dim=1, keepdim=True)
-        total = total + RELEASED_DENOMINATOR if released else torch.where(total > 0, total, torch.ones_like(total))
+        is_shifted = released and form != "linear"  # what the release adds belongs to its softmax
+        total = total + RELEASED_DENOMINATOR if is_shifted else torch.where(total > 0, total, torch.ones_like(total))
         weight = raised / total
         weights.append(weight)
-        outputs.append(weight @ (E0 @ W_value)[:, columns] * (("mute_head", head) not in edits))
+        outputs.append(weight @ (E @ W_value)[:, columns] * (("mute_head", head) not in edits))
     return torch.cat(outputs, dim=1), torch.stack(weights)
 
 
@@ -170,7 +186,7 @@ class Pass:
     parts: dict
     fused: torch.Tensor
     margin: float
-    """How far this pass is from where it bends or jumps: a score at the clip, two equal memberships where they are hardened."""
+    """How far this pass is from where it bends or jumps: a score at the clip, a cosine with 0, equal memberships that are hardened."""
 
     def scores(self):
         return self.fused[: self.n_users] @ self.fused[self.n_users :].T
@@ -230,9 +246,10 @@ def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None
         )
 
     W_query, W_key, W_value = (parameters[f"attention.{name}"] for name in ("query", "key", "value"))
-    score, margin = attention_scores(A, E0, W_query, W_key, config.n_heads, config.scaled_attention)
+    E_read = torch.linalg.matrix_power(A_norm, config.n_id_layers) @ E0 if config.attention_input == "propagated" else E0
+    score, margin = attention_scores(A, E_read, W_query, W_key, config.n_heads, config.scaled_attention, config.attention_form)
     score = kept.get("score", score)
-    attention, weight = attention_branch(A, E0, score, W_value, config.as_released, edits)
+    attention, weight = attention_branch(A, E_read, score, W_value, config.as_released, edits, config.attention_form)
 
     parts = {"id": collaborative, **{name: nz(value) for name, value in modality.items()}}
     parts["attention"] = config.attention_scale * nz(attention)

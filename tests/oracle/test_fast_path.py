@@ -21,6 +21,7 @@ from srgformer_lab.model.taps import Edit
 from tests.oracle import reference
 from tests.worlds import MODALITY_NAMES, Situation, build, scatter, shop, situations, small, triples
 
+FORMS = ("product", "cosine", "linear", "uniform")
 HEAVY = TrainConfig(regularization_weight=0.3, hypergraph_contrast_weight=0.2, modality_contrast_weight=0.1, contrast_temperature=0.4)
 
 
@@ -177,6 +178,26 @@ def shop_case(edits=(), size=9, as_released=False, is_training=True, **changes):
     recipe = SimpleNamespace(make=shop)
     config = small(as_released=as_released, membership_temperature=1.0, **changes)
     return Case(Situation(recipe, config, 1, 0.5), size, is_training, 0.3 if is_training else 0.0, list(edits), 5)
+
+
+VARIANTS = [{"attention_form": form, "attention_input": read} for form in FORMS for read in ("raw", "propagated")]
+
+
+@pytest.mark.parametrize("edits", [(), (("uniform_attention",),), (("mute_head", 1),)], ids=str)
+@pytest.mark.parametrize("changes", VARIANTS, ids=lambda changes: "-".join(changes.values()))
+@pytest.mark.parametrize("size", [2, 9], ids=["some nodes", "all nodes"])
+def test_each_attention_learns_what_the_reference_says(changes, size, edits):
+    for dtype, bound in ((torch.float64, DOUBLE), (torch.float32, SINGLE)):
+        case = shop_case(edits, size, **changes)
+        model = model_of(case, dtype)
+        *theirs, outcome = reference_side(case, model, torch.float64)
+        assert reference.is_generic(outcome, shop(), edits)
+        assert outcome.margin > 1e-3
+        found = library_side(case, model)
+        assert_agreement(found, theirs, **bound)
+        scoring = [found[1][f"attention.{name}"].abs().max().item() for name in ("query", "key")]
+        is_uniform = changes["attention_form"] == "uniform" or ("uniform_attention",) in edits
+        assert max(scoring) == 0 if is_uniform else min(scoring) > 1e-6
 
 
 EDITS = [

@@ -1,5 +1,7 @@
 """The library's sparse forward pass equals the dense reference, branch by branch, on random small data sets."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from srgformer_lab.config import ModelConfig
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
+from srgformer_lab.model.edits import uniform_attention
+from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.srgformer import SRGFormer
 from tests.oracle import reference
 from tests.worlds import build, float64, relabelled, scatter, shop, situations, small, with_isolated_nodes, world
@@ -83,6 +87,62 @@ def test_a_pass_over_some_nodes_gives_the_same_rows_as_a_pass_over_all(situation
     close(some.attention.output.values, whole.attention.output.of(nodes))
     for name, part in some.parts.items():
         close(part.of(nodes), whole.parts[name].of(nodes))
+
+
+FORMS = ("product", "cosine", "linear", "uniform")
+
+
+def test_the_forms_and_inputs_of_attention_differ():
+    """So that agreement with the reference says something about each of them."""
+    outputs = [
+        build(shop(), small(attention_form=form, attention_input=read)).trace().attention.output.values
+        for form in FORMS
+        for read in ("raw", "propagated")
+    ]
+    assert all((one - other).abs().max() > 1e-3 for one, other in itertools.combinations(outputs, 2))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("as_released", [False, True], ids=["paper", "released"])
+def test_attention_that_is_told_to_be_uniform_is_the_uniform_form(form, as_released):
+    """The edit sets equal scores, which weigh alike in every form; 1e-8 in the release's denominator is all that may differ."""
+    data = with_isolated_nodes()
+    model = build(data, small(attention_form=form, as_released=as_released))
+    with model.edit(uniform_attention()):
+        edited = model.trace().attention
+    uniform = build(data, small(attention_form="uniform", as_released=as_released)).trace().attention
+    close(edited.weight, uniform.weight, atol=1e-7 if as_released else 1e-15)
+    degree = torch.bincount(edited.node, minlength=data.n_users + data.n_items)
+    close(edited.weight, (1 / degree[edited.node].double())[:, None].expand(-1, 2), atol=1e-7 if as_released else 1e-15)
+
+
+def test_cosines_are_ten_at_most_and_linear_scores_are_positive_also_where_single_precision_ends():
+    """Far below 0 the products of φ round to nothing; the weights then are alike, and no number is lost."""
+    data = shop()
+    for scale in (0.5, 60.0):
+        cosine = scatter(SRGFormer(data, small(attention_form="cosine")), scale=scale).trace().attention.score
+        assert 1 < cosine.abs().max() <= 10 + 1e-5
+        attention = scatter(SRGFormer(data, small(attention_form="linear")), scale=scale).trace().attention
+        assert (attention.score >= 0).all()
+        assert attention.weight.isfinite().all()
+        sums = torch.zeros(data.n_users + data.n_items, 2).index_add(0, attention.node, attention.weight)
+        torch.testing.assert_close(sums, torch.ones_like(sums))
+    assert (attention.score == 0).any(), "a scale that rounds nothing to 0 proves nothing"
+
+
+@pytest.mark.parametrize("read", ["raw", "propagated"])
+def test_what_attention_read_stands_in_its_trace_and_is_propagated_once(monkeypatch, read):
+    data, config = shop(), small(attention_input=read, n_modality_layers=0)
+    model = build(data, config)
+    steps, propagate = [], Graph.propagate
+    monkeypatch.setattr(Graph, "propagate", lambda self, values: steps.append(1) or propagate(self, values))
+    trace = model.trace()
+    assert len(steps) == config.n_id_layers
+    A_norm = torch.from_numpy(reference.normalised_adjacency(reference.interaction_matrix(data)))
+    raw = torch.cat([model.user_embedding, model.item_embedding])
+    close(trace.embedding.values, raw)
+    close(trace.attention.input, raw if read == "raw" else A_norm @ A_norm @ raw)
+    close(trace.attention.value, trace.attention.input @ model.attention.value)
 
 
 @RELAXED

@@ -46,6 +46,36 @@ def test_one_pair_is_worked_out_by_hand():
     assert outcome.fused.flatten().tolist() == pytest.approx([4 - 1 - 0.6 + 0.4] * 2, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("form", "read", "own"),
+    [("product", "raw", -10), ("cosine", "raw", -10), ("linear", "raw", -10), ("uniform", "raw", -10), ("linear", "propagated", -6)],
+)
+def test_with_one_neighbour_every_form_of_attention_hands_over_its_value(form, read, own):
+    """One user of 3, one item of 5, W_V = −2: of one neighbour all is taken; a layer of LightGCN swaps the two."""
+    data = world([(0, 0)], n_users=1, n_items=1)
+    config = small(embedding_dim=1, n_heads=1, n_id_layers=1, attention_form=form, attention_input=read)
+    names = {"user_embedding": 3.0, "item_embedding": 5.0, "attention.query": 1.0, "attention.key": 1.0, "attention.value": -2.0}
+    outcome = reference.forward({name: torch.tensor([[value]]).double() for name, value in names.items()}, data, config)
+    assert outcome.attention.flatten().tolist() == pytest.approx([own, -16 - own], rel=1e-6)
+
+
+def test_scores_of_the_forms_are_worked_out_by_hand():
+    """q = (1, −1) from the user, k = (2, 0) and (0, ln ½) from its items: products 2 and ln 2."""
+    A, E = reference.adjacency(np.ones((1, 2))), torch.tensor([[1.0, -1.0], [2.0, 0.0], [0.0, -math.log(2)]]).double()
+    expected = {
+        "product": [2.0, math.log(2)],
+        "cosine": [10 / math.sqrt(2), 10 / math.sqrt(2)],
+        "linear": [2 * 3 + math.exp(-1), 2 + math.exp(-1) / 2],
+        "uniform": [0.0, 0.0],
+    }
+    for form, values in expected.items():
+        score, _ = reference.attention_scores(torch.from_numpy(A), E, torch.eye(2).double(), torch.eye(2).double(), 1, form=form)
+        assert score[0, 0, 1:].tolist() == pytest.approx(values), form
+        _, weight = reference.attention_branch(torch.from_numpy(A), E, score, torch.eye(2).double(), form=form)
+        heights = values if form == "linear" else [math.exp(value) for value in values]
+        assert weight[0, 0, 1:].tolist() == pytest.approx([height / sum(heights) for height in heights]), form
+
+
 def test_losses_of_two_rows_are_worked_out_by_hand():
     difference = torch.tensor([0.0, math.log(3)]).double()
     assert reference.bpr(difference, torch.zeros(2).double()).item() == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)

@@ -106,8 +106,14 @@ class TestEdges:
         edges, rows, nodes, value = edges_of(mask, 2), normal(3, 2, 2), normal(4, 2, 2, seed=1), normal(4, 2, seed=2)
         assert torch.autograd.gradcheck(edges.products, (rows, nodes))
         assert torch.autograd.gradcheck(edges.sums, (value, nodes))
+        assert torch.autograd.gradcheck(lambda score: edges.shares(score.exp()), (value,))
         for offset in (0.0, 0.3):
             assert torch.autograd.gradcheck(lambda score, offset=offset: edges.softmax(score, offset), (value,))
+
+    def test_shares_of_what_was_raised_are_a_softmax(self):
+        mask = torch.tensor([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]]).bool()
+        edges, score = edges_of(mask, 2), normal(4, 2)
+        assert_same(edges.shares(score.exp()), edges.softmax(score), (score,))
 
     def test_the_three_in_a_row_are_masked_attention(self):
         """Each function's gradient goes into the next, as it does in the model."""

@@ -57,10 +57,18 @@ def test_all_levels_add_up_in_single_precision(situation):
 
 
 @pytest.mark.parametrize("side", ["user", "item"])
-@pytest.mark.parametrize("released", [False, True])
-def test_each_term_is_what_the_dense_formula_gives(side, released):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"as_released": True},
+        *({"attention_form": form, "attention_input": "propagated"} for form in ("product", "cosine", "linear", "uniform")),
+    ],
+    ids=str,
+)
+def test_each_term_is_what_the_dense_formula_gives(side, changes):
     data = shop()
-    config = small(as_released=released)
+    config = small(**changes)
     model = build(data, config)
     outcome = reference.forward(reference.parameters_of(model), data, config)
     why = explain(model, data, "u1", "i3")
@@ -79,7 +87,8 @@ def test_each_term_is_what_the_dense_formula_gives(side, released):
     X, W = torch.from_numpy(data.features["image"].copy()).double(), model.projection["image"].detach()
     start = reference.modality_branch(A, torch.from_numpy(reference.interaction_matrix(data)), X, W, config.n_modality_layers - 1)
     neighbors = torch.nonzero(A[node]).flatten().tolist()
-    value = (E0 @ model.attention.value.detach()).reshape(len(E0), config.n_heads, -1)
+    read = torch.linalg.matrix_power(A, config.n_id_layers) @ E0 if config.attention_input == "propagated" else E0
+    value = (read @ model.attention.value.detach()).reshape(len(E0), config.n_heads, -1)
     for b in neighbors:
         for depth in range(1, layers):
             handed = torch.linalg.matrix_power(A, depth - 1) @ E0

@@ -56,6 +56,15 @@ def test_the_plain_path_has_the_losses_and_gradients_of_the_fast_one():
             torch.testing.assert_close(value, plain[name], rtol=1e-9, atol=1e-11, msg=name)
 
 
+@pytest.mark.parametrize("changes", [{"attention_form": "cosine"}, {"attention_input": "propagated"}], ids=str)
+def test_the_plain_path_refuses_an_attention_that_it_has_not(changes):
+    data = shop()
+    with pytest.raises(
+        ConfigError, match=f"not '{changes.get('attention_form', 'product')}' and '{changes.get('attention_input', 'raw')}'"
+    ):
+        Plain(build(data, small(**changes)), data)
+
+
 def test_the_plain_evaluation_gives_the_same_metrics():
     data = shop()
     model = build(data)

@@ -95,6 +95,40 @@ def test_modalities_are_a_tuple_of_names(modalities):
         ModelConfig(modalities=modalities)
 
 
+WORDS = [(kind, item) for kind in ALL for item in dataclasses.fields(kind) if item.metadata["choices"]]
+
+
+@pytest.mark.parametrize(("kind", "item"), WORDS, ids=name_of)
+def test_a_word_is_one_of_its_choices_and_a_refusal_names_them(kind, item):
+    assert all(getattr(kind(**{item.name: word}), item.name) == word for word in item.metadata["choices"])
+    assert item.default in item.metadata["choices"]
+    for other in ("", "softmax", item.default.upper()):
+        with pytest.raises(ConfigError, match=f"{item.name}='{other}' must be ") as refusal:
+            kind(**{item.name: other})
+        assert all(word in str(refusal.value) for word in item.metadata["choices"])
+        assert item.metadata["meaning"] in str(refusal.value)
+    with pytest.raises(ConfigError, match=f"{item.name}=3 must be a word"):
+        kind(**{item.name: 3})
+
+
+def test_attention_has_its_choices():
+    assert {item.name for _, item in WORDS} == {"attention_form", "attention_input"}
+
+
+@pytest.mark.parametrize("form", ["cosine", "linear", "uniform"])
+def test_only_products_are_scaled(form):
+    assert ModelConfig(scaled_attention=True, attention_form="product").scaled_attention
+    with pytest.raises(ConfigError, match=f"scaled_attention divides inner products, and attention_form='{form}' has none"):
+        ModelConfig(scaled_attention=True, attention_form=form)
+
+
+def test_settings_that_were_written_before_attention_had_forms_mean_what_they_meant():
+    written = ModelConfig(scaled_attention=True, n_heads=2).to_dict()
+    del written["attention_form"], written["attention_input"]
+    read = ModelConfig.from_dict(written)
+    assert (read.scaled_attention, read.attention_form, read.attention_input) == (True, "product", "raw")
+
+
 @pytest.mark.parametrize("device", ["gpu", "", "CPU", "tpu:0", 3, None])
 def test_an_unknown_device_is_refused(device):
     with pytest.raises(ConfigError, match="auto, cpu, cuda or mps"):
@@ -158,6 +192,8 @@ TABLE = {
     "membership_temperature": (0.2, 0.2, 0.2),
     "seed": (999, 999, 999),
     "scaled_attention": (False, False, False),
+    "attention_form": ("product", "product", "product"),
+    "attention_input": ("raw", "raw", "raw"),
     "normalize_features": (False, False, False),
     "as_released": (False, False, False),
     "modalities": (None, None, None),
