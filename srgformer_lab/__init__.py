@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from srgformer_lab.model.edits import harden_memberships as harden_memberships
     from srgformer_lab.model.edits import merge_hyperedges as merge_hyperedges
     from srgformer_lab.model.edits import mute_head as mute_head
+    from srgformer_lab.model.edits import noisy_memberships as noisy_memberships
     from srgformer_lab.model.edits import uniform_attention as uniform_attention
     from srgformer_lab.model.edits import without_modality as without_modality
     from srgformer_lab.model.ranking import compare_lists as compare_lists
@@ -125,6 +126,7 @@ _HOMES = {
         "harden_memberships",
         "merge_hyperedges",
         "mute_head",
+        "noisy_memberships",
         "uniform_attention",
         "without_modality",
     ),
