@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from srgformer_lab.config import ModelConfig as ModelConfig
     from srgformer_lab.config import TrainConfig as TrainConfig
     from srgformer_lab.config import preset as preset
+    from srgformer_lab.data.changing import thinned as thinned
     from srgformer_lab.data.check import check as check
     from srgformer_lab.data.dataset import Dataset as Dataset
     from srgformer_lab.data.folder import read_folder as read_folder
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "config": ("PRESETS", "ModelConfig", "TrainConfig", "preset"),
+    "data.changing": ("thinned",),
     "data.check": ("check",),
     "data.dataset": ("Dataset",),
     "data.folder": ("read_folder",),
