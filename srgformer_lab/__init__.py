@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from srgformer_lab.config import ModelConfig as ModelConfig
     from srgformer_lab.config import TrainConfig as TrainConfig
     from srgformer_lab.config import preset as preset
+    from srgformer_lab.data.changing import thinned as thinned
     from srgformer_lab.data.check import check as check
     from srgformer_lab.data.dataset import Dataset as Dataset
     from srgformer_lab.data.folder import read_folder as read_folder
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from srgformer_lab.model.edits import harden_memberships as harden_memberships
     from srgformer_lab.model.edits import merge_hyperedges as merge_hyperedges
     from srgformer_lab.model.edits import mute_head as mute_head
+    from srgformer_lab.model.edits import noisy_memberships as noisy_memberships
     from srgformer_lab.model.edits import uniform_attention as uniform_attention
     from srgformer_lab.model.edits import without_modality as without_modality
     from srgformer_lab.model.ranking import compare_lists as compare_lists
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "config": ("PRESETS", "ModelConfig", "TrainConfig", "preset"),
+    "data.changing": ("thinned",),
     "data.check": ("check",),
     "data.dataset": ("Dataset",),
     "data.folder": ("read_folder",),
@@ -140,6 +143,7 @@ _HOMES = {
         "harden_memberships",
         "merge_hyperedges",
         "mute_head",
+        "noisy_memberships",
         "uniform_attention",
         "without_modality",
     ),

@@ -1,4 +1,4 @@
-"""The same data set with something different: a history item less or more, a newcomer, a modality shuffled.
+"""The same data set with something different: a history item less or more, a newcomer, a modality shuffled, fewer interactions.
 
 Each function gives a new, validated data set; the one it was given stays as it is. What is known of a planted world does not
 carry over.
@@ -109,6 +109,37 @@ def with_shuffled_modality(data: Dataset, modality: str, seed: int = 0) -> Datas
     shuffled = {**data.features, modality: data.features[modality][order]}
     left = {name: lists for name, lists in data.neighbors.items() if name != modality}
     return replace(data, features=shuffled, neighbors=left, truth=None, source=DataSource("memory"))
+
+
+def thinned(data: Dataset, share: float, seed: int = 0) -> Dataset:
+    """Keep a share of the training interactions, drawn at random without replacement; validation and test stay as they are.
+
+    A seed puts them into one random order. Each user's first is kept whatever the share, so that no user is left without history;
+    the others are kept from the front of the order until max(users with training items, round(share · interactions)) are. So
+    the kept are a random sample and one more for each user whom it misses, and what a smaller share keeps, a larger one with the
+    same seed keeps too. Users of few interactions lose a smaller part of them, and an item may lose all that it has.
+
+    Args:
+        data: What to thin.
+        share: Above 0 and at most 1, of the training interactions.
+        seed: Which order.
+
+    Raises:
+        DataError: The share is out of range.
+
+    Source: spec section 10, question 4.
+    """
+    if not 0 < share <= 1:
+        raise DataError(f"share={share!r} of the training interactions must be above 0 and at most 1, which keeps them all; try 0.5")
+    pairs = data.interactions
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(pairs.split == TRAIN))
+    _, first = np.unique(pairs.user[order], return_index=True)
+    n_kept = max(len(first), round(share * len(order)))
+    others = np.delete(order, first)
+    kept = pairs.split != TRAIN
+    kept[order[first]] = True
+    kept[others[: n_kept - len(first)]] = True
+    return _with_pairs(data, kept)
 
 
 def _with_pairs(data: Dataset, kept: np.ndarray, user: int = 0, items: Sequence[int] = ()) -> Dataset:

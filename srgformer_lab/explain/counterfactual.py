@@ -156,7 +156,7 @@ def what_if(model: SRGFormer, data: Dataset, user_id: str, *changes: Change, ite
 
     Changes are made in the order given: ``drop_items``, ``keep_items``, ``add_items``, ``shuffle_modality``, ``set_knobs``, and the
     edits ``mute_head``, ``uniform_attention``, ``drop_hyperedge``, ``merge_hyperedges``, ``harden_memberships``,
-    ``blank_modality``, ``without_modality``. Nothing is trained, and model and data stay as they are. Removing a
+    ``noisy_memberships``, ``blank_modality``, ``without_modality``. Nothing is trained, and model and data stay as they are. Removing a
     history item changes everything that rests on it: degrees, norms, attention weights, memberships, also of other nodes.
 
     Raises:

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from srgformer_lab import runtime
+from srgformer_lab.config import ModelConfig
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.model.hypergraph import Noise
 from srgformer_lab.model.taps import Edit
 
 
@@ -100,10 +103,54 @@ def harden_memberships(modality: str) -> tuple[Edit, Edit]:
     return _of_both_memberships(f"harden_memberships({modality!r})", modality, change)
 
 
-def _of_both_memberships(name: str, modality: str, change: Callable[[Tensor], Tensor]) -> tuple[Edit, Edit]:
+def noisy_memberships(modality: str, temperature: float, seed: int = 0) -> tuple[Edit, Edit]:
+    """Let memberships carry the Gumbel noise of training while they are read, as the public release does at evaluation too.
+
+    H = softmax(S/τ) tells S/τ up to a constant for each row, which a softmax doesn't see. So softmax(log H + g/τ) with standard
+    Gumbel g is softmax((S + g)/τ) exactly, and the strongest hyperedge of a row is k with probability softmax(S)_k whatever τ.
+    A membership that rounded to 0 counts as the smallest positive number: logits more than about 87 τ below the row's largest
+    in single precision (708 τ in double) count as 87 τ below it.
+
+    Every pass inside the block sees the same noise; users and items draw apart. The release draws anew at each evaluation: take
+    another seed for each. Use as ``model.edit(*noisy_memberships("image", model.config.membership_temperature))``.
+
+    Args:
+        modality: Whose memberships.
+        temperature: τ of the pass, the model's ``membership_temperature``. An edit sees memberships and no model, so it must be
+            told; with another number the noise is that of other logits.
+        seed: What the draws depend on, together with the modality and the side.
+
+    Raises:
+        ConfigError: The temperature is outside a model's range, or the model has no such modality; or, when it runs, rows don't
+            sum to 1, as the second modality's users in the released form, which have raw logits and in the release no noise.
+
+    Source: spec section 3.3; the Gumbel-max property: Maddison et al. 2014.
+    """
+    tau = ModelConfig(membership_temperature=temperature).membership_temperature
+
+    def noisy(side: str) -> Callable[[Tensor], Tensor]:
+        def change(membership: Tensor) -> Tensor:
+            if not torch.allclose(membership.sum(1), membership.new_ones(len(membership)), atol=1e-3):
+                raise ConfigError(
+                    f"the {modality} memberships of the {side} don't sum to 1, so no noise can be put into them; in the released form "
+                    f"use the edit of the items alone: noisy_memberships({modality!r}, …)[1]"
+                )
+            logits = tau * membership.clamp_min(torch.finfo(membership.dtype).tiny).log()
+            draws = runtime.generator(membership.device, seed, modality, side)
+            return torch.softmax(Noise(draws).disturb(logits) / tau, dim=1)
+
+        return change
+
+    name = f"noisy_memberships({modality!r}, {tau:g}, {seed})"
+    return _of_both_memberships(name, modality, noisy("users"), noisy("items"))
+
+
+def _of_both_memberships(
+    name: str, modality: str, change: Callable[[Tensor], Tensor], of_items: Callable[[Tensor], Tensor] | None = None
+) -> tuple[Edit, Edit]:
     return (
         Edit(name, lambda taps: taps.of(taps.user_membership, modality), change),
-        Edit(name, lambda taps: taps.of(taps.item_membership, modality), change),
+        Edit(name, lambda taps: taps.of(taps.item_membership, modality), of_items or change),
     )
 
 

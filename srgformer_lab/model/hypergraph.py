@@ -55,7 +55,8 @@ class HypergraphTrace:
 class Noise:
     """Gumbel noise and dropout while training, nothing otherwise.
 
-    The release draws noise at evaluation too; here evaluation and tracing are deterministic.
+    The release draws noise at evaluation too; here evaluation and tracing are deterministic, and the edit ``noisy_memberships``
+    puts it in.
     """
 
     def __init__(self, draws: torch.Generator | None = None, dropout: float = 0.0) -> None:

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from srgformer_lab import runtime
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.model.edits import noisy_memberships
 from tests.worlds import build, random_features, shop, small, world
 
 
@@ -128,6 +131,90 @@ def test_one_mask_serves_all_layers():
             hyperedges = part.membership.items.T @ items * 3 / data.n_items
             items = part.membership.items @ hyperedges
         torch.testing.assert_close(part.embedding.values, torch.cat([part.membership.users @ hyperedges, items]))
+
+
+# ------------------------------------------------------------------------------------------------------ noise while reading
+
+
+def replayed(rows, *keys):
+    """Standard Gumbel draws of the generator that these keys name."""
+    draws = runtime.generator("cpu", *keys)
+    return -torch.empty_like(rows).exponential_(generator=draws).log()
+
+
+@pytest.mark.parametrize("temperature", [0.2, 1.0])
+def test_noise_that_is_put_in_is_the_softmax_of_noisy_logits(temperature):
+    model = build(shop(), small(membership_temperature=temperature))
+    with model.edit(*noisy_memberships("text", temperature, seed=3)):
+        trace = model.trace()
+    for side in ("users", "items"):
+        part, logits = trace.hypergraph["text"], getattr(trace.hypergraph["text"].logits, side)
+        expected = torch.softmax((logits + replayed(logits, 3, "text", side)) / temperature, dim=1)
+        torch.testing.assert_close(getattr(part.membership, side), expected, rtol=0, atol=1e-10)
+        assert (expected - torch.softmax(logits / temperature, dim=1)).abs().max() > 0.05
+        quiet = torch.softmax(getattr(trace.hypergraph["image"].logits, side) / temperature, dim=1)
+        torch.testing.assert_close(getattr(trace.hypergraph["image"].membership, side), quiet)
+
+
+def test_a_seed_decides_the_noise_that_is_put_in_and_sides_and_modalities_draw_apart():
+    data = shop(n_users=6, n_items=6)
+    model, found = build(data), []
+    with torch.no_grad():
+        for attribute in model.implicit_attribute.values():
+            attribute.zero_()
+    for seed in (1, 1, 2):
+        state = torch.get_rng_state()
+        with model.edit(*noisy_memberships("image", 0.5, seed), *noisy_memberships("text", 0.5, seed)):
+            assert torch.equal(model.trace().fused.values, model.trace().fused.values)
+            found.append(rows_of(model.trace()))
+        assert torch.equal(state, torch.get_rng_state())
+    first, again, other = found
+    assert all(torch.equal(one, same) for one, same in zip(first, again, strict=True))
+    drawn = [*first, *other]
+    assert all((drawn[a] - drawn[b]).abs().max() > 0.05 for a in range(8) for b in range(a))
+
+
+@pytest.mark.parametrize("temperature", [0.2, 1.0])
+def test_over_seeds_the_strongest_hyperedge_is_drawn_by_the_softmax_of_the_logits(temperature):
+    """Gumbel-max: P(k is strongest) = softmax(S)_k, entry by entry within five deviations of a binomial share."""
+    logits, n_seeds = torch.randn(4, 3, generator=run(8), dtype=torch.float64), 2000
+    membership, counts = torch.softmax(logits / temperature, dim=1), torch.zeros(2, 4, 3, dtype=torch.float64)
+    for seed in range(n_seeds):
+        for side, edit in enumerate(noisy_memberships("image", temperature, seed)):
+            counts[side][torch.arange(4), edit.change(membership).argmax(1)] += 1
+    expected = torch.softmax(logits, dim=1)
+    bound = 5 * (expected * (1 - expected) / n_seeds).sqrt() + 1 / n_seeds
+    assert ((counts / n_seeds - expected).abs() < bound).all()
+
+
+def test_a_membership_that_rounded_to_nothing_stays_a_membership():
+    membership = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
+    for edit in noisy_memberships("image", 0.2):
+        found = edit.change(membership)
+        assert found.isfinite().all()
+        torch.testing.assert_close(found.sum(1), torch.ones(2))
+        assert found[:, 2].max() < 1e-20
+        assert found[0, 0] == 1
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, 0.01, math.nan])
+def test_noise_needs_a_temperature_that_a_model_may_have(temperature):
+    with pytest.raises(ConfigError, match="membership_temperature="):
+        noisy_memberships("image", temperature)
+
+
+def test_raw_logits_of_the_released_form_take_no_noise_and_the_refusal_says_what_to_do():
+    model = build(shop(), small(as_released=True))
+    of_image, of_text = noisy_memberships("image", 0.5), noisy_memberships("text", 0.5)
+    with pytest.raises(ConfigError, match=r"text memberships of the users don't sum to 1.*\[1\]"), model.edit(*of_text):
+        model.trace()
+    with model.edit(*of_image, of_text[1]):
+        trace = model.trace()
+    text = trace.hypergraph["text"]
+    assert torch.equal(text.membership.users, text.logits.users)
+    assert (text.membership.items - torch.softmax(text.logits.items / 0.5, dim=1)).abs().max() > 0.05
+    expected = torch.softmax((text.logits.users + replayed(text.logits.users, 0, "image", "users")) / 0.5, dim=1)
+    torch.testing.assert_close(trace.hypergraph["image"].membership.users, expected, rtol=0, atol=1e-10)
 
 
 def test_evaluation_is_free_of_noise_and_dropout():
