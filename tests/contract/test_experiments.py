@@ -40,10 +40,8 @@ TRAINED = [name for name, each in EXPERIMENTS.items() if isinstance(each, Experi
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_experiment_ends_with_a_complete_table(name, tmp_path):
-    only = {"sensitivity": ("γ", "K", "α×β")}.get(name, ())
+    only = {"sensitivity": ("τ",), "sparsity": ("LightGCN", "SRGFormer")}.get(name, ())
     setup = setup_of(seeds=(0,), changes=SMALL | {"epochs": 1}, only=only)
-    if name == "sensitivity":
-        setup = replace(setup, changes=setup.changes | {"n_heads": 4})
     texts = texts_of(name, tmp_path, setup)
     assert "Not finished" not in texts
     rows, found = pd.read_csv(tmp_path / "rows.csv"), pd.read_csv(tmp_path / "table.csv", keep_default_na=False)
@@ -179,7 +177,8 @@ def test_a_killed_experiment_loses_at_most_an_epoch(tmp_path):
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
     process.join()
-    before = seen(case, tmp_path)
+    while (before := seen(case, tmp_path)).state == "running" and time.monotonic() < ends:
+        time.sleep(0.1)  # a killed process lets go of its files a moment later
     assert before.state == "interrupted"
     assert before.epochs >= 3
     short = replace(case, train=case.train)
