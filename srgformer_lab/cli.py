@@ -136,11 +136,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
             owners.setdefault(item.name, {})[model] = item
     group = parser.add_argument_group("the model")
     for name, owned in owners.items():
-        first = next(iter(owned.values()))
-        models = "all models that learn" if name == "seed" else ", ".join(owned)
-        defaults = {item.default: model for model, item in reversed(owned.items())}
-        told = ", ".join(f"{value} with {model}" if len(defaults) > 1 else str(value) for value, model in reversed(defaults.items()))
-        _add_setting(group, _model_option(name), first, f"default {told}; for {models}")
+        models: dict[str, list[str]] = {}
+        for model, item in owned.items():
+            models.setdefault(_about(item), []).append(model)
+        text = "; ".join(f"{about} in {', '.join(those)}" for about, those in models.items())
+        _add_setting(group, _model_option(name), next(iter(owned.values())).type, text)
 
 
 def _model_option(setting: str) -> str:
@@ -150,18 +150,30 @@ def _model_option(setting: str) -> str:
 
 def _add_settings(group: _Options, config: type[Config], without: Sequence[str] = ()) -> None:
     for item in fields(config):  # type: ignore[arg-type]
+<<<<<<< HEAD
         if item.name not in without:
             _add_setting(group, item.name, item, f"default {item.default}")
+=======
+        _add_setting(group, item.name, item.type, _about(item))
+>>>>>>> baselines
 
 
-def _add_setting(group: _Options, name: str, item: Field[Any], note: str) -> None:
-    text = f"{item.metadata['symbol']}: {item.metadata['meaning']} ({note})".replace("%", "%%")
-    if item.type is bool:
+def _about(item: Field[Any]) -> str:
+    return f"{item.metadata['symbol']}: {item.metadata['meaning']} (default {item.default})".replace("%", "%%")
+
+
+def _add_setting(group: _Options, name: str, kind: Any, text: str) -> None:
+    if kind is bool:
         group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
+<<<<<<< HEAD
     elif item.type in (int, float, str):
         choices = item.metadata["choices"]
         words = "{" + ",".join(choices) + "}" if choices else None  # the configuration refuses others, in one line
         group.add_argument(_flag(name), type=item.type, metavar=words, help=text)
+=======
+    elif kind in (int, float, str):
+        group.add_argument(_flag(name), type=kind, help=text)
+>>>>>>> baselines
     else:
         group.add_argument(_flag(name), type=lambda value: tuple(value.split(",")) if value else (), help=f"{text}; a,b,c")
 

@@ -52,7 +52,8 @@ def read_neighbors(path: Path, file: str, n_items: int, problems: Problems) -> n
     """
     remedy = "write it anew with numpy.savez(path, indices=lists)"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as opened:  # numpy leaves a damaged file open
+            arrays = np.load(opened, allow_pickle=False)
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array")
             if LISTS not in arrays:

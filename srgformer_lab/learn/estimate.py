@@ -11,6 +11,10 @@ from srgformer_lab import runtime
 from srgformer_lab.config import Config, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.learn.evaluation import BLOCK_CELLS
+from srgformer_lab.model import catalog
+from srgformer_lab.model.baselines.freedom import FREEDOMConfig
+from srgformer_lab.model.baselines.mult_vae import MultVAEConfig
+from srgformer_lab.model.baselines.vbpr import VBPRConfig
 from srgformer_lab.model.losses import CELLS
 
 BYTES = 4
@@ -50,37 +54,69 @@ class Work:
 def estimate(data: Dataset, model: Config, train: TrainConfig) -> Estimate:
     """Count an epoch's arithmetic and memory traffic, and divide by what this machine was just measured to do.
 
+    A model that needs no training is only evaluated, once.
+
     Raises:
         ConfigError: The training asks for a device that this machine lacks.
     """
     limit = limits(runtime.resolve_device(train.device).type)
     evaluation = Work(2.0 * data.n_users * data.n_items * _width(model), 8.0 * BYTES * data.n_users * data.n_items)
-    work = work_of_epoch(data, model, train) + evaluation
-    seconds = work.flops / limit.flops + work.traffic / limit.traffic + _n_steps(data, train) * STEP_OVERHEAD
-    return Estimate(seconds, seconds * train.epochs, int(_memory(data, model, train)))
+    learns = catalog.kind_of(model).learns
+    work = work_of_epoch(data, model, train) + evaluation if learns else evaluation
+    overhead = _n_steps(data, model, train) * STEP_OVERHEAD if learns else 0.0
+    seconds = work.flops / limit.flops + work.traffic / limit.traffic + overhead
+    return Estimate(seconds, seconds * train.epochs if learns else seconds, int(_memory(data, model, train)))
 
 
 def work_of_epoch(data: Dataset, model: Config, train: TrainConfig) -> Work:
     """Count the arithmetic and the memory traffic of an epoch's training steps."""
-    return _step(data, model, train, min(train.batch_size, len(data.pairs("train")))) * _n_steps(data, train)
+    return _step(data, model, train, min(train.batch_size, _n_examples(data, model))) * _n_steps(data, model, train)
 
 
-def _n_steps(data: Dataset, train: TrainConfig) -> int:
-    return -(-len(data.pairs("train")) // train.batch_size)
+def _n_examples(data: Dataset, model: Config) -> int:
+    """Count what an epoch goes through: users for MultVAE, pairs for all others."""
+    return data.n_users if isinstance(model, MultVAEConfig) else len(data.pairs("train"))
+
+
+def _n_steps(data: Dataset, model: Config, train: TrainConfig) -> int:
+    return -(-_n_examples(data, model) // train.batch_size)
 
 
 def _width(model: Config) -> int:
-    return getattr(model, "embedding_dim", 0)
+    return model.hidden_dim if isinstance(model, MultVAEConfig) else getattr(model, "embedding_dim", 0)
+
+
+def _modalities_width(data: Dataset, names: tuple[str, ...] | None) -> int:
+    return sum(data.features[name].shape[1] for name in (data.modalities if names is None else names))
+
+
+def _tables(data: Dataset, model: Config) -> int:
+    """Count the cells of an embedding for every node; MultVAE has none."""
+    return 0 if isinstance(model, MultVAEConfig) else (data.n_users + data.n_items) * _width(model)
+
+
+def _own_weights(data: Dataset, model: Config) -> int:
+    """Count the weights of a model beyond an embedding for every node, where there are many."""
+    if isinstance(model, MultVAEConfig):
+        return 2 * data.n_items * model.hidden_dim
+    if isinstance(model, VBPRConfig):
+        return data.n_users * model.embedding_dim
+    return data.n_items * _modalities_width(data, model.modalities) if isinstance(model, FREEDOMConfig) else 0
 
 
 def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> Work:
     n_nodes, n_edges, dim = data.n_users + data.n_items, 2 * len(data.pairs("train")), _width(model)
     layers = getattr(model, "n_layers", 0)
-    work = Work(0.0, 28.0 * BYTES * n_nodes * dim)
+    work = Work(0.0, 28.0 * BYTES * (_tables(data, model) + _own_weights(data, model)))
+    if isinstance(model, MultVAEConfig):
+        work += Work(6.0 * batch * data.n_items * dim, 8.0 * BYTES * batch * data.n_items)
+    if isinstance(model, VBPRConfig | FREEDOMConfig):
+        widths = _modalities_width(data, model.modalities)
+        work += Work(12.0 * batch * widths * dim, 12.0 * BYTES * batch * widths)
     if isinstance(model, ModelConfig):
         names = data.modalities if model.modalities is None else model.modalities
         layers = model.n_id_layers + len(names) * model.n_modality_layers
-        widths = sum(data.features[name].shape[1] for name in names)
+        widths = _modalities_width(data, names)
         work += Work(
             4.0 * data.n_items * widths * (dim + model.n_hyperedges) + 18.0 * n_nodes * dim * dim, 2.0 * BYTES * data.n_items * widths
         )
@@ -100,11 +136,10 @@ def _distinct(draws: int, count: int) -> float:
 
 
 def _memory(data: Dataset, model: Config, train: TrainConfig) -> float:
-    n_nodes, n_edges = data.n_users + data.n_items, 2 * len(data.pairs("train"))
-    dim = getattr(model, "embedding_dim", 0)
+    n_edges = 2 * len(data.pairs("train"))
     widths = sum(matrix.shape[1] for matrix in data.features.values())
     constants = 2 * BYTES * data.n_items * widths + 40 * n_edges
-    passes = 34 * BYTES * n_nodes * dim
+    passes = 34 * BYTES * _tables(data, model) + 4 * BYTES * _own_weights(data, model)  # a weight, its gradient, two moments
     blocks = 3 * BYTES * CELLS + 3 * BYTES * min(BLOCK_CELLS, data.n_users * data.n_items)
     return PROCESS_BYTES + constants + passes + blocks
 

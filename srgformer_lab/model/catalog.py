@@ -59,6 +59,18 @@ def kind(name: str) -> Kind:
     return MODELS[name]
 
 
+def kind_of(config: Config) -> Kind:
+    """Find the sort of model that a configuration is for.
+
+    Raises:
+        UnknownIdError: It is for no sort that the catalogue knows.
+    """
+    for entry in MODELS.values():
+        if type(config) is entry.config:
+            return entry
+    raise UnknownIdError("configuration", type(config).__name__, [entry.config.__name__ for entry in MODELS.values()])
+
+
 def name_of(model: Recommender) -> str:
     """Give the name of a model's sort.
 

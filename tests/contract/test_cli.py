@@ -1,10 +1,13 @@
 """The command line does what its options say, and a mistake ends in one line and exit code 2."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import cli
+from srgformer_lab.model import catalog
 
 SMALL = ["--epochs", "2", "--embedding-dim", "8", "--n-heads", "2", "--n-hyperedges", "3", "--batch-size", "4096"]
 
@@ -61,13 +64,34 @@ def test_baselines_are_trained_by_name(work):
     assert popularity.test_metrics()["recall@20"] > 0
 
 
+def test_every_setting_of_every_model_is_an_option_and_one_name_has_one_type():
+    types = {}
+    for name, kind in catalog.MODELS.items():
+        for item in dataclasses.fields(kind.config):
+            assert types.setdefault(item.name, item.type) == item.type, name
+    options = cli._parser(for_training=True).parse_args(["train"])
+    assert {cli._model_option(name) for name in types} <= set(vars(options))
+
+
+@pytest.mark.parametrize("given", [[], ["--batch-size", "40"]])
+def test_multvae_takes_batches_of_users_unless_told_otherwise(given, work):
+    small = ["--hidden-dim", "8", "--code-dim", "3", "--annealing-steps", "7", "--epochs", "1", "--model-seed", "4"]
+    assert cli.main(["train", "--model", "multvae", *small, *given]) == 0
+    config = lab.Run.open(work / "runs" / "studio-multvae").config
+    assert config.train.batch_size == (40 if given else 500)
+    assert config.model == lab.MultVAEConfig(hidden_dim=8, code_dim=3, annealing_steps=7, seed=4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["train", "--n-heads", "3"], "n_heads=3 must divide embedding_dim=64; try 1, 2, 4, 8"),
         (["train", "--attention-form", "flash"], "attention_form='flash' must be product, cosine, linear or uniform"),
         (["train", "--attention-form", "linear", "--scaled-attention"], "attention_form='linear' has none to divide"),
-        (["train", "--model", "gpt"], "there is no model 'gpt' among 3"),
+        (["train", "--model", "gpt"], "there is no model 'gpt' among 8"),
+        (["train", "--model", "mf", "--n-heads", "2"], "mf has no setting --n-heads; it has --embedding-dim, --model-seed"),
+        (["train", "--model", "popularity", "--model-seed", "2"], "popularity has no setting --model-seed; it has none"),
+        (["train", "--model", "vbpr", "--modalities", ""], "VBPR needs at least one modality"),
         (["train", "--preset", "babies"], "there is no preset 'babies'"),
         (["train", "--data", "nowhere"], "nowhere"),
         (["train", "--modalities", "smell"], "has no modality 'smell'"),

@@ -7,12 +7,18 @@ import pytest
 
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, PRESETS, TRAIN_KNOBS, ModelConfig, TrainConfig, knobs, preset, turned
 from srgformer_lab.errors import ConfigError, LabError, UnknownIdError
+from srgformer_lab.model.baselines.freedom import FREEDOMConfig
+from srgformer_lab.model.baselines.item_knn import ItemKNNConfig
 from srgformer_lab.model.baselines.light_gcn import LightGCNConfig
+from srgformer_lab.model.baselines.matrix_factorization import MatrixFactorizationConfig
+from srgformer_lab.model.baselines.mult_vae import MultVAEConfig
+from srgformer_lab.model.baselines.vbpr import VBPRConfig
 
 OURS = [ModelConfig, TrainConfig]
-ALL = [*OURS, LightGCNConfig]
+BASELINES = [LightGCNConfig, ItemKNNConfig, MatrixFactorizationConfig, VBPRConfig, MultVAEConfig, FREEDOMConfig]
+ALL = [*OURS, *BASELINES]
 RANGES = [(kind, item) for kind in ALL for item in dataclasses.fields(kind) if item.type in (int, float)]
-NUMBERS = [(kind, item) for kind, item in RANGES if kind in OURS]  # LightGCN's types are checked by the tests' own hook before it can
+NUMBERS = [(kind, item) for kind, item in RANGES if kind in OURS]  # the baselines' types are checked by the tests' own hook before it can
 WHOLE = [(kind, item) for kind, item in NUMBERS if item.type is int]
 
 
@@ -157,7 +163,8 @@ def test_settings_survive_json(config):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_name_that_is_no_setting_is_refused_with_those_that_are(kind):
-    with pytest.raises(ConfigError, match=f"{kind.__name__} has no setting n_head; known are .*seed"):
+    known = ", ".join(sorted(item.name for item in dataclasses.fields(kind)))
+    with pytest.raises(ConfigError, match=f"{kind.__name__} has no setting n_head; known are {known}"):
         kind.from_dict({"n_head": 2})
     with pytest.raises(ConfigError, match="n_head"):
         kind().replace(n_head=2)
@@ -224,6 +231,27 @@ def test_presets_are_the_published_ones(column, name):
     assert {setting: found[setting] for setting in SHORTCUTS} == SHORTCUTS  # off: the published training is the exact one
 
 
+LGMREC_TABLE = {
+    "embedding_dim": (64, 64, 64),
+    "n_id_layers": (2, 4, 2),
+    "n_modality_layers": (2, 2, 2),
+    "n_hypergraph_layers": (1, 1, 2),
+    "n_hyperedges": (4, 4, 64),
+    "dropout": (0.5, 0.6, 0.8),
+    "attention_scale": (0, 0, 0),
+    "hypergraph_scale": (0.3, 0.6, 0.2),
+}
+
+
+@pytest.mark.parametrize(("column", "name"), list(enumerate(["lgmrec_baby", "lgmrec_sports", "lgmrec_clothing"])))
+def test_lgmrec_is_srgformer_without_attention_and_modality_contrast(column, name):
+    """Its forward pass and loss, written out again, equal ours at α = 0 and γ = 0: see the oracle's tests."""
+    chosen = preset(name)
+    given = {setting: values[column] for setting, values in LGMREC_TABLE.items()}
+    assert chosen.model == ModelConfig(**given)
+    assert chosen.train == TrainConfig(hypergraph_contrast_weight=1e-4, modality_contrast_weight=0)
+
+
 def test_the_grids_of_the_paper_are_in_range():
     for n_layers in range(1, 5):
         ModelConfig(n_id_layers=n_layers, n_modality_layers=n_layers, n_hypergraph_layers=n_layers)
@@ -238,7 +266,7 @@ def test_the_grids_of_the_paper_are_in_range():
 
 
 def test_there_is_a_preset_for_the_built_in_data_and_presets_cannot_be_changed():
-    assert set(PRESETS) == {"baby", "sports", "clothing", "studio"}
+    assert set(PRESETS) == {"baby", "sports", "clothing", "studio", "lgmrec_baby", "lgmrec_sports", "lgmrec_clothing"}
     with pytest.raises(TypeError):
         PRESETS["baby"] = PRESETS["sports"]
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -246,7 +274,7 @@ def test_there_is_a_preset_for_the_built_in_data_and_presets_cannot_be_changed()
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest():
-    with pytest.raises(UnknownIdError, match="no preset 'cloth' among 4; did you mean clothing"):
+    with pytest.raises(UnknownIdError, match="no preset 'cloth' among 7; did you mean clothing"):
         preset("cloth")
 
 

@@ -51,6 +51,7 @@ class FREEDOM(Trainable[Batch]):
 
     h = S E_i; [e_u; e_i] by LightGCN; e*_i = e_i + h_i; a score is ⟨e_u, e*_i⟩.
     Loss: BPR + λ Σ_m BPR with the item replaced by L_m(x^m), whose features are fine-tuned; at evaluation the graph is whole.
+    The bias of L_m is part of the published model; it is the same in both items' scores and moves nothing.
 
     Source: Zhou and Shen 2023; spec section 9.
     """
