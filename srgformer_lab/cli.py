@@ -150,30 +150,20 @@ def _model_option(setting: str) -> str:
 
 def _add_settings(group: _Options, config: type[Config], without: Sequence[str] = ()) -> None:
     for item in fields(config):  # type: ignore[arg-type]
-<<<<<<< HEAD
         if item.name not in without:
-            _add_setting(group, item.name, item, f"default {item.default}")
-=======
-        _add_setting(group, item.name, item.type, _about(item))
->>>>>>> baselines
+            _add_setting(group, item.name, item.type, _about(item))
 
 
 def _about(item: Field[Any]) -> str:
-    return f"{item.metadata['symbol']}: {item.metadata['meaning']} (default {item.default})".replace("%", "%%")
+    words = f"{', '.join(item.metadata['choices'])}; " if item.metadata["choices"] else ""
+    return f"{item.metadata['symbol']}: {item.metadata['meaning']} ({words}default {item.default})".replace("%", "%%")
 
 
 def _add_setting(group: _Options, name: str, kind: Any, text: str) -> None:
     if kind is bool:
         group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
-<<<<<<< HEAD
-    elif item.type in (int, float, str):
-        choices = item.metadata["choices"]
-        words = "{" + ",".join(choices) + "}" if choices else None  # the configuration refuses others, in one line
-        group.add_argument(_flag(name), type=item.type, metavar=words, help=text)
-=======
     elif kind in (int, float, str):
         group.add_argument(_flag(name), type=kind, help=text)
->>>>>>> baselines
     else:
         group.add_argument(_flag(name), type=lambda value: tuple(value.split(",")) if value else (), help=f"{text}; a,b,c")
 
