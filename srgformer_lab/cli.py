@@ -140,7 +140,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         for model, item in owned.items():
             models.setdefault(_about(item), []).append(model)
         text = "; ".join(f"{about} in {', '.join(those)}" for about, those in models.items())
-        _add_setting(group, _model_option(name), next(iter(owned.values())).type, text)
+        _add_setting(group, _model_option(name), next(iter(owned.values())), text)
 
 
 def _model_option(setting: str) -> str:
@@ -151,19 +151,20 @@ def _model_option(setting: str) -> str:
 def _add_settings(group: _Options, config: type[Config], without: Sequence[str] = ()) -> None:
     for item in fields(config):  # type: ignore[arg-type]
         if item.name not in without:
-            _add_setting(group, item.name, item.type, _about(item))
+            _add_setting(group, item.name, item, _about(item))
 
 
 def _about(item: Field[Any]) -> str:
-    words = f"{', '.join(item.metadata['choices'])}; " if item.metadata["choices"] else ""
-    return f"{item.metadata['symbol']}: {item.metadata['meaning']} ({words}default {item.default})".replace("%", "%%")
+    return f"{item.metadata['symbol']}: {item.metadata['meaning']} (default {item.default})".replace("%", "%%")
 
 
-def _add_setting(group: _Options, name: str, kind: Any, text: str) -> None:
-    if kind is bool:
+def _add_setting(group: _Options, name: str, item: Field[Any], text: str) -> None:
+    choices = item.metadata["choices"]
+    words = "{" + ",".join(choices) + "}" if choices else None  # the configuration refuses others, in one line
+    if item.type is bool:
         group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
-    elif kind in (int, float, str):
-        group.add_argument(_flag(name), type=kind, help=text)
+    elif item.type in (int, float, str):
+        group.add_argument(_flag(name), type=item.type, metavar=words, help=text)
     else:
         group.add_argument(_flag(name), type=lambda value: tuple(value.split(",")) if value else (), help=f"{text}; a,b,c")
 
