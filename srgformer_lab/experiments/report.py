@@ -29,10 +29,22 @@ class Result:
     table: pd.DataFrame
     """One row a label."""
 
+    @property
+    def command(self) -> str:
+        """The command line that makes it again; a data folder by its name alone."""
+        setup = self.setup
+        words = [f"srgformer-lab experiment {self.experiment.name}", f"--data {Path(setup.recipe.path).name}"]
+        words += [f"--preset {setup.preset_name}", f"--seeds {len(setup.seeds)}"]
+        words += [f"--first-seed {setup.seeds[0]}"] if setup.seeds[0] else []
+        words += [f"--trials {setup.n_trials}"] if setup.n_trials > 1 else []
+        words += [f"--only {','.join(setup.only)!r}"] if setup.only else []
+        words += [f"--{name.replace('_', '-')} {value}" for name, value in {**setup.recipe.options, **setup.changes}.items()]
+        return " ".join(words)
+
     def facts(self) -> dict[str, Any]:
         """Say what the tables were made from, ready for JSON."""
         setup = self.setup
-        about = {"experiment": self.experiment.name, "question": self.experiment.question, "data": self.data}
+        about = {"experiment": self.experiment.name, "question": self.experiment.question, "data": self.data, "command": self.command}
         shared = {"preset": setup.preset_name, "embedding_dim": setup.model.embedding_dim, "changes": dict(setup.changes)}
         effort = {"seeds": list(setup.seeds), "trials": setup.n_trials, "reference": dict(self.experiment.reference)}
         return about | shared | effort | {"versions": versions()}
@@ -44,7 +56,7 @@ class Result:
             effort = f"at most {setup.n_trials} settings tried a model on seed {setup.seeds[0]}, the best by valid recall@20 taken"
         seeds = f"seed {setup.seeds[0]}" if len(setup.seeds) == 1 else f"{len(setup.seeds)} seeds"
         head = f"{self.data}, d={setup.model.embedding_dim}, {seeds}; {effort}. Test metrics at the best validation epoch."
-        return "\n\n".join(part for part in (head, markdown(self.table, self.experiment), self._missing()) if part)
+        return "\n\n".join(part for part in (f"`{self.command}`", head, markdown(self.table, self.experiment), self._missing()) if part)
 
     def _missing(self) -> str:
         if not len(self.rows):
