@@ -7,7 +7,19 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.evidence import JUDGED, fit, hover_text, how_to_read, nothing_finished, points, read_table
+from srgformer_lab.figures.evidence import (
+    JUDGED,
+    cut,
+    error_bars,
+    fit,
+    hover_text,
+    how_to_read,
+    nothing_finished,
+    points,
+    read_table,
+    seed_of,
+    text_width,
+)
 from srgformer_lab.figures.knobs import LABEL_PAPER
 from srgformer_lab.figures.language import (
     FAINT,
@@ -22,11 +34,12 @@ from srgformer_lab.figures.language import (
     shorten,
     ticks,
 )
-from srgformer_lab.figures.rows import LETTER, MOST_ROWS, ROW, text_size
+from srgformer_lab.figures.rows import MOST_ROWS, ROW, text_size
 from srgformer_lab.figures.template import TALLEST, empty_figure, new_figure
 
 About = Literal["gains", "losses"]
-LABEL_LETTERS = 26
+LABEL_WIDTH, BOLD = 184, 1.12
+"""Most pixels of a row's name, and how much wider letters are in bold."""
 VALUES = 64
 """Pixels of the column of values."""
 
@@ -67,13 +80,14 @@ def comparison(
         raise DataError(f"comparison: reference={reference!r} is no {label}; there are {', '.join(table['name'])}")
     shown = _shown(table, reference)
     text = _hint(table, len(shown), reference, metric) if hint is None else hint
-    left = int(min(shown["name"].str.len().max(), LABEL_LETTERS) * LETTER + 22)
+    names = [cut(name, LABEL_WIDTH / (BOLD if name == reference else 1)) for name in shown["name"]]
+    left = int(max(text_width(name) * (BOLD if full == reference else 1) for name, full in zip(names, shown["name"], strict=True)) + 22)
     figure = new_figure(_finding(table, reference, metric, about), text, dark, left=left, right=VALUES + 12, bottom=32)
     margin = figure.layout.margin
     figure.layout.height = min(TALLEST, margin.t + margin.b + max(ROW * len(shown), 44))
     _reference_line(figure, shown, reference, dark)
     _dots(figure, shown, reference, metric, dark)
-    _write(figure, shown, reference, metric, dark)
+    _write(figure, shown, names, reference, metric, dark)
     return figure
 
 
@@ -94,7 +108,7 @@ def _finding(table: pd.DataFrame, reference: str | None, metric: str, about: Abo
     done = table[table["mean"].notna()]
     best = done.loc[done["mean"].idxmax()]
     value = metric_value(metric, best["mean"])
-    others = done[done["name"] != reference]
+    others = table[table["name"] != reference]
     if len(done) == 1:
         only = "Only " if len(table) > 1 else ""
         return fit(lambda n: f"{only}{shorten(best['name'], n)} has finished: {metric_name(metric)} {value}")
@@ -111,25 +125,24 @@ def _gains(others: pd.DataFrame, reference: str) -> str:
     better = others[others["sign"] > 0]
     if len(better):
         row = better.loc[better["mean"].idxmax()]
-        return fit(lambda n: f"{_seed(row)}{shorten(row['name'], n)} beats {shorten(reference, n)} by {points(row)}")
+        return fit(lambda n: f"{seed_of(row)}{shorten(row['name'], n)} beats {shorten(reference, n)} by {points(row)}")
     judged, some_lose = others[others["is_judged"]], bool((others["sign"] < 0).any())
     row = judged.loc[judged["mean"].idxmax()]
     if row["sign"] < 0:
         if len(others) == 1:
-            return fit(lambda n: f"{_seed(row)}{shorten(row['name'], n)} loses to {shorten(reference, n)} by {points(row, flipped=True)}")
+            return fit(lambda n: f"{seed_of(row)}{shorten(row['name'], n)} loses to {shorten(reference, n)} by {points(row, flipped=True)}")
         none = "Nothing beats" if (others["sign"] < 0).all() else "Nothing is shown to beat"
-        return fit(
-            lambda n: f"{_seed(row)}{none} {shorten(reference, n)}; the best, {shorten(row['name'], n)}, loses {points(row, flipped=True)}"
-        )
+        loss = points(row, flipped=True)
+        return fit(lambda n: f"{seed_of(row)}{none} {shorten(reference, n)}; the best, {shorten(row['name'], n)}, loses {loss}")
     if some_lose:  # others do differ, so the sentence is about this row alone
         return fit(
             lambda n: (
-                f"{_seed(row)}No difference of {shorten(row['name'], n)} to {shorten(reference, n)} is shown: {points(row, signs=True)}"
+                f"{seed_of(row)}No difference of {shorten(row['name'], n)} to {shorten(reference, n)} is shown: {points(row, signs=True)}"
             )
         )
     return fit(
-        lambda n: f"{_seed(row)}No difference to {shorten(reference, n)} is shown: {shorten(row['name'], n)} {points(row, signs=True)}",
-        lambda n: f"{_seed(row)}No difference to {shorten(reference, n)} is shown",
+        lambda n: f"{seed_of(row)}No difference to {shorten(reference, n)} is shown: {shorten(row['name'], n)} {points(row, signs=True)}",
+        lambda n: f"{seed_of(row)}No difference to {shorten(reference, n)} is shown",
     )
 
 
@@ -142,20 +155,16 @@ def _losses(others: pd.DataFrame, reference: str) -> str:
     if not len(worse):
         row = judged.loc[judged["gain"].idxmin()]
         return fit(
-            lambda n: f"{_seed(row)}No loss to {shorten(reference, n)} is shown: {shorten(row['name'], n)} {points(row, signs=True)}"
+            lambda n: f"{seed_of(row)}No loss to {shorten(reference, n)} is shown: {shorten(row['name'], n)} {points(row, signs=True)}"
         )
     row = worse.loc[worse["gain"].idxmin()]
     if len(others) == 1:
         return _gains(others, reference)
     of = f"{len(worse)} of {len(others)} are shown to lose"
     return fit(
-        lambda n: f"{_seed(row)}{shorten(row['name'], n)} loses most to {shorten(reference, n)}, {points(row, flipped=True)}; {of}",
-        lambda n: f"{_seed(row)}{shorten(row['name'], n)} loses most to {shorten(reference, n)}, {points(row, flipped=True)}",
+        lambda n: f"{seed_of(row)}{shorten(row['name'], n)} loses most to {shorten(reference, n)}, {points(row, flipped=True)}; {of}",
+        lambda n: f"{seed_of(row)}{shorten(row['name'], n)} loses most to {shorten(reference, n)}, {points(row, flipped=True)}",
     )
-
-
-def _seed(row: pd.Series) -> str:
-    return "One seed: " if row["by_users"] else ""
 
 
 def _reference_line(figure: go.Figure, shown: pd.DataFrame, reference: str | None, dark: bool) -> None:
@@ -178,17 +187,9 @@ def _dots(figure: go.Figure, shown: pd.DataFrame, reference: str | None, metric:
             "color": np.where(filled, tones, SURFACE[dark]).tolist(),
             "line": {"width": 2, "color": tones.tolist()},
         },
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": (rows["high"] - mean).to_numpy(float),
-            "arrayminus": (mean - rows["low"]).to_numpy(float),
-            "color": MUTED[dark],
-            "thickness": 1.5,
-            "width": 0,
-        },
+        error_x=error_bars(rows["mean"], rows["low"], rows["high"], MUTED[dark]),
         customdata=[
-            safe(hover_text(row["name"], row, metric, "" if is_reference[place] else reference or "")).replace("\n", "<br>")
+            hover_text(row["name"], row, metric, "" if is_reference[place] else reference or "")
             for place, (_, row) in enumerate(rows.iterrows())
         ],
         hovertemplate="%{customdata}<extra></extra>",
@@ -203,13 +204,13 @@ def _dots(figure: go.Figure, shown: pd.DataFrame, reference: str | None, metric:
     figure.update_xaxes(range=[low - room, high + room], zeroline=False, tickvals=places, ticktext=words)
 
 
-def _write(figure: go.Figure, shown: pd.DataFrame, reference: str | None, metric: str, dark: bool) -> None:
+def _write(figure: go.Figure, shown: pd.DataFrame, names: list[str], reference: str | None, metric: str, dark: bool) -> None:
     """Name the rows on the left, and write their values in a column on the right."""
-    size, names = text_size(figure, len(shown)), []
-    for place, row in shown.iterrows():
+    size, labels = text_size(figure, len(shown)), []
+    for (place, row), short in zip(shown.iterrows(), names, strict=True):
         is_reference, is_done = row["name"] == reference, np.isfinite(row["mean"])
-        name = safe(shorten(row["name"], LABEL_LETTERS))
-        names.append(f"<b>{name}</b>" if is_reference else name if is_done else f'<span style="color:{MUTED[dark]}">{name}</span>')
+        name = safe(short)
+        labels.append(f"<b>{name}</b>" if is_reference else name if is_done else f'<span style="color:{MUTED[dark]}">{name}</span>')
         value = metric_value(metric, row["mean"]) if is_done else "not finished"
         figure.add_annotation(
             x=1,
@@ -226,7 +227,7 @@ def _write(figure: go.Figure, shown: pd.DataFrame, reference: str | None, metric
     figure.update_yaxes(
         range=[len(shown) - 0.45, -0.55],
         tickvals=list(range(len(shown))),
-        ticktext=names,
+        ticktext=labels,
         tickfont={"size": size, "color": INK[dark]},
         zeroline=False,
         ticklabelstandoff=10,

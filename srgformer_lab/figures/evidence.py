@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.language import TIED, metric_name, metric_value, require, shorten
+from srgformer_lab.figures.language import SURFACE, TIED, metric_name, metric_value, require, safe, shorten
 from srgformer_lab.figures.template import HINT_WIDTH, first_that_fits
 
 JUDGED = "recall@20"
 """The metric whose intervals and paired gains stand in the table."""
 INTERVALS = ("low", "high", "gain", "gain_low", "gain_high", "users_low", "users_high")
 MOST_PLACES = 6
+WIDTHS = (("ijlI.,:;'|! ()", 4.6), ("mM%@", 11.7), ("wW&", 10.8))
+"""Pixels of narrow and wide letters in the widest of our fonts, at the size of text."""
 NAME_LETTERS = (40, 24, 16, 11)
 """Letters of a name in a finding, tried one after the other."""
 
@@ -43,7 +45,7 @@ def read_table(frame: pd.DataFrame, labels: Sequence[str], metric: str, what: st
     for end in ("low", "high"):
         table[f"gain_{end}"] = table[f"gain_{end}"].fillna(table[f"users_{end}"])
     table["sign"] = (table["gain_low"] > 0).astype(int) - (table["gain_high"] < 0).astype(int)
-    table["is_judged"] = table[["gain", "gain_low", "gain_high"]].notna().all(axis=1)
+    table["is_judged"] = table[["mean", "gain", "gain_low", "gain_high"]].notna().all(axis=1)
     table.loc[~table["is_judged"], "sign"] = 0
     return table
 
@@ -54,6 +56,16 @@ def _numbers(rows: pd.DataFrame, name: str) -> pd.Series:
         return pd.Series(np.nan, index=rows.index)
     found = pd.to_numeric(rows[name], errors="coerce").astype(float)
     return found.where(np.isfinite(found))
+
+
+def text_width(text: str) -> float:
+    """Estimate how many pixels a text takes, so that names get the room that they need."""
+    return sum(next((width for letters, width in WIDTHS if letter in letters), 8.8 if letter.isupper() else 7.4) for letter in text)
+
+
+def cut(text: str, width: float) -> str:
+    """Shorten a text to what fits into so many pixels."""
+    return next((short for n in range(len(text), 0, -1) if text_width(short := shorten(text, n)) <= width), "…")
 
 
 def fit(*ways: Callable[[int], str]) -> str:
@@ -73,6 +85,11 @@ def how_to_read(rows: pd.DataFrame, reference: str, metric: str, *more: str, lef
     over = "seeds, or users if one seed" if users and seeds else "users" if users else "seeds"
     said += f"Filled: the paired 95 % interval to {shorten(reference, 16)} over {over} excludes 0"
     return first_that_fits(*(f"{said}{'; '.join(('', *more[:n]))}." for n in range(len(more), 0, -1)), f"{said}.", width=HINT_WIDTH)
+
+
+def seed_of(row: pd.Series) -> str:
+    """Begin a finding about a row that was trained once, and so is judged over users."""
+    return "One seed: " if row["by_users"] else ""
 
 
 def points(row: pd.Series, flipped: bool = False, signs: bool = False) -> str:
@@ -101,7 +118,7 @@ def _decimal(value: float, places: int, signs: bool) -> str:
 
 
 def hover_text(name: str, row: pd.Series, metric: str, reference: str = "") -> str:
-    """Say all that is known of a row, in words that are not yet inert."""
+    """Say all that is known of a row, a line a fact."""
     value = f"{metric_name(metric)} {metric_value(metric, row['mean'])}"
     if np.isfinite([row["low"], row["high"]]).all():
         value += f" ({metric_value(metric, row['low'])} to {metric_value(metric, row['high'])})"
@@ -109,7 +126,18 @@ def hover_text(name: str, row: pd.Series, metric: str, reference: str = "") -> s
     words[-1] += f", {row['unfinished']} unfinished" if row["unfinished"] else ""
     if reference and np.isfinite(row["gain"]):
         words.append(f"{points(row, signs=True)} to {reference}{', over users' if row['by_users'] else ''}")
-    return "\n".join(words)
+    return "<br>".join(map(safe, words))
+
+
+def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series, color: str, thickness: float = 1.5) -> dict[str, object]:
+    """Give the lines of intervals around marks; none where bounds are not known."""
+    ends = {"array": (high - middle).to_numpy(float), "arrayminus": (middle - low).to_numpy(float)}
+    return {"type": "data", "symmetric": False, **ends, "color": color, "thickness": thickness, "width": 0}
+
+
+def fills(rows: pd.DataFrame, color: str, dark: bool) -> list[str]:
+    """Give each mark's filling: the colour where a difference is shown, the page's where it is not."""
+    return np.where(rows["sign"] != 0, color, SURFACE[dark]).tolist()
 
 
 def nothing_finished(table: pd.DataFrame) -> tuple[str, str] | None:

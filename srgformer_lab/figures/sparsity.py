@@ -6,35 +6,43 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.evidence import fit, hover_text, how_to_read, nothing_finished, points, read_table
+from srgformer_lab.figures.evidence import (
+    cut,
+    error_bars,
+    fills,
+    hover_text,
+    how_to_read,
+    nothing_finished,
+    points,
+    read_table,
+    text_width,
+)
 from srgformer_lab.figures.growth import spread
 from srgformer_lab.figures.language import (
     FURTHER_COLORS,
     INK,
     MUTED,
     PARTS,
-    SURFACE,
-    metric_name,
     metric_unit,
-    metric_value,
     part_color,
     percent,
     safe,
     setting,
-    shorten,
     ticks,
 )
+from srgformer_lab.figures.reach import reach
 from srgformer_lab.figures.template import TALLEST, TEXT_SIZE, TICK_SIZE, empty_figure, new_figure
 
-MOST_MODELS = 12
-NAME_LETTERS, LETTER = 16, 7.2
+MOST_MODELS, MOST_SHARES = 7, 6
+NAME_WIDTH = 112
+"""Most pixels of a name at the right."""
 NAME_SPACE = 16
 """Pixels between two names at the right."""
 SAMPLE = 14
 """Pixels of a line's sample before its name."""
 APART = 0.011
 """How far a model's marks stand beside the next model's, as a part of the width: intervals must not hide each other."""
-LEVELS, GAINS = 0.46, 0.34
+LEVELS, GAINS = 0.54, 0.42
 """Where the levels begin and the gains end, as parts of the height."""
 DASHES = ("2px,3px", "6px,3px", "6px,3px,2px,3px")
 
@@ -52,7 +60,7 @@ def sparsity(
 ) -> go.Figure:
     """Draw a metric against the share of training interactions, more to the right, a line a model with its intervals over seeds.
 
-    A mark is filled where the model's paired interval to the reference at the same share excludes 0. Of more than 12 models,
+    A mark is filled where the model's paired interval to the reference at the same share excludes 0. Of more than 7 models,
     ``ours``, the reference and the best at the largest share are shown.
 
     Args:
@@ -82,11 +90,12 @@ def sparsity(
     gains = done[(done["name"] == ours) & done["gain"].notna() & (ours != reference)].reset_index(drop=True)
     has_gain = len(gains) > 1
     left_out = table["name"].nunique() - len(by_model)
-    more = "hollow: it doesn’t", *([f"below: the gain of {ours} in points"] if has_gain else [])
     said = f"{left_out} more left out." if left_out else ""
-    text = how_to_read(table, reference, metric, *more, left_out=said) if hint is None else hint
-    letters = min(max(map(len, by_model)), NAME_LETTERS)
-    figure = new_figure(_finding(done, ours, reference, metric), text, dark, TALLEST, right=int(letters * LETTER + SAMPLE + 16), bottom=44)
+    text = how_to_read(table, reference, metric, "hollow: it doesn’t", left_out=said) if hint is None else hint
+    right = int(max(text_width(cut(name, NAME_WIDTH)) for name in by_model)) + SAMPLE + 20
+    n_missing = int((table["name"] == ours).sum() - (done["name"] == ours).sum())
+    finding = reach(done, n_missing, ours, reference, metric)
+    figure = new_figure(finding, text, dark, TALLEST, right=right, bottom=44)
     looks = _looks(by_model, ours, reference, dark)
     span = shares[-1] - shares[0]
     middle = (len(by_model) - 1) / 2
@@ -99,14 +108,10 @@ def sparsity(
     foot = LEVELS if has_gain else 0.0
     figure.update_yaxes(range=[low - room, high + room], domain=[foot, 1], zeroline=False, tickvals=places, ticktext=words)
     side = span * max(0.04, APART * (middle + 1))
-    figure.update_xaxes(
-        range=[shares[0] - side, shares[-1] + side],
-        zeroline=False,
-        tickvals=shares if len(shares) <= 6 else ticks(shares[0], shares[-1], 5),
-        tickformat=".0%",
-        title_text="share of training interactions",
-    )
-    figure.update_xaxes(ticktext=[percent(value) for value in figure.layout.xaxis.tickvals], tickformat=None)
+    named = shares if len(shares) <= MOST_SHARES else ticks(shares[0], shares[-1], 5)
+    words = [percent(value) for value in named]
+    figure.update_xaxes(range=[shares[0] - side, shares[-1] + side], zeroline=False, tickvals=named, ticktext=words)
+    figure.update_xaxes(title_text="share of training interactions")
     _name_lines(figure, by_model, looks, (low - room, high + room), 1 - foot)
     if has_gain:
         _gain(figure, gains, looks[ours], ours, reference, dark)
@@ -139,48 +144,6 @@ def _looks(models: Mapping[str, pd.DataFrame], ours: str, reference: str, dark: 
     return looks
 
 
-def _finding(done: pd.DataFrame, ours: str, reference: str, metric: str) -> str:
-    """Say on which shares a gain is shown, and what is known where it is not."""
-    rows = done[(done["name"] == ours) & done["is_judged"]].sort_values("share", ascending=False)
-    if not len(rows) or ours == reference:
-        least = done[done["share"] == done["share"].min()]
-        best = least.loc[least["mean"].idxmax()]
-        value = f"{metric_name(metric)} {metric_value(metric, best['mean'])}"
-        return fit(lambda n: f"On {percent(best['share'])} of the interactions, {shorten(best['name'], n)} is best: {value}")
-    seed = "One seed: " if rows["by_users"].any() else ""
-    if (rows["sign"] < 0).all():
-        verb, tails = "loses to", [f"at every share, {_told(rows)}"]
-    elif (rows["sign"] <= 0).all():
-        verb, loses = "is not shown to beat", rows[rows["sign"] < 0]
-        tails = [f"at any share; it loses at {_told(loses)}" if len(loses) else f"at any share, {_told(rows)}", "at any share"]
-    else:
-        verb, tails = "beats", _where(rows)
-    return fit(*(lambda n, tail=tail: f"{seed}{shorten(ours, n)} {verb} {shorten(reference, n)} {tail}" for tail in tails))
-
-
-def _told(rows: pd.DataFrame) -> str:
-    """Name shares, and of more than three the ends."""
-    shares = [percent(value) for value in rows["share"]]
-    return ", ".join(shares) if len(shares) <= 3 else f"{shares[0]} to {shares[-1]}"
-
-
-def _where(rows: pd.DataFrame) -> list[str]:
-    """Say, in several lengths, where a gain is shown, coming from the largest share, and what stands at the next."""
-    shown, of = (rows["sign"] > 0).to_numpy(), "of the interactions"
-    wins = int(shown.sum())
-    least = percent(rows["share"].iloc[wins - 1])
-    if wins == len(rows):
-        return [f"down to {least} {of}: {points(rows.iloc[-1])} there", f"down to {least} {of}", f"down to {least}"]
-    if not shown[:wins].all():
-        shares = ", ".join(percent(value) for value in rows.loc[shown, "share"])
-        return [f"only at {shares} {of}", f"at {wins} of {len(rows)} shares only"]
-    then = rows.iloc[wins]
-    lost = then["sign"] < 0
-    what, by = ("it loses", points(then, flipped=True)) if lost else ("no gain is shown", f"({points(then, signs=True)})")
-    after = f"at {percent(then['share'])} {what}"
-    return [f"down to {least} {of}; {after} {by}", f"down to {least} {of}; {after}", f"down to {least}; {after}"]
-
-
 def _line(figure: go.Figure, rows: pd.DataFrame, aside: float, look: dict, metric: str, reference: str, dark: bool) -> None:
     mean = rows["mean"].to_numpy(float)
     figure.add_scatter(
@@ -189,15 +152,14 @@ def _line(figure: go.Figure, rows: pd.DataFrame, aside: float, look: dict, metri
         mode="lines+markers",
         line=look,
         marker={
-            "size": 7,
+            "size": 6,
             "symbol": "circle" if reference else "diamond",
-            "color": _fill(rows, look["color"], dark) if reference else look["color"],
+            "color": fills(rows, look["color"], dark) if reference else look["color"],
             "line": {"width": 1.75, "color": look["color"]},
         },
-        error_y=_bars(mean, rows["low"].to_numpy(float), rows["high"].to_numpy(float), look["color"]),
+        error_y=error_bars(rows["mean"], rows["low"], rows["high"], look["color"], 1),
         customdata=[
-            safe(hover_text(f"{row['name']}, {percent(row['share'])} of the interactions", row, metric, reference)).replace("\n", "<br>")
-            for _, row in rows.iterrows()
+            hover_text(f"{row['name']}, {percent(row['share'])} of the interactions", row, metric, reference) for _, row in rows.iterrows()
         ],
         hovertemplate="%{customdata}<extra></extra>",
         cliponaxis=False,
@@ -205,33 +167,17 @@ def _line(figure: go.Figure, rows: pd.DataFrame, aside: float, look: dict, metri
     )
 
 
-def _fill(rows: pd.DataFrame, color: str, dark: bool) -> list[str]:
-    return np.where(rows["sign"] != 0, color, SURFACE[dark]).tolist()
-
-
-def _bars(middle: np.ndarray, low: np.ndarray, high: np.ndarray, color: str) -> dict:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": high - middle,
-        "arrayminus": middle - low,
-        "color": color,
-        "thickness": 1,
-        "width": 0,
-    }
-
-
 def _gain(figure: go.Figure, gains: pd.DataFrame, look: dict, ours: str, reference: str, dark: bool) -> None:
     """Draw below the levels what they hide: the paired gain of one model with its interval, above and below zero."""
-    gain, low, high = (100 * gains[name].to_numpy(float) for name in ("gain", "gain_low", "gain_high"))
+    gain, low, high = (100 * gains[name] for name in ("gain", "gain_low", "gain_high"))
     figure.add_scatter(
         x=gains["share"],
         y=gain,
         yaxis="y2",
         mode="lines+markers",
         line=look | {"width": 1.5},
-        marker={"size": 8, "color": _fill(gains, look["color"], dark), "line": {"width": 2, "color": look["color"]}},
-        error_y=_bars(gain, low, high, look["color"]),
+        marker={"size": 8, "color": fills(gains, look["color"], dark), "line": {"width": 2, "color": look["color"]}},
+        error_y=error_bars(gain, low, high, look["color"]),
         customdata=[safe(f"{percent(row['share'])}: {points(row, signs=True)}") for _, row in gains.iterrows()],
         hovertemplate="%{customdata}<extra></extra>",
         cliponaxis=False,
@@ -244,7 +190,7 @@ def _gain(figure: go.Figure, gains: pd.DataFrame, look: dict, ours: str, referen
     words = [setting(place) if place <= 0 else f"+{setting(place)}" for place in places]
     axis = {"range": [bottom - room, top + room], "domain": [0, GAINS], "zeroline": True, "tickvals": places, "ticktext": words}
     figure.update_layout(yaxis2=axis, xaxis={"anchor": "y2"})
-    names = [safe(shorten(name, NAME_LETTERS)) for name in (ours, f"− {reference}")]
+    names = [safe(cut(name, NAME_WIDTH)) for name in (ours, f"− {reference}")]
     figure.add_annotation(
         x=1,
         xref="paper",
@@ -275,7 +221,7 @@ def _name_lines(
             xanchor="left",
             xshift=12 + SAMPLE,
             y=place,
-            text=safe(shorten(name, NAME_LETTERS)),
+            text=safe(cut(name, NAME_WIDTH)),
             font={"size": TEXT_SIZE, "color": looks[name]["color"]},
             name="model",
         )

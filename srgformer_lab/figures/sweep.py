@@ -1,5 +1,6 @@
 """One knob moved alone: a metric at each of its values, beside the preset that has all the others."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,13 +8,23 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.evidence import hover_text, how_to_read, nothing_finished, points, read_table, short_points
+from srgformer_lab.figures.evidence import (
+    error_bars,
+    fills,
+    hover_text,
+    how_to_read,
+    nothing_finished,
+    points,
+    read_table,
+    seed_of,
+    short_points,
+    text_width,
+)
 from srgformer_lab.figures.knobs import LABEL_PAPER
 from srgformer_lab.figures.language import (
     INK,
     KNOB_MARKS,
     MUTED,
-    SURFACE,
     TIED,
     digits,
     metric_name,
@@ -26,6 +37,7 @@ from srgformer_lab.figures.language import (
     shorten,
     ticks,
 )
+from srgformer_lab.figures.rows import NARROW
 from srgformer_lab.figures.template import TEXT_SIZE, TICK_SIZE, empty_figure, first_that_fits, new_figure
 
 PRESET = "preset"
@@ -40,8 +52,8 @@ SETTING_MARKS: Mapping[str, tuple[str, str]] = {
     "p": ("dropout of memberships", "hypergraph"),
 }
 """What a swept symbol means, and the part whose colour it wears."""
-MOST_WRITTEN, MOST_NAMED = 8, 16
-"""Values whose metric is written at their mark, and values that are named on the axis, in a narrow figure."""
+MOST_WRITTEN = 8
+"""Values whose metric is written at their mark; of more, only the best and the worst."""
 KNOB_LETTERS = 16
 
 
@@ -110,7 +122,6 @@ def _finding(rows: pd.DataFrame, knob: str, metric: str) -> str:
     best, lowest = done.loc[done["mean"].idxmax()], done.loc[done["mean"].idxmin()]
     top, bottom = (f"{_equals(symbol, row)}" for row in (best, lowest))
     judged = done[done["is_judged"] & ~done["is_preset"]]
-    seed = "One seed: " if judged["by_users"].any() else ""
     if not len(judged):
         if best["mean"] == lowest["mean"]:
             return f"{symbol} changes nothing: {metric_name(metric)} {metric_value(metric, best['mean'])} throughout"
@@ -120,25 +131,27 @@ def _finding(rows: pd.DataFrame, knob: str, metric: str) -> str:
             f"{metric_name(metric)} is highest at {top}, {high}, and lowest at {bottom}, {low}{only}",
             f"{metric_name(metric)}: highest at {top}, {high}{only}",
         )
+    finished = "finished " if len(done) < len(rows) else ""
     better, worse = judged[judged["sign"] > 0], judged[judged["sign"] < 0]
     loser = worse.loc[worse["gain"].idxmin()] if len(worse) else None
     if len(better):
         row = better.loc[better["mean"].idxmax()]
-        start = f"{seed}{_at(symbol, row)} beats the preset by {points(row)}"
+        start = f"{seed_of(row)}{_at(symbol, row)} beats the preset by {points(row)}"
         loses = [f"{start}; at {_value(loser)} it loses {short_points(loser, flipped=True)}"] if loser is not None else []
         return first_that_fits(*loses, start)
     if loser is not None:
-        start = f"{seed}{_at(symbol, loser)} loses {short_points(loser, flipped=True)}"
+        start = f"{seed_of(loser)}{_at(symbol, loser)} loses {short_points(loser, flipped=True)}"
         if best["is_preset"]:
             return first_that_fits(f"{start}; the best, {_value(best)}, is the preset’s own", start)
         if best["sign"] < 0:
-            return first_that_fits(f"{start}; no value reaches the preset", start)
+            return first_that_fits(f"{start}; no {finished}value reaches the preset", start)
         if best["is_judged"]:
             return first_that_fits(f"{start}; the best, {_value(best)}, is within the noise of the preset", start)
         return start
     every = len(judged) + int(done["is_preset"].sum()) == len(done)
     which = f"all {len(done)}" if every else f"{len(judged)} of {len(done)}"
-    return f"{seed}No effect of {symbol} is shown: {which} values are within the noise of the preset"
+    seed = "One seed: " if judged["by_users"].all() else ""
+    return f"{seed}No effect of {symbol} is shown: {which} {finished}values are within the noise of the preset"
 
 
 def _value(row: pd.Series) -> str:
@@ -160,16 +173,16 @@ def _axes(figure: go.Figure, rows: pd.DataFrame, preset: float | None, metric: s
     places, (factor, unit) = ticks(low, high), metric_unit(metric)
     words = [setting(factor * place) + unit for place in places]
     figure.update_yaxes(range=[low - 0.08 * span, high + 0.16 * span], zeroline=False, tickvals=places, ticktext=words)
-    step = -(-len(rows) // MOST_NAMED)
-    named = range(0, len(rows), step)
+    side, named = max(0.5, 0.06 * len(rows)), [_value(row) for _, row in rows.iterrows()]
+    room = (NARROW - figure.layout.margin.l - figure.layout.margin.r) / (len(rows) - 1 + 2 * side)
+    step = math.ceil((TICK_SIZE / TEXT_SIZE * max(map(text_width, named)) + 3) / room)  # names that would touch are left out
     figure.update_xaxes(
-        range=[-0.5, len(rows) - 0.5], zeroline=False, tickvals=list(named), ticktext=[_value(rows.loc[place]) for place in named]
+        range=[-side, len(rows) - 1 + side], zeroline=False, tickangle=0, tickvals=list(range(len(rows)))[::step], ticktext=named[::step]
     )
 
 
 def _marks(figure: go.Figure, rows: pd.DataFrame, knob: str, metric: str, color: str, dark: bool) -> None:
     mean = rows["mean"].to_numpy(float)
-    filled = (rows["sign"] != 0).to_numpy()
     figure.add_scatter(
         x=np.arange(len(rows)),
         y=mean,
@@ -178,23 +191,12 @@ def _marks(figure: go.Figure, rows: pd.DataFrame, knob: str, metric: str, color:
         marker={
             "size": np.where(rows["is_preset"], 11, 9).tolist(),
             "symbol": np.where(rows["is_preset"], "diamond", "circle").tolist(),
-            "color": np.where(filled, color, SURFACE[dark]).tolist(),
+            "color": fills(rows, color, dark),
             "line": {"width": 2, "color": color},
             "opacity": 1,
         },
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": (rows["high"] - mean).to_numpy(float),
-            "arrayminus": (mean - rows["low"]).to_numpy(float),
-            "color": color,
-            "thickness": 1.5,
-            "width": 0,
-        },
-        customdata=[
-            safe(hover_text(f"{shorten(knob, 40)} = {_value(row)}", row, metric, "the preset")).replace("\n", "<br>")
-            for _, row in rows.iterrows()
-        ],
+        error_y=error_bars(rows["mean"], rows["low"], rows["high"], color),
+        customdata=[hover_text(f"{shorten(knob, 40)} = {_value(row)}", row, metric, "the preset") for _, row in rows.iterrows()],
         hovertemplate="%{customdata}<extra></extra>",
         name=metric,
     )
