@@ -9,6 +9,7 @@ from srgformer_lab.figures.alignment import alignment_scatter
 from srgformer_lab.figures.card_moves import rank_moves_cards
 from srgformer_lab.figures.card_style import STYLE
 from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, thumbnail_uri
+from srgformer_lab.figures.comparison import comparison
 from srgformer_lab.figures.contrast import depth_bars, versus_bars
 from srgformer_lab.figures.deletion import deletion_curves
 from srgformer_lab.figures.effects import effect_scatter
@@ -41,6 +42,8 @@ from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
 from srgformer_lab.figures.river import hyperedge_river
 from srgformer_lab.figures.score import parts_table, waterfall
+from srgformer_lab.figures.sparsity import sparsity
+from srgformer_lab.figures.sweep import sweep
 from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register
 from srgformer_lab.figures.training import learning_curves
 
@@ -60,6 +63,7 @@ __all__ = [
     "card_row",
     "card_wall",
     "change",
+    "comparison",
     "cosine_distributions",
     "deletion_curves",
     "depth_bars",
@@ -96,7 +100,9 @@ __all__ = [
     "setting",
     "signed",
     "sources_waterfall",
+    "sparsity",
     "strip",
+    "sweep",
     "thumbnail_uri",
     "versus_bars",
     "waterfall",

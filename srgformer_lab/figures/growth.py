@@ -85,7 +85,7 @@ def spread(values: Sequence[float], least: float, high: float) -> list[float]:
     places = np.asarray(values, float)[order]
     for place in range(1, len(places)):
         places[place] = max(places[place], places[place - 1] + least)
-    places -= max(0.0, places[-1] - high)
+    places[-1] = min(places[-1], high)
     for place in range(len(places) - 2, -1, -1):
         places[place] = min(places[place], places[place + 1] - least)
     moved = np.empty_like(places)

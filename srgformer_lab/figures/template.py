@@ -104,9 +104,9 @@ def empty_figure(finding: str, hint: str, dark: bool, height: int = 160) -> go.F
     return figure
 
 
-def first_that_fits(*findings: str) -> str:
-    """Choose the first finding that fits into two lines of a narrow figure; the last one where none does."""
-    return next((finding for finding in findings if len(textwrap.wrap(finding, TITLE_WIDTH)) <= MOST_LINES), findings[-1])
+def first_that_fits(*findings: str, width: int = TITLE_WIDTH) -> str:
+    """Choose the first finding (or hint, by its width) that fits into two lines of a narrow figure; the last one where none does."""
+    return next((finding for finding in findings if len(textwrap.wrap(finding, width)) <= MOST_LINES), findings[-1])
 
 
 def finding_of(figure: go.Figure) -> str:
