@@ -6,7 +6,7 @@ Source: spec sections 7 (what each ablation switches off) and 10, question 2.
 from dataclasses import replace
 
 from srgformer_lab.experiments.case import Case, Setup
-from srgformer_lab.experiments.experiment import Chosen, Experiment, Variants, wanted
+from srgformer_lab.experiments.experiment import Chosen, Experiment, Variants, losses, wanted
 
 WHOLE, NOISY = "whole", "noise at evaluation"
 NO_HYPERGRAPH = {"hypergraph_scale": 0.0, "hypergraph_contrast_weight": 0.0}
@@ -38,5 +38,10 @@ def _cases(setup: Setup, chosen: Chosen) -> list[Case]:
 
 
 ABLATION = Experiment(
-    "ablation", "Which part of SRGFormer brings its gain, and which costs something?", ("variant",), {"variant": WHOLE}, _cases
+    "ablation",
+    "Which part of SRGFormer brings its gain, and which costs something?",
+    ("variant",),
+    {"variant": WHOLE},
+    _cases,
+    draw=losses,
 )

@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+from plotly.graph_objects import Figure
+
+from srgformer_lab import figures
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.experiments.case import Case, Setup
 
@@ -16,6 +20,16 @@ Variants = Mapping[str, Mapping[str, Any]]
 def no_trials(setup: Setup) -> list[Case]:
     """Try nothing: all settings are given."""
     return []
+
+
+def gains(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
+    """Draw all rows of a table beside its reference."""
+    return [figures.comparison(table, by[0], str(reference[by[0]]))]
+
+
+def losses(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
+    """Draw all rows beside the reference, and say what is lost without it."""
+    return [figures.comparison(table, by[0], str(reference[by[0]]), about="losses")]
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class Experiment:
     """What a row is held against: the row of these labels, the others being its own."""
     cases: Callable[[Setup, Chosen], Sequence[Case]]
     trials: Callable[[Setup], Sequence[Case]] = no_trials
+    draw: Callable[[pd.DataFrame, Sequence[str], Mapping[str, str | float]], list[Figure]] = gains
 
 
 def of_variants(setup: Setup, label: str, variants: Variants) -> list[Case]:

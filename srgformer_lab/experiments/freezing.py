@@ -4,7 +4,7 @@ Source: spec section 10, question 7.
 """
 
 from srgformer_lab.experiments.case import Case, Setup
-from srgformer_lab.experiments.experiment import Chosen, Experiment, Variants, of_variants
+from srgformer_lab.experiments.experiment import Chosen, Experiment, Variants, losses, of_variants
 
 EXACT = "exact"
 SHORTCUTS: Variants = {
@@ -24,5 +24,10 @@ def _cases(setup: Setup, chosen: Chosen) -> list[Case]:
 
 
 FREEZING = Experiment(
-    "freezing", "What do shortcuts in a training cost, and what do they save?", ("shortcut",), {"shortcut": EXACT}, _cases
+    "freezing",
+    "What do shortcuts in a training cost, and what do they save?",
+    ("shortcut",),
+    {"shortcut": EXACT},
+    _cases,
+    draw=losses,
 )

@@ -1,12 +1,16 @@
 """What an experiment leaves: every case and every trial as CSV, the table in words and as CSV, and what it was made from."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from plotly.graph_objects import Figure
 
+from srgformer_lab import figures
 from srgformer_lab.experiments.case import Setup
 from srgformer_lab.experiments.experiment import Experiment
 from srgformer_lab.experiments.table import METRICS
@@ -73,14 +77,23 @@ class Result:
 
 
 def write(result: Result, folder: Path) -> list[Path]:
-    """Write ``rows.csv``, ``trials.csv``, ``table.csv``, ``table.md`` and ``facts.json``."""
+    """Write ``rows.csv``, ``trials.csv``, ``table.csv``, ``table.md``, ``figure.html`` and ``facts.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     frames = {"rows.csv": result.rows, "trials.csv": result.trials, "table.csv": result.table}
     for name, frame in frames.items():
         write_bytes(folder / name, frame.to_csv(index=False).encode())
+    drawn = result.experiment.draw(result.table, result.experiment.by, result.experiment.reference)
     write_bytes(folder / "table.md", f"{result.to_markdown()}\n".encode())
+    write_bytes(folder / "figure.html", page(drawn, result.experiment.question).encode())
     write_json(folder / "facts.json", result.facts())
-    return [folder / name for name in (*frames, "table.md", "facts.json")]
+    return [folder / name for name in (*frames, "table.md", "figure.html", "facts.json")]
+
+
+def page(drawn: Sequence[Figure], title: str) -> str:
+    """Join figures on one page that opens without a network."""
+    parts = [figure.to_html(full_html=False, include_plotlyjs=number == 0, config=figures.CONFIG) for number, figure in enumerate(drawn)]
+    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
+    return f'{head}<body style="max-width: 720px; margin: 24px auto">{"".join(parts)}</body></html>'
 
 
 def markdown(table: pd.DataFrame, experiment: Experiment) -> str:

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
+import pandas as pd
+from plotly.graph_objects import Figure
+
+from srgformer_lab import figures
 from srgformer_lab.experiments.case import Case, Setup
 from srgformer_lab.experiments.experiment import Chosen, Experiment, wanted
 
@@ -28,14 +32,16 @@ GRIDS: Mapping[str, tuple[tuple[str, ...], Sequence[Any]]] = {
     "L_h": (("n_hypergraph_layers",), DEPTHS),
 }
 """Each knob with the settings that it moves, all to the same value, and the values."""
-PLANE = "α×β"
+PLANE, TIMES = "α×β", " × "
 
 
 def _points(knob: str) -> list[tuple[str | float, dict[str, Any]]]:
     if knob == PRESET:
         return [("", {})]
     if knob == PLANE:
-        return [(f"{alpha:g} × {beta:g}", {"attention_scale": alpha, "hypergraph_scale": beta}) for alpha, beta in product(SCALES, SCALES)]
+        return [
+            (f"{alpha:g}{TIMES}{beta:g}", {"attention_scale": alpha, "hypergraph_scale": beta}) for alpha, beta in product(SCALES, SCALES)
+        ]
     names, values = GRIDS[knob]
     return [(value, dict.fromkeys(names, value)) for value in values]
 
@@ -50,10 +56,22 @@ def _cases(setup: Setup, chosen: Chosen) -> list[Case]:
     ]
 
 
+def _draw(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
+    """Draw a curve a knob, and the plane of α and β where every point of it is finished."""
+    drawn = [figures.sweep(table, knob) for knob in GRIDS if (table["knob"] == knob).any()]
+    plane = table[table["knob"] == PLANE]
+    if not len(plane) or plane["unfinished"].any():
+        return drawn
+    axes = plane["value"].str.split(TIMES, expand=True).astype(float).set_axis(["attention_scale", "hypergraph_scale"], axis=1)
+    hint = "Each point is a training of its own. Try the neighbours of the best one."
+    return [*drawn, figures.metric_surface(axes.assign(value=plane["recall@20"]), "recall@20", hint=hint)]
+
+
 SENSITIVITY = Experiment(
     "sensitivity",
     "How much does each knob matter, and is its peak sharp?",
     ("knob", "value"),
     {"knob": PRESET, "value": ""},
     _cases,
+    draw=_draw,
 )
