@@ -19,7 +19,12 @@ RUNS = "runs"
 
 
 def run(
-    experiment: Experiment, setup: Setup, folder: Path, n_workers: int | None = None, hours: float = math.inf, watch: Watcher | None = None
+    experiment: Experiment,
+    setup: Setup,
+    folder: Path,
+    n_workers: int | None = None,
+    hours: float = math.inf,
+    watch: Watcher | None = None,
 ) -> Iterator[str]:
     """Answer a question with trainings, and say what is being done.
 
@@ -28,7 +33,7 @@ def run(
     Args:
         experiment: The question.
         setup: Data, seeds, and what differs from the preset.
-        folder: Where tables and run folders are left.
+        folder: Where the tables are left. The run folders are in ``runs`` beside it, so that experiments share trainings.
         n_workers: Trainings at once; one a core unless told otherwise, 0 for one after the other in this process.
         hours: When they are up, trainings are stopped, and the tables are written without them.
         watch: Told every second how far the trainings are.
@@ -42,11 +47,12 @@ def run(
     if n_workers < 0 or not hours > 0:
         raise ConfigError(f"workers={n_workers}, hours={hours:g}: give 0 workers (this process) or more, and hours above 0")
     trials = list(experiment.trials(setup)) if setup.n_trials > 1 else []
-    still = need([*trials, *experiment.cases(setup, {})], folder / RUNS)
+    runs = folder.parent / RUNS
+    still = need([*trials, *experiment.cases(setup, {})], runs)
     check_budget(still, hours, n_workers)
     data = setup.recipe.open(setup.seeds[0])
     yield f"{experiment.question}\n{data!r}, preset {setup.preset_name}, d={setup.model.embedding_dim}\n{still}"
-    crew = Crew(folder / RUNS, n_workers, time.monotonic() + hours * HOUR, watch)
+    crew = Crew(runs, n_workers, time.monotonic() + hours * HOUR, watch)
     tried = crew.finish(trials)
     outcomes = crew.finish(experiment.cases(setup, best(tried, experiment.by[0])))
     found = table(outcomes, experiment.by, experiment.reference)

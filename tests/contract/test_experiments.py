@@ -32,7 +32,7 @@ def setup_of(**changes) -> Setup:
 
 
 def texts_of(name, folder, setup=None, **options) -> str:
-    return "\n".join(run(experiment(name), setup or setup_of(), folder, 0, **options))
+    return "\n".join(run(experiment(name), setup or setup_of(), folder / "tables", 0, **options))
 
 
 TRAINED = [name for name, each in EXPERIMENTS.items() if isinstance(each, Experiment)]
@@ -44,7 +44,7 @@ def test_every_experiment_ends_with_a_complete_table(name, tmp_path):
     setup = setup_of(seeds=(0,), changes=SMALL | {"epochs": 1}, only=only)
     texts = texts_of(name, tmp_path, setup)
     assert "Not finished" not in texts
-    rows, found = pd.read_csv(tmp_path / "rows.csv"), pd.read_csv(tmp_path / "table.csv", keep_default_na=False)
+    rows, found = pd.read_csv(tmp_path / "tables" / "rows.csv"), pd.read_csv(tmp_path / "tables" / "table.csv", keep_default_na=False)
     assert (rows["state"] == "finished").all()
     by = list(EXPERIMENTS[name].by)
     assert len(found) == len(rows.drop_duplicates(by)) > 1
@@ -56,7 +56,7 @@ def test_every_experiment_ends_with_a_complete_table(name, tmp_path):
 def test_the_table_says_what_the_runs_say(tmp_path):
     setup = setup_of(only=("SRGFormer", "LightGCN"))
     texts_of("baselines", tmp_path, setup)
-    found, rows = (pd.read_csv(tmp_path / f"{name}.csv").set_index("model") for name in ("table", "rows"))
+    found, rows = (pd.read_csv(tmp_path / "tables" / f"{name}.csv").set_index("model") for name in ("table", "rows"))
     users = {}
     for model, row in rows.iterrows():
         trained = lab.Run.open(tmp_path / "runs" / row["run"])
@@ -219,7 +219,7 @@ def test_every_contender_is_tried_equally_often_where_its_grid_allows_and_starts
 def test_trials_choose_what_the_seeds_are_run_with(tmp_path):
     setup = setup_of(n_trials=3, only=("ItemKNN", "Popularity"))
     texts_of("baselines", tmp_path, setup)
-    trials, rows = (pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False) for name in ("trials", "rows"))
+    trials, rows = (pd.read_csv(tmp_path / "tables" / f"{name}.csv", keep_default_na=False) for name in ("trials", "rows"))
     tried = trials[trials["model"] == "ItemKNN"].astype({"valid.recall@20": float})
     winner = tried.loc[tried["valid.recall@20"].idxmax(), "settings"]
     assert set(rows.loc[rows["model"] == "ItemKNN", "settings"]) == {winner}
@@ -254,7 +254,7 @@ def test_what_is_done_is_not_counted_as_need(tmp_path):
         (lambda folder: setup_of(seeds=(1, 1)), ConfigError, "each once"),
         (lambda folder: setup_of(n_trials=0), ConfigError, "at least one trial"),
         (lambda folder: setup_of().case({}, 0, smell=1), ConfigError, "smell is a setting neither of srgformer"),
-        (lambda folder: list(run(experiment("ablation"), setup_of(), folder, -1)), ConfigError, "workers=-1"),
+        (lambda folder: list(run(experiment("ablation"), setup_of(), folder / "tables", -1)), ConfigError, "workers=-1"),
     ],
 )
 def test_a_mistake_is_named_and_leaves_nothing(act, error, message, tmp_path):
