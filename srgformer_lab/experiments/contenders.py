@@ -1,7 +1,7 @@
 """The models that are compared, each with its own settings, and what else is tried for it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -27,6 +27,14 @@ class Contender:
     """What it starts from: a value for each name in the grid, and what else differs from the model's defaults."""
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """What else may be tried, a list a setting."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """What makes it this model, whatever else is set."""
+
+    def under(self, given: Mapping[str, Any]) -> "Contender":
+        """Leave to the setup what it sets for all."""
+        free = {name: value for name, value in self.settings.items() if name not in given}
+        grid = {name: values for name, values in self.grid.items() if name not in given}
+        return replace(self, settings=free | dict(self.fixed), grid=grid)
 
     def trials(self, n_trials: int) -> list[dict[str, Any]]:
         """Give the settings to try: its own first, then points of the grid in a random order that is always the same.
@@ -40,14 +48,17 @@ class Contender:
 
 
 def contenders(setup: Setup) -> tuple[Contender, ...]:
-    """Give the models to compare; SRGFormer and its parent LGMRec start from their presets, and so from their authors' tuning."""
+    """Give the models to compare; SRGFormer and its parent LGMRec start from their presets, and so from their authors' tuning.
+
+    A setting that the setup changes is the same for all models, and is not searched.
+    """
     parent = f"lgmrec_{setup.preset_name}"
     parents = settings_of(parent) if parent in PRESETS else {}
     norms = {"regularization_weight": NORM_WEIGHTS}
     hypergraph = {"n_id_layers": (1, 2, 3, 4), "hypergraph_scale": (0.1, 0.3, 0.6), "hypergraph_contrast_weight": (1e-5, 1e-4, 1e-3, 1e-2)}
     attention = {"attention_scale": (0.1, 0.3, 0.6), "modality_contrast_weight": (1e-6, 1e-4, 1e-2)}
     own = {name: setup.value(name) for name in hypergraph | attention}
-    return (
+    known = (
         Contender("Popularity", "popularity"),
         Contender("ItemKNN", "itemknn", {"n_neighbors": 50}, {"n_neighbors": (20, 50, 100, 200)}),
         Contender("MF-BPR", "mf", {"regularization_weight": 1e-2}, norms),
@@ -60,6 +71,7 @@ def contenders(setup: Setup) -> tuple[Contender, ...]:
             {"modality_ranking_weight": 1e-3, "pruned": 0.8},
             {"modality_ranking_weight": (0.0, 1e-5, 1e-4, 1e-3), "pruned": (0.8, 0.9)},
         ),
-        Contender("LGMRec", "srgformer", own | parents | {"attention_scale": 0.0, "modality_contrast_weight": 0.0}, hypergraph),
+        Contender("LGMRec", "srgformer", own | parents, hypergraph, {"attention_scale": 0.0, "modality_contrast_weight": 0.0}),
         Contender("SRGFormer", "srgformer", own, hypergraph | attention),
     )
+    return tuple(each.under(setup.changes) for each in known)

@@ -216,6 +216,14 @@ def test_every_contender_is_tried_equally_often_where_its_grid_allows_and_starts
         assert all(trial[name] in values for trial in trials[1:] for name, values in each.grid.items())
 
 
+def test_a_setting_of_the_setup_is_the_same_for_all_models_but_for_what_makes_a_model():
+    known = {each.name: each for each in contenders(setup_of(changes=SMALL | {"regularization_weight": 0.5, "attention_scale": 0.7}))}
+    assert [each.name for each in known.values() if "regularization_weight" in {**each.settings, **each.grid}] == []
+    assert known["LGMRec"].settings["attention_scale"] == 0.0
+    assert "attention_scale" not in known["SRGFormer"].settings
+    assert "n_layers" in known["LightGCN"].grid
+
+
 def test_trials_choose_what_the_seeds_are_run_with(tmp_path):
     setup = setup_of(n_trials=3, only=("ItemKNN", "Popularity"))
     texts_of("baselines", tmp_path, setup)
