@@ -23,13 +23,17 @@ def no_trials(setup: Setup) -> list[Case]:
 
 
 def gains(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
-    """Draw all rows of a table beside its reference."""
-    return [figures.comparison(table, by[0], str(reference[by[0]]))]
+    """Draw all rows of a table beside its reference, if it was wanted."""
+    return [figures.comparison(table, by[0], _present(table, by[0], reference))]
 
 
 def losses(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
-    """Draw all rows beside the reference, and say what is lost without it."""
-    return [figures.comparison(table, by[0], str(reference[by[0]]), about="losses")]
+    """Draw the same, and say what is lost beside the reference."""
+    return [figures.comparison(table, by[0], _present(table, by[0], reference), about="losses")]
+
+
+def _present(table: pd.DataFrame, label: str, reference: Mapping[str, str | float]) -> str | None:
+    return str(reference[label]) if reference[label] in set(table[label]) else None
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from srgformer_lab import runtime
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
-from srgformer_lab.experiments.case import Case, Recipe
+from srgformer_lab.experiments.case import Case
 from srgformer_lab.experiments.outcome import Outcome, complete, seen
 from srgformer_lab.learn.estimate import estimate
 from srgformer_lab.learn.run import Run
@@ -133,20 +131,19 @@ class Need:
 
 
 def need(cases: Sequence[Case], folder: Path) -> Need:
-    """Estimate what is still to be done."""
+    """Estimate what is still to be done; the data of all seeds counts as being of one size."""
     todo = [case for case in {case.key: case for case in cases}.values() if not seen(case, folder).is_finished]
+    data: dict[tuple[str, float], Dataset] = {}
     least = most = memory = 0.0
     for case in todo:
-        one = estimate(_opened(case.recipe.path, tuple(case.recipe.options.items()), case.recipe.share, case.seed), case.model, case.train)
+        recipe = case.recipe
+        if (recipe.path, recipe.share) not in data:
+            data[recipe.path, recipe.share] = recipe.open(case.seed)
+        one = estimate(data[recipe.path, recipe.share], case.model, case.train)
         least += one.seconds_per_epoch * min(case.train.epochs, case.train.patience + 1)
         most += one.seconds_at_most
         memory = max(memory, one.memory_bytes)
     return Need(len(todo), least / HOUR, most / HOUR, int(memory))
-
-
-@lru_cache(maxsize=1)
-def _opened(path: str, options: tuple[tuple[str, Any], ...], share: float, seed: int) -> Dataset:
-    return Recipe(path, dict(options), share).open(seed)
 
 
 def check_budget(need: Need, hours: float, n_workers: int) -> None:
