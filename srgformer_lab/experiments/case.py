@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
@@ -44,6 +45,20 @@ class Recipe:
         data = open_data(self.path, seed=seed, **self.options)
         return data if self.share == 1 else thinned(data, self.share, seed)
 
+    def fingerprint(self, seed: int) -> str:
+        """Give the fingerprint of a seed's whole data, before anything is left out; asked for once in a process.
+
+        Raises:
+            DataError: The folder is missing or not in order.
+            ConfigError: The options are none of the reader's.
+        """
+        return _fingerprint(self.path, tuple(self.options.items()), seed)
+
+
+@cache
+def _fingerprint(path: str, options: tuple[tuple[str, Any], ...], seed: int) -> str:
+    return open_data(path, seed=seed, **dict(options)).fingerprint
+
 
 @dataclass(frozen=True)
 class Case:
@@ -60,12 +75,11 @@ class Case:
     with_noise: bool = False
     """Whether memberships are drawn with noise when the trained model is judged, as the public release does."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Name the run folder: cases share one if, and only if, nothing that decides the training differs."""
         settings = {
-            "data": [self.recipe.path, dict(self.recipe.options), self.recipe.share],
-            "seed": self.seed,
+            "data": [self.recipe.fingerprint(self.seed), self.recipe.share, self.seed],
             "model": [self.model_name, self.model.to_dict()],
             "train": self.train.to_dict(),
             "version": VERSION,

@@ -42,8 +42,8 @@ class Outcome:
 
     @property
     def is_finished(self) -> bool:
-        """Whether its numbers are final."""
-        return self.state == "finished"
+        """Whether its numbers are there: it was trained to its end, and judged."""
+        return self.state == "finished" and self.test is not None
 
     @property
     def share_done(self) -> float:
@@ -66,6 +66,8 @@ def complete(case: Case, folder: Path) -> Outcome:
 
     A mistake in its settings, or a loss that is not finite, is an outcome too, so that the other cases go on.
     """
+    if (outcome := seen(case, folder)).is_finished:
+        return outcome
     try:
         data = case.recipe.open(case.seed)
         run = _run_of(case, data, folder)

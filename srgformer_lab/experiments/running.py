@@ -79,8 +79,10 @@ class Crew:
                         self.watch(self._progress(len(cases), open_cases.values(), time.monotonic() - started))
                     if time.monotonic() > self.ends:
                         self._stop(open_cases)
-            finally:
-                self._stop(open_cases)
+            finally:  # a process has one more case at hand than the one it works on
+                while open_cases := {future: case for future, case in open_cases.items() if not future.done()}:
+                    self._stop(open_cases)
+                    wait(open_cases, POLL_SECONDS)
         return {case.key: seen(case, self.folder) if future.cancelled() else _result(future) for future, case in futures.items()}
 
     def _progress(self, n_cases: int, open_cases: Collection[Case], seconds: float) -> Progress:

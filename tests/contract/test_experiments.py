@@ -89,6 +89,7 @@ def test_cases_share_a_run_exactly_if_nothing_that_decides_the_training_differs(
         setup.of_share(0.5).case({}, 0),
         setup_of(recipe=Recipe("studio", WORLD | {"n_users": 61})).case({}, 0),
     ]
+    assert setup_of(recipe=Recipe("studio", {**WORLD, "image_signal": 1.0})).case({}, 0).key == one.key, "the data counts, not its words"
     assert len({one.key, *(case.key for case in others)}) == 1 + len(others)
 
 
@@ -133,11 +134,11 @@ def test_a_folder_that_was_broken_off_before_it_said_of_what_is_made_anew(tmp_pa
 
 
 def test_a_case_that_fails_is_named_and_the_others_go_on(tmp_path):
-    nowhere = replace(setup_of().case({"variant": "bad"}, 0), recipe=Recipe(str(tmp_path / "nowhere")))
     good = setup_of().case({"variant": "good"}, 0)
-    bad, fine = Crew(tmp_path / "runs", 0).finish([nowhere, good])
+    blind = setup_of(recipe=Recipe("studio", WORLD)).case({"variant": "bad"}, 0, "vbpr", modalities=("smell",))
+    bad, fine = Crew(tmp_path / "runs", 0).finish([blind, good])
     assert bad.state == "failed"
-    assert "nowhere" in bad.message
+    assert "has no modality 'smell'" in bad.message
     assert fine.is_finished
     found = table([bad, fine], ("variant",), {"variant": "good"}).set_index("variant")
     assert found.loc["bad", "unfinished"] == 1
