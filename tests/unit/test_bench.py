@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from srgformer_lab import figures, runtime
 from srgformer_lab.bench import command, report, shapes
-from srgformer_lab.bench.measure import PIECES, in_own_process, measure, plain_evaluate, task
+from srgformer_lab.bench.clock import in_own_process
+from srgformer_lab.bench.measure import PIECES, measure, plain_evaluate
 from srgformer_lab.bench.plain import Plain
+from srgformer_lab.bench.task import task
 from srgformer_lab.cli import main
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import SPLITS
