@@ -41,17 +41,16 @@ def measure(task: Task) -> pd.DataFrame:
     return _measure(task, times)
 
 
-def measure_training(task: Task) -> pd.DataFrame:
+def measure_training(task: Task, with_memory: bool = True) -> pd.DataFrame:
     """Measure the same of a training alone: its pieces, its steps, its evaluation and its memory."""
-    return _measure(task, training_times)
+    return _measure(task, training_times, with_memory)
 
 
-def _measure(task: Task, act: Callable[[Task], Times]) -> pd.DataFrame:
+def _measure(task: Task, act: Callable[[Task], Times], with_memory: bool = True) -> pd.DataFrame:
     rows = in_own_process(act, task)
-    peaks = {"fast": in_own_process(peak_memory, task, False)}
-    if "plain" in rows["step"]:
-        peaks["plain"] = in_own_process(peak_memory, task, True)
-    rows["peak memory"] = peaks
+    if with_memory:
+        peaks = {"fast": in_own_process(peak_memory, task, False)}
+        rows["peak memory"] = peaks | ({"plain": in_own_process(peak_memory, task, True)} if "plain" in rows["step"] else {})
     facts = rows.pop("facts")
     frame = pd.DataFrame([{**facts, "what": what, "fast": math.nan, "plain": math.nan, **found} for what, found in rows.items()])
     frame["ratio"] = frame["plain"] / frame["fast"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from srgformer_lab.data.source import STUDIO
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.experiments.case import Case, Setup
 
@@ -33,6 +34,8 @@ class Experiment:
     """What a row is held against: the row of these labels, the others being its own."""
     cases: Callable[[Setup, Chosen], Sequence[Case]]
     trials: Callable[[Setup], Sequence[Case]] = no_trials
+    data: str = STUDIO
+    """What is trained on unless a data set is named."""
 
 
 def of_variants(setup: Setup, label: str, variants: Variants) -> list[Case]:
