@@ -87,13 +87,14 @@ def _parser(for_training: bool) -> argparse.ArgumentParser:
     check.set_defaults(command=_check)
 
     experiment = commands.add_parser("experiment", help="repeat one of the paper's questions over seeds, with intervals")
-    experiment.add_argument("name", metavar="NAME", help="baselines, ablation, …; any other word lists them all")
+    experiment.add_argument("name", metavar="NAME", help="baselines, ablation, …, cost, latency; any other word lists them all")
     _add_data(experiment, seed=False)
+    experiment.set_defaults(data=None)
     experiment.add_argument("--preset", help="what SRGFormer starts from; studio unless told otherwise")
     experiment.add_argument("--seeds", type=int, default=5, help="repetitions: each draws the world or split, the weights and the training")
     experiment.add_argument("--first-seed", type=int, default=0)
     experiment.add_argument("--trials", type=int, default=1, help="settings to try for each model first, chosen by valid recall@20")
-    experiment.add_argument("--only", help="rows of the table to make, a,b,c; all unless told otherwise")
+    experiment.add_argument("--only", help="rows (or factors, or sizes) of the table to make, a,b,c; all unless told otherwise")
     experiment.add_argument("--workers", type=int, help="trainings at once; one a core unless told otherwise, 0: in this process")
     experiment.add_argument("--hours", type=float, default=float("inf"), help="when to stop; the same command goes on from there")
     experiment.add_argument("--output", type=Path, help="folder of tables and runs (default experiments/NAME-DATA)")
@@ -325,10 +326,11 @@ def _check(options: argparse.Namespace) -> int:
 def _experiment(options: argparse.Namespace) -> int:
     from srgformer_lab.experiments.case import Recipe, Setup
     from srgformer_lab.experiments.catalog import experiment
-    from srgformer_lab.experiments.command import run
+    from srgformer_lab.experiments.command import answer
 
     chosen = experiment(options.name)
-    path = options.data if options.data == "studio" else str(Path(options.data).resolve())
+    path = options.data or chosen.data
+    path = path if path in ("studio", chosen.data) else str(Path(path).resolve())
     names = {item.name for config in (ModelConfig, TrainConfig) for item in fields(config)} - {"seed"}
     setup = Setup(
         Recipe(path, _reader_options(options)),
@@ -339,7 +341,7 @@ def _experiment(options: argparse.Namespace) -> int:
         tuple(options.only.split(",")) if options.only else (),
     )
     folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
-    for text in run(chosen, setup, folder, options.workers, options.hours, _trainings_bar()):
+    for text in answer(chosen, setup, folder, options.workers, options.hours, _trainings_bar()):
         print(text, flush=True)
     return 0
 

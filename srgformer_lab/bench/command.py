@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from srgformer_lab.bench.measure import Task, measure, task
+from srgformer_lab.bench.measure import measure
 from srgformer_lab.bench.report import table, write
 from srgformer_lab.bench.shapes import shape
+from srgformer_lab.bench.task import Task, task
 from srgformer_lab.data.source import open_data
 from srgformer_lab.errors import ConfigError
 

@@ -1,14 +1,9 @@
 """Timing one data set: pieces, steps, epochs, evaluation, one user's answers, and peak memory; fast and plain in turn."""
 
 import math
-import multiprocessing
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import cycle, islice
-from statistics import median
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,46 +11,26 @@ import pandas as pd
 import torch
 
 from srgformer_lab import runtime
+from srgformer_lab.bench.clock import in_own_process, in_turn
 from srgformer_lab.bench.pieces import PIECES, fast_pieces, plain_pieces
 from srgformer_lab.bench.plain import Plain
-from srgformer_lab.bench.shapes import Shape, generate
-from srgformer_lab.config import ModelConfig, TrainConfig, preset
-from srgformer_lab.data.dataset import Dataset, DataSource
-from srgformer_lab.data.source import reopen
-from srgformer_lab.errors import RunError
-from srgformer_lab.explain.contributions import explain
+from srgformer_lab.bench.serving import LIST, answers
+from srgformer_lab.bench.task import Subject, Task, some_batches, start
+from srgformer_lab.config import TrainConfig
+from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.learn.estimate import limits, work_of_epoch
 from srgformer_lab.learn.evaluation import CUTOFFS, evaluate
 from srgformer_lab.learn.loop import Training
 from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
-from srgformer_lab.model.ranking import recommend
 from srgformer_lab.model.sampling import Batch
-from srgformer_lab.model.srgformer import SRGFormer
 
 COLUMNS = ["data", "scale", "users", "items", "interactions", "dim", "device", "what", "fast", "plain", "ratio", "unit"]
 MOST_CELLS = 600_000_000
 """A plain contrast of more cosines than this would take more memory than machines have; the plain side is left out then."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What to measure on which data, and how often."""
-
-    data: Shape | DataSource
-    model: ModelConfig
-    train: TrainConfig
-    repeats: int = 3
-    with_plain: bool = True
-
-    def open(self) -> Dataset:
-        """Generate the data, or open it."""
-        return generate(self.data) if isinstance(self.data, Shape) else reopen(self.data)
-
-
-def task(data: Shape | DataSource, preset_name: str, dim: int, repeats: int, with_plain: bool, **changes: Any) -> Task:
-    """Take a preset at some width; ``changes`` are settings of the training."""
-    chosen = preset(preset_name)
-    return Task(data, chosen.model.replace(embedding_dim=dim), chosen.train.replace(**changes), repeats, with_plain)
+Times = dict[str, dict[str, Any]]
+"""By what was timed, the time of each side; and ``facts``."""
 
 
 def measure(task: Task) -> pd.DataFrame:
@@ -63,11 +38,19 @@ def measure(task: Task) -> pd.DataFrame:
 
     ``fast`` and ``plain`` are medians, taken in turn; ``ratio`` is plain over fast; ``unit`` is ms, s, GiB or a share.
     """
-    rows = in_own_process(times, task)
-    peaks = {"fast": in_own_process(peak_memory, task, False)}
-    if "plain" in rows["step"]:
-        peaks["plain"] = in_own_process(peak_memory, task, True)
-    rows["peak memory"] = peaks
+    return _measure(task, times)
+
+
+def measure_training(task: Task, with_memory: bool = True) -> pd.DataFrame:
+    """Measure the same of a training alone: its pieces, its steps, its evaluation and its memory."""
+    return _measure(task, training_times, with_memory)
+
+
+def _measure(task: Task, act: Callable[[Task], Times], with_memory: bool = True) -> pd.DataFrame:
+    rows = in_own_process(act, task)
+    if with_memory:
+        peaks = {"fast": in_own_process(peak_memory, task, False)}
+        rows["peak memory"] = peaks | ({"plain": in_own_process(peak_memory, task, True)} if "plain" in rows["step"] else {})
     facts = rows.pop("facts")
     frame = pd.DataFrame([{**facts, "what": what, "fast": math.nan, "plain": math.nan, **found} for what, found in rows.items()])
     frame["ratio"] = frame["plain"] / frame["fast"]
@@ -78,67 +61,64 @@ def measure(task: Task) -> pd.DataFrame:
 UNITS = {"epoch": "s", "LightGCN epoch": "s", "evaluation": "s", "peak memory": "GiB", "matmul share": "share", "bandwidth share": "share"}
 
 
-def in_own_process(act: Callable[..., Any], *arguments: object) -> Any:
-    """Run a function in a fresh process and give its result.
-
-    Raises:
-        RunError: The process was ended from outside.
-    """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(act, *arguments).result()
-        except BrokenProcessPool as error:
-            raise RunError("a measuring process was ended from outside, most likely for want of memory; measure a smaller size") from error
-
-
-def times(task: Task) -> dict[str, dict[str, Any]]:
+def times(task: Task) -> Times:
     """Time everything but memory."""
-    runtime.keep_memory()
-    data = task.open()
-    model, training = _start(task, data)
-    device = training.device
-    batches = cycle(islice(model.batches(task.train.batch_size, runtime.generator(device, 0)), 8))
-    batch = next(batches)
-    is_compared = task.with_plain and _plain_fits(data, batch) and not runtime.is_accelerator(device)
-    plain = Plain(model, data) if is_compared else None
-    rows: dict[str, dict[str, Any]] = {"facts": _facts(task, data, device)}
-
-    sides = {"fast": fast_pieces(model, batch, task.train)} | ({"plain": plain_pieces(plain, batch, task.train)} if plain else {})
-    for name in PIECES:
-        rows[name] = in_turn({side: pieces[name] for side, pieces in sides.items()}, task.repeats, device)
-    rows["step"] = in_turn(
-        {"fast": lambda: training.step(next(batches))} | ({"plain": plain_step(plain, task.train, batches)} if plain else {}),
-        max(task.repeats, 5),
-        device,
-    )
-    n_steps = model.n_batches(task.train.batch_size)
-    rows["epoch"] = {side: n_steps * value / 1000 for side, value in rows["step"].items()}
-    rows["LightGCN epoch"] = {"fast": _light_gcn_epoch(task, data)}
-
-    model.eval()
-    seconds = in_turn(
-        {"fast": lambda: evaluate(model, data, "valid")} | ({"plain": lambda: plain_evaluate(plain, data)} if plain else {}),
-        task.repeats,
-        device,
-    )
-    rows["evaluation"] = {side: value / 1000 for side, value in seconds.items()}
-    rows |= _answers(task, data, model, plain, device)
-    rows |= _shares(task, data, rows["epoch"]["fast"], device)
+    sides = _begin(task)
+    rows = _steps(sides)
+    rows["LightGCN epoch"] = {"fast": _light_gcn_epoch(sides.fast)}
+    rows["evaluation"] = _evaluation(sides)
+    rows |= _answers(sides)
+    rows |= _shares(sides.fast, rows["epoch"]["fast"])
     return rows
 
 
-def _start(task: Task, data: Dataset) -> tuple[SRGFormer, Training]:
-    model = SRGFormer(data, task.model)
-    training = Training(model, data, task.train)
-    model.train()
-    model.start_epoch(runtime.generator(training.device, 0))
-    return model, training
+def training_times(task: Task) -> Times:
+    """Time what a training is made of."""
+    sides = _begin(task)
+    return _steps(sides) | {"evaluation": _evaluation(sides)}
 
 
-def _facts(task: Task, data: Dataset, device: torch.device) -> dict[str, Any]:
-    scale = task.data.scale if isinstance(task.data, Shape) else 1
-    sizes = {"users": data.n_users, "items": data.n_items, "interactions": len(data.pairs("train"))}
-    return {"data": data.name, "scale": scale, **sizes, "dim": task.model.embedding_dim, "device": str(device)}
+@dataclass(frozen=True)
+class _Sides:
+    """The fast path, and the plain one where it is compared."""
+
+    fast: Subject
+    plain: Plain | None
+
+
+def _begin(task: Task) -> _Sides:
+    subject = start(task)
+    is_compared = task.with_plain and _plain_fits(subject.data, next(subject.batches())) and not runtime.is_accelerator(subject.device)
+    return _Sides(subject, Plain(subject.model, subject.data) if is_compared else None)
+
+
+def _steps(sides: _Sides) -> Times:
+    """Time the pieces of a step and the step, and count an epoch's."""
+    subject, plain = sides.fast, sides.plain
+    task, batches = subject.task, subject.batches()
+    batch = next(batches)
+    rows: Times = {"facts": subject.facts()}
+    pieces = {"fast": fast_pieces(subject.model, batch, task.train)} | ({"plain": plain_pieces(plain, batch, task.train)} if plain else {})
+    for name in PIECES:
+        rows[name] = in_turn({side: acts[name] for side, acts in pieces.items()}, task.repeats, subject.device)
+    rows["step"] = in_turn(
+        {"fast": lambda: subject.training.step(next(batches))} | ({"plain": plain_step(plain, task.train, batches)} if plain else {}),
+        max(task.repeats, 5),
+        subject.device,
+    )
+    n_steps = subject.model.n_batches(task.train.batch_size)
+    rows["epoch"] = {side: n_steps * value / 1000 for side, value in rows["step"].items()}
+    return rows
+
+
+def _evaluation(sides: _Sides) -> dict[str, float]:
+    model, data, plain = sides.fast.model.eval(), sides.fast.data, sides.plain
+    seconds = in_turn(
+        {"fast": lambda: evaluate(model, data, "valid")} | ({"plain": lambda: plain_evaluate(plain, data)} if plain else {}),
+        sides.fast.task.repeats,
+        sides.fast.device,
+    )
+    return {side: value / 1000 for side, value in seconds.items()}
 
 
 def _plain_fits(data: Dataset, batch: Batch) -> bool:
@@ -157,10 +137,11 @@ def plain_step(plain: Plain, config: TrainConfig, batches: Any) -> Callable[[], 
     return step
 
 
-def _light_gcn_epoch(task: Task, data: Dataset) -> float:
+def _light_gcn_epoch(subject: Subject) -> float:
+    task, data = subject.task, subject.data
     model = LightGCN(data, LightGCNConfig(embedding_dim=task.model.embedding_dim))
     training = Training(model, data, task.train)
-    batches = cycle(islice(model.batches(task.train.batch_size, runtime.generator(training.device, 0)), 8))
+    batches = some_batches(model, task.train.batch_size, training.device)
     step = in_turn({"fast": lambda: training.step(next(batches))}, max(task.repeats, 9), training.device)["fast"]
     return model.n_batches(task.train.batch_size) * step / 1000
 
@@ -188,36 +169,30 @@ def plain_evaluate(plain: Plain, data: Dataset, split: str = "valid", block: int
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def _answers(task: Task, data: Dataset, model: SRGFormer, plain: Plain | None, device: torch.device) -> dict[str, dict[str, float]]:
-    """Time what one user asks for: a list, a list under other knobs, and why."""
+def _answers(sides: _Sides) -> Times:
+    """Time what one user asks for, one with a history of middle length."""
+    model, data, plain = sides.fast.model, sides.fast.data, sides.plain
     lengths = np.diff(data.matrix("train").indptr)
     user = data.user_ids[int(np.argsort(lengths)[len(lengths) // 2])]
-    trace = model.trace()
-
-    def explained() -> None:
-        why = explain(model, data, user, data.item_ids[0])
-        why.terms, why.history, why.sources  # noqa: B018 they are made when they are asked for
 
     def plain_list() -> None:
         with torch.no_grad():
             fused, _, _ = plain.forward()  # type: ignore[union-attr]
-            torch.topk(fused[: data.n_users][data.user_row(user)] @ fused[data.n_users :].T, 20)
+            torch.topk(fused[: data.n_users][data.user_row(user)] @ fused[data.n_users :].T, LIST)
 
-    asked = {
-        "recommend": lambda: recommend(model, data, user, 20),
-        "re-fuse α": lambda: recommend(trace.fuse(attention_scale=0.4), data, user, 20),
-        "re-fuse τ": lambda: recommend(trace.fuse(membership_temperature=0.5), data, user, 20),
-        "explain": explained,
-    }
     return {
-        what: in_turn({"fast": act} | ({"plain": plain_list} if plain and what != "explain" else {}), max(task.repeats, 5), device)
-        for what, act in asked.items()
+        what: in_turn(
+            {"fast": act} | ({"plain": plain_list} if plain and what != "explain" else {}),
+            max(sides.fast.task.repeats, 5),
+            sides.fast.device,
+        )
+        for what, act in answers(model, data, model.trace(), [user]).items()
     }
 
 
-def _shares(task: Task, data: Dataset, seconds: float, device: torch.device) -> dict[str, dict[str, float]]:
+def _shares(subject: Subject, seconds: float) -> Times:
     """Give what part of the machine's measured limits an epoch's arithmetic and memory traffic would reach alone."""
-    work, limit = work_of_epoch(data, task.model, task.train), limits(device.type)
+    work, limit = work_of_epoch(subject.data, subject.task.model, subject.task.train), limits(subject.device.type)
     return {
         "matmul share": {"fast": work.flops / limit.flops / seconds},
         "bandwidth share": {"fast": work.traffic / limit.traffic / seconds},
@@ -226,29 +201,15 @@ def _shares(task: Task, data: Dataset, seconds: float, device: torch.device) -> 
 
 def peak_memory(task: Task, is_plain: bool) -> float:
     """Train a few steps and evaluate, and give the most memory that the process ever held, in GiB."""
-    runtime.keep_memory()
-    data = task.open()
-    model, training = _start(task, data)
-    batches = islice(model.batches(task.train.batch_size, runtime.generator(training.device, 0)), 3)
+    subject = start(task)
+    model, size = subject.model, task.train.batch_size
+    batches = islice(model.batches(size, runtime.generator(subject.device, 0)), 3)
     if is_plain:
-        step = plain_step(Plain(model, data), task.train, batches)
-        for _ in range(min(3, model.n_batches(task.train.batch_size))):
+        step = plain_step(Plain(model, subject.data), task.train, batches)
+        for _ in range(min(3, model.n_batches(size))):
             step()
     else:
         for batch in batches:
-            training.step(batch)
-    evaluate(model.eval(), data, "valid")
-    return runtime.peak_memory(training.device) / 2**30
-
-
-def in_turn(acts: Mapping[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, float]:
-    """Time each act ``repeats`` times, one after the other in every round, and give medians in milliseconds."""
-    found: dict[str, list[float]] = {name: [] for name in acts}
-    for turn in range(repeats + 1):
-        for name, act in acts.items():
-            started = time.perf_counter()
-            act()
-            runtime.wait_for(device.type)
-            if turn:  # the first round warms up
-                found[name].append(1000 * (time.perf_counter() - started))
-    return {name: median(values) for name, values in found.items()}
+            subject.training.step(batch)
+    evaluate(model.eval(), subject.data, "valid")
+    return runtime.peak_memory(subject.device) / 2**30

@@ -17,15 +17,20 @@ GROWING = (*PIECES, "step")
 def exponents(rows: pd.DataFrame) -> pd.DataFrame:
     """Fit milliseconds ∝ size^exponent over the sizes of one shape: ``what``, ``scale``, ``milliseconds``, ``exponent``.
 
-    The fit is by least squares in logarithms. Shapes that were measured at one size only are left out.
+    Shapes that were measured at one size only are left out.
     """
     family = rows["data"].str.replace(r"-x\d+$", "", regex=True)
     parts = []
     for _, of_shape in rows[rows["what"].isin(GROWING)].groupby([family, "dim", "what"], sort=False):
         if of_shape["scale"].nunique() > 1:
-            power = np.polyfit(np.log(of_shape["scale"]), np.log(of_shape["fast"]), 1)[0]
-            parts.append(of_shape[["what", "scale"]].assign(milliseconds=of_shape["fast"], exponent=power))
+            found = power(of_shape["scale"], of_shape["fast"])
+            parts.append(of_shape[["what", "scale"]].assign(milliseconds=of_shape["fast"], exponent=found))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["what", "scale", "milliseconds", "exponent"])
+
+
+def power(sizes: pd.Series, values: pd.Series) -> float:
+    """Fit values ∝ size^power by least squares in logarithms."""
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
 def table(rows: pd.DataFrame) -> str:

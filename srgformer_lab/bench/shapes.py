@@ -30,6 +30,15 @@ class Shape:
     scale: int = 1
     """How many times the size of the shape that it grew from."""
 
+    def __post_init__(self) -> None:
+        """Refuse a size that no data set can have: each user takes an item to train on, one to validate and one to test."""
+        least, most = self.n_users, self.n_users * (self.n_items - SMALLEST_HISTORY + 1)
+        if self.n_items < SMALLEST_HISTORY or not 0 < least <= self.n_train <= most:
+            raise ConfigError(
+                f"{self.name}: {self.n_users:,} users and {self.n_items:,} items can't share {self.n_train:,} training pairs; "
+                f"it takes at least {SMALLEST_HISTORY} items, and {least:,} to {max(most, least):,} pairs"
+            )
+
     def times(self, scale: int) -> "Shape":
         """Multiply users, items and interactions."""
         return Shape(

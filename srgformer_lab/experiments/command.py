@@ -9,6 +9,7 @@ from srgformer_lab import runtime
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.case import Setup
 from srgformer_lab.experiments.experiment import Chosen, Experiment
+from srgformer_lab.experiments.measurement import Measurement, take
 from srgformer_lab.experiments.outcome import Outcome
 from srgformer_lab.experiments.report import Result, write
 from srgformer_lab.experiments.running import HOUR, Crew, Watcher, check_budget, need
@@ -16,6 +17,15 @@ from srgformer_lab.experiments.table import rows, table
 from srgformer_lab.learn.evaluation import SELECTION_METRIC
 
 RUNS = "runs"
+
+
+def answer(
+    question: Experiment | Measurement, setup: Setup, folder: Path, n_workers: int | None, hours: float, watch: Watcher | None
+) -> Iterator[str]:
+    """Answer a question in the way it asks for, by trainings or by measuring: see ``run`` and ``take``."""
+    if isinstance(question, Measurement):
+        return take(question, setup, folder, hours)
+    return run(question, setup, folder, n_workers, hours, watch)
 
 
 def run(

@@ -8,6 +8,7 @@ import pandas as pd
 from plotly.graph_objects import Figure
 
 from srgformer_lab import figures
+from srgformer_lab.data.source import STUDIO
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.experiments.case import Case, Setup
 
@@ -52,6 +53,8 @@ class Experiment:
     cases: Callable[[Setup, Chosen], Sequence[Case]]
     trials: Callable[[Setup], Sequence[Case]] = no_trials
     draw: Callable[[pd.DataFrame, Sequence[str], Mapping[str, str | float]], list[Figure]] = gains
+    data: str = STUDIO
+    """What is trained on unless a data set is named."""
 
 
 def of_variants(setup: Setup, label: str, variants: Variants) -> list[Case]:

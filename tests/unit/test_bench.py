@@ -9,10 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srgformer_lab import figures
+from srgformer_lab import figures, runtime
 from srgformer_lab.bench import command, report, shapes
-from srgformer_lab.bench.measure import PIECES, in_own_process, measure, plain_evaluate, task
+from srgformer_lab.bench.clock import in_own_process
+from srgformer_lab.bench.measure import PIECES, measure, plain_evaluate
 from srgformer_lab.bench.plain import Plain
+from srgformer_lab.bench.task import task
 from srgformer_lab.cli import main
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import SPLITS
@@ -128,6 +130,17 @@ def test_an_unknown_shape_is_named_with_the_known_ones(capsys):
 
 def end_yourself():
     os._exit(9)
+
+
+def peak_of_this_process():
+    return runtime.peak_memory(torch.device("cpu"))
+
+
+def test_peak_memory_is_of_the_process_itself_and_not_of_the_one_that_started_it():
+    size = 100_000_000
+    held = np.ones(size)
+    assert peak_of_this_process() > held.nbytes
+    assert in_own_process(peak_of_this_process) < 0.75 * held.nbytes
 
 
 def test_a_process_that_is_ended_from_outside_is_told_and_nothing_is_lost(monkeypatch, tmp_path, capsys):
