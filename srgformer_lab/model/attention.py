@@ -8,6 +8,7 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import hardtanh
 
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.parts import AttentionTrace, Embeddings
@@ -45,9 +46,10 @@ class EdgeAttention(nn.Module):
         edges, product = graph.edges(nodes, self.n_heads), step.product
         heads = (-1, self.n_heads, embedding.shape[1] // self.n_heads)
         if step.score is None:
-            query = product(embedding.index_select(0, nodes), self.query).view(heads)  # (rows, heads, head width)
+            seeing = embedding if len(nodes) == graph.n_nodes else embedding.index_select(0, nodes)
+            query = product(seeing, self.query * self.shrink).view(heads)  # (rows, heads, head width)
             key = product(embedding, self.key).view(heads)  # (nodes, heads, head width)
-            score = (edges.products(query, key) * self.shrink).clamp(-CLIP, CLIP)  # (edges, heads)
+            score = hardtanh(edges.products(query, key), -CLIP, CLIP)  # (edges, heads)
             score = score.detach() if step.is_frozen else score
         else:
             score = edges.of_all(step.score)

@@ -1,6 +1,7 @@
 """The two linear branches: LightGCN over the ID embeddings, and the modality embeddings."""
 
 from collections.abc import Iterator
+from functools import reduce
 
 import torch
 from jaxtyping import Float
@@ -24,7 +25,7 @@ def light_gcn(embedding: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int
 
     Source: spec section 3.1; LightGCN (He et al. 2020).
     """
-    return sum(depths(embedding, graph, n_layers), torch.zeros_like(embedding)) / (n_layers + 1)
+    return reduce(torch.add, depths(embedding, graph, n_layers)) / (n_layers + 1)
 
 
 def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:
