@@ -13,6 +13,7 @@ from srgformer_lab.model.losses import anchors, hypergraph_contrast, modality_co
 from srgformer_lab.model.propagation import light_gcn
 from srgformer_lab.model.sampling import Batch
 from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.model.step import Step
 
 Pieces = Mapping[str, Callable[[], object]]
 
@@ -29,17 +30,19 @@ PIECES = {
 
 def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
     """Take the model's own step apart; every piece starts from constants and goes back to them."""
-    graph, settings = model.graph, model.config
+    graph, settings, step = model.graph, model.config, Step()
+    step.advance(config, settings)
     trace = model(model.nodes_of(batch))
     embedding = leaf(trace.embedding.values)
-    logits = {name: leaf(values) for name, values in model.project_features()[1].items()}
+    logits = {name: leaf(values) for name, values in model.project_features(step)[1].items()}
     items = leaf(trace.collaborative.items)
     draws = torch.Generator(model.device).manual_seed(0)
     users = anchors(batch.user, graph.n_users, config.contrast_sample, draws)
     positives = anchors(batch.positive, graph.n_items, config.contrast_sample, draws)
 
     def features() -> None:
-        back(model.modality_embeddings(model.project_features()[0]).values())
+        projected, logits = model.project_features(step)
+        back([*model.modality_embeddings(projected, step).values(), *logits.values()])
 
     def memberships() -> None:
         noise = Noise(draws, settings.dropout) if model.training else Noise()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool, Int
-from torch import Tensor
+from scipy import sparse
 
 from srgformer_lab.data.dataset import SPLITS, Dataset
 from srgformer_lab.errors import ConfigError
@@ -20,6 +20,8 @@ from srgformer_lab.model.trace import Trace
 CUTOFFS = (10, 20)
 SELECTION_METRIC = "recall@20"
 BLOCK_CELLS = 16_000_000
+HIDDEN = -1
+"""Stands in a list for the places that nothing is left for."""
 
 
 def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS) -> dict[str, float]:
@@ -28,7 +30,8 @@ def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cu
     Raises:
         ConfigError: The split or a cut-off does not exist.
     """
-    return evaluate_users(model, data, split, cutoffs).drop(columns="user_id").mean().to_dict()
+    _, columns = _by_user(model, data, split, cutoffs)
+    return {name: float(values.mean()) for name, values in columns.items()}
 
 
 def evaluate_users(model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS) -> pd.DataFrame:
@@ -39,43 +42,43 @@ def evaluate_users(model: Recommender | Trace, data: Dataset, split: str = "vali
     Raises:
         ConfigError: The split or a cut-off does not exist.
     """
+    users, columns = _by_user(model, data, split, cutoffs)
+    return pd.DataFrame({"user_id": [data.user_ids[row] for row in users.tolist()], **columns})
+
+
+def _by_user(model: Recommender | Trace, data: Dataset, split: str, cutoffs: Sequence[int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Rank for every user with a positive in ``split``, in blocks; give the user rows and a column a metric."""
     if split not in SPLITS[1:] or not cutoffs or min(cutoffs) < 1:
         raise ConfigError(f"split={split!r}, cutoffs={tuple(cutoffs)}: the split must be valid or test, cut-offs whole numbers from 1")
     relevant, known = data.matrix(split), data.matrix("train")
     users = np.flatnonzero(np.diff(relevant.indptr))
     scorer, device = scorer_of(model), device_of(model)
     block = max(1, BLOCK_CELLS // data.n_items)
-    parts = []
+    listed = np.empty((len(users), min(max(cutoffs), data.n_items)), dtype=np.int64)
     with torch.no_grad():
         for start in range(0, len(users), block):
             chosen = users[start : start + block]
             scores = scorer(torch.from_numpy(chosen).to(device))
             hide_pairs(scores, known[chosen])
             values, items = top_k(scores, max(cutoffs))
-            hit = _hits(items.cpu(), chosen, relevant) & (values.cpu() > -torch.inf)
-            parts.append(_metrics(hit, np.diff(relevant.indptr)[chosen], cutoffs))
-    ids = [data.user_ids[int(row)] for row in users]
-    return pd.concat([pd.DataFrame({"user_id": ids}), pd.concat(parts, ignore_index=True)], axis=1)
+            listed[start : start + block] = items.masked_fill(values == -torch.inf, HIDDEN).cpu().numpy()
+    return users, _metrics(_hits(listed, users, relevant), np.diff(relevant.indptr)[users], cutoffs)
 
 
-def _hits(items: Int[Tensor, "rows k"], users: Int[np.ndarray, " rows"], relevant: object) -> Bool[Tensor, "rows k"]:
-    n_items = relevant.shape[1]  # type: ignore[attr-defined]
-    entries = relevant[users].tocoo()  # type: ignore[index]
-    keys = np.sort(entries.row.astype(np.int64) * n_items + entries.col)
-    asked = np.arange(len(users))[:, None] * n_items + items.numpy()
-    place = np.searchsorted(keys, asked).clip(max=len(keys) - 1)
-    return torch.from_numpy(keys[place] == asked)
+def _hits(items: Int[np.ndarray, "rows k"], users: Int[np.ndarray, " rows"], relevant: sparse.csr_matrix) -> Bool[np.ndarray, "rows k"]:
+    user, item = relevant.nonzero()
+    keys = user.astype(np.int64) * relevant.shape[1] + item  # increasing, as users and their items are
+    asked = np.where(items == HIDDEN, -1, users[:, None] * relevant.shape[1] + items)
+    return keys[np.searchsorted(keys, asked).clip(max=len(keys) - 1)] == asked
 
 
-def _metrics(hit: Bool[Tensor, "rows k"], n_relevant: Int[np.ndarray, " rows"], cutoffs: Sequence[int]) -> pd.DataFrame:
-    discount = 1 / torch.log2(torch.arange(2, max(cutoffs) + 2, dtype=torch.float64))
-    ideal = torch.cat([torch.zeros(1, dtype=torch.float64), discount.cumsum(0)])
-    positives = torch.from_numpy(n_relevant.astype(np.int64))
-    columns = {f"recall@{k}": hit[:, :k].sum(1) / positives.double() for k in cutoffs}
+def _metrics(hit: Bool[np.ndarray, "rows k"], n_relevant: Int[np.ndarray, " rows"], cutoffs: Sequence[int]) -> dict[str, np.ndarray]:
+    discount = 1 / np.log2(np.arange(2, max(cutoffs) + 2))
+    ideal = np.concatenate([[0.0], discount.cumsum()])
+    columns = {f"recall@{k}": hit[:, :k].sum(1) / n_relevant for k in cutoffs}
     for k in cutoffs:
-        gain = (hit[:, :k] * discount[: hit[:, :k].shape[1]]).sum(1)
-        columns[f"ndcg@{k}"] = gain / ideal[positives.clamp(max=k)]
-    return pd.DataFrame({name: values.numpy() for name, values in columns.items()})
+        columns[f"ndcg@{k}"] = hit[:, :k] @ discount[: hit[:, :k].shape[1]] / ideal[n_relevant.clip(max=k)]
+    return columns
 
 
 def metric_surface(

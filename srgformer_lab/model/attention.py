@@ -8,6 +8,7 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import hardtanh
 
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.parts import AttentionTrace, Embeddings, unit
@@ -73,13 +74,14 @@ class EdgeAttention(nn.Module):
     ) -> Float[Tensor, "edges heads"]:
         if self.form == "uniform":
             return embedding.new_zeros(self.n_heads, len(edges.neighbor)).T
-        query = self._heads(product(embedding.index_select(0, nodes), self.query))  # (rows, heads, head width)
+        seeing = embedding if len(nodes) == len(embedding) else embedding.index_select(0, nodes)
+        query = self._heads(product(seeing, self.query * self.shrink))  # (rows, heads, head width)
         key = self._heads(product(embedding, self.key))  # (nodes, heads, head width)
         if self.form == "cosine":
             return CLIP * edges.products(_directions(query), _directions(key))
         if self.form == "linear":
             return edges.products(_positive(query), _positive(key))
-        return (edges.products(query, key) * self.shrink).clamp(-CLIP, CLIP)
+        return hardtanh(edges.products(query, key), -CLIP, CLIP)
 
     def _weight(self, score: Float[Tensor, "edges heads"], edges: Edges) -> Float[Tensor, "edges heads"]:
         if self.form == "linear":

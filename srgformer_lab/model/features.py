@@ -39,21 +39,16 @@ class Features(nn.Module):
         projected, logits = both.split([projection.shape[1], implicit_attribute.shape[1]], 1)
         return projected, logits
 
-    def propagate(
-        self,
-        projected: Float[Tensor, "items dim"],
-        projection: Float[Tensor, "width dim"],
-        graph: Graph,
-        n_layers: int,
-        product: Product,
-    ) -> Float[Tensor, "nodes dim"]:
-        """Compute E^m; while training, narrow features are propagated once, as constants: Ã^L[·](X W) = (Ã^L[·]X) W.
+    def propagates_once(self, graph: Graph, n_layers: int) -> bool:
+        """Tell whether E^m comes from features that are propagated once, as constants: Ã^L[·](X W) = (Ã^L[·]X) W.
 
-        That replaces sparse products of width d by one dense product with a row for every node.
+        That replaces sparse products of width d by one dense product with a row for every node; it is done while training,
+        where the features are narrow.
         """
-        is_narrow = graph.n_users * len(projection) <= SPARSE_COST * (n_layers + 0.5) * len(graph.edge_neighbor)
-        if not (self.training and is_narrow):
-            return modality_embedding(projected, graph, n_layers)
+        return self.training and graph.n_users * self.values.shape[1] <= SPARSE_COST * (n_layers + 0.5) * len(graph.edge_neighbor)
+
+    def propagate(self, graph: Graph, n_layers: int) -> Float[Tensor, "nodes width"]:
+        """Give Ã^L[·]X, computed once."""
         if self.propagated is None:
             self.propagated = modality_embedding(self.values, graph, n_layers)
-        return product(self.propagated, projection)
+        return self.propagated

@@ -42,8 +42,9 @@ class HypergraphTrace:
         return self.membership.items @ self.hyperedges
 
     def of(self, nodes: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen dim"]:
-        """E^{m,H} of some nodes (users first)."""
-        return torch.cat([self.membership.users, self.membership.items]).index_select(0, nodes) @ self.hyperedges
+        """E^{m,H} of some nodes (users first, increasing)."""
+        membership = torch.cat([self.membership.users, self.membership.items])
+        return (membership if len(nodes) == len(membership) else membership.index_select(0, nodes)) @ self.hyperedges
 
     @property
     def embedding(self) -> Embeddings:

@@ -27,9 +27,9 @@ def bpr(positive: Float[Tensor, " batch"], negative: Float[Tensor, " batch"]) ->
     return -logsigmoid(positive - negative).mean()
 
 
-def norm_sum(*rows: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-    """Sum of the Frobenius norms (not squared) of the batch's rows, divided by the batch size."""
-    return torch.stack([part.norm() for part in rows]).sum() / len(rows[0])
+def norm_sum(rows: Float[Tensor, "parts batch dim"]) -> Float[Tensor, ""]:
+    """Sum of the Frobenius norms (not squared) of the batch's users, positives and negatives, divided by the batch size."""
+    return rows.flatten(1).norm(dim=1).sum() / rows.shape[1]
 
 
 class Anchors(NamedTuple):
@@ -47,10 +47,17 @@ def anchors(rows: Int[Tensor, " batch"], n_rows: int, n_against: int = 0, draws:
 
     On an accelerator nothing is folded: the number of distinct rows would have to come back to the host first.
     """
-    row, count = (rows, torch.ones_like(rows)) if runtime.is_accelerator(rows.device) else torch.unique(rows, return_counts=True)
+    row, count = (rows, torch.ones_like(rows)) if runtime.is_accelerator(rows.device) else _distinct(rows, n_rows)
     if not 0 < n_against < n_rows:
         return Anchors(row, count)
     return Anchors(row, count, torch.randperm(n_rows, generator=draws, device=rows.device)[:n_against])
+
+
+def _distinct(rows: Int[Tensor, " batch"], n_rows: int) -> tuple[Int[Tensor, " distinct"], Int[Tensor, " distinct"]]:
+    """Give the distinct rows, increasing, and how often each occurs: by counting, which needs no sort."""
+    count = torch.bincount(rows, minlength=n_rows)
+    row = count.nonzero().squeeze(1)
+    return row, count[row]
 
 
 def modality_contrast(parts: Sequence[Embeddings], users: Anchors, items: Anchors, temperature: float) -> Float[Tensor, ""]:
@@ -59,9 +66,9 @@ def modality_contrast(parts: Sequence[Embeddings], users: Anchors, items: Anchor
     With fewer than two modalities it is 0.
     """
     total = torch.zeros((), device=users.row.device)
-    for first, second in combinations([part.unit for part in parts], 2):
-        total = total + _streamed(first.users, second.users, users, temperature, CELLS)
-        total = total + _streamed(first.items, second.items, items, temperature, CELLS)
+    for first, second in combinations([part.unit.sides for part in parts], 2):
+        for query, key, rows in zip(first, second, (users, items), strict=True):
+            total = total + _streamed(query, key, rows, temperature, CELLS)
     return total
 
 
@@ -98,12 +105,11 @@ def info_nce(
 
 def _streamed(query: Tensor, key: Tensor, rows: Anchors, temperature: float, cells: int) -> Tensor:
     """Contrast rows whose products are cosines."""
-    keys, scale, own = key, 1.0, torch.zeros_like(rows.row, dtype=key.dtype)
+    scale, own = 1.0, torch.zeros_like(rows.row, dtype=key.dtype)
     if rows.against is not None:
-        keys, scale = key.index_select(0, rows.against), len(key) / len(rows.against)
+        scale = len(key) / len(rows.against)
         own = 1 - scale * torch.isin(rows.row, rows.against).to(key.dtype)  # the positive counts once, drawn or not
-    query, positive = query.index_select(0, rows.row), key.index_select(0, rows.row)
-    return _StreamedInfoNCE.apply(query, positive, keys, rows.count.to(key.dtype), own, scale, temperature, cells)
+    return _StreamedInfoNCE.apply(query, key, rows, own, scale, temperature, cells)
 
 
 class _StreamedInfoNCE(torch.autograd.Function):
@@ -116,8 +122,10 @@ class _StreamedInfoNCE(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, positive: Tensor, keys: Tensor, weight: Tensor, own: Tensor, scale: float, temperature: float, cells: int
+        ctx: Any, all_queries: Tensor, all_keys: Tensor, rows: Anchors, own: Tensor, scale: float, temperature: float, cells: int
     ) -> Tensor:
+        query, positive, weight = all_queries.index_select(0, rows.row), all_keys.index_select(0, rows.row), rows.count.to(own.dtype)
+        keys = all_keys if rows.against is None else all_keys.index_select(0, rows.against)
         keys = keys.T.contiguous().T if keys.shape[1] <= NARROW else keys
         cosine = (query * positive).sum(1)
         pull = own * (cosine / temperature).exp()  # (rows,)
@@ -133,9 +141,14 @@ class _StreamedInfoNCE(torch.autograd.Function):
             key_gradient.addmm_(exponential.T, share * query[part])
         toward = (weight / temperature * (pull / total - 1)).unsqueeze(1)  # (rows, 1)
         ctx.save_for_backward(query_gradient.addcmul_(toward, positive), toward * query, key_gradient)
+        ctx.rows, ctx.n_rows = rows, len(all_keys)
         return (weight * (total.log() - cosine / temperature)).sum()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        of_query, of_positive, of_keys = ctx.saved_tensors
-        return gradient * of_query, gradient * of_positive, gradient * of_keys, None, None, None, None, None
+        (of_query, of_positive, of_keys), rows = ctx.saved_tensors, ctx.rows
+        of_all_keys = gradient * of_keys
+        if rows.against is not None:
+            of_all_keys = of_keys.new_zeros(ctx.n_rows, of_keys.shape[1]).index_add_(0, rows.against, of_all_keys)
+        of_all_queries = of_query.new_zeros(ctx.n_rows, of_query.shape[1]).index_add_(0, rows.row, gradient * of_query)
+        return of_all_queries, of_all_keys.index_add_(0, rows.row, gradient * of_positive), None, None, None, None, None

@@ -43,6 +43,12 @@ class Embeddings:
         """
         return self._side("items")
 
+    @property
+    def sides(self) -> tuple[Float[Tensor, "users dim"], Float[Tensor, "items dim"]]:
+        """The users' rows and the items', of rows that cover all nodes; their gradients are put together in one operation."""
+        users, items = self.values.split([self.n_users, self.n_nodes - self.n_users])
+        return users, items
+
     def _side(self, kind: str) -> Tensor:
         is_whole = len(self.nodes) == self.n_nodes
         border = self.n_users if is_whole else int(torch.searchsorted(self.nodes, self.n_users))

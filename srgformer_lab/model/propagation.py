@@ -1,6 +1,7 @@
 """The two linear branches: LightGCN over the ID embeddings, and the modality embeddings."""
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 
 import torch
 from jaxtyping import Float
@@ -35,10 +36,8 @@ def mean_and_last(
     embedding: Float[Tensor, "nodes dim"], propagate: Propagate, n_layers: int
 ) -> tuple[Float[Tensor, "nodes dim"], Float[Tensor, "nodes dim"]]:
     """Give E^id and the last depth E^(L) of one and the same propagation."""
-    total, last = torch.zeros_like(embedding), embedding
-    for last in depths(embedding, propagate, n_layers):
-        total = total + last
-    return total / (n_layers + 1), last
+    every = list(depths(embedding, propagate, n_layers))
+    return reduce(torch.add, every) / (n_layers + 1), every[-1]
 
 
 def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:

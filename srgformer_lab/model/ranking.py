@@ -18,12 +18,13 @@ from srgformer_lab.model.trace import Trace
 def top_k(scores: Float[Tensor, "rows items"], k: int) -> tuple[Float[Tensor, "rows k"], Int[Tensor, "rows k"]]:
     """Give the k highest scores of each row and their items, the highest first; ties go to the lower item row.
 
-    ``torch.topk`` breaks ties as it likes, so rows where the last place is tied are sorted in full.
+    ``torch.topk`` breaks ties as it likes, so one place more is asked for: rows where it is tied with the last one are sorted
+    in full. Comparing all scores instead made arrays of all of them, which a process that keeps what it frees piled up.
     """
     k = min(k, scores.shape[1])
-    values, items = torch.topk(scores, k, dim=1)
-    last = values[:, -1:]
-    tied = ((scores >= last).sum(1) > k).nonzero().squeeze(1)
+    values, items = torch.topk(scores, min(k + 1, scores.shape[1]), dim=1)
+    tied = (values[:, k - 1 : k] == values[:, k:]).nonzero()[:, 0]
+    values, items = values[:, :k], items[:, :k]
     if len(tied):
         ordered, order = torch.sort(scores[tied], dim=1, descending=True, stable=True)
         values[tied], items[tied] = ordered[:, :k], order[:, :k]

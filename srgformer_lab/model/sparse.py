@@ -3,7 +3,6 @@
 Rows are stored one after another (CSR): ``first`` says where each begins, ``column`` where each entry stands.
 """
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -244,6 +243,4 @@ def products_of_entries(
 
 
 def _csr(first: Tensor, column: Tensor, value: Tensor, n_columns: int) -> Tensor:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torch calls its sparse rows a beta feature
-        return torch.sparse_csr_tensor(first, column, value, (len(first) - 1, n_columns), check_invariants=False)
+    return torch.sparse_csr_tensor(first, column, value, (len(first) - 1, n_columns), check_invariants=False)

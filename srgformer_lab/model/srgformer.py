@@ -23,8 +23,7 @@ from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.hypergraph import Noise, UserItemPair, relax
 from srgformer_lab.model.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
 from srgformer_lab.model.parts import Embeddings
-from srgformer_lab.model.precision import Product
-from srgformer_lab.model.propagation import mean_and_last
+from srgformer_lab.model.propagation import mean_and_last, modality_embedding
 from srgformer_lab.model.protocol import Trainable
 from srgformer_lab.model.sampling import Batch, TripleSampler
 from srgformer_lab.model.step import Step
@@ -102,12 +101,13 @@ class SRGFormer(Trainable[Batch]):
         of a training says what it keeps, rounds and leaves out: a branch that no term reads has a part of 0, and no factors.
         """
         config, graph, taps, step = self.config, self.graph, self.taps, step or Step()
-        nodes = torch.arange(graph.n_nodes, device=self.device) if nodes is None else nodes
+        everyone = torch.arange(graph.n_nodes, device=self.device)
+        nodes = everyone if nodes is None else nodes
         embedding = taps.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
         collaborative, last_layer = mean_and_last(embedding, graph.propagate, config.n_id_layers)
         collaborative = taps.collaborative(collaborative)
-        projected, item_logits = self.project_features(step.product, step.learns_memberships)
-        modality = {name: taps.modality[name](values) for name, values in self.modality_embeddings(projected, step.product).items()}
+        projected, item_logits = self.project_features(step)
+        modality = {name: taps.modality[name](values) for name, values in self.modality_embeddings(projected, step).items()}
         logits = self.membership_logits(item_logits) if step.logits is None else step.logits
         if step.wants_logits:
             step.logits = {name: UserItemPair(pair.users.detach(), pair.items.detach()) for name, pair in logits.items()}
@@ -124,10 +124,10 @@ class SRGFormer(Trainable[Batch]):
         trace = Trace(
             config=config,
             graph=graph,
-            embedding=self._everywhere(embedding),
+            embedding=Embeddings(embedding, everyone, graph.n_users, graph.n_nodes),
             projected=projected,
-            collaborative=self._everywhere(collaborative),
-            modality={name: self._everywhere(values) for name, values in modality.items()},
+            collaborative=Embeddings(collaborative, everyone, graph.n_users, graph.n_nodes),
+            modality={name: Embeddings(values, everyone, graph.n_users, graph.n_nodes) for name, values in modality.items()},
             hypergraph=hypergraph,
             attention=attention,
             taps=taps,
@@ -136,18 +136,26 @@ class SRGFormer(Trainable[Batch]):
         trace.fused  # noqa: B018 computed now, so that its tap sees this pass and no later edit
         return trace
 
-    def project_features(
-        self, product: Product = torch.matmul, learns_memberships: bool = True
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Compute X W (items × dim) and X V (items × hyperedges) of every modality."""
-        maps = self.implicit_attribute if learns_memberships else {name: V.detach() for name, V in self.implicit_attribute.items()}
-        both = {name: X.project(self.projection[name], maps[name], product) for name, X in self._features()}
-        return {name: projected for name, (projected, _) in both.items()}, {name: logits for name, (_, logits) in both.items()}
+    def project_features(self, step: Step) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Compute X W (items × dim), where the step reads it, and X V (items × hyperedges) of every modality."""
+        maps = self.implicit_attribute if step.learns_memberships else {name: V.detach() for name, V in self.implicit_attribute.items()}
+        projected, logits = {}, {}
+        for name, features in self._features():
+            if not step.with_projected and features.propagates_once(self.graph, self.config.n_modality_layers):
+                logits[name] = features.values @ maps[name]
+            else:
+                projected[name], logits[name] = features.project(self.projection[name], maps[name], step.product)
+        return projected, logits
 
-    def modality_embeddings(self, projected: Mapping[str, Tensor], product: Product = torch.matmul) -> dict[str, Tensor]:
-        """Compute E^m (nodes × dim) of every modality from X W."""
-        n_layers = self.config.n_modality_layers
-        return {name: X.propagate(projected[name], self.projection[name], self.graph, n_layers, product) for name, X in self._features()}
+    def modality_embeddings(self, projected: Mapping[str, Tensor], step: Step) -> dict[str, Tensor]:
+        """Compute E^m (nodes × dim) of every modality, from X W or from features that are propagated once."""
+        graph, n_layers = self.graph, self.config.n_modality_layers
+        return {
+            name: step.product(X.propagate(graph, n_layers), self.projection[name])
+            if X.propagates_once(graph, n_layers)
+            else modality_embedding(projected[name], graph, n_layers)
+            for name, X in self._features()
+        }
 
     def _features(self) -> list[tuple[str, Features]]:
         return [(name, cast(Features, X)) for name, X in self.features.items()]
@@ -155,10 +163,6 @@ class SRGFormer(Trainable[Batch]):
     def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]]) -> dict[str, UserItemPair]:
         """Complete the items' logits by the users': the sums over their histories."""
         return {name: UserItemPair(self.graph.history_sum(values), values) for name, values in items.items()}
-
-    def _everywhere(self, values: Float[Tensor, "nodes dim"]) -> Embeddings:
-        graph = self.graph
-        return Embeddings(values, torch.arange(graph.n_nodes, device=values.device), graph.n_users, graph.n_nodes)
 
     def _noise_draws(self) -> torch.Generator:
         if self._draws is None:
@@ -237,12 +241,16 @@ class SRGFormer(Trainable[Batch]):
 
     def ranking_terms(self, trace: Trace, batch: Batch, regularization_weight: float) -> dict[str, Float[Tensor, ""]]:
         """Compute the terms that read the fused embeddings: ``ranking`` and λ ``regularization``."""
-        n_users, rows = self.graph.n_users, trace.fused
-        user, positive, negative = (rows.of(nodes) for nodes in (batch.user, n_users + batch.positive, n_users + batch.negative))
+        rows = trace.fused.of(self._all_of(batch)).unflatten(0, (3, -1))  # (users, positives and negatives, batch, dim)
+        user, positive, negative = rows.unbind()
         return {
             "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
-            "regularization": regularization_weight * norm_sum(user, positive, negative),
+            "regularization": regularization_weight * norm_sum(rows),
         }
+
+    def _all_of(self, batch: Batch) -> Int[Tensor, " three_batches"]:
+        n_users = self.graph.n_users
+        return torch.cat([batch.user, n_users + batch.positive, n_users + batch.negative])
 
     def nodes_of(self, batch: Batch) -> Int[Tensor, " rows"] | None:
         """Name the nodes that a batch reads, or none for all: where it may read them all, and on an accelerator.
@@ -251,7 +259,7 @@ class SRGFormer(Trainable[Batch]):
         """
         if runtime.is_accelerator(self.device) or sum(map(len, batch)) >= self.graph.n_nodes:
             return None
-        return torch.unique(torch.cat([batch.user, self.graph.n_users + batch.positive, self.graph.n_users + batch.negative]))
+        return torch.unique(self._all_of(batch))
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
         """Read the model once and give a function from user rows to the scores of all items."""

@@ -32,12 +32,13 @@ class Step:
         self.wants_logits = self.wants_score = False
         """Whether this step computes numbers that later ones use; the scores of all edges then, as later batches look along others."""
         self.product: Product = torch.matmul
-        self.with_attention = self.with_hypergraph = True
+        self.with_attention = self.with_hypergraph = self.with_projected = True
 
     def advance(self, train: TrainConfig, model: ModelConfig) -> None:
         """Go to the next step: forget what is due to be computed anew, and see what nothing will read."""
         self.is_frozen = 0 < train.freeze_after < self.epoch
         self.product = in_bfloat16 if train.mixed_precision else torch.matmul
+        self.with_projected = False
         self.with_attention = model.attention_scale > 0
         self.with_hypergraph = model.hypergraph_scale > 0 or train.hypergraph_contrast_weight > 0
         if self._is_due(train.memberships_every):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import torch
 from jaxtyping import Float, Int
@@ -26,7 +26,7 @@ class Trace:
     embedding: Embeddings
     """E⁰, the learned ID embeddings, all nodes."""
     projected: Mapping[str, Float[Tensor, "items dim"]]
-    """X^m W^m of every item, before propagation."""
+    """X^m W^m of every item, before propagation; without the modalities whose step of a training has no use for it."""
     collaborative: Embeddings
     """E^id, all nodes."""
     modality: Mapping[str, Embeddings]
@@ -75,7 +75,7 @@ class Trace:
     @cached_property
     def fused(self) -> Embeddings:
         """E*: the sum of the parts."""
-        total = sum(part.values for part in self.parts.values())
+        total = reduce(torch.add, (part.values for part in self.parts.values()))
         return self.attention.output.with_values(self.taps.fused(total))
 
     def fuse(

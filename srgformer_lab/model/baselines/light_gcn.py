@@ -65,10 +65,10 @@ class LightGCN(Trainable[Batch]):
         user, positive, negative = (
             part.index_select(0, rows) for part, rows in ((users, batch.user), (items, batch.positive), (items, batch.negative))
         )
-        layer_0 = (self.user_embedding[batch.user], self.item_embedding[batch.positive], self.item_embedding[batch.negative])
+        layer_0 = torch.stack([self.user_embedding[batch.user], self.item_embedding[batch.positive], self.item_embedding[batch.negative]])
         return {
             "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
-            "regularization": config.regularization_weight * norm_sum(*layer_0),
+            "regularization": config.regularization_weight * norm_sum(layer_0),
         }
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:

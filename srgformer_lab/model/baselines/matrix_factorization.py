@@ -58,7 +58,7 @@ class MatrixFactorization(Trainable[Batch]):
         positive, negative = (self.item_embedding.index_select(0, rows) for rows in (batch.positive, batch.negative))
         return {
             "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
-            "regularization": config.regularization_weight * norm_sum(user, positive, negative),
+            "regularization": config.regularization_weight * norm_sum(torch.stack([user, positive, negative])),
         }
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:

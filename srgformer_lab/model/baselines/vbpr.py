@@ -80,7 +80,7 @@ class VBPR(Trainable[Batch]):
         positive, negative = self.items(batch.positive), self.items(batch.negative)
         return {
             "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
-            "regularization": config.regularization_weight * norm_sum(user, positive, negative),
+            "regularization": config.regularization_weight * norm_sum(torch.stack([user, positive, negative])),
         }
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
