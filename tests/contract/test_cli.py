@@ -7,6 +7,8 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import cli
+from srgformer_lab.cli.options import model_option
+from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.model import catalog
 
 SMALL = ["--epochs", "2", "--embedding-dim", "8", "--n-heads", "2", "--n-hyperedges", "3", "--batch-size", "4096"]
@@ -69,8 +71,8 @@ def test_every_setting_of_every_model_is_an_option_and_one_name_has_one_type():
     for name, kind in catalog.MODELS.items():
         for item in dataclasses.fields(kind.config):
             assert types.setdefault(item.name, item.type) == item.type, name
-    options = cli._parser(for_training=True).parse_args(["train"])
-    assert {cli._model_option(name) for name in types} <= set(vars(options))
+    options = make_parser(for_training=True).parse_args(["train"])
+    assert {model_option(name) for name in types} <= set(vars(options))
 
 
 @pytest.mark.parametrize("given", [[], ["--batch-size", "40"]])

@@ -1,0 +1,154 @@
+"""What each command does with its options."""
+
+import argparse
+import sys
+from contextlib import nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srgformer_lab.cli.bars import epochs_bar, trainings_bar
+from srgformer_lab.cli.options import READER_OPTIONS, flag, opened_data, reader_options, settings
+from srgformer_lab.config import ModelConfig, TrainConfig
+from srgformer_lab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from srgformer_lab.learn.run import Run
+
+
+def app(options: argparse.Namespace) -> int:
+    """Open the app in a browser."""
+    import subprocess
+
+    from srgformer_lab import places
+
+    command = [sys.executable, "-m", "marimo", "run", str(places.apps_folder() / "explore.py")]
+    command += ["--port", str(options.port)] if options.port else []
+    command += ["--headless"] if options.headless else []
+    passed = ["data", *READER_OPTIONS]
+    extra = [part for name in passed if getattr(options, name) is not None for part in (flag(name), str(getattr(options, name)))]
+    return subprocess.call([*command, "--", *extra])
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a model from its first epoch, or go on with a run."""
+    from srgformer_lab import runtime
+    from srgformer_lab.learn import fit as fitting
+    from srgformer_lab.learn.run import Run
+    from srgformer_lab.learn.worker import place_in_queue
+
+    runtime.keep_memory()
+    if options.resume:
+        run = Run.open(options.resume)
+        with place_in_queue(run) if options.queue else nullcontext(), epochs_bar() as watch:
+            fitting.resume(run, watch=watch)
+    else:
+        from srgformer_lab.model import catalog
+
+        data = opened_data(options)
+        config, train = settings(options)
+        model = catalog.kind(options.model).build(data, config)
+        print(f"{data}\n{model}")
+        with epochs_bar() as watch:
+            run = fitting.fit(model, data, train, options.runs, options.name, watch)
+    print(_summary(run))
+    return 0
+
+
+def _summary(run: "Run") -> str:
+    test = ", ".join(f"{name} {value:.4f}" for name, value in run.test_metrics().items())
+    return f"{run!r}\n" + (f"test: {test}\n" if test else "") + f"folder: {run.path}"
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Print the metrics of a run's best epoch."""
+    from srgformer_lab.learn import evaluation
+    from srgformer_lab.learn.run import Run
+
+    run = Run.open(options.run)
+    data = run.open_data()
+    print(f"{run.name} on {data}")
+    for name, value in evaluation.evaluate(run.model(data), data, options.split).items():
+        print(f"{options.split} {name:10} {value:.4f}")
+    return 0
+
+
+def recommend(options: argparse.Namespace) -> int:
+    """Print one user's list, or write everybody's."""
+    from srgformer_lab.learn.run import Run
+    from srgformer_lab.model import ranking
+
+    if options.user is None and options.output is None:
+        raise ConfigError("give --user ID for one list, or --output FILE.csv for all users")
+    run = Run.open(options.run)
+    data = run.open_data()
+    model = run.model(data)
+    lists = (
+        ranking.recommend_all(model, data, options.k) if options.user is None else ranking.recommend(model, data, options.user, options.k)
+    )
+    if options.output is None:
+        print(lists.to_string(index=False))
+        return 0
+    from srgformer_lab.learn.files import write_bytes
+
+    write_bytes(options.output, lists.to_csv(index=False).encode())
+    print(f"{len(lists):,} rows in {options.output}")
+    return 0
+
+
+def runs(options: argparse.Namespace) -> int:
+    """List the runs of a folder, the damaged ones with the reason."""
+    from srgformer_lab.learn.listing import damaged_runs, list_runs
+
+    runs, damaged = list_runs(options.folder), damaged_runs(options.folder)
+    for run in runs:
+        print(run)
+    for path, reason in damaged.items():
+        print(f"{path.name}: damaged: {reason}")
+    if not runs and not damaged:
+        print(f"no runs in {options.folder}; start one with: srgformer-lab train")
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Say what is wrong with a data folder; the exit code is 1 if anything is."""
+    from srgformer_lab.data.check import check as look_at
+
+    report = look_at(options.folder)
+    print(report)
+    return 1 if report.problems else 0
+
+
+def experiment(options: argparse.Namespace) -> int:
+    """Answer one of the paper's questions by trainings, or by measuring."""
+    from srgformer_lab.experiments import catalog
+    from srgformer_lab.experiments.case import Recipe, Setup
+    from srgformer_lab.experiments.command import answer
+
+    chosen = catalog.experiment(options.name)
+    path = options.data or chosen.data
+    path = path if path in ("studio", chosen.data) else str(Path(path).resolve())
+    names = {item.name for config in (ModelConfig, TrainConfig) for item in fields(config)} - {"seed"}
+    setup = Setup(
+        Recipe(path, reader_options(options)),
+        options.preset or "studio",
+        tuple(range(options.first_seed, options.first_seed + options.seeds)),
+        {name: value for name in sorted(names) if (value := getattr(options, name)) is not None},
+        options.trials,
+        tuple(options.only.split(",")) if options.only else (),
+    )
+    folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
+    with trainings_bar() as watch:
+        for text in answer(chosen, setup, folder, options.workers, options.hours, watch):
+            print(text, flush=True)
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Measure speed and memory."""
+    from srgformer_lab.bench.command import run
+
+    changes = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
+    for text in run(options.shapes, options.data, options.preset, options.dims, options.repeats, options.plain, options.output, changes):
+        print(text, flush=True)
+    return 0

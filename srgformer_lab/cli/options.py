@@ -1,0 +1,115 @@
+"""The options that several commands share: which data, and one for each setting of a model or of a training."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import Field, fields
+from typing import TYPE_CHECKING, Any
+
+from srgformer_lab.config import Config, ModelConfig, Preset, TrainConfig, preset
+from srgformer_lab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from srgformer_lab.data.dataset import Dataset
+
+_Options = argparse._ArgumentGroup
+READER_OPTIONS = {
+    "min_rating": (float, "keep ratings of at least this (plain folders)"),
+    "k_core": (int, "keep users and items with at least this many interactions, again and again (plain folders)"),
+    "split": (str, "protocol or time (plain folders)"),
+    "duplicates": (str, "error or merge (plain folders)"),
+    "data_seed": (int, "seed of the split, or of the built-in world"),
+}
+
+
+def add_data(parser: argparse.ArgumentParser, seed: bool = True) -> None:
+    """Add the choice of a data set, and what its reader may be told."""
+    parser.add_argument("--data", default="studio", help="studio (built in), or the path of a data folder")
+    for name, (kind, meaning) in READER_OPTIONS.items():
+        if seed or name != "data_seed":
+            parser.add_argument(flag(name), type=kind, help=meaning)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of a model, and one option for each setting that any of them has."""
+    from srgformer_lab.model import catalog
+
+    parser.add_argument("--model", default="srgformer", help=f"one of {', '.join(catalog.MODELS)}")
+    owners: dict[str, dict[str, Field[Any]]] = {}
+    for model, kind in catalog.MODELS.items():
+        for item in fields(kind.config):  # type: ignore[arg-type]
+            owners.setdefault(item.name, {})[model] = item
+    group = parser.add_argument_group("the model")
+    for name, owned in owners.items():
+        models: dict[str, list[str]] = {}
+        for model, item in owned.items():
+            models.setdefault(_about(item), []).append(model)
+        text = "; ".join(f"{about} in {', '.join(those)}" for about, those in models.items())
+        _add_setting(group, model_option(name), next(iter(owned.values())), text)
+
+
+def model_option(setting: str) -> str:
+    """Name the option of a model's setting; the plain ``seed`` is the training's."""
+    return "model_seed" if setting == "seed" else setting
+
+
+def add_settings(group: _Options, config: type[Config], without: Sequence[str] = ()) -> None:
+    """Add one option for each setting of a configuration."""
+    for item in fields(config):  # type: ignore[arg-type]
+        if item.name not in without:
+            _add_setting(group, item.name, item, _about(item))
+
+
+def _about(item: Field[Any]) -> str:
+    return f"{item.metadata['symbol']}: {item.metadata['meaning']} (default {item.default})".replace("%", "%%")
+
+
+def _add_setting(group: _Options, name: str, item: Field[Any], text: str) -> None:
+    choices = item.metadata["choices"]
+    words = "{" + ",".join(choices) + "}" if choices else None  # the configuration refuses others, in one line
+    if item.type is bool:
+        group.add_argument(flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
+    elif item.type in (int, float, str):
+        group.add_argument(flag(name), type=item.type, metavar=words, help=text)
+    else:
+        group.add_argument(flag(name), type=lambda value: tuple(value.split(",")) if value else (), help=f"{text}; a,b,c")
+
+
+def flag(name: str) -> str:
+    """Write a name as an option."""
+    return "--" + name.replace("_", "-")
+
+
+def opened_data(options: argparse.Namespace) -> "Dataset":
+    """Open the data set that the options name."""
+    from srgformer_lab.data.source import open_data
+
+    return open_data(options.data, **reader_options(options))
+
+
+def reader_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Give what the data set's reader is told."""
+    given = {name.replace("data_", ""): getattr(options, name, None) for name in READER_OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def settings(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
+    """Give the configurations of the model and of its training that the options describe.
+
+    Raises:
+        UnknownIdError: There is no such model or preset.
+        ConfigError: The model has no such setting, or a value is out of its range.
+    """
+    from srgformer_lab.model import catalog
+
+    chosen = options.preset or ("studio" if options.data == "studio" else None)
+    base = preset(chosen) if chosen else Preset(ModelConfig(), TrainConfig())
+    kind = catalog.kind(options.model)
+    start = base.model if kind.config is ModelConfig else kind.config()
+    names = {item.name for other in catalog.MODELS.values() for item in fields(other.config)}  # type: ignore[arg-type]
+    of_model = {name: value for name in sorted(names) if (value := getattr(options, model_option(name))) is not None}
+    of_training = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
+    known = [item.name for item in fields(kind.config)]  # type: ignore[arg-type]
+    if foreign := [name for name in of_model if name not in known]:
+        its = ", ".join(flag(model_option(name)) for name in known) or "none"
+        raise ConfigError(f"{options.model} has no setting {flag(model_option(foreign[0]))}; it has {its}")
+    return start.replace(**of_model), base.train.replace(**{**kind.train, **of_training})

@@ -1,0 +1,84 @@
+"""The commands with their options and help."""
+
+import argparse
+from pathlib import Path
+
+from srgformer_lab.cli import commands
+from srgformer_lab.cli.options import add_data, add_model, add_settings
+from srgformer_lab.config import PRESETS, ModelConfig, TrainConfig
+
+
+def make_parser(for_training: bool) -> argparse.ArgumentParser:
+    """Make the parser; the models, and torch with them, are loaded only to train one."""
+    parser = argparse.ArgumentParser(prog="srgformer-lab", description="Train SRGFormer, recommend, and see why.")
+    named = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    app = named.add_parser("app", help="open the app in a browser")
+    add_data(app)
+    app.add_argument("--port", type=int, help="port of the app's server")
+    app.add_argument("--headless", action="store_true", help="do not open a browser")
+    app.set_defaults(command=commands.app)
+
+    train = named.add_parser("train", help="train a model and write a run folder")
+    add_data(train)
+    train.add_argument("--preset", default=None, help=f"start from {', '.join(PRESETS)}")
+    train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
+    train.add_argument("--name", help="name of the run folder")
+    train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run folder; the other options are then its own")
+    train.add_argument("--queue", action="store_true", help="wait while too many trainings of the app are running")
+    if for_training:
+        add_model(train)
+    add_settings(train.add_argument_group("the training"), TrainConfig)
+    train.set_defaults(command=commands.train)
+
+    evaluate = named.add_parser("evaluate", help="evaluate a run on full ranking")
+    evaluate.add_argument("run", type=Path, help="run folder")
+    evaluate.add_argument("--split", default="test", choices=("valid", "test"))
+    evaluate.set_defaults(command=commands.evaluate)
+
+    recommend = named.add_parser("recommend", help="recommend items to one user, or to all as CSV")
+    recommend.add_argument("run", type=Path, help="run folder")
+    recommend.add_argument("--user", help="user id; without it all users are written to --output")
+    recommend.add_argument("-k", type=int, default=10, help="items a user")
+    recommend.add_argument("--output", type=Path, help="CSV file")
+    recommend.set_defaults(command=commands.recommend)
+
+    runs = named.add_parser("runs", help="list the runs in a folder")
+    runs.add_argument("folder", type=Path, nargs="?", default=Path("runs"))
+    runs.set_defaults(command=commands.runs)
+
+    check = named.add_parser("check", help="say what a data folder holds and what is wrong with it")
+    check.add_argument("folder", type=Path)
+    check.set_defaults(command=commands.check)
+
+    experiment = named.add_parser("experiment", help="repeat one of the paper's questions over seeds, with intervals")
+    experiment.add_argument("name", metavar="NAME", help="baselines, ablation, …, cost, latency; any other word lists them all")
+    add_data(experiment, seed=False)
+    experiment.set_defaults(data=None)
+    experiment.add_argument("--preset", help="what SRGFormer starts from; studio unless told otherwise")
+    experiment.add_argument("--seeds", type=int, default=5, help="repetitions: each draws the world or split, the weights and the training")
+    experiment.add_argument("--first-seed", type=int, default=0)
+    experiment.add_argument("--trials", type=int, default=1, help="settings to try for each model first, chosen by valid recall@20")
+    experiment.add_argument("--only", help="rows (or factors, or sizes) of the table to make, a,b,c; all unless told otherwise")
+    experiment.add_argument("--workers", type=int, help="trainings at once; one a core unless told otherwise, 0: in this process")
+    experiment.add_argument("--hours", type=float, default=float("inf"), help="when to stop; the same command goes on from there")
+    experiment.add_argument("--output", type=Path, help="folder of tables and runs (default experiments/NAME-DATA)")
+    add_settings(experiment.add_argument_group("SRGFormer"), ModelConfig, without=("seed",))
+    add_settings(experiment.add_argument_group("the training"), TrainConfig, without=("seed",))
+    experiment.set_defaults(command=commands.experiment)
+
+    bench = named.add_parser("bench", help="measure speed and memory, against a plain implementation in the same run")
+    bench.add_argument(
+        "--shapes",
+        default="studio,movielens,baby",
+        help="generated sizes, a,b,c: baby-x2, baby-x4, baby-x8, baby-raw, sports, clothing",
+    )
+    bench.add_argument("--data", type=Path, help="measure on this data folder instead")
+    bench.add_argument("--preset", help="whose model to train; the shape's own unless told otherwise, baby for a folder")
+    bench.add_argument("--dims", default="64", help="embedding widths, a,b,c")
+    bench.add_argument("--repeats", type=int, default=3, help="rounds; medians are shown")
+    bench.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True, help="measure the plain implementation too")
+    bench.add_argument("--output", type=Path, default=Path("bench"), help="folder of bench.csv and growth.html")
+    add_settings(bench.add_argument_group("the training"), TrainConfig)
+    bench.set_defaults(command=commands.bench)
+    return parser
