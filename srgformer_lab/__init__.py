@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from srgformer_lab.errors import LabError as LabError
     from srgformer_lab.errors import RunError as RunError
     from srgformer_lab.errors import UnknownIdError as UnknownIdError
+    from srgformer_lab.experiments.case import Recipe as Recipe
+    from srgformer_lab.experiments.case import Setup as Setup
+    from srgformer_lab.experiments.command import run_experiment as run_experiment
     from srgformer_lab.explain.alignment import NeighborAgreement as NeighborAgreement
     from srgformer_lab.explain.alignment import cosines as cosines
     from srgformer_lab.explain.alignment import cross_modal_recall as cross_modal_recall
@@ -112,6 +115,8 @@ _HOMES = {
     "data.source": ("open_data",),
     "data.studio": ("studio",),
     "errors": ("ConfigError", "DataError", "LabError", "RunError", "UnknownIdError"),
+    "experiments.case": ("Recipe", "Setup"),
+    "experiments.command": ("run_experiment",),
     "explain.alignment": ("NeighborAgreement", "cosines", "cross_modal_recall", "geometry", "neighbor_agreement"),
     "explain.clusters": ("hyperedge_cards", "hyperedge_incidence", "hyperedge_usage"),
     "explain.comparing": ("Versus", "reasons", "versus"),

@@ -123,7 +123,7 @@ def experiment(options: argparse.Namespace) -> int:
     """Answer one of the paper's questions by trainings, or by measuring."""
     from srgformer_lab.experiments import catalog
     from srgformer_lab.experiments.case import Recipe, Setup
-    from srgformer_lab.experiments.command import answer
+    from srgformer_lab.experiments.command import run_experiment
 
     chosen = catalog.experiment(options.name)
     path = options.data or chosen.data
@@ -139,7 +139,7 @@ def experiment(options: argparse.Namespace) -> int:
     )
     folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
     with trainings_bar() as watch:
-        for text in answer(chosen, setup, folder, options.workers, options.hours, watch):
+        for text in run_experiment(chosen.name, setup, folder, options.workers, options.hours, watch):
             print(text, flush=True)
     return 0
 

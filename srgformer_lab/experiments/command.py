@@ -8,6 +8,7 @@ from pathlib import Path
 from srgformer_lab import runtime
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.case import Setup
+from srgformer_lab.experiments.catalog import experiment
 from srgformer_lab.experiments.experiment import Chosen, Experiment
 from srgformer_lab.experiments.measurement import Measurement, take
 from srgformer_lab.experiments.outcome import Outcome
@@ -19,29 +20,16 @@ from srgformer_lab.learn.evaluation import SELECTION_METRIC
 RUNS = "runs"
 
 
-def answer(
-    question: Experiment | Measurement, setup: Setup, folder: Path, n_workers: int | None, hours: float, watch: Watcher | None
+def run_experiment(
+    name: str, setup: Setup, folder: Path, n_workers: int | None = None, hours: float = math.inf, watch: Watcher | None = None
 ) -> Iterator[str]:
-    """Answer a question in the way it asks for, by trainings or by measuring: see ``run`` and ``take``."""
-    if isinstance(question, Measurement):
-        return take(question, setup, folder, hours)
-    return run(question, setup, folder, n_workers, hours, watch)
-
-
-def run(
-    experiment: Experiment,
-    setup: Setup,
-    folder: Path,
-    n_workers: int | None = None,
-    hours: float = math.inf,
-    watch: Watcher | None = None,
-) -> Iterator[str]:
-    """Answer a question with trainings, and say what is being done.
+    """Answer one of the paper's questions, by trainings or by measuring, and say what is being done.
 
     What was trained before with the same settings is not trained again; a training that was stopped goes on where it was.
 
     Args:
-        experiment: The question.
+        name: ``baselines``, ``ablation``, ``sensitivity``, ``sparsity``, ``transfer``, ``freezing``, ``attention``; ``cost`` and
+            ``latency`` measure.
         setup: Data, seeds, and what differs from the preset.
         folder: Where the tables are left. The run folders are in ``runs`` beside it, so that experiments share trainings.
         n_workers: Trainings at once; one a core unless told otherwise, 0 for one after the other in this process.
@@ -49,24 +37,32 @@ def run(
         watch: Told every second how far the trainings are.
 
     Raises:
+        UnknownIdError: There is no such experiment, or it is restricted to something that doesn't exist.
         ConfigError: It can't fit into the hours or the memory, or a setting is out of its range; nothing was started then.
-        UnknownIdError: It is restricted to something that doesn't exist.
+        DataError: The data folder is not in order.
         RunError: A process was ended from outside.
     """
-    n_workers = runtime.n_cores() if n_workers is None else n_workers
+    question = experiment(name)
+    if isinstance(question, Measurement):
+        return take(question, setup, folder, hours)
+    return run(question, setup, folder, runtime.n_cores() if n_workers is None else n_workers, hours, watch)
+
+
+def run(question: Experiment, setup: Setup, folder: Path, n_workers: int, hours: float, watch: Watcher | None) -> Iterator[str]:
+    """Answer a question with trainings: see ``run_experiment``."""
     if n_workers < 0 or not hours > 0:
         raise ConfigError(f"workers={n_workers}, hours={hours:g}: give 0 workers (this process) or more, and hours above 0")
-    trials = list(experiment.trials(setup)) if setup.n_trials > 1 else []
+    trials = list(question.trials(setup)) if setup.n_trials > 1 else []
     runs = folder.parent / RUNS
-    still = need([*trials, *experiment.cases(setup, {})], runs)
+    still = need([*trials, *question.cases(setup, {})], runs)
     check_budget(still, hours, n_workers)
     data = setup.recipe.open(setup.seeds[0])
-    yield f"{experiment.question}\n{data!r}, preset {setup.preset_name}, d={setup.model.embedding_dim}\n{still}"
+    yield f"{question.question}\n{data!r}, preset {setup.preset_name}, d={setup.model.embedding_dim}\n{still}"
     crew = Crew(runs, n_workers, time.monotonic() + hours * HOUR, watch)
     tried = crew.finish(trials)
-    outcomes = crew.finish(experiment.cases(setup, best(tried, experiment.by[0])))
-    found = table(outcomes, experiment.by, experiment.reference)
-    result = Result(experiment, setup, repr(data), rows(tried), rows(outcomes), found)
+    outcomes = crew.finish(question.cases(setup, best(tried, question.by[0])))
+    found = table(outcomes, question.by, question.reference)
+    result = Result(question, setup, repr(data), rows(tried), rows(outcomes), found)
     paths = write(result, folder)
     yield f"{result.to_markdown()}\n" + "\n".join(f"wrote {path}" for path in paths)
 

@@ -16,7 +16,7 @@ from srgformer_lab import cli
 from srgformer_lab.errors import ConfigError, UnknownIdError
 from srgformer_lab.experiments.case import Recipe, Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS, experiment
-from srgformer_lab.experiments.command import best, run
+from srgformer_lab.experiments.command import best, run_experiment
 from srgformer_lab.experiments.contenders import contenders
 from srgformer_lab.experiments.experiment import Experiment
 from srgformer_lab.experiments.outcome import complete, seen
@@ -32,7 +32,7 @@ def setup_of(**changes) -> Setup:
 
 
 def texts_of(name, folder, setup=None, **options) -> str:
-    return "\n".join(run(experiment(name), setup or setup_of(), folder / "tables", 0, **options))
+    return "\n".join(run_experiment(name, setup or setup_of(), folder / "tables", 0, **options))
 
 
 TRAINED = [name for name, each in EXPERIMENTS.items() if isinstance(each, Experiment)]
@@ -263,7 +263,7 @@ def test_what_is_done_is_not_counted_as_need(tmp_path):
         (lambda folder: setup_of(seeds=(1, 1)), ConfigError, "each once"),
         (lambda folder: setup_of(n_trials=0), ConfigError, "at least one trial"),
         (lambda folder: setup_of().case({}, 0, smell=1), ConfigError, "smell is a setting neither of srgformer"),
-        (lambda folder: list(run(experiment("ablation"), setup_of(), folder / "tables", -1)), ConfigError, "workers=-1"),
+        (lambda folder: list(run_experiment("ablation", setup_of(), folder / "tables", -1)), ConfigError, "workers=-1"),
     ],
 )
 def test_a_mistake_is_named_and_leaves_nothing(act, error, message, tmp_path):
