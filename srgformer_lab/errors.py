@@ -17,16 +17,20 @@ class DataError(LabError, ValueError):
 
 
 class UnknownIdError(LabError, LookupError):
-    """A user, item, run or preset of that name does not exist."""
+    """A user, item, run, preset or experiment of that name does not exist."""
+
+    FEW = 20
+    """So many names are all listed."""
 
     def __init__(self, kind: str, given: object, known: object = ()) -> None:
-        """Name what was looked up and, among ``known``, what comes nearest."""
+        """Name what was looked up, what comes nearest among ``known``, and all of them where they are few."""
         from difflib import get_close_matches
 
         names = [str(name) for name in known]  # type: ignore[attr-defined]
-        near = get_close_matches(str(given), names, n=3, cutoff=0.5) or names[:5]
+        near = get_close_matches(str(given), names, n=3, cutoff=0.5) or ([] if len(names) <= self.FEW else names[:5])
         hint = f"; did you mean {', '.join(near)}?" if near else ""
-        super().__init__(f"there is no {kind} {str(given)!r} among {len(names)}{hint}")
+        listed = f"; known are {', '.join(names)}" if names and len(names) <= self.FEW else ""
+        super().__init__(f"there is no {kind} {str(given)!r} among {len(names)}{hint}{listed}")
 
 
 class RunError(LabError):

@@ -19,13 +19,17 @@ READER_OPTIONS = {
     "duplicates": (str, "error or merge (plain folders)"),
     "data_seed": (int, "seed of the split, or of the built-in world"),
 }
+WORLD_OPTIONS = {
+    "image_signal": (float, "how much pictures tell of an item's group, 0 to 1 (built-in world)"),
+    "text_signal": (float, "how much texts tell of an item's group, 0 to 1 (built-in world)"),
+}
 
 
-def add_data(parser: argparse.ArgumentParser, seed: bool = True) -> None:
-    """Add the choice of a data set, and what its reader may be told."""
+def add_data(parser: argparse.ArgumentParser, world: bool = False, without: Sequence[str] = ()) -> None:
+    """Add the choice of a data set, and what its reader may be told; ``world`` adds what can be changed in the built-in one."""
     parser.add_argument("--data", default="studio", help="studio (built in), or the path of a data folder")
-    for name, (kind, meaning) in READER_OPTIONS.items():
-        if seed or name != "data_seed":
+    for name, (kind, meaning) in (READER_OPTIONS | (WORLD_OPTIONS if world else {})).items():
+        if name not in without:
             parser.add_argument(flag(name), type=kind, help=meaning)
 
 
@@ -88,7 +92,7 @@ def opened_data(options: argparse.Namespace) -> "Dataset":
 
 def reader_options(options: argparse.Namespace) -> dict[str, Any]:
     """Give what the data set's reader is told."""
-    given = {name.replace("data_", ""): getattr(options, name, None) for name in READER_OPTIONS}
+    given = {name.replace("data_", ""): getattr(options, name, None) for name in READER_OPTIONS | WORLD_OPTIONS}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -20,7 +20,7 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     app.set_defaults(command=commands.app)
 
     train = named.add_parser("train", help="train a model and write a run folder")
-    add_data(train)
+    add_data(train, world=True)
     train.add_argument("--preset", default=None, help=f"start from {', '.join(PRESETS)}")
     train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
     train.add_argument("--name", help="name of the run folder")
@@ -53,7 +53,7 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
 
     experiment = named.add_parser("experiment", help="repeat one of the paper's questions over seeds, with intervals")
     experiment.add_argument("name", metavar="NAME", help="baselines, ablation, …, cost, latency; any other word lists them all")
-    add_data(experiment, seed=False)
+    add_data(experiment, world=True, without=("data_seed",))
     experiment.set_defaults(data=None)
     experiment.add_argument("--preset", help="what SRGFormer starts from; studio unless told otherwise")
     experiment.add_argument("--seeds", type=int, default=5, help="repetitions: each draws the world or split, the weights and the training")
@@ -61,7 +61,9 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     experiment.add_argument("--trials", type=int, default=1, help="settings to try for each model first, chosen by valid recall@20")
     experiment.add_argument("--only", help="rows (or factors, or sizes) of the table to make, a,b,c; all unless told otherwise")
     experiment.add_argument("--workers", type=int, help="trainings at once; one a core unless told otherwise, 0: in this process")
-    experiment.add_argument("--hours", type=float, default=float("inf"), help="when to stop; the same command goes on from there")
+    experiment.add_argument(
+        "--hours", type=float, default=float("inf"), help="when to stop; trainings go on from there at the same command"
+    )
     experiment.add_argument("--output", type=Path, help="folder of tables and runs (default experiments/NAME-DATA)")
     add_settings(experiment.add_argument_group("SRGFormer"), ModelConfig, without=("seed",))
     add_settings(experiment.add_argument_group("the training"), TrainConfig, without=("seed",))
