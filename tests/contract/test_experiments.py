@@ -17,6 +17,7 @@ import srgformer_lab as lab
 from srgformer_lab import cli
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.errors import ConfigError, UnknownIdError
+from srgformer_lab.experiments import sensitivity
 from srgformer_lab.experiments.case import Recipe, Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS, experiment
 from srgformer_lab.experiments.command import best, run_experiment
@@ -392,3 +393,19 @@ def test_processes_end_with_the_experiment_that_is_killed_and_let_go_of_its_runs
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     assert state == "interrupted"
+
+
+def test_all_models_of_a_comparison_see_the_same_modalities_at_the_same_width():
+    setup = setup_of(changes=SMALL | {"modalities": ("image",)})
+    for name in ("srgformer", "vbpr", "freedom"):
+        model = setup.case({}, 0, name).model
+        assert (model.modalities, model.embedding_dim) == (("image",), 8)
+
+
+@pytest.mark.parametrize(("bounds", "words"), [({"gain_low": 0.01, "gain_high": 0.02}, "25 of 25 are shown"), ({}, "One seed")])
+def test_the_plane_says_how_much_of_it_may_be_noise(bounds, words):
+    question = experiment("sensitivity")
+    points = [value for value, _ in sensitivity._points("α×β")]
+    frame = pd.DataFrame([{"knob": "α×β", "value": value, "unfinished": 0, "recall@20": 0.1, **bounds} for value in points])
+    (figure,) = question.draw(frame, question.by, question.reference)
+    assert words in figure.layout.title.subtitle.text.replace("<br>", " ")
