@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.bars import epochs_bar, trainings_bar
-from srgformer_lab.cli.options import READER_OPTIONS, flag, opened_data, reader_options, settings
+from srgformer_lab.cli.options import READER_OPTIONS, flag, opened_data, preset_note, reader_options, settings
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError
 
@@ -48,7 +48,7 @@ def train(options: argparse.Namespace) -> int:
         data = opened_data(options)
         config, train = settings(options)
         model = catalog.kind(options.model).build(data, config)
-        print(f"{data}\n{model}")
+        print("\n".join(text for text in (str(data), str(model), preset_note(options)) if text))
         with epochs_bar() as watch:
             run = fitting.fit(model, data, train, options.runs, options.name, watch)
     print(_summary(run))
@@ -135,7 +135,7 @@ def experiment(options: argparse.Namespace) -> int:
         tuple(range(options.first_seed, options.first_seed + options.seeds)),
         {name: value for name in sorted(names) if (value := getattr(options, name)) is not None},
         options.trials,
-        tuple(options.only.split(",")) if options.only else (),
+        tuple(dict.fromkeys(name.strip() for name in options.only.split(","))) if options.only else (),
     )
     folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
     with trainings_bar() as watch:
