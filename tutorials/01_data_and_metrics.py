@@ -238,8 +238,8 @@ def _():
             "both rise": "Recall@10 does not see order within the first 10: one hit is one hit. Only NDCG rises.",
             "only NDCG rises": "Recall@10 only asks whether a hit is among the ten. NDCG asks where: with one hidden item it goes from "
             f"1 / log₂ 11 = {1 / log2(11):.2f} to 1.",
-            "neither changes": "That is true of Recall@10, which does not see order within the ten. But a person reads from the top, and NDCG "
-            "counts that.",
+            "neither changes": "That is true of Recall@10, which does not see order within the ten. But a person reads from the top, "
+            "and NDCG counts that.",
         },
         right="only NDCG rises",
     )
@@ -341,8 +341,9 @@ def _():
         kit.step("Transfer", "Two questions to take along"),
         kit.transfer(
             {
-                "**1.** A colleague computes NDCG with the natural logarithm instead of $\\log_2$, and gets the same numbers to the last digit. "
-                "Why? Would DCG be the same too?": "Another base multiplies every discount by the same constant, in DCG and in IDCG; the "
+                "**1.** Someone computes NDCG with the natural logarithm instead of $\\log_2$, and gets the same "
+                "numbers. Why? Would DCG be the same too?": "Another base multiplies every discount by the same constant, "
+                "in DCG and in IDCG; the "
                 "ratio does not change. DCG alone does change, by the factor ln 2.",
                 "**2.** A shop shows five items and most people have one hidden item. Which of Recall@20 and NDCG@5 would you choose a "
                 "model by, and what would popularity score?": "What is shown is five, so places 6 to 20 help nobody: NDCG@5 (or Recall@5). "

@@ -56,13 +56,10 @@ def header(number: int) -> mo.Html:
     """Open a lesson: its question, its goal in one line, its time, and what is solved on this machine."""
     lesson, known = catalog.lesson(number), progress.read()
     done = len(known.solved(number) & set(lesson.exercises))
-    asked = f'<div role="heading" aria-level="1" class="lab-question">{number}. {html.escape(lesson.title)}</div>'
     time = f"About {lesson.minutes} minutes; {done} of {len(lesson.exercises)} exercises solved on this machine so far."
     return stack(
         common.styles(),
-        mo.Html(
-            f'{STYLE}<header class="lab-head">{asked}<span></span><p><b>Goal:</b> {html.escape(lesson.goal)}</p><p>{time}</p></header>'
-        ),
+        _head(f"{number}. {lesson.title}", f"<b>Goal:</b> {html.escape(lesson.goal)}", time),
         common.notes([known.trouble] if known.trouble else []),
     )
 
@@ -79,8 +76,12 @@ def contents(lessons: Iterable[catalog.Lesson], known: progress.Progress, title:
             f'<p>{html.escape(one.goal)}</p><p><span aria-label="{count}" role="img">{marks}</span> <small>{count}</small> '
             f"<code>srgformer-lab lessons open {one.number}</code></p></li>"
         )
-    head = f'<header class="lab-head"><div role="heading" aria-level="1" class="lab-question">{html.escape(title)}</div><span></span><p>{html.escape(text)}</p></header>'
-    return stack(common.styles(), mo.Html(f'{STYLE}{head}<ol class="lab-lessons">{"".join(rows)}</ol>'))
+    return stack(common.styles(), _head(title, html.escape(text)), mo.Html(f'<ol class="lab-lessons">{"".join(rows)}</ol>'))
+
+
+def _head(title: str, *lines: str) -> mo.Html:
+    asked = f'<div role="heading" aria-level="1" class="lab-question">{html.escape(title)}</div>'
+    return mo.Html(f'{STYLE}<header class="lab-head">{asked}{"".join(f"<p>{line}</p>" for line in lines)}</header>')
 
 
 def step(kind: str, title: str, text: str = "") -> mo.Html:
@@ -136,10 +137,20 @@ def check(number: int, answer: Callable[..., Any]) -> mo.Html:
     if verdict.passed:
         note = _record(number, progress.SOLVED, answer.__name__)
         return mo.callout(mo.Html(f"<b>✓ {html.escape(answer.__name__)} passes.</b> {html.escape(verdict.message)}{note}"), kind="success")
-    how = "Write in the cell above and run it: this line follows."
-    if mo.app_meta().mode == "run":
-        how = f"This page only shows the lesson. To write: <code>srgformer-lab lessons open {number}</code>"
-    return mo.callout(mo.Html(f"<b>Not yet.</b> {html.escape(verdict.message)}<br><small>{how}</small>"), kind="info")
+    said = mo.callout(mo.Html(f"<b>Not yet.</b> {html.escape(verdict.message)}<br><small>{_how_to_write(number)}</small>"), kind="info")
+    return stack(_task(answer), said) if mo.app_meta().mode == "run" else said
+
+
+def _how_to_write(number: int) -> str:
+    if mo.app_meta().mode != "run":
+        return "Write in the cell above and run it: this line follows."
+    return f"This page only shows the lesson. To write: <code>srgformer-lab lessons open {number}</code>"
+
+
+def _task(answer: Callable[..., Any]) -> mo.Html:
+    """Show the stub where the page shows no code."""
+    words = textwrap.indent(inspect.getdoc(answer) or "", "    ").strip()
+    return mo.md(f'```python\ndef {answer.__name__}{inspect.signature(answer)}:\n    """{words}"""\n    ...\n```')
 
 
 def solution(number: int, exercise: str) -> mo.Html:

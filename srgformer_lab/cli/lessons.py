@@ -43,12 +43,13 @@ def opened(options: argparse.Namespace) -> int:
     from srgformer_lab import places
     from srgformer_lab.lessons import catalog, copying
 
-    shown = places.tutorials_folder() if options.number is None else catalog.lesson(options.number).path
-    to_write = options.number is not None and not options.run
-    if to_write:
-        shown = copying.copy_lesson(catalog.lesson(options.number), options.folder)
+    chosen = None if options.number is None else catalog.lesson(options.number)
+    if chosen and not options.run:
+        action, shown = "edit", copying.copy_lesson(chosen, options.folder)
         print(f"your copy: {shown}")
-    command = [sys.executable, "-m", "marimo", "edit" if to_write else "run", str(shown)]
+    else:
+        action, shown = "run", chosen.path if chosen else places.tutorials_folder()
+    command = [sys.executable, "-m", "marimo", action, str(shown)]
     command += ["--port", str(options.port)] if options.port else []
     command += ["--headless"] if options.headless else []
     return subprocess.call(command)

@@ -1,6 +1,7 @@
 """What a check says of a learner's function: right, or what is wrong with it, and which misconception its value gives away.
 
-A check is a few worked examples. The first that fails speaks: where the wrong value is one that a known slip gives, the slip's hint is told.
+A check is a few worked examples. The first that fails speaks; where its wrong value is the one that a known slip gives, the slip's hint is
+told.
 """
 
 import copy
