@@ -3,7 +3,7 @@ import marimo
 __generated_with = "0.25.2"
 app = marimo.App(width="medium", app_title="1. Is this list any good?", css_file="../apps/lab.css", html_head_file="../apps/head.html")
 
-with app.setup:
+with app.setup(hide_code=True):
     import sys
     from math import log2
 
@@ -23,13 +23,13 @@ with app.setup:
     LESSON = 1
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.header(LESSON)
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     data = lab.studio()
     dark = kit.dark()
@@ -48,7 +48,7 @@ def _():
     return dark, data
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     tail = kit.Question(
         "tail",
@@ -68,13 +68,13 @@ def _():
     return tail, tail_guess
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     head_share = kit.knob("share of the items", [round(0.05 * _step, 2) for _step in range(1, 20)], 0.2)
     return (head_share,)
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(dark, data, head_share, tail, tail_guess):
     _taken = np.asarray(data.matrix("all").sum(axis=0)).ravel()
     _items = pd.DataFrame({"title": data.cards.titles, "taken": _taken})
@@ -88,7 +88,7 @@ def _(dark, data, head_share, tail, tail_guess):
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(data):
     user = 29  # three hidden items, and both models find some of them
     _user_id = data.user_ids[user]
@@ -113,7 +113,7 @@ def _(data):
     return (user,)
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.stack(
         kit.step(
@@ -138,26 +138,29 @@ def _():
 
 @app.function
 def top_k(scores, known, k):
-    """Give the rows of the k best items that are not known, the best first.
+    """Give the rows of the k best items that are not known, best first.
 
-    scores: array of one number an item, of either sign; known: rows of items; k: how many.
-    top_k(np.array([0.9, 0.2, 0.8]), [0], 1) is [2].
+    scores: array with a number for each item, of either sign
+    known: rows of items; k: how many
+    Example: top_k(np.array([0.9, 0.2, 0.8]), [0], 1) is [2].
     """
+    answer = ...  # write here
+    return answer
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.check(LESSON, top_k)
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.solution(LESSON, "top_k")
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(data):
     models = {
         "everyone gets what most took (popularity)": lab.Popularity(data),
@@ -168,7 +171,7 @@ def _(data):
     return chosen, k_knob, models
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(chosen, data, k_knob, models, user):
     _user_id, _k = data.user_ids[user], k_knob.value
     _list = lab.recommend(models[chosen.value], data, _user_id, _k, hide="train")
@@ -193,7 +196,7 @@ def _(chosen, data, k_knob, models, user):
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.stack(
         kit.step("Write", "Exercise 2 of 3: Recall@k"),
@@ -211,25 +214,28 @@ def _():
 
 @app.function
 def recall_at_k(ranked, relevant, k):
-    """Give the share of the relevant items that is among the first k of the list, in 0…1.
+    """Give the share of the relevant items among the first k, in 0…1.
 
-    ranked: list of items, the best first; relevant: set of items, never empty; k: from 1.
+    ranked: list of items, the best first
+    relevant: set of items, never empty; k: from 1
     """
+    answer = ...  # write here
+    return answer
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.check(LESSON, recall_at_k)
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.solution(LESSON, "recall_at_k")
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     move = kit.Question(
         "move",
@@ -248,13 +254,13 @@ def _():
     return move, move_guess
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(move, move_guess):
     move.answer(LESSON, move_guess.value)
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.stack(
         kit.step("Write", "Exercise 3 of 3: NDCG@k"),
@@ -277,23 +283,27 @@ def _():
 def ndcg_at_k(ranked, relevant, k):
     """Give the NDCG of the first k of the list, in 0…1.
 
-    ranked: list of items, the best first; relevant: set of items, never empty; k: from 1. log2 is there already.
+    ranked: list of items, the best first
+    relevant: set of items, never empty; k: from 1
+    log2 is imported already.
     """
+    answer = ...  # write here
+    return answer
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.check(LESSON, ndcg_at_k)
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.solution(LESSON, "ndcg_at_k")
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(data, models):
     _everyone = torch.arange(data.n_users)
     scores = {_name: _model.scorer()(_everyone).numpy() for _name, _model in models.items()}
@@ -302,7 +312,7 @@ def _(data, models):
     return right, scores, slip
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(data, right, scores, slip):
     _broken = {_name: by_hand.scoreboard(_values, data, slip.value, 20) for _name, _values in scores.items()}
     _metrics = {"recall": "Recall@20", "ndcg": "NDCG@20"}
@@ -335,7 +345,7 @@ def _(data, right, scores, slip):
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     kit.stack(
         kit.step("Transfer", "Two questions to take along"),

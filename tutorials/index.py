@@ -3,7 +3,7 @@ import marimo
 __generated_with = "0.25.2"
 app = marimo.App(width="medium", app_title="Lessons", css_file="../apps/lab.css", html_head_file="../apps/head.html")
 
-with app.setup:
+with app.setup(hide_code=True):
     import sys
 
     import marimo as mo
@@ -15,7 +15,7 @@ with app.setup:
     import kit
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     _known = progress.read()
     _lessons = catalog.available()

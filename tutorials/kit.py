@@ -31,7 +31,7 @@ chart, fact, finding, side_by_side, stack, tiles = (
 )
 
 STYLE = """<style>
-.lab-step { display: flex; align-items: baseline; gap: 10px; margin: 34px 0 4px; padding-top: 14px; border-top: 1px solid var(--border); }
+.lab-step { display: flex; align-items: baseline; gap: 10px; margin: 12px 0 4px; padding-top: 14px; border-top: 1px solid var(--border); }
 .lab-step b { font-size: 12px; letter-spacing: 0.06em; text-transform: uppercase; color: var(--muted-foreground); min-width: 74px; }
 .lab-step span { font: 600 18px/1.3 var(--text-font, inherit); }
 .lab-symbols td { padding: 2px 14px 2px 0; vertical-align: top; border: 0; }
@@ -149,8 +149,7 @@ def _how_to_write(number: int) -> str:
 
 def _task(answer: Callable[..., Any]) -> mo.Html:
     """Show the stub where the page shows no code."""
-    words = textwrap.indent(inspect.getdoc(answer) or "", "    ").strip()
-    return mo.md(f'```python\ndef {answer.__name__}{inspect.signature(answer)}:\n    """{words}"""\n    ...\n```')
+    return mo.md(f"```python\n{inspect.getsource(answer).strip()}\n```")
 
 
 def solution(number: int, exercise: str) -> mo.Html:

@@ -1,8 +1,12 @@
 """The commands ``srgformer-lab lessons``, ``lessons open`` and ``lessons check``."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
+
+RUN_AT_ONCE = {"_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true"}
+"""Marimo's editor otherwise waits for a click on “run all”, and a lesson whose code is folded away would look empty."""
 
 
 def add_lessons(lessons: argparse.ArgumentParser) -> None:
@@ -52,7 +56,7 @@ def opened(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "marimo", action, str(shown)]
     command += ["--port", str(options.port)] if options.port else []
     command += ["--headless"] if options.headless else []
-    return subprocess.call(command)
+    return subprocess.call(command, env=os.environ | RUN_AT_ONCE)
 
 
 def checked(options: argparse.Namespace) -> int:
