@@ -1,6 +1,7 @@
 """Where the files lie that are shipped with the package but are not modules, in a checkout and in an installed copy.
 
-In a checkout the apps stand at the top, where a visitor looks for them; a wheel may only hold what is inside the package.
+In a checkout the apps and the lessons stand at the top, where a visitor looks for them; a wheel may only hold what is inside the package.
+They keep their place to one another, since the lessons wear the apps' style sheet.
 """
 
 from pathlib import Path
@@ -16,10 +17,23 @@ def apps_folder() -> Path:
     Raises:
         LabError: The installation holds no apps.
     """
-    for folder in (PACKAGE / "_apps", PACKAGE.parent / "apps"):
-        if (folder / "explore.py").is_file():
+    return _shipped("apps", "explore.py")
+
+
+def tutorials_folder() -> Path:
+    """Give the folder of the lessons: ``tutorials/`` of a checkout, or its copy inside an installed package.
+
+    Raises:
+        LabError: The installation holds no lessons.
+    """
+    return _shipped("tutorials", "index.py")
+
+
+def _shipped(name: str, sign: str) -> Path:
+    for folder in (PACKAGE / "_notebooks" / name, PACKAGE.parent / name):
+        if (folder / sign).is_file():
             return folder
-    raise LabError(f"no apps beside or inside {PACKAGE}; install srgformer-lab anew, from its wheel or from a whole checkout")
+    raise LabError(f"no {name} beside or inside {PACKAGE}; install srgformer-lab anew, from its wheel or from a whole checkout")
 
 
 def shipped_runs_folder() -> Path:

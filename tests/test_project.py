@@ -16,6 +16,7 @@ from srgformer_lab.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NOTEBOOKS = ("apps", "tutorials")
 MODULE_OF = {"pillow": "PIL", "scikit-learn": "sklearn", "umap-learn": "umap"}
 
 
@@ -26,13 +27,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def test_wheel_carries_package_apps_and_assets_and_nothing_else(wheel: Path) -> None:
+def test_wheel_carries_package_notebooks_and_assets_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         carried = {name for name in archive.namelist() if ".dist-info/" not in name}
     package = {path.relative_to(ROOT).as_posix() for path in own_files("srgformer_lab")}
-    apps = {"srgformer_lab/_" + path.relative_to(ROOT).as_posix() for path in own_files("apps")}
-    assert carried == package | apps
-    assert {"srgformer_lab/py.typed", "srgformer_lab/_apps/explore.py"} <= carried
+    notebooks = {f"srgformer_lab/_notebooks/{path.relative_to(ROOT).as_posix()}" for name in NOTEBOOKS for path in own_files(name)}
+    assert carried == package | notebooks
+    assert {
+        "srgformer_lab/py.typed",
+        "srgformer_lab/_notebooks/apps/explore.py",
+        "srgformer_lab/_notebooks/tutorials/01_data_and_metrics.py",
+    } <= carried
 
 
 def test_wheel_names_command_version_and_licence(wheel: Path) -> None:
@@ -46,21 +51,22 @@ def test_wheel_names_command_version_and_licence(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_installed_copy_finds_its_apps_and_runs(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_copy_finds_its_apps_lessons_and_runs(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     monkeypatch.setattr(places, "PACKAGE", tmp_path / "srgformer_lab")
-    assert places.apps_folder() == tmp_path / "srgformer_lab" / "_apps"
+    assert places.apps_folder() == tmp_path / "srgformer_lab" / "_notebooks" / "apps"
+    assert places.tutorials_folder() == tmp_path / "srgformer_lab" / "_notebooks" / "tutorials"
     assert {path.name for path in places.shipped_runs_folder().iterdir()} == {
         path.name for path in (ROOT / "srgformer_lab" / "assets" / "runs").iterdir()
     }
 
 
-def test_checkout_finds_its_apps() -> None:
-    assert places.apps_folder() == ROOT / "apps"
+def test_checkout_finds_its_apps_and_lessons() -> None:
+    assert (places.apps_folder(), places.tutorials_folder()) == (ROOT / "apps", ROOT / "tutorials")
 
 
-@pytest.mark.parametrize("find", [places.apps_folder, places.shipped_runs_folder])
+@pytest.mark.parametrize("find", [places.apps_folder, places.tutorials_folder, places.shipped_runs_folder])
 def test_broken_installation_says_what_to_do(find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "PACKAGE", tmp_path / "srgformer_lab")
     with pytest.raises(LabError, match="install srgformer-lab anew"):
@@ -70,8 +76,8 @@ def test_broken_installation_says_what_to_do(find, tmp_path: Path, monkeypatch: 
 def test_dependencies_are_those_that_are_imported() -> None:
     """A module that is imported but not declared breaks a fresh install; one declared but unused is weight."""
     declared = {re.match(r"[\w-]+", line).group() for line in PROJECT["dependencies"]}
-    imported = set().union(*(imports(path) for folder in ("srgformer_lab", "apps") for path in own_files(folder, "*.py")))
-    local = {"srgformer_lab", "pages", *(path.stem for path in (ROOT / "apps").rglob("*.py"))}
+    imported = set().union(*(imports(path) for folder in ("srgformer_lab", *NOTEBOOKS) for path in own_files(folder, "*.py")))
+    local = {"srgformer_lab", "pages", "solutions", *(path.stem for name in NOTEBOOKS for path in (ROOT / name).rglob("*.py"))}
     assert imported - sys.stdlib_module_names - local == {MODULE_OF.get(name, name) for name in declared}
 
 

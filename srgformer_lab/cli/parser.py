@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from srgformer_lab.cli import commands
+from srgformer_lab.cli.lessons import add_lessons
 from srgformer_lab.cli.options import add_data, add_model, add_settings
 from srgformer_lab.config import PRESETS, ModelConfig, TrainConfig
 
@@ -50,6 +51,8 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     check = named.add_parser("check", help="say what a data folder holds and what is wrong with it")
     check.add_argument("folder", type=Path)
     check.set_defaults(command=commands.check)
+
+    add_lessons(named.add_parser("lessons", help="list the lessons; open one to work on it, or check those that are filled in"))
 
     experiment = named.add_parser("experiment", help="repeat one of the paper's questions over seeds, with intervals")
     experiment.add_argument("name", metavar="NAME", help="baselines, ablation, …, cost, latency; any other word lists them all")

@@ -44,6 +44,7 @@ from srgformer_lab.figures.river import hyperedge_river
 from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.sparsity import sparsity
 from srgformer_lab.figures.sweep import sweep
+from srgformer_lab.figures.tail import interaction_matrix, long_tail
 from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register
 from srgformer_lab.figures.training import learning_curves
 
@@ -78,11 +79,13 @@ __all__ = [
     "hyperedge_river",
     "hyperedge_usage",
     "incidence_heatmap",
+    "interaction_matrix",
     "knob_color",
     "knob_label",
     "knob_name",
     "knob_symbol",
     "learning_curves",
+    "long_tail",
     "loss_terms",
     "metric_name",
     "metric_surface",

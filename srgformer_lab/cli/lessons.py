@@ -1,0 +1,80 @@
+"""The commands ``srgformer-lab lessons``, ``lessons open`` and ``lessons check``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+RUN_AT_ONCE = {"_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true"}
+"""Marimo's editor otherwise waits for a click on “run all”, and a lesson whose code is folded away would look empty."""
+
+
+def add_lessons(lessons: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    lessons.set_defaults(command=listed)
+    named = lessons.add_subparsers(metavar="ACTION")
+    opening = named.add_parser("open", help="open a lesson to write in, or, without a number, show all of them in a browser")
+    opening.add_argument("number", type=int, nargs="?", help="which lesson")
+    opening.add_argument("--folder", type=Path, default=Path(), help="where your copy is kept (default: here)")
+    opening.add_argument("--run", action="store_true", help="only show it; nothing is copied, nothing can be written")
+    opening.add_argument("--port", type=int, help="port of the server")
+    opening.add_argument("--headless", action="store_true", help="do not open a browser")
+    opening.set_defaults(command=opened)
+    checking = named.add_parser("check", help="check a filled-in lesson, or a folder of them; the exit code is 1 if anything is wrong")
+    checking.add_argument("path", type=Path, help="a notebook, or a folder of notebooks")
+    checking.add_argument("--csv", type=Path, help="write the verdicts to this file as well")
+    checking.set_defaults(command=checked)
+
+
+def listed(options: argparse.Namespace) -> int:
+    """List the lessons with their minutes and what is solved on this machine."""
+    from srgformer_lab.lessons import catalog, progress
+
+    known = progress.read()
+    for one in catalog.available():
+        solved = len(known.solved(one.number) & set(one.exercises))
+        print(f"{one.number:2}  {one.title:36} {one.minutes:3} min  {solved} of {len(one.exercises)} exercises solved\n    {one.goal}")
+    print("\nto work on one:  srgformer-lab lessons open NUMBER")
+    if known.trouble:
+        print(known.trouble, file=sys.stderr)
+    return 0
+
+
+def opened(options: argparse.Namespace) -> int:
+    """Open a lesson, or the gallery of all."""
+    import subprocess
+
+    from srgformer_lab import places
+    from srgformer_lab.lessons import catalog, copying
+
+    chosen = None if options.number is None else catalog.lesson(options.number)
+    if chosen and not options.run:
+        action, shown = "edit", copying.copy_lesson(chosen, options.folder)
+        print(f"your copy: {shown}")
+    else:
+        action, shown = "run", catalog.notebook(chosen) if chosen else places.tutorials_folder()
+    command = [sys.executable, "-m", "marimo", action, str(shown)]
+    command += ["--port", str(options.port)] if options.port else []
+    command += ["--headless"] if options.headless else []
+    return subprocess.call(command, env=os.environ | RUN_AT_ONCE)
+
+
+def checked(options: argparse.Namespace) -> int:
+    """Check filled-in lessons."""
+    import pandas as pd
+
+    from srgformer_lab.lessons import grading
+
+    tables = []
+    for table in grading.grade_all(options.path):
+        for row in table.to_dict("records"):
+            exercise = f" {row['exercise']}" if row["exercise"] else ""
+            print(f"{row['file']}{exercise}: {'passed' if row['passed'] else 'not yet'}: {row['message']}", flush=True)
+        tables.append(table)
+    verdicts = pd.concat(tables, ignore_index=True)
+    if options.csv:
+        from srgformer_lab.learn.files import write_bytes
+
+        write_bytes(options.csv, verdicts.to_csv(index=False).encode())
+        print(f"{len(verdicts)} rows in {options.csv}")
+    return 0 if verdicts["passed"].all() else 1

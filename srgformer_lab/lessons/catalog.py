@@ -1,0 +1,100 @@
+"""The eleven lessons in their order: file, question, goal, minutes, and the functions that a learner writes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from srgformer_lab import places
+from srgformer_lab.errors import LabError, UnknownIdError
+from srgformer_lab.lessons.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson; a lesson without exercises is not written yet."""
+
+    number: int
+    name: str
+    title: str
+    goal: str
+    """What the learner can do afterwards, in one line."""
+    minutes: int
+    exercises: tuple[str, ...] = ()
+    """Names of the functions that the learner writes, in their order."""
+
+    @property
+    def file(self) -> str:
+        """Name of the notebook in ``tutorials/``."""
+        return f"{self.number:02}_{self.name}.py"
+
+    @property
+    def module(self) -> str:
+        """Name of its modules of checks, solutions and wrong answers."""
+        return f"lesson_{self.number:02}"
+
+    @property
+    def path(self) -> Path:
+        """Where the notebook lies."""
+        return places.tutorials_folder() / self.file
+
+    def check(self, exercise: str) -> Callable[[Any], Verdict]:
+        """Find the check of one exercise.
+
+        Raises:
+            UnknownIdError: The lesson has no such exercise.
+        """
+        if exercise not in self.exercises:
+            raise UnknownIdError(f"exercise of lesson {self.number}", exercise, self.exercises)
+        return getattr(import_module(f"srgformer_lab.lessons.checks.{self.module}"), f"check_{exercise}")
+
+
+LESSONS = (
+    Lesson(
+        1,
+        "data_and_metrics",
+        "Is this list any good?",
+        "Turn scores into a list, and judge it by Recall@k and NDCG@k that you wrote yourself.",
+        45,
+        ("top_k", "recall_at_k", "ndcg_at_k"),
+    ),
+    Lesson(2, "light_gcn", "Why does a neighbour help?", "Build LightGCN from scratch, and say why it has no weights.", 50),
+    Lesson(3, "hypergraphs", "What joins more than two?", "Write a hypergraph as an incidence matrix, and pass messages over it.", 45),
+    Lesson(4, "hyperedges", "Can groups be learned?", "Let items choose their hyperedges by Gumbel-softmax.", 50),
+    Lesson(5, "attention", "What does the model look at?", "Compute attention over a history, without the feed-forward part.", 50),
+    Lesson(6, "contrast", "What pulls pictures and words together?", "Write InfoNCE, and say what the temperature τ does.", 45),
+    Lesson(7, "fusion", "How much of each part?", "Fuse the parts with α and β, and read an ablation.", 45),
+    Lesson(8, "training", "Is it still learning?", "Train SRGFormer, and read its curves.", 50),
+    Lesson(9, "explaining", "Why this item?", "Take a score apart, and test the explanation.", 50),
+    Lesson(10, "bug_hunt", "Which of these models is broken?", "Find five bugs by what they do to the numbers.", 60),
+    Lesson(11, "small_table", "What does a table prove?", "Reproduce a small table, and say what it does not show.", 60),
+)
+
+
+def lesson(number: int) -> Lesson:
+    """Find a lesson.
+
+    Raises:
+        UnknownIdError: There is no lesson of that number.
+    """
+    for one in LESSONS:
+        if one.number == number:
+            return one
+    raise UnknownIdError("lesson", number, [one.number for one in LESSONS])
+
+
+def notebook(one: Lesson) -> Path:
+    """Give a lesson's notebook.
+
+    Raises:
+        LabError: It is not written yet.
+    """
+    if not one.path.is_file():
+        raise LabError(f"lesson {one.number} is not in {one.path.parent}; srgformer-lab lessons lists those that are")
+    return one.path
+
+
+def available() -> list[Lesson]:
+    """List the lessons whose notebooks are there."""
+    return [one for one in LESSONS if one.exercises and one.path.is_file()]

@@ -1,0 +1,173 @@
+"""What a check says of a learner's function: right, or what is wrong with it, and which misconception its value gives away.
+
+A check is a few worked examples. The first that fails speaks; where its wrong value is the one that a known slip gives, the slip's hint is
+told.
+"""
+
+import copy
+import inspect
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+TOLERANCE = 1e-5
+"""Relative and absolute difference up to which two numbers are the same; float32 passes."""
+LONGEST = 60
+"""Characters of a value that a message shows."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer is right, what to tell the learner, and the name of the slip where one is recognised."""
+
+    passed: bool
+    message: str
+    misconception: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One worked example: what goes in, what must come out, and what comes out of known slips.
+
+    ``told`` describes what goes in, where it is too large to be shown.
+    """
+
+    arguments: tuple[Any, ...]
+    expected: Any
+    slips: Mapping[str, Any] = field(default_factory=dict)
+    told: str = ""
+
+
+def judge(answer: Any, cases: Sequence[Case], hints: Mapping[str, str], praise: str) -> Verdict:
+    """Try a learner's function on worked examples.
+
+    Args:
+        answer: The function.
+        cases: The examples; the easiest first, as the first that fails is told.
+        hints: For every slip that a case names: what is wrong, and what to think of. No solution.
+        praise: What to say when all is right; it says what was shown, not only "well done".
+    """
+    for case in cases:
+        found = attempt(answer, *case.arguments)
+        verdict = found if isinstance(found, Verdict) else compare(found, case, hints, call_text(answer, case))
+        if verdict is not None:
+            return verdict
+    return Verdict(True, praise)
+
+
+def attempt(answer: Any, *arguments: Any) -> Any:
+    """Call a learner's function on copies; give its value, or a verdict where it has none or changed what it was given."""
+    if not callable(answer):
+        return Verdict(False, f"There must be a function here, not {shown(answer)}: keep the line that begins with “def”.", "no function")
+    name, given = getattr(answer, "__name__", "the function"), tuple(map(_copied, arguments))
+    try:
+        value = answer(*given)
+    except Exception as error:  # whatever a learner's code raises is told, never passed on
+        return Verdict(False, _told(answer, name, error, len(arguments)), "stops with an error")
+    if value is None or value is Ellipsis:
+        return Verdict(False, f"{name} gives nothing back yet. Write its body, and end it with “return …”.", "nothing returned")
+    if not all(_same(before, after) for before, after in zip(arguments, given, strict=True)):
+        return Verdict(
+            False, f"{name} changes what it is given: the caller's data is different afterwards. Work on a copy.", "changes its input"
+        )
+    return value
+
+
+def compare(value: Any, case: Case, hints: Mapping[str, str], call: str) -> Verdict | None:
+    """Compare a value with a worked example; nothing where it is right."""
+    expected = numbers(case.expected)
+    try:
+        got = numbers(value)
+    except (TypeError, ValueError):
+        what = "a number" if expected.ndim == 0 else f"numbers of shape {expected.shape}"
+        return Verdict(False, f"{call} must give {what}, not {shown(value)}.", "no number")
+    if _equal(got, expected):
+        return None
+    slip = next((name for name, wrong in case.slips.items() if _equal(got, numbers(wrong))), "")
+    if slip:
+        return Verdict(False, f"{call} gives {shown(value)}, not {shown(case.expected)}. {hints[slip]}", slip)
+    if got.shape != expected.shape:
+        return Verdict(False, f"{call} has shape {got.shape}; it must have {expected.shape}.", "wrong shape")
+    if not np.isfinite(got).all():
+        return Verdict(
+            False, f"{call} gives {shown(value)}, which is not finite. Is something divided by 0, or the log of 0 taken?", "not finite"
+        )
+    return Verdict(False, f"{call} gives {shown(value)}; by hand it is {shown(case.expected)}. Do this example on paper, line by line.")
+
+
+def numbers(value: Any) -> np.ndarray:
+    """Read numbers as a float array: a number, a list, an array or a tensor.
+
+    Raises:
+        TypeError: It holds something else.
+        ValueError: Its rows are of different lengths.
+    """
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, (str, bytes, set, dict)):
+        raise TypeError(f"{type(value).__name__} is no number")
+    return np.asarray(value, dtype=float)
+
+
+def call_text(answer: Any, case: Case) -> str:
+    """Write the call of a worked example."""
+    given = case.told or ", ".join(shown(argument) for argument in case.arguments)
+    return f"{getattr(answer, '__name__', 'answer')}({given})"
+
+
+def shown(value: Any) -> str:
+    """Write a value in few characters."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.4g}"
+    if isinstance(value, np.ndarray):
+        value = value.round(4).tolist()
+    elif isinstance(value, np.generic):
+        value = value.item()
+    elif isinstance(value, list):
+        value = [one.item() if isinstance(one, np.generic) else one for one in value]
+    text = "{" + ", ".join(map(repr, sorted(value))) + "}" if isinstance(value, set) and value else repr(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _equal(first: np.ndarray, second: np.ndarray) -> bool:
+    return first.shape == second.shape and bool(np.allclose(first, second, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))
+
+
+def _same(before: Any, after: Any) -> bool:
+    try:
+        return _equal(numbers(before), numbers(after))
+    except (TypeError, ValueError):
+        return not isinstance(before, set) or before == after
+
+
+def _copied(value: Any) -> Any:
+    if hasattr(value, "detach"):
+        return value.detach().clone()
+    return copy.deepcopy(value) if isinstance(value, (np.ndarray, list, set, dict)) else value
+
+
+def _told(answer: Callable[..., Any], name: str, error: Exception, count: int) -> str:
+    """Say which line of the learner's own code stopped, and why."""
+    code = getattr(answer, "__code__", None)
+    lines = [
+        frame.line for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename and frame.line
+    ]
+    if not lines and isinstance(error, TypeError) and not _fits(answer, count):
+        return f"{name} must take {count} arguments, in the order of the first line that stood here: {error}."
+    where = f" in the line “{lines[-1].strip()}”" if lines else ""
+    return f"{name} stops{where}: {type(error).__name__}: {error}."
+
+
+def _fits(answer: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(answer).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True

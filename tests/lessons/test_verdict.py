@@ -1,0 +1,54 @@
+"""A verdict names what is wrong: nothing, an error with its line, a shape, a value, a slip."""
+
+import numpy as np
+import pytest
+
+from srgformer_lab.lessons.verdict import Case, judge
+
+HINTS = {"adds": "You add; multiply instead."}
+CASES = [Case((2.0, np.array([1.0, 3.0])), [2.0, 6.0], {"adds": [3.0, 5.0]})]
+
+
+def said(answer):
+    verdict = judge(answer, CASES, HINTS, "Right.")
+    return verdict.passed, verdict.misconception, verdict.message
+
+
+def divides(a, x):
+    nothing = 0
+    return a / nothing
+
+
+def spoils(a, x):
+    x *= a
+    return x
+
+
+@pytest.mark.parametrize(
+    ("answer", "misconception", "words"),
+    [
+        (None, "no function", "must be a function"),
+        (lambda a, x: None, "nothing returned", "gives nothing back"),
+        (lambda a, x: a + x, "adds", "You add; multiply instead."),
+        (lambda a, x: a * x[:1], "wrong shape", "has shape (1,); it must have (2,)"),
+        (lambda a, x: a * x * np.nan, "not finite", "not finite"),
+        (lambda a, x: "six", "no number", "numbers of shape (2,)"),
+        (lambda a, x: [[1], [2, 3]], "no number", "numbers of shape (2,)"),
+        (lambda a, x: a * x + 1, "", "by hand it is [2.0, 6.0]"),
+        (lambda a: a, "stops with an error", "must take 2 arguments"),
+        (divides, "stops with an error", "in the line “return a / nothing”: ZeroDivisionError"),
+        (spoils, "changes its input", "Work on a copy"),
+    ],
+)
+def test_what_is_wrong_is_named(answer, misconception, words):
+    passed, slip, message = said(answer)
+    assert not passed
+    assert slip == misconception
+    assert words in message
+
+
+def test_right_values_pass_as_list_array_or_tensor():
+    import torch
+
+    for kind in (list, np.asarray, torch.tensor):
+        assert said(lambda a, x, kind=kind: kind(a * x)) == (True, "", "Right.")

@@ -1,0 +1,189 @@
+"""What every lesson is put together from: its head, predictions, explanations, exercises, solutions, knobs, and questions.
+
+Marimo meets the lessons here. A lesson's notebook holds its story, its pictures and its stubs; the checks come from
+``srgformer_lab.lessons``, the look from the apps.
+"""
+
+import html
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import marimo as mo
+
+from srgformer_lab import figures, places
+from srgformer_lab.lessons import catalog, progress
+
+sys.path.insert(0, str(places.apps_folder()))
+import common
+
+chart, fact, finding, side_by_side, stack, tiles = (
+    common.chart,
+    common.fact,
+    common.finding,
+    common.side_by_side,
+    common.stack,
+    common.tiles,
+)
+
+STYLE = """<style>
+.lab-step { display: flex; align-items: baseline; gap: 10px; margin: 12px 0 4px; padding-top: 14px; border-top: 1px solid var(--border); }
+.lab-step b { font-size: 12px; letter-spacing: 0.06em; text-transform: uppercase; color: var(--muted-foreground); min-width: 74px; }
+.lab-step span { font: 600 18px/1.3 var(--text-font, inherit); }
+.lab-symbols td { padding: 2px 14px 2px 0; vertical-align: top; border: 0; }
+.lab-symbols { border: 0; margin: 4px 0; }
+.lab-lesson-knob { max-width: 420px; }
+.lab-lessons { list-style: none; padding: 0; margin: 18px 0; display: grid; gap: 16px; }
+.lab-lessons a { font-size: 17px; font-weight: 600; }
+.lab-lessons p { margin: 2px 0; }
+.lab-told { max-width: 75ch; margin: 2px 0; }
+</style>"""
+
+
+# ------------------------------------------------------------------ the frame
+
+
+def dark() -> bool:
+    """Tell whether the page is dark: the link says so in a shown lesson, the settings in an edited one."""
+    return (mo.query_params().get("theme") or mo.app_meta().theme) == "dark"
+
+
+def header(number: int) -> mo.Html:
+    """Open a lesson: its question, its goal in one line, its time, and what is solved on this machine."""
+    lesson, known = catalog.lesson(number), progress.read()
+    done = len(known.solved(number) & set(lesson.exercises))
+    time = f"About {lesson.minutes} minutes; {done} of {len(lesson.exercises)} exercises solved on this machine so far."
+    return stack(
+        common.styles(),
+        _head(f"{number}. {lesson.title}", f"<b>Goal:</b> {html.escape(lesson.goal)}", time),
+        common.notes([known.trouble] if known.trouble else []),
+    )
+
+
+def contents(lessons: Iterable[catalog.Lesson], known: progress.Progress, title: str, text: str) -> mo.Html:
+    """List lessons with their links, minutes, commands, and a mark for each exercise: filled where it is solved."""
+    rows = []
+    for one in lessons:
+        solved = known.solved(one.number)
+        marks = "".join(f'<span title="{name}">{"●" if name in solved else "○"}</span>' for name in one.exercises)
+        count = f"{len(solved & set(one.exercises))} of {len(one.exercises)} solved"
+        rows.append(
+            f'<li><a href="?file={one.file}">{one.number}. {html.escape(one.title)}</a> <span class="lab-more">{one.minutes} min</span>'
+            f'<p>{html.escape(one.goal)}</p><p><span aria-label="{count}" role="img">{marks}</span> <small>{count}</small> '
+            f"<code>srgformer-lab lessons open {one.number}</code></p></li>"
+        )
+    return stack(common.styles(), _head(title, html.escape(text)), mo.Html(f'<ol class="lab-lessons">{"".join(rows)}</ol>'))
+
+
+def _head(title: str, *lines: str) -> mo.Html:
+    asked = f'<div role="heading" aria-level="1" class="lab-question">{html.escape(title)}</div>'
+    room = "<style>#App .output-area { padding-inline: 16px; }</style>" if mo.app_meta().mode == "edit" else ""
+    return mo.Html(f'{STYLE}{room}<header class="lab-head">{asked}{"".join(f"<p>{line}</p>" for line in lines)}</header>')
+
+
+def step(kind: str, title: str, text: str = "") -> mo.Html:
+    """Open a step of the unit: its kind (Look, Predict, Drag, Explain, Write, Break it, Transfer), what it is about, and a few words."""
+    head = f'<div role="heading" aria-level="2" class="lab-step"><b>{html.escape(kind)}</b><span>{html.escape(title)}</span></div>'
+    return stack(mo.Html(head), told(text) if text else None)
+
+
+def told(text: str) -> mo.Html:
+    """Say something in a column that reads well; markdown, formulas included."""
+    return mo.Html(f'<div class="lab-told">{mo.md(textwrap.dedent(text)).text}</div>')
+
+
+def explain(formula: str, symbols: Mapping[str, str], text: str = "") -> mo.Html:
+    """Show a formula with each of its symbols named."""
+    rows = "".join(f"<tr><td>{mo.md(symbol).text}</td><td>{mo.md(meaning).text}</td></tr>" for symbol, meaning in symbols.items())
+    return stack(mo.md(formula), mo.Html(f'<table class="lab-symbols">{rows}</table>'), told(text) if text else None)
+
+
+# ---------------------------------------------------------------- predictions
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prediction: its name, what is asked, the feedback to each answer, and which answer is right."""
+
+    name: str
+    text: str
+    options: Mapping[str, str]
+    right: str
+
+    def ask(self) -> Any:
+        """Make the form: choose, then submit. Bind it to a global name, and make it the last line of its cell."""
+        return mo.ui.radio(list(self.options), label=self.text).form(submit_button_label="That is my guess", bordered=False)
+
+    def answer(self, number: int, guess: str | None, *picture: Any) -> mo.Html:
+        """Give the feedback to a guess, and then the picture that shows who was right; before a guess, neither."""
+        if guess is None:
+            return fact("The answer appears when you have guessed. A wrong guess is worth as much as a right one.")
+        note = _record(number, progress.PREDICTED, self.name)
+        is_right = guess == self.right
+        said = f"<b>{'As you guessed' if is_right else 'Not quite'}.</b> {mo.md(self.options[guess]).text}{note}"
+        return stack(mo.callout(mo.Html(said), kind="success" if is_right else "warn"), *picture)
+
+
+# ------------------------------------------------------------------ exercises
+
+
+def check(number: int, answer: Callable[..., Any]) -> mo.Html:
+    """Check a learner's function, say what is wrong or right, and note what is solved."""
+    lesson = catalog.lesson(number)
+    verdict = lesson.check(answer.__name__)(answer)
+    if verdict.passed:
+        note = _record(number, progress.SOLVED, answer.__name__)
+        return mo.callout(mo.Html(f"<b>✓ {html.escape(answer.__name__)} passes.</b> {html.escape(verdict.message)}{note}"), kind="success")
+    said = mo.callout(mo.Html(f"<b>Not yet.</b> {html.escape(verdict.message)}<br><small>{_how_to_write(number)}</small>"), kind="info")
+    return stack(_task(answer), said) if mo.app_meta().mode == "run" else said
+
+
+def _how_to_write(number: int) -> str:
+    if mo.app_meta().mode != "run":
+        return "Write in the cell above and run it: this line follows."
+    return f"This page only shows the lesson. To write: <code>srgformer-lab lessons open {number}</code>"
+
+
+def _task(answer: Callable[..., Any]) -> mo.Html:
+    """Show the stub where the page shows no code."""
+    return mo.md(f"```python\n{inspect.getsource(answer).strip()}\n```")
+
+
+def solution(number: int, exercise: str) -> mo.Html:
+    """Fold away a solution: the code that the tests of this project prove right."""
+    function = getattr(import_module(f"solutions.{catalog.lesson(number).module}"), exercise)
+    return mo.accordion({f"Solution of {exercise}": mo.md(f"```python\n{inspect.getsource(function).strip()}\n```")})
+
+
+def transfer(questions: Mapping[str, str]) -> mo.Html:
+    """Ask questions that carry what was learned elsewhere; each answer is folded."""
+    asked = [stack(told(question), mo.accordion({"Answer": told(answer)})) for question, answer in questions.items()]
+    return stack(*asked)
+
+
+def _record(number: int, kind: str, name: str) -> str:
+    """Note progress where a person looks; in a script nobody learns anything."""
+    trouble = progress.record(number, kind, name) if mo.app_meta().mode in ("edit", "run") else ""
+    return f"<br><small>{html.escape(trouble)}</small>" if trouble else ""
+
+
+# ---------------------------------------------------------------------- knobs
+
+
+def knob(label: str, steps: Iterable[float], value: float) -> Any:
+    """Make a slider over some values; it acts while it is dragged, so what follows must take well under 300 ms."""
+    return mo.ui.slider(steps=list(steps), value=value, full_width=True, label=label)
+
+
+def knob_box(slider: Any, symbol: str, said: str, part: str = "") -> mo.Html:
+    """Show a knob with symbol, name, value and range, in the colour of its part (none: neutral)."""
+    color = figures.part_color(part, dark()) if part else "var(--primary)"
+    steps = slider.steps
+    head = f'<div class="lab-knob-head"><span><b style="color:{color}">{html.escape(symbol)}</b> {html.escape(said)}</span></div>'
+    ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"
+    inside = f'{head}<div class="lab-knob-track">{slider.text}</div>{ends}'
+    return mo.Html(f'<div class="lab-knob lab-lesson-knob" style="--part:{color}">{inside}</div>')
