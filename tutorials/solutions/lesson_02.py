@@ -148,11 +148,11 @@ def at_depths(data, embedding):
 def likeness(data, embedding):
     """Give the mean cosine between people's embeddings, and the share of their lists of 10 that popularity would give too."""
     people = normalize(embedding[: data.n_users])
-    own, popular = ([set(one) for one in lists(model, data)] for model in (Fixed(embedding, data.n_users), lab.Popularity(data)))
-    shared = sum(len(one & other) for one, other in zip(own, popular, strict=True)) / sum(map(len, own))
-    return float((people @ people.T).mean()), shared
-
-
-def lists(model, data):
-    """List 10 items for everyone."""
-    return lab.recommend_all(model, data, k=10).groupby("user_id", sort=False)["item_id"].apply(list)
+    known = torch.tensor(data.matrix("all").toarray()) > 0
+    popular, everyone = torch.tensor(data.matrix("train").toarray()).sum(0), torch.arange(data.n_users)
+    own, other = (
+        scores.masked_fill(known, -torch.inf).topk(10).indices
+        for scores in (Fixed(embedding, data.n_users).scorer()(everyone), popular.expand(len(everyone), -1))
+    )
+    shared = (own[:, :, None] == other[:, None, :]).any(2).float().mean()
+    return float((people @ people.T).mean()), float(shared)
