@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.language import INK, MUTED, SURFACE, digits, part_color, require, safe, shorten
+from srgformer_lab.figures.language import INK, MUTED, SURFACE, count, digits, part_color, require, safe, shorten
 from srgformer_lab.figures.template import TEXT_SIZE, empty_figure, new_figure
 
 SMALLEST, LARGEST = 9.0, 30.0
@@ -20,7 +20,7 @@ def bipartite(
     """Draw what lies on a graph whose lines run between two kinds of nodes; a node is the larger the more it carries.
 
     Args:
-        nodes: ``name``, ``side`` (0 left, 1 right), ``value`` (what it carries, 0 for nothing).
+        nodes: ``name``, ``side`` (0 left, 1 right), and, where something lies on the graph, ``value`` (0 for nothing).
         links: ``left`` and ``right``: names of the two ends of each line.
         sides: What the nodes of either side are, in the plural.
         part: Whose colour a node wears that carries something.
@@ -30,14 +30,16 @@ def bipartite(
     Raises:
         DataError: A column is missing.
     """
-    require(nodes, ["name", "side", "value"], "two-sided graph")
+    require(nodes, ["name", "side"], "two-sided graph")
     require(links, ["left", "right"], "two-sided graph")
     if not len(nodes):
         return empty_figure("There is nothing to join", "Give nodes, and the lines between them.", dark)
     columns = [nodes[nodes["side"] == side].reset_index(drop=True) for side in (0, 1)]
     rows = max(map(len, columns))
-    own = "A line joins a node only to the other side. A larger node carries more."
-    figure = new_figure(_finding(columns, sides), own if hint is None else hint, dark, min(360, 130 + ROW * rows), 12, 12, 12)
+    carried = "value" in nodes
+    finding = _carried(columns, sides) if carried else _joined(columns, sides, len(links))
+    own = "A line joins a node only to the other side." + (" A larger node carries more." if carried else "")
+    figure = new_figure(finding, own if hint is None else hint, dark, min(360, 130 + ROW * rows), 12, 12, 12)
     height = {name: (place + 0.5) / len(column) for column in columns for place, name in enumerate(column["name"])}
     ends = [(height[left], height[right], None) for left, right in zip(links["left"], links["right"], strict=True)]
     figure.add_scatter(
@@ -48,7 +50,7 @@ def bipartite(
         hoverinfo="skip",
         name="links",
     )
-    most = float(nodes["value"].abs().max()) or 1.0
+    most = float(nodes["value"].abs().max() or 1.0) if carried else 1.0
     for side, column in enumerate(columns):
         _draw_side(figure, column, side, [height[name] for name in column["name"]], most, part_color(part, dark), dark)
     for side, name in enumerate(sides):
@@ -62,7 +64,7 @@ def bipartite(
 
 def _draw_side(figure: go.Figure, column: pd.DataFrame, side: int, heights: list[float], most: float, color: str, dark: bool) -> None:
     """Draw the nodes of one side, filled where they carry something, with their names away from the lines."""
-    value = column["value"].to_numpy(float)
+    value = column["value"].to_numpy(float) if "value" in column else np.zeros(len(column))
     carries = np.abs(value) > 0
     figure.add_scatter(
         x=[side] * len(column),
@@ -74,7 +76,9 @@ def _draw_side(figure: go.Figure, column: pd.DataFrame, side: int, heights: list
             "line": {"color": color, "width": 1.5},
             "opacity": 1,
         },
-        customdata=[f"{safe(name)}<br>{digits(one)}" for name, one in zip(column["name"], value, strict=True)],
+        customdata=[
+            f"{safe(name)}<br>{digits(one)}" if "value" in column else safe(name) for name, one in zip(column["name"], value, strict=True)
+        ],
         hovertemplate="%{customdata}<extra></extra>",
         name=("left", "right")[side],
     )
@@ -87,12 +91,12 @@ def _draw_side(figure: go.Figure, column: pd.DataFrame, side: int, heights: list
             text=f"{said}{carried}",
             xanchor=("right", "left")[side],
             xshift=(-20, 20)[side],
-            font={"size": TEXT_SIZE, "color": INK[dark] if one else MUTED[dark]},
+            font={"size": TEXT_SIZE, "color": INK[dark] if one or "value" not in column else MUTED[dark]},
             name="name",
         )
 
 
-def _finding(columns: list[pd.DataFrame], sides: tuple[str, str]) -> str:
+def _carried(columns: list[pd.DataFrame], sides: tuple[str, str]) -> str:
     """Count on both sides what carries something."""
     counts = [(int((column["value"] != 0).sum()), len(column), name) for column, name in zip(columns, sides, strict=True)]
     if not any(reached for reached, _, _ in counts):
@@ -100,3 +104,8 @@ def _finding(columns: list[pd.DataFrame], sides: tuple[str, str]) -> str:
     said = [f"{'none' if not reached else 'all' if reached == of else reached} of the {of} {name}" for reached, of, name in counts]
     finding = f"{said[0]} and {said[1]} carry something"
     return finding[:1].upper() + finding[1:]
+
+
+def _joined(columns: list[pd.DataFrame], sides: tuple[str, str], n_links: int) -> str:
+    named = " and ".join(f"{name} ({len(column)})" for column, name in zip(columns, sides, strict=True))
+    return f"{count(n_links, 'line')} between {named}"

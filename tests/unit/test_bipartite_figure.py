@@ -39,6 +39,12 @@ def test_nothing_carried_and_everything_carried_are_said_in_words(value, finding
     assert figures.finding_of(figures.bipartite(NODES.assign(value=value), LINKS, ("people", "things"))) == finding
 
 
+def test_without_values_only_the_lines_are_told():
+    figure = figures.bipartite(NODES.drop(columns="value"), LINKS, ("people", "things"))
+    assert figures.finding_of(figure) == "3 lines between people (2) and things (3)"
+    assert [note.text for note in figure.layout.annotations if note.name == "name"] == ["A", "B", "skis", "sled", "&lt;b&gt;"]
+
+
 def test_missing_column_is_named():
     with pytest.raises(DataError, match="no column right"):
         figures.bipartite(NODES, LINKS[["left"]], ("people", "things"))
