@@ -34,7 +34,8 @@ def _():
             "Look",
             "Who took what is a graph",
             """
-            Here is a shop with four people and six things. A line says: this person took this thing. People and things together are the
+            Here is a shop with four people (*users*) and six things (*items*). A line says: this person took this thing. People and
+            things together are the
             **nodes** of a graph, and lines run only between a person and a thing (such a graph is called *bipartite*).
 
             We put a **1** on person A, and let it walk one step: every node now takes what its neighbours had, each share made smaller

@@ -34,7 +34,8 @@ def _():
             "Look",
             "A group is more than pairs",
             """
-            A line in a graph joins two things. But “winter sports” holds four things of this shop at once: it is **one** fact about four of
+            A line in a graph joins two nodes. But “winter sports” holds four things (*items*) of this small shop at once: it is **one**
+            fact about four of
             them, not six facts about pairs. An edge that holds any number of nodes is called a **hyperedge**, and nodes with hyperedges
             are a **hypergraph**. A thing may be in several, as the thermos is.
 
