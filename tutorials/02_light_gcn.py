@@ -34,12 +34,11 @@ def _():
             "Look",
             "Who took what is a graph",
             """
-            Here is a shop with four people (*users*) and six things (*items*). A line says: this person took this thing. People and
-            things together are the
-            **nodes** of a graph, and lines run only between a person and a thing (such a graph is called *bipartite*).
+            Here is a shop with four people (*users*) and six things (*items*). A line says: this person took this thing. People and things
+            together are the **nodes** of a graph, and lines run only between a person and a thing (such a graph is called *bipartite*).
 
-            We put a **1** on person A, and let it walk one step: every node now takes what its neighbours had, each share made smaller
-            by how busy both ends of the line are.
+            We put a **1** on person A, and let it walk one step: every node now takes what its neighbours had, each share made smaller by
+            how busy both ends of the line are.
             """,
         ),
         kit.chart(figures.bipartite(*by_hand.signal("person A", 1), ("people", "things"), dark=dark)),
@@ -58,8 +57,7 @@ def _():
             "on A, and on B, who shares a thing with A": "Back to the people: to A, along its own lines, and to B, through the goggles. "
             "So B is like A in so far as they took the same things. Nobody said so; the graph did.",
             "on all four people": "One step goes along one line only. C shares nothing with A: it shares the sled with B, so A's signal "
-            "needs two "
-            "more steps to get there.",
+            "needs two more steps to get there.",
         },
         right="on A, and on B, who shares a thing with A",
     )
@@ -100,8 +98,8 @@ def _():
             "Write",
             "Exercise 1 of 3: the matrix that takes one step",
             """
-            A step is a product with a matrix. It has one row and one column for every node: **users first, then items**.
-            With $R$ the matrix of who took what (a row for each user, a column for each item):
+            A step is a product with a matrix. It has one row and one column for every node: **users first, then items**. With $R$ the
+            matrix of who took what (a row for each user, a column for each item):
             """,
         ),
         kit.explain(
@@ -111,9 +109,8 @@ def _():
                 "$d_a$": "the degree of node $a$: how many lines it has, the sum of its row of $A$",
                 r"$\tilde A$": "the normalised adjacency; where a node has no line, its row and its column are 0",
             },
-            "You may use `torch`. In the picture above: A has 2 lines and the goggles have 2, so the goggles got 1 / (√2 · √2) = 0.5; "
-            "the skis "
-            "have 1, so they got 1 / √2 = 0.71.",
+            "You may use `torch`. In the picture above: A has 2 lines and the goggles have 2, so the goggles got 1 / (√2 · √2) = 0.5; the "
+            "skis have 1, so they got 1 / √2 = 0.71.",
         ),
     )
     return
@@ -151,10 +148,8 @@ def _():
             "From a signal to an embedding",
             """
             A model does not walk with a single 1. Every node gets a row of $d$ numbers, its **embedding**, drawn at random at first, and
-            all
-            rows walk at the same time: $\\tilde A E$ moves them one step. The score of an item for a user is the inner product of their
-            two rows.
-            Training changes the rows at the start until things that people took score high.
+            all rows walk at the same time: $\\tilde A E$ moves them one step. The score of an item for a user is the inner product of their
+            two rows. Training changes the rows at the start until things that people took score high.
 
             One layer is one step. After a layer a node holds only what its neighbours had, and nothing of its own; so LightGCN takes the
             **mean over all layers**, the start included.
@@ -206,8 +201,7 @@ def _():
             "Exercise 3 of 3: what is trained for",
             """
             Nobody tells us what people dislike. So each thing $p$ that user $u$ took is compared with a thing $q$ that is drawn at random
-            from
-            those they did not take, and $p$ should score higher. This loss is called **BPR** (Bayesian personalised ranking).
+            from those they did not take, and $p$ should score higher. This loss is called **BPR** (Bayesian personalised ranking).
             """,
         ),
         kit.explain(
@@ -218,8 +212,7 @@ def _():
                 r"$\sigma$": "squeezes any number into 0…1: read it as the probability that $p$ is ranked above $q$",
             },
             "Level scores cost ln 2 = 0.69. For very negative numbers σ becomes 0 and its logarithm infinite: "
-            "`torch.nn.functional.logsigmoid` "
-            "computes ln σ without that accident.",
+            "`torch.nn.functional.logsigmoid` computes ln σ without that accident.",
         ),
     )
     return
@@ -253,18 +246,15 @@ def _():
 def _():
     weights = kit.Question(
         "weights",
-        "Earlier graph networks multiplied with a trained matrix W and applied a ReLU (negative numbers become 0) in every layer. "
-        "We add both to LightGCN and train just as long. What happens?",
+        "Earlier graph networks multiplied with a trained matrix W and applied a ReLU (negative numbers become 0) in every layer. We add "
+        "both to LightGCN and train just as long. What happens?",
         {
             "better lists: more can be fitted": "More can be fitted in principle. But W acts on rows that are free numbers already; "
-            "there was nothing "
-            "that they could not fit. Look at the loss: it got worse.",
+            "there was nothing that they could not fit. Look at the loss: it got worse.",
             "worse lists: it fits the training pairs too well": "The lists do get worse, but not by overfitting. An overfitted model "
-            "would have the "
-            "**lower** training loss. Look: its loss is the higher one.",
+            "would have the **lower** training loss. Look: its loss is the higher one.",
             "worse lists, and a worse training loss": "It learns more slowly: the same rows now have to be found through two further "
-            "matrices "
-            "and a ReLU, which throws away half of what arrives. It is not overfitted; it is harder to train.",
+            "matrices and a ReLU, which throws away half of what arrives. It is not overfitted; it is harder to train.",
         },
         right="worse lists, and a worse training loss",
     )
@@ -294,8 +284,8 @@ def _(dark, race, weights, weights_guess):
         LESSON,
         weights_guess.value,
         kit.finding(
-            f"LightGCN ends at a training loss of {_light['loss'].iloc[-1]:.2f}, with W and ReLU at {_heavy['loss'].iloc[-1]:.2f}; "
-            f"its lists hold {'more' if _light['recall@20'].iloc[-1] > _heavy['recall@20'].iloc[-1] else 'less'} of what is hidden"
+            f"LightGCN ends at a training loss of {_light['loss'].iloc[-1]:.2f}, with W and ReLU at {_heavy['loss'].iloc[-1]:.2f}; its "
+            f"lists hold {'more' if _light['recall@20'].iloc[-1] > _heavy['recall@20'].iloc[-1] else 'less'} of what is hidden"
         ),
         kit.chart(
             figures.learning_curves(_heavy, baseline={_name: _light["recall@20"].max()}, dark=dark, hint="The curve: with W and ReLU.")
@@ -322,9 +312,8 @@ def _():
             "Explain",
             "Why LightGCN has no weights, and what SRGFormer keeps of that",
             r"""
-            **1. The matrix adds nothing.** Without ReLU, a layer with a matrix is $\tilde A E^{(0)}W=\tilde A\,(E^{(0)}W)$. And
-            $E^{(0)}W$ is
-            again a table of free numbers, a row for each node, which training could have found directly. A graph network for texts or
+            **1. The matrix adds nothing.** Without ReLU, a layer with a matrix is $\tilde A E^{(0)}W=\tilde A\,(E^{(0)}W)$. And $E^{(0)}W$
+            is again a table of free numbers, a row for each node, which training could have found directly. A graph network for texts or
             pictures needs $W$, since its input is given and has to be translated. Here the input *is* what is trained.
 
             **2. The ReLU takes something away.** It sets negative numbers to 0, so fewer directions are left in which two people can
@@ -332,10 +321,10 @@ def _():
 
             **3. All is harder to train**, as you just saw.
 
-            **Does SRGFormer keep this?** Yes, in its collaborative part $E^{id}$: that is the LightGCN you wrote. For each modality it
-            has one
-            matrix $W^m$, *before* the walk, because pictures and texts are given features; the walk itself has none. New non-linearities
-            come where groups and attention are *chosen* (the softmax of lessons 4 and 5), never between two steps of the walk.
+            **Does SRGFormer keep this?** Yes, in its collaborative part $E^{id}$: that is the LightGCN you wrote. For each modality it has
+            one matrix $W^m$, *before* the walk, because pictures and texts are given features; the walk itself has none. New
+            non-linearities come where groups and attention are *chosen* (the softmax of lessons 4 and 5), never between two steps of the
+            walk.
             """,
         ),
     )
@@ -364,8 +353,8 @@ def _(by_depth, data, depth, way):
         kit.step(
             "Break it",
             "Walk too far",
-            "These embeddings were trained with 2 layers. Drag to other depths, and try the last layer alone. 0 layers is plain matrix "
-            "factorisation: no graph at all.",
+            "These embeddings were trained with 2 layers. Drag to other depths, and try the last layer alone. 0 layers is no walk at all, "
+            "as in plain matrix factorisation.",
         ),
         kit.side_by_side(kit.knob_box(depth, "L", f"layers: {depth.value}", "id"), way),
         kit.finding(f"{figures.percent(_popular)} of everyone's list is what simply is most popular"),
@@ -379,8 +368,7 @@ def _(by_depth, data, depth, way):
         mo.Html(figures.card_row(_cards, size="small")),
         kit.told(
             "After many steps every node has heard from every other, through all possible ways, and what arrives depends on little more "
-            "than "
-            "how many lines a node has. All people become alike (**over-smoothing**), and everyone is shown what is most popular."
+            "than how many lines a node has. All people become alike (**over-smoothing**), and everyone is shown what is most popular."
         ),
     )
     return
@@ -395,12 +383,12 @@ def _():
                 "**1.** A new thing comes into the shop; nobody has taken it yet. What is its row of $\\tilde A$, and what does LightGCN "
                 "know of it?": "The "
                 "row is 0: nothing arrives. Of its mean only layer 0 is left, divided by $L+1$: random numbers, as no pair ever trained "
-                "them. Its score for everyone is chance. Pictures and texts can help it, and the hyperedges of lessons 3 and 4 carry them.",
+                "them. Its score for everyone is chance. Pictures and texts can help it, and the hyperedges of lessons 3 and 4 carry "
+                "them.",
                 "**2.** Someone puts the pictures' features into $E^{(0)}$ and freezes them. Is it still right to have no matrix?": "No. "
-                "Now the rows are given and can't adapt, so a matrix has something to do: it "
-                "says which directions of a picture matter for taste. SRGFormer's $W^m$ does that. It stands before the walk, but since "
-                "the walk is "
-                "linear, $\\tilde A(XW)=(\\tilde AX)W$: it could as well stand after it.",
+                "Now the rows are given and can't adapt, so a matrix has something to do: it says which directions of a picture matter "
+                "for taste. SRGFormer's $W^m$ does that. It stands before the walk, but since the walk is linear, $\\tilde A(XW)=(\\tilde "
+                "AX)W$: it could as well stand after it.",
             }
         ),
     )

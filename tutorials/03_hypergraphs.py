@@ -35,9 +35,8 @@ def _():
             "A group is more than pairs",
             """
             A line in a graph joins two nodes. But “winter sports” holds four things (*items*) of this small shop at once: it is **one**
-            fact about four of
-            them, not six facts about pairs. An edge that holds any number of nodes is called a **hyperedge**, and nodes with hyperedges
-            are a **hypergraph**. A thing may be in several, as the thermos is.
+            fact about four of them, not six facts about pairs. An edge that holds any number of nodes is called a **hyperedge**, and nodes
+            with hyperedges are a **hypergraph**. A thing may be in several, as the thermos is.
 
             Below, we put a **1** on the thermos and let it go to its hyperedges.
             """,
@@ -60,13 +59,12 @@ def _():
     pairs = kit.Question(
         "pairs",
         "Shop 1 has one hyperedge, camping, with tent, thermos and boots. Shop 2 has three: tent and thermos are for tea, thermos and "
-        "boots "
-        "for a walk, tent and boots for mud. Someone only writes down which pairs of things go together. Can you tell the shops apart?",
+        "boots for a walk, tent and boots for mud. Someone only writes down which pairs of things go together. Can you tell the shops "
+        "apart?",
         {
             "yes, shop 1 has fewer pairs": "A group of three holds three pairs: each two of them go together. Shop 2 has the same three.",
             "no, both have the same three pairs": "The list of pairs is the same, so nothing that is computed from it can know that in "
-            "shop 1 "
-            "all three belong together for **one** reason.",
+            "shop 1 all three belong together for **one** reason.",
             "yes, some pairs count double in shop 2": "No pair is in two of its groups: each shares exactly one. Even with counts the "
             "lists are the same.",
         },
@@ -111,8 +109,8 @@ def _():
                 "$i$": "an item, counted from 0",
                 "$k$": "a hyperedge, counted from 0; there are $K$",
             },
-            "A row says in which groups an item is. A column says which items a group holds: **the column is the group**, and it can "
-            "have a name.",
+            "A row says in which groups an item is. A column says which items a group holds: **the column is the group**, and it can have "
+            "a name.",
         ),
     )
     return
@@ -150,8 +148,7 @@ def _():
             "Exercise 2 of 3: what an adjacency matrix keeps",
             r"""
             Now throw the groups away and keep the pairs. The product $HH^\top$ counts for each two items how many hyperedges they share;
-            what
-            remains is whether there is one.
+            what remains is whether there is one.
             """,
         ),
         kit.explain(
@@ -197,9 +194,8 @@ def _():
             "“Winter sports items” has a place in H, and none in A",
             """
             In $H$, “winter sports” is a column. One can name it, count its members, ask how much of a new thing is in it, give it an
-            embedding
-            of its own, or take it away and see what changes. In $A$ it is smeared over all pairs of its members, mixed with every other
-            group in which two of them meet. The column can be turned into pairs, but not back.
+            embedding of its own, or take it away and see what changes. In $A$ it is smeared over all pairs of its members, mixed with every
+            other group in which two of them meet. The column can be turned into pairs, but not back.
             """,
         ),
     )
@@ -215,8 +211,7 @@ def _():
             "1,000": "That would be one pair for each thing. But each thing is paired with all 999 others.",
             "2,000": "Pairs don't grow like twice the members: each of the 1,000 things is paired with all 999 others.",
             "499,500": "1,000 · 999 / 2. So passing messages through the hyperedge is also cheaper: 1,000 messages in and 1,000 out, "
-            "instead of "
-            "one along each pair, both ways.",
+            "instead of one along each pair, both ways.",
         },
         right="499,500",
     )
@@ -281,8 +276,7 @@ def _():
                 "$Z'$": "what the items read: the sum over their hyperedges",
             },
             "$H$ need not hold only 0 and 1: who is half in a group writes half and reads half. Lesson 4 lives from that. Nothing is "
-            "divided by "
-            "the size of a group. SRGFormer divides each final row by its length instead, so that only its direction counts.",
+            "divided by the size of a group. SRGFormer divides each final row by its length instead, so that only its direction counts.",
         ),
     )
     return
@@ -333,9 +327,8 @@ def _(careless, data, rounds):
             "A hyperedge that holds everything",
             f"""
             The built-in shop has {data.n_items} things. Each is in two hyperedges: its kind (mug, lamp, …), and its interest group, of
-            which
-            there are {len(data.truth.group_names)}. All things begin with random rows, pass messages, and are compared by cosine (1: same
-            direction, 0: nothing in common).
+            which there are {len(data.truth.group_names)}. All things begin with random rows, pass messages, and are compared by cosine (1:
+            same direction, 0: nothing in common).
 
             Now someone adds a careless hyperedge, “on sale”, that says nothing about a thing. Fill it. Then try more rounds.
             """,
@@ -345,16 +338,15 @@ def _(careless, data, rounds):
             kit.knob_box(rounds, "L", f"rounds (layers): {rounds.value}", "hypergraph"),
         ),
         kit.finding(
-            f"Two things of the same group have a cosine of {figures.digits(_alike['same group'], 2)}, "
-            f"two that share nothing {figures.digits(_alike['neither'], 2)}"
+            f"Two things of the same group have a cosine of {figures.digits(_alike['same group'], 2)}, two that share nothing "
+            f"{figures.digits(_alike['neither'], 2)}"
         ),
         kit.tiles([(f"share: {_name}", figures.digits(_value, 2), "mean cosine") for _name, _value in _alike.items()]),
         kit.told("Most alike to this thing are now:"),
         mo.Html(figures.card_row(_cards, size="small")),
         kit.told(
             "Sums let a large hyperedge speak louder: a kind holds about 27 things, an interest group 13, so the same kind counts more "
-            "than "
-            "the same interest even before you break anything. A hyperedge that holds everyone drowns all others."
+            "than the same interest even before you break anything. A hyperedge that holds everyone drowns all others."
         ),
     )
     return
@@ -369,16 +361,13 @@ def _():
                 "**1.** A new sled comes into the shop; nobody has taken it. The graph of lesson 2 brings it nothing. What does the "
                 "hypergraph "
                 "bring it, and what does it need for that?": "It reads what its hyperedges hold, so it gets the row of winter sports, as "
-                "the old "
-                "sled does. For that it needs a row of $H$: someone, or something, must see from the thing itself that it is a sled. "
-                "From its "
-                "picture or its text, for example: lesson 4.",
+                "the old sled does. For that it needs a row of $H$: someone, or something, must see from the thing itself that it is a "
+                "sled. From its picture or its text, for example: lesson 4.",
                 "**2.** People are not in $H$: in SRGFormer they read from hyperedges, but never write into them. How could a person get "
                 "a row, "
                 "and what would change if they wrote as well?": "From what they took: the sum of their things' rows is a start (lesson 4 "
-                "does nearly "
-                "that). If they wrote too, a group would be what its *people* are like, and people with long histories would speak "
-                "loudest. As it is, a group is made of things alone.",
+                "does nearly that). If they wrote too, a group would be what its *people* are like, and people with long histories would "
+                "speak loudest. As it is, a group is made of things alone.",
             }
         ),
     )

@@ -47,8 +47,8 @@ def _(dark, data, tau_knob, trace):
             "Groups that nobody named",
             """
             In lesson 3 somebody wrote down which thing is in which group. A trained SRGFormer did that by itself: it looked at the pictures
-            of the built-in shop and gave every thing a share in each of 8 hyperedges. A row below is a thing, its shares add up to 1,
-            and the darker the cell, the larger the share. So this is an incidence matrix again, a **soft** one.
+            of the built-in shop and gave every thing a share in each of 8 hyperedges. A row below is a thing, its shares add up to 1, and
+            the darker the cell, the larger the share. So this is an incidence matrix again, a **soft** one.
             """,
         ),
         kit.step(
@@ -74,8 +74,7 @@ def _():
             "Exercise 1 of 3: shares from features",
             """
             Each thing has **features**: a row of numbers that describes its picture (or its text). Each hyperedge has a row of numbers of
-            the
-            same length that is learned: what it looks for. Their inner product is a score, and the scores become shares.
+            the same length that is learned: what it looks for. Their inner product is a score, and the scores become shares.
             """,
         ),
         kit.explain(
@@ -148,8 +147,7 @@ def _(cards, data, hyperedge):
         mo.Html(figures.card_row(_shown, size="small")),
         kit.told(
             "In this shop every thing belongs to one of 18 interest groups, and two thirds of the groups show in pictures. The share of "
-            "the "
-            "commonest is called **purity**. With 8 hyperedges for 12 groups it can't be 100 % everywhere."
+            "the commonest is called **purity**. With 8 hyperedges for 12 groups it can't be 100 % everywhere."
         ),
     )
     return
@@ -162,14 +160,11 @@ def _():
         "We take the same model before its first training step: V is random. How well do its hyperedges match the interest groups?",
         {
             "no better than chance": "Random does not mean by chance here. Things that look alike have features alike, so whatever V is, "
-            "they get "
-            "scores alike and land together. The features do most of the grouping.",
+            "they get scores alike and land together. The features do most of the grouping.",
             "better than chance already": "The features do most of the grouping: things that look alike get scores alike, whatever V is. "
-            "Training moved the "
-            "image groups a little nearer to the interests, and the text groups away from them.",
+            "Training moved the image groups a little nearer to the interests, and the text groups away from them.",
             "as well as after training": "Not quite as well as that in pictures, and in texts even better. Training does move the "
-            "groups, but "
-            "nobody told it to find interests: it only pays for rankings and for the contrast of lesson 6.",
+            "groups, but nobody told it to find interests: it only pays for rankings and for the contrast of lesson 6.",
         },
         right="better than chance already",
     )
@@ -205,12 +200,10 @@ def _():
     long = kit.Question(
         "long",
         "A person's scores are the sum of the scores of what they took. Two people like the same sort of thing; one took 5 things, the "
-        "other "
-        "40. Whose membership is more decided?",
+        "other 40. Whose membership is more decided?",
         {
             "both alike: it is the same taste": "With the mean it would be. But the sum of 40 scores is eight times as large as that of "
-            "5, and larger scores "
-            "make a sharper softmax.",
+            "5, and larger scores make a sharper softmax.",
             "who took 5": "Fewer things, smaller sums, smaller differences: the softmax stays soft.",
             "who took 40": "The sum grows with the history, and with it the differences between the hyperedges. It works like a smaller τ.",
         },
@@ -292,8 +285,7 @@ def _():
             "one time in three: noise makes all alike": "The noise is the same for all three, but the scores are not: 2 keeps its head "
             "start.",
             "two times in three: as its softmax says": "That is what Gumbel noise is made for: the largest is hyperedge k exactly as "
-            "often as "
-            "softmax(2, 1, 0) says. So it is a fair draw, made by adding and comparing.",
+            "often as softmax(2, 1, 0) says. So it is a fair draw, made by adding and comparing.",
         },
         right="two times in three: as its softmax says",
     )
@@ -303,10 +295,9 @@ def _():
             "Explain",
             "Why noise?",
             """
-            Suppose an item is put into its best hyperedge, and only there. Then a better one is never tried, and nothing tells it to
-            move: taking the
-            largest has no slope that training could follow. So while it trains, the model **draws** a hyperedge instead, the likelier ones
-            more often; and it draws softly, so that there is a slope.
+            Suppose an item is put into its best hyperedge, and only there. Then a better one is never tried, and nothing tells it to move:
+            taking the largest has no slope that training could follow. So while it trains, the model **draws** a hyperedge instead, the
+            likelier ones more often; and it draws softly, so that there is a slope.
             """,
         ),
         kit.step("Predict", "A draw by noise"),
@@ -439,9 +430,8 @@ def _():
                 "$E^m$), so the picture does not arrive that way either. But a membership needs no line: $XV$ gives it shares in the "
                 "hyperedges from its picture, and it reads what they hold. It is the only way in which its own features reach a score.",
                 "**2.** Someone trains with K = 1 hyperedge, and finds that $V$ never changes. A bug?": "No. With one hyperedge every "
-                "share is 1, whatever "
-                "the score, so no change of $V$ changes anything: its slope is 0. Everyone is in the one group, and it tells nobody apart "
-                "(the careless hyperedge of lesson 3).",
+                "share is 1, whatever the score, so no change of $V$ changes anything: its slope is 0. Everyone is in the one group, and "
+                "it tells nobody apart (the careless hyperedge of lesson 3).",
             }
         ),
     )

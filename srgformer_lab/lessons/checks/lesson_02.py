@@ -10,18 +10,15 @@ from srgformer_lab.lessons.verdict import Case, Verdict, judge
 
 ADJACENCY = {
     "only one direction": "A person now sees the items, but no item sees a person: the lower left block is empty. Each interaction is a "
-    "line "
-    "that can be walked both ways.",
+    "line that can be walked both ways.",
     "items only": "This is not square over all nodes. Users and items are both nodes: with U users and I items it has U + I rows and "
     "columns.",
     "not normalised": "These are the zeros and ones of A. Without the division, whoever has many neighbours would receive and send most.",
     "divides by the row only": "Each row sums to 1, so this is the mean over the neighbours. LightGCN divides by the square roots of "
-    "both ends' "
-    "degrees: an item that everyone takes then also says less.",
+    "both ends' degrees: an item that everyone takes then also says less.",
     "no square root": "You divide by the product of the two degrees. It is the square root of that product.",
     "loops to itself": "The diagonal is not 0: a node is joined to itself. LightGCN adds no self-loops; the mean over the layers keeps "
-    "each "
-    "node's own vector.",
+    "each node's own vector.",
     "divides by 0": "A node without neighbours gives 0 / 0. Its row must be 0: nothing arrives there.",
 }
 LIGHT_GCN = {

@@ -10,8 +10,7 @@ from srgformer_lab.lessons.verdict import Case, Verdict, judge
 INCIDENCE = {
     "lies on its side": "Rows and columns are exchanged: here an item is a row, a hyperedge a column.",
     "pairs instead of groups": "This has a row and a column for each item: it says who is with whom, and no longer in which group. A "
-    "column must "
-    "stand for a hyperedge.",
+    "column must stand for a hyperedge.",
     "shares instead of ones": "The rows were divided so that they sum to 1. An item that is in two hyperedges is wholly in both: 1 and 1.",
     "one group for each": "An item that is in two groups is in one of them only. That would be a partition; hyperedges may overlap.",
     "counts from 1": "Everything lies one row too low: items are counted from 0.",

@@ -14,8 +14,7 @@ MEMBERSHIPS = {
     "multiplies by τ": "You multiply by τ. Divide: a small τ must make differences larger, and rows sharper.",
     "no exponential": "The scores were divided by their sum. Scores can be negative or 0; their exponentials can't.",
     "takes the largest": "Each row has one 1 and else 0: that is the largest score's hyperedge alone. It can't be trained, as it doesn't "
-    "change when a "
-    "score changes a little.",
+    "change when a score changes a little.",
     "gives scores": "These are the scores S. They must become shares: not negative, and 1 in each row.",
     "forgets τ": "The temperature has no effect. Divide the scores by it before the exponential.",
 }
@@ -31,8 +30,7 @@ USERS = {
 GUMBEL = {
     "no noise": "u has no effect: these are the memberships without noise.",
     "noise after the temperature": "The noise was added after the division by τ. It belongs to the scores: add it first, then divide "
-    "both. Otherwise a "
-    "small τ drowns it.",
+    "both. Otherwise a small τ drowns it.",
     "one logarithm": "You took −ln u. That is an exponential draw, never negative; Gumbel noise is −ln(−ln u).",
     "wrong sign": "The sign is turned: ln(−ln u) is large for small u. Gumbel noise is −ln(−ln u).",
     "adds u itself": "You added u as it is. It has to become Gumbel noise first.",
