@@ -162,12 +162,10 @@ def _():
 
 @app.cell(hide_code=True)
 def _(data):
-    models = {
-        "everyone gets what most took (popularity)": lab.Popularity(data),
-        "people who took this also took (ItemKNN)": lab.ItemKNN(data),
-    }
+    models = {"popularity": lab.Popularity(data), "ItemKNN": lab.ItemKNN(data)}
     k_knob = kit.knob("k", range(1, 21), 10)
-    chosen = mo.ui.radio(list(models), value=list(models)[1], label="Whose list?")
+    _said = {"everyone gets what most took": "popularity", "people who took this also took (ItemKNN)": "ItemKNN"}
+    chosen = mo.ui.radio(_said, value=list(_said)[1], label="Whose list?")
     return chosen, k_knob, models
 
 
@@ -306,30 +304,25 @@ def _():
 @app.cell(hide_code=True)
 def _(data, models):
     _everyone = torch.arange(data.n_users)
-    scores = {_name: _model.scorer()(_everyone).numpy() for _name, _model in models.items()}
-    right = {_name: by_hand.scoreboard(_values, data, by_hand.RIGHT, 20) for _name, _values in scores.items()}
-    slip = mo.ui.dropdown(list(by_hand.SLIPS), value=by_hand.SLIPS[2], label="What is done wrong")
-    return right, scores, slip
+    _scores = {_name: _model.scorer()(_everyone).numpy() for _name, _model in models.items()}
+    boards = {_slip: {_name: by_hand.scoreboard(_values, data, _slip, 20) for _name, _values in _scores.items()} for _slip in by_hand.SLIPS}
+    slip = mo.ui.dropdown(list(boards), value=by_hand.SLIPS[3], label="What is done wrong")
+    return boards, slip
 
 
 @app.cell(hide_code=True)
-def _(data, right, scores, slip):
-    _broken = {_name: by_hand.scoreboard(_values, data, slip.value, 20) for _name, _values in scores.items()}
-    _metrics = {"recall": "Recall@20", "ndcg": "NDCG@20"}
-    _tiles = [
-        (
-            f"{_said}, {_name.split(' (')[1][:-1]}",
-            figures.metric_value(_metric, _broken[_name][_metric]),
-            f"judged rightly: {figures.metric_value(_metric, _value[_metric])}",
-        )
-        for _name, _value in right.items()
-        for _metric, _said in _metrics.items()
+def _(boards, slip):
+    _names = {"recall": "Recall@20", "ndcg": "NDCG@20"}
+    _cells = [
+        (f"{_names[_metric]} of {_model}", _metric, _value, boards[by_hand.RIGHT][_model][_metric])
+        for _model, _values in boards[slip.value].items()
+        for _metric, _value in _values.items()
     ]
-    _name, _metric = max(
-        ((_n, _m) for _n in right for _m in _metrics), key=lambda _pair: abs(_broken[_pair[0]][_pair[1]] - right[_pair[0]][_pair[1]])
+    _what, _metric, _after, _before = max(_cells, key=lambda _cell: abs(_cell[2] - _cell[3]))
+    _from, _to = (figures.metric_value(_metric, _value) for _value in (_before, _after))
+    _finding = (
+        f"The {_what} goes from {_from} to {_to}, and the model is the same" if _from != _to else "Nothing is wrong: choose a mistake"
     )
-    _short, _before, _after = _name.split(" (")[1][:-1], right[_name][_metric], _broken[_name][_metric]
-    _values = f"{figures.metric_value(_metric, _before)} to {figures.metric_value(_metric, _after)}"
     kit.stack(
         kit.step(
             "Break it",
@@ -337,10 +330,13 @@ def _(data, right, scores, slip):
             "The models stay as they are; only the judging changes. Which mistakes make a paper look good, and which go unnoticed?",
         ),
         slip,
-        kit.finding(
-            f"The {_metrics[_metric]} of {_short} goes from {_values}" if _before != _after else "Judged rightly: ItemKNN beats popularity"
+        kit.finding(_finding),
+        kit.tiles(
+            [
+                (_title, figures.metric_value(_metric, _now), f"judged rightly: {figures.metric_value(_metric, _then)}")
+                for _title, _metric, _now, _then in _cells
+            ]
         ),
-        kit.tiles(_tiles),
     )
     return
 

@@ -52,7 +52,7 @@ def opened(options: argparse.Namespace) -> int:
         action, shown = "edit", copying.copy_lesson(chosen, options.folder)
         print(f"your copy: {shown}")
     else:
-        action, shown = "run", chosen.path if chosen else places.tutorials_folder()
+        action, shown = "run", catalog.notebook(chosen) if chosen else places.tutorials_folder()
     command = [sys.executable, "-m", "marimo", action, str(shown)]
     command += ["--port", str(options.port)] if options.port else []
     command += ["--headless"] if options.headless else []

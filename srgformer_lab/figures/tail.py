@@ -29,7 +29,8 @@ def interaction_matrix(pairs: pd.DataFrame, n_users: int, n_items: int, *, dark:
         return empty_figure("Nobody took anything yet", "The matrix of interactions is empty.", dark)
     cells = np.zeros((n_users, n_items), dtype=np.uint8)
     cells[pairs["user"], pairs["item"]] = 1
-    cells = cells[np.argsort(-cells.sum(1), kind="stable")][:, np.argsort(-cells.sum(0), kind="stable")]
+    rows, columns = (np.argsort(-cells.sum(axis, dtype=int), kind="stable") for axis in (1, 0))
+    cells = cells[rows][:, columns]
     finding = f"{percent(cells.mean())} of the {cells.size:,} cells are filled; the rest is not “no”, but “not known”"
     text = "A row is a person, a column an item; the most taken stand left. Look how fast the columns thin out."
     figure = new_figure(finding, text if hint is None else hint, dark, left=56, right=12, bottom=34)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from srgformer_lab import places
-from srgformer_lab.errors import UnknownIdError
+from srgformer_lab.errors import LabError, UnknownIdError
 from srgformer_lab.lessons.verdict import Verdict
 
 
@@ -103,6 +103,17 @@ def lesson(number: int) -> Lesson:
         if one.number == number:
             return one
     raise UnknownIdError("lesson", number, [one.number for one in LESSONS])
+
+
+def notebook(one: Lesson) -> Path:
+    """Give a lesson's notebook.
+
+    Raises:
+        LabError: It is not written yet.
+    """
+    if not one.path.is_file():
+        raise LabError(f"lesson {one.number} is not in {one.path.parent}; srgformer-lab lessons lists those that are")
+    return one.path
 
 
 def available() -> list[Lesson]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from srgformer_lab import places
 from srgformer_lab.errors import LabError
-from srgformer_lab.lessons.catalog import Lesson
+from srgformer_lab.lessons.catalog import Lesson, notebook
 
 
 def copy_lesson(lesson: Lesson, folder: Path) -> Path:
@@ -18,9 +18,7 @@ def copy_lesson(lesson: Lesson, folder: Path) -> Path:
     target = folder.resolve() / lesson.file
     if target.exists():
         return target
-    if not lesson.path.is_file():
-        raise LabError(f"lesson {lesson.number} is not in {lesson.path.parent}; srgformer-lab lessons lists those that are")
-    text = lesson.path.read_text("utf-8").replace('"../apps/', f'"{places.apps_folder().as_posix()}/')
+    text = notebook(lesson).read_text("utf-8").replace('"../apps/', f'"{places.apps_folder().as_posix()}/')
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")

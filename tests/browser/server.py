@@ -1,6 +1,8 @@
 """A server of the app in a process of its own, for tests and measurements."""
 
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -51,5 +53,23 @@ def serve(folder, *arguments, notebook="explore.py"):
             yield Served(f"http://127.0.0.1:{port}", folder)
         finally:
             server.terminate()
+            server.wait(timeout=30)
+            server.stdout.close()
+
+
+@contextmanager
+def serve_command(arguments, folder, environment):
+    """Run a command of the package that starts marimo; give the address that it prints."""
+    command = [sys.executable, "-m", "srgformer_lab", *arguments]
+    paths = os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | environment
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+        )
+        try:
+            yield next(found[0].replace("localhost", "127.0.0.1") for line in server.stdout if (found := re.search(r"http://\S+", line)))
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)  # marimo is a child of the command
             server.wait(timeout=30)
             server.stdout.close()

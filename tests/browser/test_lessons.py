@@ -3,7 +3,7 @@
 import pytest
 
 from srgformer_lab.lessons.catalog import available
-from tests.browser.server import APPS, serve
+from tests.browser.server import APPS, serve, serve_command
 
 LESSONS = available()
 TUTORIALS = APPS.parent / "tutorials"
@@ -39,3 +39,24 @@ def test_index_leads_to_a_lesson(visit, gallery):
     page = visit(f"{gallery.address}/?file=index.py")
     page.get_by_role("link", name=f"1. {LESSONS[0].title}").click()
     page.get_by_text(LESSONS[0].goal).wait_for()
+
+
+def test_writing_a_solution_turns_the_verdict_and_is_remembered(visit, tmp_path):
+    lesson = LESSONS[0]
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "BROWSER": "true"}
+    with serve_command(["lessons", "open", "1", "--folder", str(tmp_path), "--headless"], tmp_path, state) as address:
+        page = visit(address)
+        page.get_by_text("top_k gives nothing back yet").wait_for()
+        page.locator(".cm-content", has_text="known: rows of items").click()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.insert_text("def top_k(scores, known, k):\n    return np.argsort(-scores)[:k]")
+        page.keyboard.press("ControlOrMeta+Enter")
+        page.get_by_text("nobody needs to be told of it again").wait_for()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.insert_text(
+            "def top_k(scores, known, k):\n    return [i for i in np.argsort(-scores, kind='stable') if i not in known][:k]"
+        )
+        page.keyboard.press("ControlOrMeta+Enter")
+        page.get_by_text("top_k passes").wait_for()
+    assert (tmp_path / lesson.file).is_file()
+    assert "top_k" in (tmp_path / "state" / "srgformer-lab" / "lessons.json").read_text()

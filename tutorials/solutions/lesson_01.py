@@ -28,7 +28,7 @@ SLIPS = (
     RIGHT,
     "items already taken stay in the list",
     "judged by what it learned from",
-    "only 20 random items compete",
+    "only 99 random items compete",
     "Recall divided by k",
 )
 
@@ -43,8 +43,8 @@ def scoreboard(scores, data, slip, k):
             known = []
         elif slip == "judged by what it learned from":
             known, hidden = [], known
-        elif slip == "only 20 random items compete":
-            rivals = draw.choice(np.setdiff1d(np.arange(data.n_items), hidden), 20, replace=False)
+        elif slip == "only 99 random items compete":
+            rivals = draw.choice(np.setdiff1d(np.arange(data.n_items), hidden), 99, replace=False)
             known = np.setdiff1d(np.arange(data.n_items), [*hidden, *rivals])
         ranked, relevant = top_k(scores[user], known, k).tolist(), set(hidden.tolist())
         recall = recall_at_k(ranked, relevant, k)
