@@ -381,7 +381,7 @@ def _(model):
 @app.cell(hide_code=True)
 def _(beta, dark, data, model, seed, trace):
     _quiet = trace.fuse(hypergraph_scale=beta.value)
-    _shown = by_hand.noisy(model, seed.value, beta.value) if seed.value else _quiet
+    _shown = by_hand.noisy(model, data.modalities, seed.value, beta.value) if seed.value else _quiet
     _recall = lab.evaluate(_shown, data, "valid", (20,))["recall@20"]
     _typical, _ = by_hand.sharpness(_shown, "image")
     _other = by_hand.replaced(data, _quiet, _shown)

@@ -126,7 +126,7 @@ def test_what_learning_added_is_as_told(by_hand, shop, run):
 @lesson("by_hand", [4], indirect=True)
 def test_noise_throws_things_about_and_moves_few_lists(by_hand, shop, run):
     model = run.model(shop)
-    quiet, loud = model.trace(), by_hand.noisy(model, 1, model.config.hypergraph_scale)
+    quiet, loud = model.trace(), by_hand.noisy(model, shop.modalities, 1, model.config.hypergraph_scale)
     assert by_hand.sharpness(quiet, "image")[0] < 0.5 < 0.9 < by_hand.sharpness(loud, "image")[0]
     assert 0 < by_hand.replaced(shop, quiet, loud) < 0.05
     assert by_hand.replaced(shop, quiet, quiet) == pytest.approx(0)

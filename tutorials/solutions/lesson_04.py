@@ -57,10 +57,10 @@ def worth(data, run, modality, epoch):
     return lab.against_labels(run.model(data, epoch).trace(), data, modality, labels[labels != ""])
 
 
-def noisy(model, seed, hypergraph_scale):
+def noisy(model, modalities, seed, hypergraph_scale):
     """Make a pass with Gumbel noise in every membership, as while training."""
     tau = model.config.membership_temperature
-    edits = [edit for name in model.trace().hypergraph for edit in lab.noisy_memberships(name, tau, seed)]
+    edits = [edit for name in modalities for edit in lab.noisy_memberships(name, tau, seed)]
     with model.edit(*edits):
         return model.trace().fuse(hypergraph_scale=hypergraph_scale)
 
