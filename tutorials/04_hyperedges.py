@@ -55,7 +55,7 @@ def _(dark, data, tau_knob, trace):
             "Drag", "How decided are they?", "The temperature τ acts on the trained model at once. This model was trained at τ = 0.2."
         ),
         kit.knob_box(tau_knob, "τ", f"temperature: {tau_knob.value:g}", "hypergraph"),
-        kit.chart(figures.incidence_heatmap(lab.hyperedge_incidence(_changed, data, "image"), dark=dark)),
+        kit.chart(figures.incidence_heatmap(lab.hyperedge_incidence(_changed, data, "image", data.n_items), dark=dark)),
         kit.tiles(
             [
                 ("a typical thing", figures.percent(_items), "is in its first hyperedge"),
@@ -383,7 +383,7 @@ def _(beta, dark, data, model, seed, trace):
     _quiet = trace.fuse(hypergraph_scale=beta.value)
     _shown = by_hand.noisy(model, data.modalities, seed.value, beta.value) if seed.value else _quiet
     _recall = lab.evaluate(_shown, data, "valid", (20,))["recall@20"]
-    _typical, _ = by_hand.sharpness(_shown, "image")
+    _hint = "The rows are sorted anew at each draw, so look below for how many things changed their hyperedge."
     _other = by_hand.replaced(data, _quiet, _shown)
     kit.stack(
         kit.step(
@@ -400,10 +400,14 @@ def _(beta, dark, data, model, seed, trace):
             kit.knob_box(beta, "β", f"weight of the hypergraph: {beta.value:g}", "hypergraph"),
         ),
         kit.finding(f"{figures.percent(_other)} of everyone's list of 10 is another thing than without noise"),
-        kit.chart(figures.incidence_heatmap(lab.hyperedge_incidence(_shown, data, "image"), dark=dark, hint="Things × image hyperedges.")),
+        kit.chart(figures.incidence_heatmap(lab.hyperedge_incidence(_shown, data, "image", data.n_items), dark=dark, hint=_hint)),
         kit.tiles(
             [
-                ("a typical thing", figures.percent(_typical), "is in its first hyperedge"),
+                (
+                    "things moved",
+                    figures.percent(by_hand.moved(_quiet, _shown, "image")),
+                    "are in another image hyperedge than without noise",
+                ),
                 ("Recall@20", figures.metric_value("recall", _recall), "on the validation items"),
             ]
         ),

@@ -129,6 +129,8 @@ def test_noise_throws_things_about_and_moves_few_lists(by_hand, shop, run):
     quiet, loud = model.trace(), by_hand.noisy(model, shop.modalities, 1, model.config.hypergraph_scale)
     assert by_hand.sharpness(quiet, "image")[0] < 0.5 < 0.9 < by_hand.sharpness(loud, "image")[0]
     assert 0 < by_hand.replaced(shop, quiet, loud) < 0.05
+    assert by_hand.moved(quiet, loud, "image") > 0.5
+    assert by_hand.moved(quiet, quiet, "image") == 0
     assert by_hand.replaced(shop, quiet, quiet) == pytest.approx(0)
     assert float(quiet.hypergraph["image"].logits.items.std(1).mean()) == pytest.approx(0.2, abs=0.05)
     (few, soft), (many, sharp) = by_hand.by_history(shop, quiet, "image")

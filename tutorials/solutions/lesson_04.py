@@ -71,3 +71,9 @@ def replaced(data, before, after, k=10):
     everyone = torch.arange(data.n_users)
     one, other = (trace.scores(everyone).detach().masked_fill(known, -torch.inf).topk(k).indices for trace in (before, after))
     return 1 - float((one[:, :, None] == other[:, None, :]).any(2).float().mean())
+
+
+def moved(before, after, modality):
+    """Give the share of the things whose first hyperedge is another one after a change."""
+    first, then = (trace.hypergraph[modality].membership.items.argmax(dim=1) for trace in (before, after))
+    return float((first != then).float().mean())
