@@ -6,6 +6,7 @@ It knows neither models nor data sets, only columns.
 
 from srgformer_lab.figures.agreement import cosine_distributions, recall_bars
 from srgformer_lab.figures.alignment import alignment_scatter
+from srgformer_lab.figures.bipartite import bipartite
 from srgformer_lab.figures.card_moves import rank_moves_cards
 from srgformer_lab.figures.card_style import STYLE
 from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, thumbnail_uri
@@ -59,6 +60,7 @@ __all__ = [
     "alignment_scatter",
     "attention_heads",
     "badge",
+    "bipartite",
     "card",
     "card_column",
     "card_row",
