@@ -69,7 +69,7 @@ def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
         {"title": widgets.title(data, view.item), "picture": widgets.picture(data, view.item, widgets.SMALL_WIDTH)} if view.item else None
     )
     pictures = widgets.user_pictures(data, view.user) if view.user else ()
-    run = view.run or "no run yet"
+    run = f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet"
     return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind))
 
 

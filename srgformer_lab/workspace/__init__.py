@@ -6,9 +6,10 @@ read-only. A link can be old or mistyped, so what it says is checked here agains
 
 from srgformer_lab.learn.estimate import Estimate
 from srgformer_lab.learn.run import Status
+from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
 from srgformer_lab.workspace.finding import find_items, people, usual_user
 from srgformer_lab.workspace.judging import Health, health, popularity_quality
-from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene
+from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
 from srgformer_lab.workspace.training import (
@@ -27,9 +28,10 @@ from srgformer_lab.workspace.training import (
     settings,
     variants,
 )
-from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View
+from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View, joined
 
 __all__ = [
+    "COHORTS",
     "GOING",
     "KNOB_OF",
     "SHIPPED",
@@ -46,6 +48,7 @@ __all__ = [
     "can_go_on",
     "can_show",
     "carry_on",
+    "cohort_users",
     "cost",
     "damaged_lines",
     "dataset",
@@ -54,6 +57,7 @@ __all__ = [
     "find_run",
     "going_on",
     "health",
+    "joined",
     "people",
     "popularity_quality",
     "run_table",
@@ -61,6 +65,7 @@ __all__ = [
     "scene",
     "settings",
     "settle",
+    "trained_pass",
     "usual_run",
     "usual_user",
     "variants",
