@@ -91,14 +91,12 @@ def _():
         "glance",
         "Beside each number you are now told what the same model reaches without its fault. Which faults make the number better?",
         {
-            "none: a fault does harm": "A fault that harms is found sooner or later, as somebody looks for it. Those that **help** stay: "
+            "none of them": "A fault that harms is found sooner or later, as somebody looks for it. Those that **help** stay: "
             "whoever gets a better number seldom asks why.",
-            "some: and nobody complains of a better number": "A fault that helps survives. And a third kind moves the number hardly at "
-            "all: no table shows it.",
-            "all: that is why they are still there": "Leaks and peeking do. But unzeroed gradients do harm, and two of "
-            "the five hardly move the number at all.",
+            "some of them": "A fault that helps survives. And a third kind moves the number hardly at all: no table shows it.",
+            "all of them": "Leaks and peeking do. But unzeroed gradients do harm, and two of the five hardly move the number at all.",
         },
-        right="some: and nobody complains of a better number",
+        right="some of them",
     )
     glance_guess = glance.ask()
     kit.stack(kit.step("Predict", "Which way does a fault push?"), glance_guess)
@@ -111,7 +109,7 @@ def _(found, glance, glance_guess):
     glance.answer(
         LESSON,
         glance_guess.value,
-        kit.finding(f"Only {len(_far)} of {len(found)} faults move Recall@20 by more than .02: {' and '.join(_far)}"),
+        kit.finding(f"Only {len(_far)} of {len(found)} faults move Recall@20 by more than two points: {', '.join(_far)}"),
         kit.tiles(
             [
                 (f"{_letter}: {_fault}", figures.metric_value("recall", _broken), f"in order: {figures.metric_value('recall', _sound)}")
@@ -145,7 +143,7 @@ def _():
                 "broken": "the claim fails somewhere, perhaps in a single row",
             },
             "Three sources of known answers: a **law** that must hold (shares sum to 1), a **small example** done by hand, and a **change "
-            "that must not matter** (asking twice, other test numbers).",
+            "that must not matter** (asking twice, other test numbers). `torch` and `np` (numpy) are imported already.",
         ),
     )
     return
@@ -179,7 +177,11 @@ def _():
         ),
         kit.tiles(
             [
-                (f"{_name} users, {_said}", f"{_rows.min():.2f} to {_rows.max():.2f}", "what the memberships of one user sum to")
+                (
+                    f"{_name} users, {_said}",
+                    f"{_rows.min():.2f} to {_rows.max():.2f}".replace("-", "−"),
+                    "what the memberships of one user sum to",
+                )
                 for _said, _sides in _sums.items()
                 for _name, _rows in _sides.items()
             ]
@@ -389,8 +391,8 @@ def _(curves, dark):
             "Test 4 of 5: chosen on test",
             """
             A training gives a model after every epoch. Which one is reported? **Validation** says; **test** is read once, for the chosen
-            epoch. Whoever takes the best epoch on test reports the luckiest of many numbers, and calls it skill. The field's common toolbox
-            can do so with settings, and tables are full of it.
+            epoch. Whoever takes the best epoch on test reports the luckiest of many numbers, and calls it skill. A common toolbox of
+            the field chooses settings that way.
             """,
         ),
         kit.chart(
@@ -460,7 +462,7 @@ def _(dark, leak, leaks):
             figures.lines_over(
                 _frame,
                 f"With {figures.percent(leak.value)} leaked, test Recall@20 is {_now:.2f} instead of {leaks[0]:.2f}",
-                "The trained SRGFormer of the package, on graphs into which more and more leaks. A small leak looks like a good idea.",
+                "The trained SRGFormer, on graphs into which more and more leaks. A small leak looks like progress.",
                 x="leaked share of the hidden pairs, %",
                 y="test Recall@20",
                 marks={"Recall@20": 100 * leak.value},
