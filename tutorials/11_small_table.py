@@ -282,10 +282,9 @@ def _():
                 r"$\bar d$": "the mean of the differences",
                 "$n$": "how many seeds",
                 "$s$": "their spread (standard deviation); np.std(d, ddof=1)",
-                r"$t_{0.975,\,n-1}$": "Student's quantile: 12.7 for two seeds, 2.78 for five, near 1.96 for very many; "
-                "stats.t.ppf(0.975, n - 1)",
+                r"$t_{0.975,\,n-1}$": "Student's quantile: 12.7 for two seeds, 2.78 for five, near 1.96 for very many",
             },
-            "`np` (numpy) and `stats` (of scipy) are imported already.",
+            "`np` (numpy) and `stats` (of scipy) are imported already; the quantile is `stats.t.ppf(0.975, n - 1)`.",
         ),
     )
     return
@@ -364,7 +363,9 @@ def _(dark, how_many, parts, seeds):
                 for _, _row in _table.dropna().iterrows()
             ]
         ),
-        kit.fact(f"Half of the intervals are wider than {_wide:.3f}."),
+        kit.fact(
+            f"Half of the intervals are wider than {_wide:.3f}. A row that stands out with two seeds may not with three: wait for more."
+        ),
     )
     return
 
