@@ -71,7 +71,7 @@ LESSONS = (
         10,
         "bug_hunt",
         "Which of these models is broken?",
-        "Write five tests, each of which tells a fault that papers and code really had from what is in order.",
+        "Write five tests that tell models with real faults from models that are in order.",
         60,
         ("memberships_hold", "scores_repeat", "steps_are_fresh", "chooses_blindly", "hides_test"),
     ),
