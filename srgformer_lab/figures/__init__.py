@@ -39,6 +39,7 @@ from srgformer_lab.figures.language import (
     setting,
     signed,
 )
+from srgformer_lab.figures.lines_over import lines_over
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
 from srgformer_lab.figures.river import hyperedge_river
@@ -87,6 +88,7 @@ __all__ = [
     "knob_name",
     "knob_symbol",
     "learning_curves",
+    "lines_over",
     "long_tail",
     "loss_terms",
     "metric_name",

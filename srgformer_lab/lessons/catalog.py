@@ -88,8 +88,22 @@ LESSONS = (
     Lesson(7, "fusion", "How much of each part?", "Fuse the parts with α and β, and read an ablation.", 45),
     Lesson(8, "training", "Is it still learning?", "Train SRGFormer, and read its curves.", 50),
     Lesson(9, "explaining", "Why this item?", "Take a score apart, and test the explanation.", 50),
-    Lesson(10, "bug_hunt", "Which of these models is broken?", "Find five bugs by what they do to the numbers.", 60),
-    Lesson(11, "small_table", "What does a table prove?", "Reproduce a small table, and say what it does not show.", 60),
+    Lesson(
+        10,
+        "bug_hunt",
+        "Which of these models is broken?",
+        "Write five tests that tell models with real faults from models that are in order.",
+        60,
+        ("memberships_hold", "scores_repeat", "steps_are_fresh", "chooses_blindly", "hides_test"),
+    ),
+    Lesson(
+        11,
+        "small_table",
+        "What does a table prove?",
+        "Make a small table with seeds, selection on validation and paired intervals, and say what it does not show.",
+        60,
+        ("report", "paired", "interval"),
+    ),
 )
 
 
