@@ -154,8 +154,22 @@ def section(name: str, kind: figures.Kind | None = None) -> mo.Html:
 
 
 def chart(figure: Any) -> mo.ui.plotly:
-    """Show a figure."""
-    return mo.ui.plotly(figure, config=figures.CONFIG)
+    """Show a figure; who can't see it hears its finding."""
+    return _Chart(figure)
+
+
+class _Chart(mo.ui.plotly):
+    """A figure inside an element that says its finding; one to choose from stays open to assistive technology, as a group."""
+
+    def __init__(self, figure: Any) -> None:
+        is_chosen_from = "select" in str(figure.layout.clickmode) or figure.layout.dragmode in ("select", "lasso")
+        self._role, self._finding = "group" if is_chosen_from else "img", figures.finding_of(figure)
+        super().__init__(figure, config=figures.CONFIG)
+
+    @property
+    def text(self) -> str:
+        """Give the element's HTML."""
+        return f'<div role="{self._role}" aria-label="{html.escape(self._finding)}">{super().text}</div>'
 
 
 def side_by_side(*columns: Any, widths: str = "") -> mo.Html:

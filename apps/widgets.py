@@ -244,10 +244,48 @@ def usual_knob(run: Run, name: str) -> float:
 def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: Any) -> mo.Html:
     """Show a knob in the colour of its part: symbol, name, value, range, and a mark at its usual value."""
     steps = list(slider.steps or ())
-    place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
     color = figures.knob_color(name, dark)
-    tick = f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="at first: {mark:g}"></i>'
     ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"
     buttons = "".join(mo.as_html(button).text for button in beside)
     label = f'<div class="lab-knob-head">{figures.knob_label(name, slider.value, mark)}{buttons}</div>'
-    return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}<div class="lab-knob-track">{slider.text}{tick}</div>{ends}</div>')
+    track = f'<div class="lab-knob-track">{slider.text}{_tick(steps, mark, "at first")}</div>'
+    return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}{track}{ends}</div>')
+
+
+# -------------------------------------------------------------------- epochs
+
+
+def epoch_slider(base: workspace.Scene, set_epoch: Callable[[str], None]) -> mo.ui.slider | None:
+    """Make the slider of the epochs whose weights a run kept, the best one among them; none where only the best are kept.
+
+    Make it from the scene that the page was opened with, not from the one that it changes: a slider that is made anew loses the
+    keyboard's focus. It hands on what a view calls the epoch: its number, or nothing for the best.
+    """
+    if base.run is None or not base.run.epochs():
+        return None
+    best = base.run.status().best_epoch
+    return mo.ui.slider(
+        steps=sorted({*base.run.epochs(), best}),
+        value=int(base.view.epoch) if base.view.epoch else best,
+        debounce=True,
+        full_width=True,
+        label="epoch of the run",
+        on_change=lambda epoch: set_epoch("" if epoch == best else str(epoch)),
+    )
+
+
+def epoch_box(base: workspace.Scene, slider: mo.ui.slider | None) -> mo.Html:
+    """Show the slider of epochs with a mark at the best one, and say in words which weights are looked at."""
+    if slider is None or base.run is None:
+        return mo.Html('<p class="lab-more">This run kept only its best weights, so there is no earlier epoch to look at.</p>')
+    steps, best, epoch = list(slider.steps or ()), base.run.status().best_epoch, slider.value
+    note = "the best" if epoch == best else "before training" if epoch == 0 else f"the best is {best}"
+    head = f'<div class="lab-knob-head"><span>Weights of <b>epoch {epoch}</b>, {note}</span></div>'
+    ends = f"<small><span>{steps[0]}</span><span>{steps[-1]}</span></small>"
+    track = f'<div class="lab-knob-track">{slider.text}{_tick(steps, best, "best")}</div>'
+    return mo.Html(f'<div class="lab-epochs">{head}{track}{ends}</div>')
+
+
+def _tick(steps: Sequence[float], mark: float, said: str) -> str:
+    place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
+    return f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="{said}: {mark:g}"></i>'
