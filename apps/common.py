@@ -6,7 +6,7 @@ Marimo meets the package here. Nothing is computed: frames and numbers come from
 import html
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -146,6 +146,11 @@ def progress(run: Run, status: workspace.Status) -> mo.Html:
     return mo.Html(
         f'<div class="lab-progress"><progress max="{most}" value="{done:.3f}" aria-label="epochs"></progress><span>{line}</span></div>'
     )
+
+
+def watched(title: str) -> Callable[[Sequence[Any]], Iterable[Any]]:
+    """Give what shows a bar, with the time that is left, while the steps of something slow are taken."""
+    return lambda steps: mo.status.progress_bar(steps, title=title, show_rate=False, remove_on_exit=True)
 
 
 def section(name: str, kind: figures.Kind | None = None) -> mo.Html:

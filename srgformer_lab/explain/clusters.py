@@ -148,6 +148,28 @@ def _majority(home: Int[np.ndarray, " items"], labels: np.ndarray, n_hyperedges:
     return found
 
 
+def hyperedge_members(trace: Trace, data: Dataset, modality: str, hyperedge: int, n_items: int = 12) -> pd.DataFrame:
+    """List the items that are most in a hyperedge, the most first: ``item_id``, ``title``, ``membership`` (0 to 1).
+
+    Raises:
+        ConfigError: The model has no such modality or hyperedge, or ``n_items`` is negative.
+        DataError: The trace covers other users or items than ``data``.
+    """
+    membership = item_membership(trace, modality, data)
+    if not 0 <= hyperedge < membership.shape[1]:
+        raise ConfigError(f"hyperedge={hyperedge} must be from 0 to {membership.shape[1] - 1}")
+    if n_items < 0:
+        raise ConfigError(f"n_items={n_items} is a count; give 0 or more")
+    rows = np.argsort(-membership[:, hyperedge], kind="stable")[:n_items]
+    return pd.DataFrame(
+        {
+            "item_id": [data.item_ids[row] for row in rows],
+            "title": [data.cards.titles[row] for row in rows],
+            "membership": membership[rows, hyperedge],
+        }
+    )
+
+
 def distinctive_words(texts: Sequence[str], weight: Float[np.ndarray, "texts classes"], n_words: int = 5) -> list[tuple[str, ...]]:
     """Give the words that set each class of texts apart, the most telling first.
 

@@ -12,12 +12,13 @@ from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, 
 from srgformer_lab.figures.comparison import comparison
 from srgformer_lab.figures.contrast import depth_bars, versus_bars
 from srgformer_lab.figures.deletion import deletion_curves
-from srgformer_lab.figures.effects import effect_scatter
+from srgformer_lab.figures.effects import effect_meaning, effect_scatter
+from srgformer_lab.figures.entropy import entropy_scatter
 from srgformer_lab.figures.flow import flow, flow_finding
 from srgformer_lab.figures.growth import growth
 from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
-from srgformer_lab.figures.hyperedge_bars import hyperedge_usage
+from srgformer_lab.figures.hyperedge_bars import hyperedge_finding, hyperedge_usage
 from srgformer_lab.figures.hyperedges import agreement_table, incidence_heatmap
 from srgformer_lab.figures.knobs import metric_surface
 from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
@@ -69,12 +70,15 @@ __all__ = [
     "depth_bars",
     "describe_moves",
     "digits",
+    "effect_meaning",
     "effect_scatter",
+    "entropy_scatter",
     "finding_of",
     "flow",
     "flow_finding",
     "growth",
     "history_bars",
+    "hyperedge_finding",
     "hyperedge_river",
     "hyperedge_usage",
     "incidence_heatmap",

@@ -1,5 +1,9 @@
 """How evenly the hyperedges are used, and which of them are dead or have a twin."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -11,6 +15,24 @@ from srgformer_lab.figures.template import TEXT_SIZE, empty_figure, new_figure
 MOST_ROWS = 10
 """So many hyperedges stand as rows with their words; more as bare columns."""
 DEAD_MARK, TWIN_MARK = "✕", "◇"
+
+
+def hyperedge_finding(card: Mapping[str, Any]) -> str:
+    """Say in a sentence what one hyperedge gathers.
+
+    Args:
+        card: ``hyperedge``, ``items``, ``words``, ``label``, ``purity``, ``labelled``, ``is_dead``, ``twin``, as in a row of cards.
+    """
+    name = f"Hyperedge {card['hyperedge']}"
+    if card["is_dead"]:
+        return f"{name} is dead: no item has it as its first"
+    if not card["items"]:
+        return f"{name} is no item’s first; each is more in another one"
+    words = f" of “{', '.join(card['words'][:2])}”" if card["words"] else ""
+    found = f"{name} gathers {count(int(card['items']), 'item')}{words}"
+    if card["labelled"] and math.isfinite(card["purity"]):
+        found += f"; {percent(card['purity'])} of the {card['labelled']:,} whose category is known are “{card['label']}”"
+    return found + ("" if pd.isna(card["twin"]) else f". Its twin is hyperedge {card['twin']}")
 
 
 def hyperedge_usage(cards: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
