@@ -161,17 +161,6 @@ def _(cards, groups, members):
 
 
 @app.cell
-def _(cards, groups, look, view):
-    _heat = figures.incidence_heatmap(groups.incidence, dark=view.is_dark)
-    _usage = figures.hyperedge_usage(cards, dark=view.is_dark)
-    common.stack(
-        common.section("How decided are the memberships, and is each hyperedge used?", "instant"),
-        common.side_by_side(common.chart(_heat), common.chart(_usage)),
-    )
-    return
-
-
-@app.cell
 def _(groups, look):
     try:
         _found = look.what_if(drop_hyperedge(groups.modality, groups.chosen))
@@ -184,6 +173,17 @@ def _(groups, look):
         common.section(f"What if hyperedge {groups.chosen} of {groups.modality} were not there, for this person?", "instant"),
         widgets.history(look.data, look.view.user),
         _moves,
+    )
+    return
+
+
+@app.cell
+def _(cards, groups, look, view):
+    _heat = figures.incidence_heatmap(groups.incidence, dark=view.is_dark)
+    _usage = figures.hyperedge_usage(cards, dark=view.is_dark)
+    common.stack(
+        common.section("How decided are the memberships, and is each hyperedge used?", "instant"),
+        common.side_by_side(common.chart(_heat), common.chart(_usage)),
     )
     return
 

@@ -135,9 +135,8 @@ def removal_effects(
     if most_removals < 1:
         raise ConfigError(f"most_removals={most_removals} must be at least 1")
     removal = _Removal(model, data, user_id, item_id)
-    history = removal.why.history
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(history))[:most_removals])
-    claims = history.iloc[drawn].rename(columns={"item_id": "removed", "total": "contribution", "weight": "attention"})
+    claims = removal.claims()
+    claims = claims.iloc[np.sort(np.random.default_rng(seed).permutation(len(claims))[:most_removals])]
     effects = [removal.drop([item]) for item in watch(claims["removed"].tolist())]
     claims = claims.assign(user_id=removal.user_id, item_id=removal.item_id, effect=effects)
     return claims[["user_id", "item_id", "removed", "effect", "contribution", "attention"]].reset_index(drop=True)
@@ -152,6 +151,11 @@ class _Removal:
         self.item_id = item_id or str(recommend(trace, data, user_id, k=1)["item_id"].iloc[0])
         self.why = explain(trace, data, user_id, self.item_id)
         self._known: dict[frozenset[str], float] = {}
+
+    def claims(self) -> pd.DataFrame:
+        """Give what is claimed of each item: ``removed``, ``contribution``, ``attention``."""
+        history = self.why.history
+        return pd.DataFrame({"removed": history["item_id"], "contribution": history["total"], "attention": history["weight"]})
 
     def drop(self, items: Sequence[str], keep: bool = False) -> float:
         """Give how much the score falls without these items, or with these alone."""
@@ -172,15 +176,8 @@ class _Removal:
 def _measure(
     removal: _Removal, most_removals: int, shares: Sequence[float], draws: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    history = removal.why.history
-    claims = pd.DataFrame(
-        {
-            "removed": history["item_id"],
-            "contribution": history["total"],
-            "attention": history["weight"],
-            "random": draws.permutation(len(history)).astype(float),
-        }
-    )
+    claims = removal.claims()
+    claims["random"] = draws.permutation(len(claims)).astype(float)
     one_by_one = claims.iloc[np.sort(draws.permutation(len(claims))[:most_removals])]
     effects = one_by_one.assign(
         user_id=removal.user_id, item_id=removal.item_id, effect=[removal.drop([item]) for item in one_by_one["removed"]]

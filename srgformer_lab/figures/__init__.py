@@ -42,6 +42,7 @@ from srgformer_lab.figures.language import (
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
 from srgformer_lab.figures.river import hyperedge_river
+from srgformer_lab.figures.rows import correlation
 from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.sparsity import sparsity
 from srgformer_lab.figures.sweep import sweep
@@ -65,6 +66,7 @@ __all__ = [
     "card_wall",
     "change",
     "comparison",
+    "correlation",
     "cosine_distributions",
     "deletion_curves",
     "depth_bars",
