@@ -146,10 +146,12 @@ def hyperedge_button(data: Dataset, card: Mapping[str, Any], chosen: bool, choos
     """Make a button that shows a hyperedge, a row of ``hyperedge_cards``, as its first items, its words, and what is wrong with it."""
     images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in card["top_items"][:4])
     twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
-    line = f"{card['items']:,} items, {figures.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
+    items = f"{card['items']:,} item{'' if card['items'] == 1 else 's'}"
+    line = f"{items}, {figures.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
     words = html.escape(", ".join(card["words"][:2]) or "no words")
     label = (
-        f'<div class="lab-pick lab-pick-hyperedge{" lab-chosen" if chosen else ""}"><span>{images}</span>'
+        f'<div class="lab-pick lab-pick-hyperedge{" lab-chosen" if chosen else ""}{" lab-dead" if card["is_dead"] else ""}">'
+        f"<span>{images}</span>"
         f"<b>{card['hyperedge']} · {words}</b><small>{line}</small></div>"
     )
     return mo.ui.button(label=label, value=str(card["hyperedge"]), on_click=lambda value: value, on_change=choose)
@@ -231,6 +233,14 @@ def model_changes(trace: Trace) -> dict[str, Any]:
         count = part.hyperedges.shape[0]
         changes |= {f"without {name} hyperedge {place}": drop_hyperedge(name, place) for place in range(count)} if count <= 16 else {}
     return changes
+
+
+def moved_list(data: Dataset, moved: pd.DataFrame, names: tuple[str, str], hint: str, k: int = 10) -> mo.Html:
+    """Show what ``compare_lists`` found as two lists joined by lines; where nothing moved, in one sentence."""
+    if not moved["moved"].any():
+        return mo.Html(f'<p class="lab-fact">{html.escape(figures.describe_moves(moved, k))}. {html.escape(hint)}</p>')
+    shown = with_pictures(moved, data, SMALL_WIDTH)
+    return mo.Html(figures.rank_moves_cards(shown, k, before=names[0], after=names[1], hint=hint))
 
 
 def asked_changes(taken: Sequence[str], changed: Any) -> tuple[Any, ...]:

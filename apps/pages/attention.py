@@ -114,7 +114,9 @@ def _(look, view, weights, why):
         common.fact(f"What this person took, what is looked at most first. {_even}{_rest}"),
         mo.Html(figures.card_row(_cards, size="small")),
         common.side_by_side(
-            common.chart(figures.attention_heads(why.heads, dark=view.is_dark)),
+            common.chart(
+                figures.attention_heads(why.heads, dark=view.is_dark, hint="Each head has weights of its own: do they look at the same?")
+            ),
             common.chart(
                 figures.attention_heads(
                     why.heads, "contribution", dark=view.is_dark, hint="What each thing adds to the score through each head."

@@ -133,7 +133,13 @@ def _(groups, look, set_hyperedge):
 @app.cell
 def _(cards, wall):
     _rest = len(cards) - len(wall.elements)
-    common.stack(widgets.picker(wall), common.fact(f"And {_rest} smaller ones; the bars below count them too.") if _rest else None)
+    _wrong = figures.hyperedge_warning(cards)
+    _remedy = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
+    common.stack(
+        common.problem(_wrong, remedy=_remedy) if _wrong else None,
+        widgets.picker(wall),
+        common.fact(f"And {_rest} smaller ones; the bars below count them too.") if _rest else None,
+    )
     return
 
 
@@ -164,9 +170,8 @@ def _(cards, groups, members):
 def _(groups, look):
     try:
         _found = look.what_if(drop_hyperedge(groups.modality, groups.chosen))
-        _moved = widgets.with_pictures(compare_lists(_found.before, _found.after, 10), look.data, widgets.SMALL_WIDTH)
         _hint = "Choose another hyperedge above, or another person on the page “Why this item?”."
-        _moves = mo.Html(figures.rank_moves_cards(_moved, 10, before="With it", after="Without it", hint=_hint))
+        _moves = widgets.moved_list(look.data, compare_lists(_found.before, _found.after, 10), ("With it", "Without it"), _hint)
     except LabError as _error:
         _moves = common.problem(_error, "Nothing was changed.")
     common.stack(
@@ -212,7 +217,7 @@ def _(base):
 def _(base, get_modality, river_button, view):
     _groups = workspace.Hyperedges(base, get_modality())
     _shown = river_button
-    if _groups.knows_river or base.is_quick or river_button.value:
+    if _groups.knows_river or river_button.value:
         try:
             _shown = common.chart(figures.hyperedge_river(_groups.river(common.watched("Epochs")), dark=view.is_dark))
         except LabError as _error:

@@ -18,7 +18,7 @@ from srgformer_lab.figures.flow import flow, flow_finding
 from srgformer_lab.figures.growth import growth
 from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
-from srgformer_lab.figures.hyperedge_bars import hyperedge_finding, hyperedge_usage
+from srgformer_lab.figures.hyperedge_bars import hyperedge_finding, hyperedge_usage, hyperedge_warning
 from srgformer_lab.figures.hyperedges import agreement_table, incidence_heatmap
 from srgformer_lab.figures.knobs import metric_surface
 from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
@@ -83,6 +83,7 @@ __all__ = [
     "hyperedge_finding",
     "hyperedge_river",
     "hyperedge_usage",
+    "hyperedge_warning",
     "incidence_heatmap",
     "knob_color",
     "knob_label",

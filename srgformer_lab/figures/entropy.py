@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.language import INK, MUTED, SURFACE, count, part_color, percent, ticks
+from srgformer_lab.figures.language import INK, MUTED, SURFACE, TIED, digits, part_color, setting, ticks
 from srgformer_lab.figures.rows import correlation, numbers
 from srgformer_lab.figures.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
 
@@ -57,7 +57,7 @@ def entropy_scatter(spread: pd.DataFrame, user_id: str = "", *, dark: bool = Fal
         range=[bottom - room, 1 + room],
         title={"text": "spread of attention"},
         tickvals=places,
-        ticktext=[percent(place) for place in places],
+        ticktext=[f"{setting(100 * place)} %" for place in places],
     )
     return figure
 
@@ -76,13 +76,13 @@ def _finding(rows: pd.DataFrame) -> str:
     """Say how even a typical user's attention is, and whether it is more so over longer histories."""
     typical = float(rows["entropy"].median())
     how = "nearly even" if typical >= EVEN else "wide" if typical >= WIDE else "neither wide nor narrow" if typical >= NARROW else "narrow"
-    said = f"A typical person’s attention is {how}: {percent(typical)} of an even spread"
+    said = f"Attention is {how}: {_share(typical)} of an even spread"
     if len(rows) < 3 or rows["items"].nunique() < 2 or rows["entropy"].nunique() < 2:
-        return f"{said} ({count(len(rows), 'person') if len(rows) == 1 else f'{len(rows):,} people'})"
+        return said
     trend = float(rows["items"].corr(rows["entropy"], method="spearman"))
     also = "more even" if trend >= TREND else "less even" if trend <= -TREND else "no different"
-    return first_that_fits(
-        f"{said}; over longer histories it is {also} (rank correlation {correlation(trend)})",
-        f"{said}; longer: {also} ({correlation(trend)})",
-        said,
-    )
+    return first_that_fits(f"{said}; longer histories: {also} (rank correlation {correlation(trend)})", f"{said}; longer histories: {also}")
+
+
+def _share(value: float) -> str:
+    return f"{digits(100 * value)}{TIED}%"

@@ -20,6 +20,8 @@ MOST_CATEGORIES = 60
 """A column of the item table with more different values than this tells no categories."""
 
 Value = TypeVar("Value")
+AT_ONCE = 150_000
+"""Up to so many interactions times epochs, the river is drawn without being asked for."""
 _kept = Shelf(96)
 
 
@@ -81,8 +83,9 @@ class Hyperedges:
 
     @property
     def knows_river(self) -> bool:
-        """Whether ``river`` has been computed already."""
-        return self._river_key in _kept
+        """Whether ``river`` is there already, or there as good as at once."""
+        run = self.look.run
+        return self._river_key in _kept or (run is not None and len(run.epochs()) * len(self.look.data.interactions.user) <= AT_ONCE)
 
     def river(self, watch: Watch = iter) -> pd.DataFrame:
         """Say how the items flow between hyperedges over the epochs that the run kept, at its trained knobs."""
