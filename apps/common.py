@@ -6,7 +6,8 @@ Marimo meets the package here. Nothing is computed: frames and numbers come from
 import html
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -148,9 +149,36 @@ def progress(run: Run, status: workspace.Status) -> mo.Html:
     )
 
 
-def watched(title: str) -> Callable[[Sequence[Any]], Iterable[Any]]:
-    """Give what shows a bar, with the time that is left, while the steps of something slow are taken."""
-    return lambda steps: mo.status.progress_bar(steps, title=title, show_rate=False, remove_on_exit=True)
+def slow_button(slow: workspace.Slow[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
+    """Make the button that has something slow looked for; ``tell`` sets a state that the page's ``ticker`` is made anew by."""
+
+    def begin(count: int) -> int:
+        slow.begin()
+        tell(count + 1)
+        return count + 1
+
+    return mo.ui.button(label=words, value=time.monotonic_ns(), on_click=begin)
+
+
+def ticker(slow: workspace.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
+    """Have a page look twice a second how far something slow is, as long as it is looked for; ``tell`` hears of its end."""
+
+    def look(_: object) -> None:
+        if not slow.is_going:
+            tell(time.monotonic_ns())
+
+    return mo.ui.refresh(default_interval="0.5s", on_change=look) if slow.is_going else None
+
+
+def slow_line(slow: workspace.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
+    """Offer to look for something slow; or say how far that is, or what went wrong."""
+    if ticks is None:
+        return stack(problem(slow.error) if slow.error else None, button)
+    left = f"about {duration(slow.eta_seconds)} left" if slow.share else "just begun"
+    bar = (
+        f'<progress max="1" value="{slow.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
+    )
+    return mo.Html(f'<div class="lab-progress">{bar}<div class="lab-ticker">{ticks.text}</div></div>')
 
 
 def section(name: str, kind: figures.Kind | None = None) -> mo.Html:

@@ -15,7 +15,7 @@ with app.setup:
     import marimo as mo
     import widgets
 
-    from srgformer_lab import LabError, faithfulness, figures, workspace
+    from srgformer_lab import faithfulness, figures, workspace
     from srgformer_lab.workspace import attending
 
     QUESTION = "What does it look at, and does that matter?"
@@ -40,13 +40,28 @@ def _(view):
     get_epoch, set_epoch = mo.state(view.epoch)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
 
     def choose_user(user_id):
         if user_id != get_user():
             set_item("")  # another person has another list; its first item is shown
         set_user(user_id)
 
-    return base, choose_user, get_epoch, get_item, get_jump, get_trouble, get_user, set_epoch, set_item, set_jump, set_trouble
+    return (
+        base,
+        choose_user,
+        get_epoch,
+        get_item,
+        get_jump,
+        get_news,
+        get_trouble,
+        get_user,
+        set_epoch,
+        set_item,
+        set_jump,
+        set_news,
+        set_trouble,
+    )
 
 
 @app.cell
@@ -128,33 +143,27 @@ def _(look, view, weights, why):
 
 
 @app.cell
-def _(look):
-    _n = len(look.data.history(look.view.user))
-    remove_button = mo.ui.run_button(label=f"Take each of the {_n} things away, one at a time")
-    return (remove_button,)
+def _(get_news, look, set_news):
+    get_news()  # a search began or ended
+    harm, many = attending.removals(look), attending.many(look)
+    _words = f"Take each of the {len(look.data.history(look.view.user))} things away, one at a time"
+    harm_button = common.slow_button(harm, _words, set_news)
+    many_button = common.slow_button(many, f"Ask this of {attending.N_USERS} people", set_news)
+    harm_ticks, many_ticks = common.ticker(harm, set_news), common.ticker(many, set_news)  # last: an element is known by its place
+    return harm, harm_button, harm_ticks, many, many_button, many_ticks
 
 
 @app.cell
-def _(look, remove_button):
-    effects, _trouble = None, None
-    if attending.knows_removals(look) or remove_button.value:
-        try:
-            effects = attending.removals(look, common.watched("Things taken away"))
-        except LabError as _error:
-            _trouble = common.problem(_error)
-    _trouble
-    return (effects,)
-
-
-@app.cell
-def _(effects, head, look, remove_button, view, weights, why):
+def _(harm, harm_button, harm_ticks, head, look, view, weights, why):
     _title = widgets.title(look.data, why.item_id)
     _head = common.section(f"Take things away: what does that cost “{_title}”?", "instant")
-    _body = [common.fact("Each removal is a pass of the model of its own, on the changed data. Nothing is trained."), remove_button]
-    if effects is not None:
-        _named = attending.of_head(effects, weights).assign(removed=[widgets.title(look.data, _item) for _item in effects["removed"]])
+    _line = common.fact("Each removal is a pass of the model of its own, on the changed data. Nothing is trained.")
+    _body = [_line, common.slow_line(harm, harm_button, harm_ticks)]
+    if harm.is_ready:
+        _effects = harm.value()
+        _named = attending.of_head(_effects, weights).assign(removed=[widgets.title(look.data, _item) for _item in _effects["removed"]])
         _draw = partial(figures.effect_scatter, _named, dark=view.is_dark)
-        _found = attending.correlations(look, effects)
+        _found = attending.correlations(look, _effects)
         _tiles = [(_row.claim, figures.correlation(_row.spearman), "") for _row in _found.itertuples()]
         _own = _found.set_index("claim")["spearman"]["attention" if head.value == attending.ALL_HEADS else f"head {head.value}"]
         _body = [
@@ -192,23 +201,14 @@ def _(items, people):
 
 
 @app.cell
-def _():
-    many_button = mo.ui.run_button(label=f"Ask this of {attending.N_USERS} people")
-    return (many_button,)
-
-
-@app.cell
-def _(look, many_button, view):
-    mo.stop(look.trained is None)
-    _body = [common.fact("One person may be an exception. Over many people, with intervals; this takes a while, and is kept."), many_button]
-    if attending.knows_faithfulness(look) or many_button.value:
-        try:
-            _faith = attending.faithfulness_of(look, common.watched("People"))
-            _by = partial(figures.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)
-            _figures = [_by(dark=view.is_dark), figures.deletion_curves(_faith.curves, dark=view.is_dark)]
-            _body = [common.finding(_faith.verdict), common.side_by_side(*map(common.chart, _figures))]
-        except LabError as _error:
-            _body = [common.problem(_error)]
+def _(many, many_button, many_ticks, view):
+    _line = common.fact("One person may be an exception. Over many people, with intervals; this takes a while, and is kept.")
+    _body = [_line, common.slow_line(many, many_button, many_ticks)]
+    if many.is_ready:
+        _faith = many.value()
+        _by = partial(figures.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)
+        _figures = [_by(dark=view.is_dark), figures.deletion_curves(_faith.curves, dark=view.is_dark)]
+        _body = [common.finding(_faith.verdict), common.side_by_side(*map(common.chart, _figures))]
     common.stack(common.section("Is it so for everybody?", "instant"), *_body)
     return
 

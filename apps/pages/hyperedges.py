@@ -35,7 +35,8 @@ def _(view):
     assert base is not None
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
-    return base, get_jump, get_trouble, set_jump, set_trouble
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
+    return base, get_jump, get_news, get_trouble, set_jump, set_news, set_trouble
 
 
 @app.cell
@@ -208,20 +209,19 @@ def _(groups, view):
 
 
 @app.cell
-def _(base):
-    river_button = mo.ui.run_button(label=f"Follow the things over {len(base.run.epochs())} epochs")
-    return (river_button,)
+def _(base, get_modality, get_news, set_news):
+    get_news()  # a search began or ended
+    river = workspace.Hyperedges(base, get_modality()).river()
+    river_button = common.slow_button(river, f"Follow the things over {len(base.run.epochs())} epochs", set_news)
+    river_ticks = common.ticker(river, set_news)
+    return river, river_button, river_ticks
 
 
 @app.cell
-def _(base, get_modality, river_button, view):
-    _groups = workspace.Hyperedges(base, get_modality())
-    _shown = river_button
-    if _groups.knows_river or river_button.value:
-        try:
-            _shown = common.chart(figures.hyperedge_river(_groups.river(common.watched("Epochs")), dark=view.is_dark))
-        except LabError as _error:
-            _shown = common.problem(_error)
+def _(river, river_button, river_ticks, view):
+    _shown = common.slow_line(river, river_button, river_ticks)
+    if river.is_ready:
+        _shown = common.chart(figures.hyperedge_river(river.value(), dark=view.is_dark))
     common.stack(common.section("When did they settle?", "from finished runs"), _shown)
     return
 

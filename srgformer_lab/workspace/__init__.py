@@ -13,6 +13,7 @@ from srgformer_lab.workspace.judging import Health, health, popularity_quality
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.slow import Slow
 from srgformer_lab.workspace.structure import Hyperedges
 from srgformer_lab.workspace.training import (
     GOING,
@@ -43,6 +44,7 @@ __all__ = [
     "Hyperedges",
     "Scene",
     "Shelf",
+    "Slow",
     "Status",
     "View",
     "adjusted",

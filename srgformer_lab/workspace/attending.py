@@ -4,16 +4,17 @@ import pandas as pd
 
 from srgformer_lab.errors import RunError
 from srgformer_lab.explain.attending import attention_entropy
-from srgformer_lab.explain.faithfulness import Faithfulness, Watch, faithfulness, removal_effects
+from srgformer_lab.explain.faithfulness import Faithfulness, faithfulness, removal_effects
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.statistics import rank_correlation
 from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene, weights_of
 from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.slow import Slow
 
 ALL_HEADS = -1
 """Stands for the mean over the heads."""
 AT_ONCE = 300_000
-"""Up to so many interactions times removals, taking things away is done without being asked."""
+"""Up to so many interactions times removals, taking things away takes a second or so and is done without being asked."""
 N_USERS = 20
 
 _kept = Shelf(64)
@@ -26,18 +27,12 @@ def head_weights(look: Scene, head: int = ALL_HEADS) -> pd.Series:
     return chosen.groupby("item_id", sort=False)["weight"].mean().sort_values(ascending=False, kind="stable")
 
 
-def knows_removals(look: Scene) -> bool:
-    """Tell whether ``removals`` is there already, or there as good as at once."""
-    return _removals_key(look) in _kept or len(look.data.history(look.view.user)) * len(look.data.interactions.user) <= AT_ONCE
-
-
-def removals(look: Scene, watch: Watch = iter) -> pd.DataFrame:
-    """Take each item of the user's history away and see what it costs the view's item, as ``removal_effects`` gives it.
-
-    Raises:
-        RunError: There is no trained SRGFormer to ask.
-    """
-    return _kept.get(_removals_key(look), lambda: removal_effects(_own_model(look), look.data, look.view.user, look.view.item, watch=watch))
+def removals(look: Scene) -> Slow[pd.DataFrame]:
+    """Take each item of the user's history away and see what it costs the view's item, as ``removal_effects`` gives it."""
+    user, item = look.view.user, look.view.item
+    key = ("removals", user, item, *look.key())
+    n_steps = len(look.data.history(user)) * len(look.data.interactions.user)
+    return Slow(key, lambda watch: removal_effects(_own_model(look), look.data, user, item, watch=watch), n_steps <= AT_ONCE)
 
 
 def of_head(effects: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
@@ -56,19 +51,10 @@ def correlations(look: Scene, effects: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["claim", "spearman"])
 
 
-def knows_faithfulness(look: Scene) -> bool:
-    """Tell whether ``faithfulness_of`` has been computed already."""
-    return ("faithfulness", *look.key()) in _kept
-
-
-def faithfulness_of(look: Scene, watch: Watch = iter) -> Faithfulness:
-    """Set attention and contribution against true removals over a sample of users.
-
-    Raises:
-        RunError: There is no trained SRGFormer to ask.
-        DataError: Too few users have a history that could be ranked.
-    """
-    return _kept.get(("faithfulness", *look.key()), lambda: faithfulness(_own_model(look), look.data, N_USERS, watch=watch))
+def many(look: Scene) -> Slow[Faithfulness]:
+    """Set attention and contribution against true removals over a sample of users."""
+    key = ("faithfulness", *look.key())
+    return Slow(key, lambda watch: faithfulness(_own_model(look), look.data, N_USERS, watch=watch))
 
 
 def spread(look: Scene, head: int = ALL_HEADS) -> pd.DataFrame:
@@ -85,10 +71,6 @@ def spread(look: Scene, head: int = ALL_HEADS) -> pd.DataFrame:
     rows = _kept.get(("entropy", *look.key()), lambda: attention_entropy(trace, look.data)).dropna()
     chosen = rows if head == ALL_HEADS else rows[rows["head"] == head]
     return chosen.groupby("user_id", as_index=False, sort=False).agg({"items": "first", "entropy": "mean"})
-
-
-def _removals_key(look: Scene) -> tuple[object, ...]:
-    return ("removals", look.view.user, look.view.item, *look.key())
 
 
 def _own_model(look: Scene) -> SRGFormer:

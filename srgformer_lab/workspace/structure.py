@@ -15,6 +15,7 @@ from srgformer_lab.explain.matching import Agreement, against_labels, agreement,
 from srgformer_lab.model.trace import Trace
 from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene, trained_pass
 from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.slow import Slow
 
 MOST_CATEGORIES = 60
 """A column of the item table with more different values than this tells no categories."""
@@ -81,29 +82,19 @@ class Hyperedges:
             return None
         return self._keep("categories", lambda: against_labels(self._trace, self.look.data, self.modality, labels))
 
-    @property
-    def knows_river(self) -> bool:
-        """Whether ``river`` is there already, or there as good as at once."""
-        run = self.look.run
-        return self._river_key in _kept or (run is not None and len(run.epochs()) * len(self.look.data.interactions.user) <= AT_ONCE)
-
-    def river(self, watch: Watch = iter) -> pd.DataFrame:
+    def river(self) -> Slow[pd.DataFrame]:
         """Say how the items flow between hyperedges over the epochs that the run kept, at its trained knobs."""
-        run = self.look.run
+        run, data, modality = self.look.run, self.look.data, self.modality
         if run is None:
             raise RunError(NOTHING_TRAINED)
 
-        def compute() -> pd.DataFrame:
-            traces = {epoch: trained_pass(run, self.look.data, epoch)[1] for epoch in watch(run.epochs())}
-            return hyperedge_river(traces, self.look.data, self.modality)
+        def find(watch: Watch) -> pd.DataFrame:
+            traces = {epoch: trained_pass(run, data, epoch)[1] for epoch in watch(run.epochs())}
+            return hyperedge_river(traces, data, modality)
 
-        return _kept.get(self._river_key, compute)
-
-    @property
-    def _river_key(self) -> tuple[object, ...]:
-        run = self.look.run
-        kept = [(epoch, run.weights_path(epoch).stat().st_mtime_ns) for epoch in run.epochs()] if run else []
-        return ("river", self.look.data.fingerprint, str(run.path.resolve()) if run else "", *kept, self.modality)
+        stamps = tuple((epoch, run.weights_path(epoch).stat().st_mtime_ns) for epoch in run.epochs())
+        at_once = len(stamps) * len(data.interactions.user) <= AT_ONCE
+        return Slow(("river", modality, data.fingerprint, str(run.path.resolve()), stamps), find, at_once)
 
     @property
     def _trace(self) -> Trace:
