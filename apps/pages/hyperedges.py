@@ -134,12 +134,12 @@ def _(groups, look, set_hyperedge):
 @app.cell
 def _(cards, wall):
     _rest = len(cards) - len(wall.elements)
-    _wrong = figures.hyperedge_warning(cards)
+    _wrong, _more = figures.hyperedge_warning(cards), f"And {_rest} smaller ones; the bars below count them too."
     _remedy = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
     common.stack(
         common.problem(_wrong, remedy=_remedy) if _wrong else None,
         widgets.picker(wall),
-        common.fact(f"And {_rest} smaller ones; the bars below count them too.") if _rest else None,
+        common.fact(_more) if _rest else None,
     )
     return
 
@@ -148,9 +148,8 @@ def _(cards, wall):
 def _(groups, look, set_item):
     _choose = partial(widgets.item_button, look.data, choose=set_item)
     _rows = groups.members.itertuples()
-    members = mo.ui.array(
-        [_choose(row.item_id, f"{figures.percent(row.membership)} in it", row.item_id == look.view.item) for row in _rows]
-    )
+    _lines = [(row.item_id, f"{figures.percent(row.membership)} in it", row.item_id == look.view.item) for row in _rows]
+    members = mo.ui.array([_choose(*line) for line in _lines])
     return (members,)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.language import INK, MUTED, SURFACE, TIED, digits, part_color, setting, ticks
+from srgformer_lab.figures.knobs import LABEL_PAPER
+from srgformer_lab.figures.language import INK, SURFACE, TIED, digits, part_color, setting, ticks
 from srgformer_lab.figures.rows import correlation, numbers
 from srgformer_lab.figures.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
 
@@ -69,13 +70,14 @@ def _mark(figure: go.Figure, own: pd.DataFrame, dark: bool) -> None:
     items, entropy = float(own["items"].iloc[0]), float(own["entropy"].iloc[0])
     ring = {"color": SURFACE[dark], "size": 11, "line": {"color": INK[dark], "width": 2.5}}
     figure.add_scatter(x=[items], y=[entropy], mode="markers", marker=ring, hoverinfo="skip", name="this person")
-    figure.add_annotation(x=np.log10(items), y=entropy, text="this person", yshift=-15, font={"size": TICK_SIZE, "color": MUTED[dark]})
+    words = {"text": "this person", "font": {"size": TICK_SIZE, "color": INK[dark]}, "bgcolor": LABEL_PAPER[dark], "borderpad": 1}
+    figure.add_annotation(x=np.log10(items), y=entropy, yshift=-18, **words)
 
 
 def _finding(rows: pd.DataFrame) -> str:
     """Say how even a typical user's attention is, and whether it is more so over longer histories."""
     typical = float(rows["entropy"].median())
-    how = "nearly even" if typical >= EVEN else "wide" if typical >= WIDE else "neither wide nor narrow" if typical >= NARROW else "narrow"
+    how = "nearly even" if typical >= EVEN else "wide" if typical >= WIDE else "middling" if typical >= NARROW else "narrow"
     said = f"Attention is {how}: {_share(typical)} of an even spread"
     if len(rows) < 3 or rows["items"].nunique() < 2 or rows["entropy"].nunique() < 2:
         return said

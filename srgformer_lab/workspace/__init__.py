@@ -14,7 +14,7 @@ from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, sce
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
 from srgformer_lab.workspace.slow import Slow
-from srgformer_lab.workspace.structure import Hyperedges
+from srgformer_lab.workspace.structure import Hyperedges, categories
 from srgformer_lab.workspace.training import (
     GOING,
     adjusted,
@@ -54,6 +54,7 @@ __all__ = [
     "can_go_on",
     "can_show",
     "carry_on",
+    "categories",
     "cohort_users",
     "cost",
     "damaged_lines",
