@@ -1,4 +1,4 @@
-"""Hyperedges and attention in a real browser: what is chosen goes into the link and to the other pages, and slow things say how far they are."""
+"""Hyperedges and attention in a real browser: what is chosen goes to the link and to other pages; what is slow says how far it is."""
 
 import re
 
@@ -28,7 +28,7 @@ def finding(page):
 
 def test_a_chosen_hyperedge_and_thing_are_in_the_link_and_survive_a_reload(world, visit):
     app, data, run = world
-    cards = lab.hyperedge_cards(run.model(data).trace(), data, "text", labels=None)
+    cards = lab.hyperedge_cards(run.model(data).trace(), data, "text")
     third = cards.sort_values("mass", ascending=False, kind="stable")["hyperedge"].iloc[2]
     page = visit(app.link(page="hyperedges"))
     expect(question(page, HYPEREDGES)).to_be_visible()
