@@ -155,10 +155,10 @@ def page_changes(page: Page, question: str, sign: str) -> tuple[float, float]:
 
 
 def epoch_to_hyperedges(page: Page, repeats: int) -> list[float]:
-    """Press an arrow key on the slider of epochs, and see other words on the cards of hyperedges."""
+    """Press an arrow key on the slider of epochs, and see other numbers of the chosen hyperedge."""
     page.get_by_text("NMI is 0").first.wait_for()
     thumb = page.locator(".lab-epochs").get_by_role("slider")
-    waits = [answered(page, ".lab-pick-hyperedge", partial(thumb.press, key)) for key in ["Home", "End"] * repeats]
+    waits = [answered(page, ".lab-tiles", partial(thumb.press, key)) for key in ["Home", "End"] * repeats]
     page.context.close()
     return waits[-repeats:]
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -179,19 +181,28 @@ def distinctive_words(texts: Sequence[str], weight: Float[np.ndarray, "texts cla
 
     Source: Grootendorst, BERTopic: neural topic modeling with a class-based TF-IDF procedure, arXiv 2203.05794, 2022.
     """
+    counts, words = _word_counts(tuple(texts))
+    if not len(words):
+        return [()] * weight.shape[1]
+    frequency = counts.T @ weight  # (words, classes)
+    overall, length = frequency.sum(axis=1), frequency.sum(axis=0)
+    mean_length = length.sum() / max((length > 0).sum(), 1)
+    telling = frequency * np.log1p(mean_length / np.maximum(overall, 1e-300))[:, None]
+    telling[frequency * length.sum() < overall[:, None] * length * (1 - 1e-9)] = 0
+    order = np.argsort(-telling, axis=0, kind="stable")[:n_words]
+    return [tuple(str(words[row]) for row in rows if telling[row, k] > 0) for k, rows in enumerate(order.T)]
+
+
+@lru_cache(maxsize=4)
+def _word_counts(texts: tuple[str, ...]) -> tuple[Any, np.ndarray]:
+    """Count the words of each text: a sparse matrix (texts, words) and the words; kept, as every epoch asks for the same texts."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     counter = CountVectorizer(stop_words="english", token_pattern=WORD)
     analyze = counter.build_analyzer()
     if not any(analyze(text) for text in texts):
-        return [()] * weight.shape[1]
-    frequency = counter.fit_transform(texts).T @ weight  # (words, classes)
-    overall, length = frequency.sum(axis=1), frequency.sum(axis=0)
-    mean_length = length.sum() / max((length > 0).sum(), 1)
-    telling = frequency * np.log1p(mean_length / np.maximum(overall, 1e-300))[:, None]
-    telling[frequency * length.sum() < overall[:, None] * length * (1 - 1e-9)] = 0
-    order, words = np.argsort(-telling, axis=0, kind="stable")[:n_words], counter.get_feature_names_out()
-    return [tuple(str(words[row]) for row in rows if telling[row, k] > 0) for k, rows in enumerate(order.T)]
+        return None, np.array([])
+    return counter.fit_transform(texts), counter.get_feature_names_out()
 
 
 def hyperedge_incidence(trace: Trace, data: Dataset, modality: str, n_items: int = 60) -> pd.DataFrame:
