@@ -9,10 +9,16 @@ with app.setup:
     import marimo as mo
 
     PAGES = {  # module → the question that it answers, what it must know beyond the data, and how its figures come about
-        "start": ("What is this?", ("run", "user"), "instant"),
+        "start": ("What is this?", ("run", "user", "epoch"), "instant"),
         "train": ("How does it learn?", ("run",), "needs training"),
-        "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau"), "instant"),
-        "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau"), "instant"),
+        "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau", "epoch"), "instant"),
+        "hyperedges": (
+            "What did the hyperedges learn?",
+            ("run", "user", "item", "alpha", "beta", "tau", "epoch", "modality", "hyperedge"),
+            "instant",
+        ),
+        "attention": ("What does it look at, and does that matter?", ("run", "user", "item", "alpha", "beta", "tau", "epoch"), "instant"),
+        "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau", "epoch"), "instant"),
     }
     FIRST = "start"
 

@@ -13,12 +13,13 @@ from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, 
 from srgformer_lab.figures.comparison import comparison
 from srgformer_lab.figures.contrast import depth_bars, versus_bars
 from srgformer_lab.figures.deletion import deletion_curves
-from srgformer_lab.figures.effects import effect_scatter
+from srgformer_lab.figures.effects import effect_meaning, effect_scatter
+from srgformer_lab.figures.entropy import entropy_scatter
 from srgformer_lab.figures.flow import flow, flow_finding
 from srgformer_lab.figures.growth import growth
 from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
-from srgformer_lab.figures.hyperedge_bars import hyperedge_usage
+from srgformer_lab.figures.hyperedge_bars import hyperedge_finding, hyperedge_usage, hyperedge_warning
 from srgformer_lab.figures.hyperedges import agreement_table, incidence_heatmap
 from srgformer_lab.figures.knobs import metric_surface
 from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
@@ -43,6 +44,7 @@ from srgformer_lab.figures.lines_over import lines_over
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
 from srgformer_lab.figures.river import hyperedge_river
+from srgformer_lab.figures.rows import correlation
 from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.sparsity import sparsity
 from srgformer_lab.figures.sweep import sweep
@@ -68,19 +70,24 @@ __all__ = [
     "card_wall",
     "change",
     "comparison",
+    "correlation",
     "cosine_distributions",
     "deletion_curves",
     "depth_bars",
     "describe_moves",
     "digits",
+    "effect_meaning",
     "effect_scatter",
+    "entropy_scatter",
     "finding_of",
     "flow",
     "flow_finding",
     "growth",
     "history_bars",
+    "hyperedge_finding",
     "hyperedge_river",
     "hyperedge_usage",
+    "hyperedge_warning",
     "incidence_heatmap",
     "interaction_matrix",
     "knob_color",

@@ -6,12 +6,15 @@ read-only. A link can be old or mistyped, so what it says is checked here agains
 
 from srgformer_lab.learn.estimate import Estimate
 from srgformer_lab.learn.run import Status
+from srgformer_lab.workspace import attending
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
 from srgformer_lab.workspace.finding import find_items, people, usual_user
 from srgformer_lab.workspace.judging import Health, health, popularity_quality
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.slow import Slow
+from srgformer_lab.workspace.structure import Hyperedges, categories
 from srgformer_lab.workspace.training import (
     GOING,
     adjusted,
@@ -38,16 +41,20 @@ __all__ = [
     "STUDIO",
     "Estimate",
     "Health",
+    "Hyperedges",
     "Scene",
     "Shelf",
+    "Slow",
     "Status",
     "View",
     "adjusted",
+    "attending",
     "begin",
     "begin_small",
     "can_go_on",
     "can_show",
     "carry_on",
+    "categories",
     "cohort_users",
     "cost",
     "damaged_lines",

@@ -65,7 +65,7 @@ def test_start_asks_for_nothing_else_until_something_is_chosen(page, shop):
     assert not names["jump"]
 
 
-@pytest.mark.parametrize("name", ["start", "knobs", "why"])
+@pytest.mark.parametrize("name", ["start", "knobs", "hyperedges", "attention", "why"])
 def test_without_a_run_a_page_offers_to_train_one(page, shop, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     begun = []

@@ -16,6 +16,8 @@ QUESTIONS = {
     "start": "What is this?",
     "train": "How does it learn?",
     "knobs": "What does each knob do?",
+    "hyperedges": "What did the hyperedges learn?",
+    "attention": "What does it look at, and does that matter?",
     "why": "Why this item?",
 }
 
