@@ -111,6 +111,14 @@ def data_line(data: Dataset) -> str:
     )
 
 
+def item_facts(data: Dataset, item_id: str, letters: int = 400) -> mo.Html:
+    """Say what is known of an item: the columns of the item table, and the beginning of its text."""
+    row = data.item_row(item_id)
+    details = [f"{html.escape(str(name))}: {html.escape(str(values.iloc[row]))}" for name, values in data.cards.details.items()]
+    text = html.escape(data.cards.texts[row][:letters])
+    return mo.Html(f'<p class="lab-fact">{", ".join(details)}</p><p class="lab-fact">{text}</p>')
+
+
 def run_line(name: str, run: Run) -> str:
     """Say in a line which run this is and how far it came."""
     status = run.status()

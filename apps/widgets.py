@@ -124,11 +124,12 @@ def action(words: str, act: Callable[[Any], Any], disabled: bool = False) -> mo.
     return mo.ui.button(label=f'<span class="lab-action">{html.escape(words)}</span>', on_click=act, disabled=disabled)
 
 
-def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows a person as the first things of their history."""
+def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None], line: str = "") -> mo.ui.button:
+    """Make a button that shows a person as the first things of their history; ``line`` in place of how many there are."""
     history = data.history(user_id)
     images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in history[:4])
-    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{images}<small>{len(history)} items</small></div>'
+    said = html.escape(line or f"{len(history)} items")
+    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{images}<small>{said}</small></div>'
     return mo.ui.button(label=label, value=user_id, on_click=lambda value: value, on_change=choose)
 
 

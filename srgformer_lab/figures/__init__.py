@@ -19,6 +19,7 @@ from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
 from srgformer_lab.figures.hyperedge_bars import hyperedge_usage
 from srgformer_lab.figures.hyperedges import agreement_table, incidence_heatmap
+from srgformer_lab.figures.inventory import coverage_bars, history_lengths, long_tail
 from srgformer_lab.figures.knobs import metric_surface
 from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
 from srgformer_lab.figures.language import (
@@ -65,6 +66,7 @@ __all__ = [
     "change",
     "comparison",
     "cosine_distributions",
+    "coverage_bars",
     "deletion_curves",
     "depth_bars",
     "describe_moves",
@@ -75,6 +77,7 @@ __all__ = [
     "flow_finding",
     "growth",
     "history_bars",
+    "history_lengths",
     "hyperedge_river",
     "hyperedge_usage",
     "incidence_heatmap",
@@ -83,6 +86,7 @@ __all__ = [
     "knob_name",
     "knob_symbol",
     "learning_curves",
+    "long_tail",
     "loss_terms",
     "metric_name",
     "metric_surface",

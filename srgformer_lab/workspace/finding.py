@@ -32,3 +32,14 @@ def find_items(data: Dataset, words: str, count: int = 8) -> list[str]:
     rows = [row for row, title in enumerate(titles) if all(word in title for word in wanted) or data.item_ids[row].casefold() == wanted[0]]
     rows.sort(key=lambda row: (not titles[row].startswith(wanted[0]), row))
     return [data.item_ids[row] for row in rows[:count]]
+
+
+def takers(data: Dataset, item_id: str, count: int = 6) -> list[str]:
+    """Name some of the users who have an item to learn from, those with the shortest history first: it tells most of them.
+
+    Raises:
+        UnknownIdError: No item has that id.
+    """
+    users = np.flatnonzero(data.matrix("train").getcol(data.item_row(item_id)).toarray().ravel())
+    lengths = np.diff(data.matrix("train").indptr)[users]
+    return [data.user_ids[int(row)] for row in users[np.argsort(lengths, kind="stable")][:count]]

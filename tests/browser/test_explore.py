@@ -14,6 +14,7 @@ expect.set_options(timeout=LIMIT)
 
 QUESTIONS = {
     "start": "What is this?",
+    "data": "What is in the data?",
     "train": "How does it learn?",
     "knobs": "What does each knob do?",
     "why": "Why this item?",
