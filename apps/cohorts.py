@@ -16,7 +16,7 @@ SHOWN = 8
 """People on one page of a cohort."""
 MEANING = (
     "Thirds of the users by the length of their history. Means over those who have something to find in the validation split, with 95 % "
-    "bootstrap intervals over users. Recall divides by all that was held back, which is more for long histories; NDCG corrects for that."
+    "bootstrap intervals over users. Recall divides by all that was held back, which is more for long histories; NDCG holds a list against the best one possible."
 )
 
 
@@ -35,7 +35,7 @@ def finding(table: pd.DataFrame) -> str:
         return f"Long histories are served better: {said}"
     if heavy["ndcg@20 high"] < cold["ndcg@20 low"]:
         return f"Short histories are served better: {said}"
-    return f"Short and long histories can’t be told apart: {said}"
+    return f"Long and short histories are served alike, as far as can be told: {said}"
 
 
 def cohort_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None]) -> mo.ui.array:

@@ -34,7 +34,8 @@ def overview(data: Dataset, dark: bool) -> mo.Html:
         figures.history_lengths(workspace.history_lengths(data), workspace.COHORTS, dark=dark),
         figures.coverage_bars(workspace.coverage(data), data.n_items, dark=dark),
     ]
-    return common.stack(tiles, common.side_by_side(*map(common.chart, charts), widths="1fr 1fr 1fr"))
+    tail, lengths, known = map(common.chart, charts)
+    return common.stack(common.side_by_side(tiles, known), common.side_by_side(tail, lengths))
 
 
 def filters(data: Dataset, memory: dict[str, Any]) -> mo.ui.dictionary:
@@ -58,9 +59,11 @@ def filters(data: Dataset, memory: dict[str, Any]) -> mo.ui.dictionary:
 
 def wall(data: Dataset, found: pd.DataFrame, count: int, chosen: str, choose: Callable[[str], None]) -> mo.ui.array:
     """Make a button of each of the first items."""
-    shown = found.head(count).to_dict("records")
     return mo.ui.array(
-        [widgets.item_button(data, row["item_id"], f"{row['users']:,} users", row["item_id"] == chosen, choose) for row in shown]
+        [
+            widgets.item_button(data, row["item_id"], f"{row['users']:,} users", row["item_id"] == chosen, choose, "card")
+            for row in found.head(count).to_dict("records")
+        ]
     )
 
 

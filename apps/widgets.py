@@ -133,13 +133,12 @@ def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[s
     return mo.ui.button(label=label, value=user_id, on_click=lambda value: value, on_change=choose)
 
 
-def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows an item."""
+def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None], shape: str = "item") -> mo.ui.button:
+    """Make a button that shows an item: lying and small as ``item``, or standing as ``card``."""
     name = html.escape(title(data, item_id))
     image = _small_image(picture(data, item_id, SMALL_WIDTH), "")
-    label = (
-        f'<div class="lab-pick lab-pick-item{" lab-chosen" if chosen else ""}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
-    )
+    classes = f"lab-pick lab-pick-{shape}{' lab-chosen' if chosen else ''}"
+    label = f'<div class="{classes}" title="{name}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
 
 

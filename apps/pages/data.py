@@ -67,7 +67,7 @@ def _(base, view):
 @app.cell
 def _(choosing, look):
     together = mo.ui.array(
-        [widgets.item_button(look.data, _id, "", _id == look.view.item, choosing("item")) for _id in look.view.chosen_items]
+        [widgets.item_button(look.data, _id, "", _id == look.view.item, choosing("item"), "card") for _id in look.view.chosen_items]
     )
     let_go = mo.ui.button(label="Let go of them", value="", on_change=choosing("items"))
     return let_go, together
@@ -114,13 +114,9 @@ def _(carry, found, more, wall, wishes):
 
 
 @app.cell
-def _(choose_user, look, set_jump):
-    takers = mo.ui.array(
-        [
-            widgets.person_button(look.data, _user, _user == look.view.user, choose_user)
-            for _user in workspace.takers(look.data, look.view.item)
-        ]
-    )
+def _(choosing, look, set_jump):
+    _users = workspace.takers(look.data, look.view.item)  # the item stays when one of them is chosen
+    takers = mo.ui.array([widgets.person_button(look.data, _user, _user == look.view.user, choosing("user")) for _user in _users])
     why = mo.ui.button(label="Why does it stand where it stands?", on_change=lambda _: set_jump("why"))
     return takers, why
 
