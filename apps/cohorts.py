@@ -16,7 +16,8 @@ SHOWN = 8
 """People on one page of a cohort."""
 MEANING = (
     "Thirds of the users by the length of their history. Means over those who have something to find in the validation split, with 95 % "
-    "bootstrap intervals over users. Recall divides by all that was held back, which is more for long histories; NDCG holds a list against the best one possible."
+    "bootstrap intervals over users. Recall divides by all that was held back, which is more for long histories; NDCG holds a list "
+    "against the best one possible."
 )
 
 

@@ -13,7 +13,7 @@ with app.setup:
         "data": ("What is in the data?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
         "train": ("How does it learn?", ("run",), "needs training"),
         "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau"), "instant"),
-        "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau"), "instant"),
+        "why": ("Why this item?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
     }
     FIRST = "start"
 

@@ -14,6 +14,8 @@ from srgformer_lab import (
     Dataset,
     Run,
     Trace,
+    add_items,
+    blank_modality,
     drop_hyperedge,
     drop_items,
     figures,
@@ -127,10 +129,19 @@ def action(words: str, act: Callable[[Any], Any], disabled: bool = False) -> mo.
 def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None], line: str = "") -> mo.ui.button:
     """Make a button that shows a person as the first things of their history; ``line`` in place of how many there are."""
     history = data.history(user_id)
-    images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in history[:4])
-    said = html.escape(line or f"{len(history)} items")
-    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{images}<small>{said}</small></div>'
-    return mo.ui.button(label=label, value=user_id, on_click=lambda value: value, on_change=choose)
+    pictures = [small_picture(data, item_id) for item_id in history[:4]]
+    return pictures_button(pictures, line or f"{len(history)} items", user_id, choose, chosen)
+
+
+def pictures_button(pictures: Iterable[str], line: str, value: Any, choose: Callable[[Any], None], chosen: bool = False) -> mo.ui.button:
+    """Make a button of some small pictures with a line below them."""
+    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{"".join(pictures)}<small>{html.escape(line)}</small></div>'
+    return mo.ui.button(label=label, value=value, on_click=lambda value: value, on_change=choose)
+
+
+def small_picture(data: Dataset, item_id: str) -> str:
+    """Give the markup of an item's small picture."""
+    return _small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id))
 
 
 def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None], shape: str = "item") -> mo.ui.button:
@@ -142,10 +153,12 @@ def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Ca
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
 
 
-def people_picker(data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6) -> mo.ui.array:
-    """Make a page of people to choose from, and a last button that brings others."""
+def people_picker(
+    data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6, cohort: str = ""
+) -> mo.ui.array:
+    """Make a page of people of a cohort (of all without one) to choose from, and a last button that brings others."""
     page = memory.get("people.page", 0)
-    shown = workspace.people(data, page, count)
+    shown = workspace.people(data, page, count, cohort)
 
     def turn_over(value: str) -> None:
         memory["people.page"] = page + 1
@@ -197,6 +210,7 @@ def model_changes(trace: Trace) -> dict[str, Any]:
     """Give the changes of a model that a what-if can make, in words."""
     changes: dict[str, Any] = {NO_CHANGE: ()}
     changes |= {f"without {name}": without_modality(name) for name in trace.modality}
+    changes |= {f"{name} features blank, its hyperedges kept": blank_modality(name) for name in trace.modality}
     changes |= {"attention to all things alike": uniform_attention(), "no attention (α = 0)": set_knobs(attention_scale=0.0)}
     changes |= {f"head {head} muted": mute_head(head) for head in range(trace.config.n_heads)}
     changes["no hypergraph (β = 0)"] = set_knobs(hypergraph_scale=0.0)
@@ -206,9 +220,10 @@ def model_changes(trace: Trace) -> dict[str, Any]:
     return changes
 
 
-def asked_changes(taken: Sequence[str], changed: Any) -> tuple[Any, ...]:
+def asked_changes(taken: Sequence[str], added: Sequence[str], changed: Any) -> tuple[Any, ...]:
     """Put together what a person chose."""
-    return (*((drop_items(*taken),) if taken else ()), *((changed,) if changed else ()))
+    history = (*((drop_items(*taken),) if taken else ()), *((add_items(*added),) if added else ()))
+    return (*history, *((changed,) if changed else ()))
 
 
 # --------------------------------------------------------------------- knobs

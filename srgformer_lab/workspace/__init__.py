@@ -10,6 +10,7 @@ from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
 from srgformer_lab.workspace.finding import find_items, people, takers, usual_user
 from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
 from srgformer_lab.workspace.judging import Health, health, popularity_quality
+from srgformer_lab.workspace.reasoning import addable_items, carrying_hyperedges, membership_paths
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
 from srgformer_lab.workspace.serving import cohort_served, cohort_table, knows_served, run_intervals, served_users, tested_ranking
 from srgformer_lab.workspace.settling import settle, usual_run
@@ -46,12 +47,14 @@ __all__ = [
     "Shelf",
     "Status",
     "View",
+    "addable_items",
     "adjusted",
     "begin",
     "begin_small",
     "can_go_on",
     "can_show",
     "carry_on",
+    "carrying_hyperedges",
     "choose_items",
     "cohort_served",
     "cohort_table",
@@ -71,6 +74,7 @@ __all__ = [
     "item_groups",
     "joined",
     "knows_served",
+    "membership_paths",
     "people",
     "popularity_quality",
     "run_intervals",

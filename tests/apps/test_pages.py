@@ -147,7 +147,7 @@ def test_why_takes_things_away_and_turns_the_model(page, shop):
     expected = lab.what_if(
         model, data, shop.user, lab.set_knobs(attention_scale=0.9), lab.drop_items(first), lab.without_modality("image"), item_id=shop.item
     )
-    assert names["taken"].value == [first]
+    assert names["asked"].value["taken"] == [first]
     before = names["why"].score
     assert html.escape(lab.figures.change(before, expected.score_after)) in shown
     assert model.config.attention_scale != 0.9
