@@ -101,6 +101,11 @@ def share(value: float) -> str:
     return f"{figures.digits(100 * value)} %"
 
 
+def span(interval: workspace.Interval) -> str:
+    """Write an interval of shares as percent."""
+    return f"{share(interval.low)} to {share(interval.high)}"
+
+
 def data_line(data: Dataset) -> str:
     """Say in words what a data set holds."""
     learned, chosen, judged = (f"{len(data.pairs(split)):,}" for split in ("train", "valid", "test"))

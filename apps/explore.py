@@ -9,7 +9,7 @@ with app.setup:
     import marimo as mo
 
     PAGES = {  # module → the question that it answers, what it must know beyond the data, and how its figures come about
-        "start": ("What is this?", ("run", "user"), "instant"),
+        "start": ("What is this?", ("run", "user", "cohort", "epoch"), "instant"),
         "data": ("What is in the data?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
         "train": ("How does it learn?", ("run",), "needs training"),
         "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau"), "instant"),

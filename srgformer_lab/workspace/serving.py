@@ -45,16 +45,6 @@ def _key(look: Scene) -> tuple[object, ...]:
     return (look.stamp(), *look.knobs.values())
 
 
-def run_intervals(look: Scene) -> dict[str, Interval]:
-    """Give each metric's mean over the users with a bootstrap interval; a metric of fewer than two users has none.
-
-    Raises:
-        RunError: There is no trained SRGFormer to ask.
-    """
-    served = served_users(look)
-    return {metric: over_users(served[metric].to_numpy(float)) for metric in SERVED_METRICS if len(served) > 1}
-
-
 def cohort_table(look: Scene) -> pd.DataFrame:
     """Set the cohorts beside one another, all users last.
 
