@@ -30,13 +30,13 @@ def finding(table: pd.DataFrame) -> str:
     """Say which end of the cohorts is served better, if their intervals keep them apart."""
     rows = table.set_index("cohort")
     cold, heavy = (rows.loc[cohort] for cohort in (next(iter(workspace.COHORTS)), list(workspace.COHORTS)[-1]))
-    values = [figures.metric_value("ndcg@20", row["ndcg@20"]) for row in (cold, heavy)]
-    said = f"NDCG@20 {values[0]} for short histories, {values[1]} for long ones"
+    short, long = (figures.metric_value("ndcg@20", row["ndcg@20"]) for row in (cold, heavy))
+    said = f"NDCG@20 {short} for short ones, {long} for long ones"
     if cold["ndcg@20 high"] < heavy["ndcg@20 low"]:
-        return f"Long histories are served better: {said}"
+        return f"People with long histories are served better: {said}"
     if heavy["ndcg@20 high"] < cold["ndcg@20 low"]:
-        return f"Short histories are served better: {said}"
-    return f"Long and short histories are served alike, as far as can be told: {said}"
+        return f"People with short histories are served better: {said}"
+    return f"By NDCG@20, short and long histories are served alike as far as can be told: {short} and {long}"
 
 
 def cohort_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None]) -> mo.ui.array:

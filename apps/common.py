@@ -102,8 +102,8 @@ def share(value: float) -> str:
 
 
 def span(interval: workspace.Interval) -> str:
-    """Write an interval of shares as percent."""
-    return f"{share(interval.low)} to {share(interval.high)}"
+    """Write the bounds of an interval of shares in percent."""
+    return f"{figures.digits(100 * interval.low)} to {share(interval.high)}"
 
 
 def data_line(data: Dataset) -> str:

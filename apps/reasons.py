@@ -67,7 +67,8 @@ def hyperedge_buttons(data: Dataset, carried: pd.DataFrame, choose: Callable[[tu
     for row in carried.to_dict("records"):
         pictures = [widgets.small_picture(data, item_id) for item_id in row["top_items"]]
         belongs = f"this person belongs to it with {figures.percent(row['membership'])}"
-        line = f"{row['modality']} hyperedge {row['hyperedge']}: {figures.signed(row['contribution'])}; {belongs}"
+        words = f" ({', '.join(row['words'][:3])})" if len(row["words"]) else ""
+        line = f"{row['modality']} hyperedge {row['hyperedge']}{words}: {figures.signed(row['contribution'])}; {belongs}"
         target = (row["modality"], str(row["hyperedge"]))
         buttons.append(widgets.pictures_button(pictures, line, target, choose))
     return mo.ui.array(buttons)

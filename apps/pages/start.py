@@ -77,6 +77,7 @@ def _(another, look):
             [
                 another,
                 common.fact("Try it: the streams change from person to person." if look.trained else "Everybody has another history."),
+                common.fact(f"Only people with {workspace.COHORTS[_view.cohort]}, as you chose.") if _view.cohort else common.fact(""),
             ],
             justify="start",
             align="center",
@@ -105,8 +106,8 @@ def _(look, view):
     _health = workspace.health(look)
     _best, _ = common.open_scene(look.view, epoch="")
     _sure = workspace.sureness(_best)
-    _spread = f"; 95 % interval over users {common.span(_sure.recall)}" if _sure else ""
-    _lead = f"; ahead by {common.share(_sure.lead.mean)} ({common.span(_sure.lead)})" if _sure else ""
+    _spread = f"; over other such users {common.span(_sure.recall)}, at 95 %" if _sure else ""
+    _lead = f"; the run finds {common.span(_sure.lead)} more, at 95 %" if _sure else ""
     _curve = figures.learning_curves(
         look.run.history(), knob_changes=look.run.knob_changes(), baseline={"popularity": _health.popularity}, dark=view.is_dark
     )

@@ -96,32 +96,6 @@ def _(view, why):
 
 
 @app.cell
-def _(look, look_into, why):
-    carried = reasons.hyperedge_buttons(look.data, workspace.carrying_hyperedges(look, why), look_into)
-    return (carried,)
-
-
-@app.cell
-def _(carried, look, view):
-    reasons.hyperedges(look, carried, view.is_dark)
-    return
-
-
-@app.cell
-def _(choose_user, look, why):
-    audience = reasons.audience(look.data, why, choose_user)
-    return (audience,)
-
-
-@app.cell
-def _(audience):
-    mo.stop(not len(audience))
-    _said = "Neighbours in the graph who took this item and moved the score most; click one to see their own list."
-    common.stack(common.section("Which people carried it?", "instant"), common.fact(_said), widgets.picker(audience))
-    return
-
-
-@app.cell
 def _(look, memory, ranking, why):
     asked = reasons.questions(look, why, ranking, memory)
     return (asked,)
@@ -194,6 +168,32 @@ def _(items, people, search):
     _what = [common.section("Another item?"), search, _none, widgets.picker(items)]
     _who = [common.section("Another person?"), widgets.picker(people)]
     common.side_by_side(common.stack(*_what), common.stack(*_who))
+    return
+
+
+@app.cell
+def _(look, look_into, why):
+    carried = reasons.hyperedge_buttons(look.data, workspace.carrying_hyperedges(look, why), look_into)
+    return (carried,)
+
+
+@app.cell
+def _(carried, look, view):
+    reasons.hyperedges(look, carried, view.is_dark)
+    return
+
+
+@app.cell
+def _(choose_user, look, why):
+    audience = reasons.audience(look.data, why, choose_user)
+    return (audience,)
+
+
+@app.cell
+def _(audience):
+    mo.stop(not len(audience))
+    _said = "Neighbours in the graph who took this item and moved the score most; click one to see their own list."
+    common.stack(common.section("Which people carried it?", "instant"), common.fact(_said), widgets.picker(audience))
     return
 
 
