@@ -49,6 +49,13 @@ def way_on(view: workspace.View, picked: Mapping[str, str], memory: Mapping[str,
     return mo.callout(mo.Html(f'<a href="{html.escape(link(wanted))}">Open what you chose</a>'), kind="info")
 
 
+def only_here(jump: str, memory: Mapping[str, Any]) -> mo.Html | None:
+    """Say where another page is to be found when this one runs alone."""
+    if not (jump and memory.get("alone")):
+        return None
+    return mo.callout(mo.md("This page runs alone. `srgformer-lab app` opens all pages together."), kind="info")
+
+
 # ----------------------------------------------------------- the page's frame
 
 
@@ -70,7 +77,8 @@ def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
     )
     pictures = widgets.user_pictures(data, view.user) if view.user else ()
     run = f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet"
-    return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind))
+    label = f"cohort: {workspace.COHORTS[view.cohort]}" if view.cohort else ""
+    return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind, label))
 
 
 def theme_link(view: workspace.View, page: str = "") -> mo.Html:

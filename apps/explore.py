@@ -100,7 +100,7 @@ async def _(apps, change, get_view, known, memory, nav, page_app, sent, set_page
             _view = change(_wanted)
         if _view.only(*_needs) == known[_page]:  # the page chose and nothing else follows: it is not run again
             break
-    if _result.defs.get("jump"):  # the page asks for another one; it starts anew when it is shown again
+    if _result.defs.get("jump") in PAGES:  # the page asks for another one; it starts anew when it is shown again
         del apps[_page], known[_page]
         write_link({"page": _result.defs["jump"]})
         set_page(_result.defs["jump"])

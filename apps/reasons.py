@@ -78,17 +78,21 @@ def hyperedges(look: workspace.Scene, carried: mo.ui.array, dark: bool) -> mo.Ht
     """Show the hyperedges that carried the score, and which things made the person belong to them."""
     if not len(carried):
         return None
+    told, drawn = "Which things made this person belong to them:", None
     try:
         paths = workspace.membership_paths(look)
+        is_start = paths["item_id"] == ""
+        start = ", ".join(map(figures.signed, paths.loc[is_start, "total"]))
+        told = f"To belong to all of them alike, as without a history, would add {start}. What each thing adds to that:"
         hint = "One possible way to share: along the straight path from no history to this one. Another path shares differently."
-        drawn = common.chart(figures.history_bars(paths, dark=dark, hint=hint))
+        drawn = common.chart(figures.history_bars(paths[~is_start], dark=dark, hint=hint))
     except LabError as error:
         drawn = common.problem(error)
     return common.stack(
         common.section("Through which hyperedges?", "instant"),
         common.side_by_side(
             common.stack(common.fact("The ones that moved the score most; click one to see all that is in it."), widgets.picker(carried)),
-            common.stack(common.fact("Which things made this person belong to them:"), drawn),
+            common.stack(common.fact(told), drawn),
         ),
     )
 
@@ -97,7 +101,9 @@ def audience(data: Dataset, why: Explanation, choose: Callable[[str], None], cou
     """Make a button of each person who has the item and carried the score most, or hurt it most."""
     order = why.audience["total"].abs().sort_values(ascending=False, kind="stable").index[:count]
     rows = why.audience.loc[order].to_dict("records")
-    return mo.ui.array([widgets.person_button(data, row["user_id"], False, choose, f"adds {figures.signed(row['total'])}") for row in rows])
+    return mo.ui.array(
+        [widgets.person_button(data, row["user_id"], False, choose, f"moves it by {figures.signed(row['total'])}") for row in rows]
+    )
 
 
 def what_if(data: Dataset, why: Explanation, asked: Callable[[], WhatIf] | None) -> mo.Html:

@@ -26,7 +26,8 @@ from srgformer_lab import (
     workspace,
 )
 
-PICTURE_WIDTH, SMALL_WIDTH = 96, 64
+PICTURE_WIDTH, SMALL_WIDTH, FACE_WIDTH = 96, 64, 48
+"""Pixels of a card's picture, of a small card's, and of the pictures on a button."""
 KNOBS = tuple(workspace.KNOB_OF.values())
 SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
 TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
@@ -141,13 +142,13 @@ def pictures_button(pictures: Iterable[str], line: str, value: Any, choose: Call
 
 def small_picture(data: Dataset, item_id: str) -> str:
     """Give the markup of an item's small picture."""
-    return _small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id))
+    return _small_image(picture(data, item_id, FACE_WIDTH), title(data, item_id))
 
 
 def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None], shape: str = "item") -> mo.ui.button:
     """Make a button that shows an item: lying and small as ``item``, or standing as ``card``."""
     name = html.escape(title(data, item_id))
-    image = _small_image(picture(data, item_id, SMALL_WIDTH), "")
+    image = _small_image(picture(data, item_id, SMALL_WIDTH if shape == "card" else FACE_WIDTH), "")
     classes = f"lab-pick lab-pick-{shape}{' lab-chosen' if chosen else ''}"
     label = f'<div class="{classes}" title="{name}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)

@@ -202,8 +202,8 @@ def _(held_back, listed, look):
 
 
 @app.cell
-def _(memory, picked, view):
-    common.way_on(view, picked, memory)
+def _(jump, memory, picked, view):
+    common.stack(common.way_on(view, picked, memory), common.only_here(jump, memory))
     return
 
 

@@ -138,12 +138,13 @@ def _(memory, set_jump):
 
 
 @app.cell
-def _(memory, ways):
+def _(jump, memory, ways):
     common.stack(
         common.section("A short tour"),
         tour.steps(ways, memory),
         common.section("Where to go for which question"),
         tour.ways(ways),
+        common.only_here(jump, memory),
     )
     return
 

@@ -178,8 +178,8 @@ def _(look, look_into, why):
 
 
 @app.cell
-def _(carried, look, view):
-    reasons.hyperedges(look, carried, view.is_dark)
+def _(carried, jump, look, memory, view):
+    common.stack(reasons.hyperedges(look, carried, view.is_dark), common.only_here(jump, memory))
     return
 
 

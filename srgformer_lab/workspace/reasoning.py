@@ -10,7 +10,6 @@ from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene
 from srgformer_lab.workspace.shelf import Shelf
 
 MOST_ADDABLE = 30
-UNIFORM = "the start: in all alike"
 _cards = Shelf(16)
 
 
@@ -26,14 +25,14 @@ def membership_paths(look: Scene) -> pd.DataFrame:
         raise RunError(NOTHING_TRAINED)
     paths = hypergraph_paths(look.trace, look.data, look.view.user, look.view.item)
     table = paths.pivot_table(index="item_id", columns="modality", values="contribution", aggfunc="sum", sort=False, fill_value=0.0)
-    titles = paths.drop_duplicates("item_id").set_index("item_id")["title"].where(lambda title: title.index != "", UNIFORM)
+    titles = paths.drop_duplicates("item_id").set_index("item_id")["title"]
     table = table.rename_axis(columns=None).assign(total=table.sum(axis=1))
     table.insert(0, "title", titles.reindex(table.index))
     return table.reset_index()
 
 
-def carrying_hyperedges(look: Scene, why: Explanation, count: int = 6) -> pd.DataFrame:
-    """List the user's hyperedges that moved a score of the scene most, the largest in size first.
+def carrying_hyperedges(look: Scene, why: Explanation, count: int = 4) -> pd.DataFrame:
+    """List the user's hyperedges that moved a score of the scene most, the largest in size first; none that did not.
 
     Columns: ``modality``, ``hyperedge``, ``membership`` of the user, ``contribution``, and from the hyperedge's card ``top_items``
     and ``words``.
@@ -44,7 +43,7 @@ def carrying_hyperedges(look: Scene, why: Explanation, count: int = 6) -> pd.Dat
     trace, edges = look.trace, why.hyperedges
     if trace is None:
         raise RunError(NOTHING_TRAINED)
-    mine = edges[edges["side"] == "user"].drop(columns="side")
+    mine = edges[(edges["side"] == "user") & (edges["contribution"] != 0)].drop(columns="side")
     mine = mine.loc[mine["contribution"].abs().sort_values(ascending=False, kind="stable").index].head(count)
     key = (look.stamp(), *look.knobs.values())
     told = [_cards.get((name, *key), lambda name=name: hyperedge_cards(trace, look.data, name, n_items=4)) for name in trace.hypergraph]

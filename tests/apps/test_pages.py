@@ -310,3 +310,15 @@ def test_why_carries_a_hyperedge_to_its_page(page, shop):
     _, names = page("why", shop)
     names["look_into"](("text", "2"))
     assert (names["get_group"](), names["get_jump"]()) == ({"modality": "text", "hyperedge": "2"}, "hyperedges")
+
+
+def test_a_page_that_runs_alone_says_where_the_others_are(page, shop):
+    _, names = page("why", shop, alone=True)
+    assert names["common"].only_here("", {"alone": True}) is None
+    assert names["common"].only_here("data", {}) is None
+    assert "srgformer-lab app" in names["common"].only_here("data", names["memory"]).text
+
+
+def test_the_strip_names_the_cohort(page, shop):
+    _, names = page("data", shop.change(cohort="cold"))
+    assert "cohort: short histories" in names["common"].strip(names["look"], "instant").text
