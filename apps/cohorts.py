@@ -20,6 +20,8 @@ MEANING = (
     "against the best one possible."
 )
 
+LARGE = "This data is large: to make and judge a list for everybody takes some seconds. It is done once, and kept."
+
 
 def cohort_name(cohort: str) -> str:
     """Call a cohort as a person would."""

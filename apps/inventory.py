@@ -26,7 +26,7 @@ def overview(data: Dataset, dark: bool) -> mo.Html:
             ("Users", f"{facts.users:,}", f"half of them have {facts.median_history:g} things or fewer to learn from"),
             ("Items", f"{facts.items:,}", untaken),
             ("Interactions", f"{facts.interactions:,}", splits),
-            ("Density", figures.percent(facts.density), "of all pairs of a user and an item are known"),
+            ("Density", common.share(facts.density), "of all pairs of a user and an item are known"),
         ]
     )
     charts = [

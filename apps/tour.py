@@ -36,8 +36,8 @@ def _is_there(page: str) -> bool:
     return (Path(__file__).parent / "pages" / f"{page}.py").is_file()
 
 
-def buttons(memory: dict[str, Any], go_to: Callable[[str], None]) -> mo.ui.dictionary:
-    """Make the buttons of the ``tour`` and of the ``questions``, for the pages that are installed."""
+def buttons(memory: dict[str, Any], go_to: Callable[[str], None]) -> tuple[mo.ui.array, mo.ui.array]:
+    """Make the buttons of the tour and those of the questions, for the pages that are installed."""
 
     def tread(page: str) -> None:
         memory.setdefault("tour.seen", set()).add(page)
@@ -48,20 +48,20 @@ def buttons(memory: dict[str, Any], go_to: Callable[[str], None]) -> mo.ui.dicti
 
     steps = [made(page, words, tread) for page, *_, words in STEPS if _is_there(page)]
     ways = [made(page, question, go_to) for page, question in QUESTIONS.items() if _is_there(page)]
-    return mo.ui.dictionary({"tour": mo.ui.array(steps), "questions": mo.ui.array(ways)})
+    return mo.ui.array(steps), mo.ui.array(ways)
 
 
-def steps(made: mo.ui.dictionary, memory: dict[str, Any]) -> mo.Html:
+def steps(made: mo.ui.array, memory: dict[str, Any]) -> mo.Html:
     """Show the tour: a sentence and a thing to try for each step, with a mark on those that were taken."""
     seen, shown = memory.get("tour.seen", set()), [step for step in STEPS if _is_there(step[0])]
     inside = ""
-    for number, (step, button) in enumerate(zip(shown, made.elements["tour"].elements, strict=True), start=1):
+    for number, (step, button) in enumerate(zip(shown, made.elements, strict=True), start=1):
         page, what, attempt, _ = step
         mark = '<span title="you were there">✓</span>' if page in seen else str(number)
         inside += f"<li><b>{mark}</b><div><p>{what} <em>Try:</em> {attempt}</p>{button.text}</div></li>"
     return mo.Html(f'<ol class="lab-tour">{inside}</ol>')
 
 
-def ways(made: mo.ui.dictionary) -> mo.Html:
+def ways(made: mo.ui.array) -> mo.Html:
     """Show the buttons that lead to the page for a question."""
-    return mo.hstack(list(made.elements["questions"].elements), justify="start", wrap=True)
+    return mo.hstack(list(made.elements), justify="start", wrap=True)

@@ -28,6 +28,8 @@ from srgformer_lab import (
 
 PICTURE_WIDTH, SMALL_WIDTH, FACE_WIDTH = 96, 64, 48
 """Pixels of a card's picture, of a small card's, and of the pictures on a button."""
+BLANK_LETTERS = 4
+"""Where there is no picture, so many letters of the name stand in its place."""
 KNOBS = tuple(workspace.KNOB_OF.values())
 SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
 TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
@@ -148,7 +150,7 @@ def small_picture(data: Dataset, item_id: str) -> str:
 def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None], shape: str = "item") -> mo.ui.button:
     """Make a button that shows an item: lying and small as ``item``, or standing as ``card``."""
     name = html.escape(title(data, item_id))
-    image = _small_image(picture(data, item_id, SMALL_WIDTH if shape == "card" else FACE_WIDTH), "")
+    image = _small_image(picture(data, item_id, SMALL_WIDTH if shape == "card" else FACE_WIDTH), "", title(data, item_id))
     classes = f"lab-pick lab-pick-{shape}{' lab-chosen' if chosen else ''}"
     label = f'<div class="{classes}" title="{name}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
@@ -195,9 +197,9 @@ def picker(buttons: mo.ui.array) -> mo.Html:
     return mo.Html(f'<div class="lab-picker">{"".join(button.text for button in buttons.elements)}</div>')
 
 
-def _small_image(uri: str, alt: str) -> str:
+def _small_image(uri: str, alt: str, name: str = "") -> str:
     if not uri:
-        return f'<span class="lab-blank" title="{html.escape(alt)}"></span>'
+        return f'<span class="lab-blank" title="{html.escape(alt)}">{html.escape((name or alt)[:BLANK_LETTERS])}</span>'
     return f'<img src="{uri}" alt="{html.escape(alt)}">'
 
 

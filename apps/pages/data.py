@@ -36,10 +36,10 @@ def _(view):
     get_trouble, set_trouble = mo.state(None)
 
     def choosing(name):
-        return lambda value: set_chosen(lambda chosen: chosen | {name: value})
+        return lambda value: set_chosen({**get_chosen(), name: value})
 
     def choose_user(user_id):  # another person has another list; its first item is shown
-        set_chosen(lambda chosen: chosen if chosen["user"] == user_id else chosen | {"user": user_id, "item": ""})
+        set_chosen(get_chosen() if get_chosen()["user"] == user_id else {**get_chosen(), "user": user_id, "item": ""})
 
     def ask_why(item_id):
         choosing("item")(item_id)
@@ -90,7 +90,7 @@ def _(base, memory):
 def _(base, choosing, wishes):
     found = workspace.choose_items(base.data, **wishes.value)
     get_count, set_count = mo.state(inventory.STEP)
-    more = mo.ui.button(label="Show more", on_change=lambda _: set_count(lambda count: count + inventory.STEP))
+    more = mo.ui.button(label="Show more", on_change=lambda _: set_count(get_count() + inventory.STEP))
     carry = inventory.carrying(found, choosing("items"))
     return carry, found, get_count, more
 
@@ -144,10 +144,18 @@ def _(base, first_run, get_jump, get_trouble):
 @app.cell
 def _(base, memory):
     mo.stop(base.trained is None)
+    order = widgets.choice(memory, "cohorts.order", "Who comes first?", cohorts.ORDERS)
+    judge = mo.ui.run_button(label="Judge everybody’s list")
+    return judge, order
+
+
+@app.cell
+def _(base, judge):
+    _wait = not (base.is_quick or workspace.knows_served(base) or judge.value)
+    mo.stop(_wait, common.stack(common.section("Who is served how well?"), common.fact(cohorts.LARGE), judge))
     with mo.status.spinner("Everybody’s list is made and judged", remove_on_exit=True):
         table = workspace.cohort_table(base)
-    order = widgets.choice(memory, "cohorts.order", "Who comes first?", cohorts.ORDERS)
-    return order, table
+    return (table,)
 
 
 @app.cell

@@ -105,7 +105,7 @@ def _(look, view):
     mo.stop(look.trained is None)
     _health = workspace.health(look)
     _best, _ = common.open_scene(look.view, epoch="")
-    _sure = workspace.sureness(_best)
+    _sure = workspace.sureness(_best) if _best else None
     _spread = f"; over other such users {common.span(_sure.recall)}, at 95 %" if _sure else ""
     _lead = f"; the run finds {common.span(_sure.lead)} more, at 95 %" if _sure else ""
     _curve = figures.learning_curves(
@@ -133,15 +133,15 @@ def _(look, view):
 
 @app.cell
 def _(memory, set_jump):
-    ways = tour.buttons(memory, set_jump)
-    return (ways,)
+    steps, ways = tour.buttons(memory, set_jump)
+    return steps, ways
 
 
 @app.cell
-def _(jump, memory, ways):
+def _(jump, memory, steps, ways):
     common.stack(
         common.section("A short tour"),
-        tour.steps(ways, memory),
+        tour.steps(steps, memory),
         common.section("Where to go for which question"),
         tour.ways(ways),
         common.only_here(jump, memory),

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import pandas as pd
+
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import RunError
 from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate, evaluate_users
@@ -12,7 +14,7 @@ from srgformer_lab.workspace.scene import Scene
 from srgformer_lab.workspace.serving import knows_served, served_users
 from srgformer_lab.workspace.shelf import Shelf
 
-_counted = Shelf(8)
+_counted, _sure = Shelf(8), Shelf(24)
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,12 @@ def sureness(look: Scene) -> Sureness | None:
     """
     if not (look.is_quick or knows_served(look)) or len(served := served_users(look)) < 2:
         return None
+    return _sure.get((look.stamp(), *look.knobs.values()), lambda: _sureness(look.data, served))
+
+
+def _sureness(data: Dataset, served: pd.DataFrame) -> Sureness:
     ours = served[SELECTION_METRIC].to_numpy(float)
-    bar = _counted.get(("users", look.data.fingerprint), lambda: evaluate_users(Popularity(look.data), look.data, "valid", (20,)))
+    bar = _counted.get(("users", data.fingerprint), lambda: evaluate_users(Popularity(data), data, "valid", (20,)))
     return Sureness(over_users(ours), over_users(ours - bar[SELECTION_METRIC].to_numpy(float)))
 
 

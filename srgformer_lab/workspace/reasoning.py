@@ -6,6 +6,7 @@ from srgformer_lab.errors import RunError
 from srgformer_lab.explain.clusters import hyperedge_cards
 from srgformer_lab.explain.contributions import Explanation
 from srgformer_lab.explain.paths import hypergraph_paths
+from srgformer_lab.model.trace import Trace
 from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene
 from srgformer_lab.workspace.shelf import Shelf
 
@@ -45,11 +46,15 @@ def carrying_hyperedges(look: Scene, why: Explanation, count: int = 4) -> pd.Dat
         raise RunError(NOTHING_TRAINED)
     mine = edges[(edges["side"] == "user") & (edges["contribution"] != 0)].drop(columns="side")
     mine = mine.loc[mine["contribution"].abs().sort_values(ascending=False, kind="stable").index].head(count)
-    key = (look.stamp(), *look.knobs.values())
-    told = [_cards.get((name, *key), lambda name=name: hyperedge_cards(trace, look.data, name, n_items=4)) for name in trace.hypergraph]
-    columns = ["modality", "hyperedge", "top_items", "words"]
-    known = pd.concat([cards[columns] for cards in told]) if told else pd.DataFrame(columns=columns)
-    return mine.merge(known, on=["modality", "hyperedge"], how="left")
+    if not len(mine):
+        return mine.assign(top_items=[], words=[])
+    cards = pd.concat([_cards_of(look, trace, name) for name in mine["modality"].unique()])
+    return mine.merge(cards[["modality", "hyperedge", "top_items", "words"]], on=["modality", "hyperedge"], how="left")
+
+
+def _cards_of(look: Scene, trace: Trace, modality: str) -> pd.DataFrame:
+    key = (modality, look.stamp(), *look.knobs.values())
+    return _cards.get(key, lambda: hyperedge_cards(trace, look.data, modality, n_items=4))
 
 
 def addable_items(look: Scene, ranking: pd.DataFrame) -> list[str]:

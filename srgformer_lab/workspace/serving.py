@@ -14,7 +14,7 @@ from srgformer_lab.workspace.shelf import Shelf
 
 SERVED_METRICS = ("recall@20", "ndcg@20")
 LISTED = 20
-_served = Shelf(24)
+_served, _tables = Shelf(24), Shelf(24)
 
 
 def served_users(look: Scene) -> pd.DataFrame:
@@ -55,7 +55,11 @@ def cohort_table(look: Scene) -> pd.DataFrame:
     Raises:
         RunError: There is no trained SRGFormer to ask.
     """
-    served, lengths = served_users(look), history_lengths(look.data)
+    served = served_users(look)
+    return _tables.get(_key(look), lambda: _by_cohort(served, history_lengths(look.data)))
+
+
+def _by_cohort(served: pd.DataFrame, lengths: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for cohort in (*COHORTS, ""):
         those, judged = (frame[frame["cohort"] == cohort] if cohort else frame for frame in (lengths, served))

@@ -209,7 +209,7 @@ def test_data_shows_the_numbers_that_the_package_counts(page, shop):
     shown, names = page("data", shop)
     data = names["look"].data
     assert f"{len(data.interactions):,}" in shown
-    assert lab.figures.percent(len(data.interactions) / (data.n_users * data.n_items)) in shown
+    assert f"{lab.figures.digits(100 * len(data.interactions) / (data.n_users * data.n_items))} %" in shown
     for title in workspace.item_counts(data)["title"].head(24):
         assert html.escape(title) in shown
     assert names["picked"] == {"user": shop.user, "item": shop.item, "cohort": "", "items": ""}
@@ -278,7 +278,7 @@ def test_start_keeps_to_the_cohort(page, shop):
 
 def test_every_step_of_the_tour_and_every_question_leads_to_a_page(page, shop):
     _, names = page("start", shop)
-    buttons = [*names["ways"].elements["tour"].elements, *names["ways"].elements["questions"].elements]
+    buttons = [*names["steps"].elements, *names["ways"].elements]
     assert len(buttons) > len(PAGES)
     for button in buttons:
         button._update(1)

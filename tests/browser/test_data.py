@@ -92,3 +92,13 @@ def test_a_thing_added_is_answered_with_rank_before_and_after(studio_app, visit)
     page.get_by_role("option", disabled=False).nth(1).click()  # the first of them takes all
     page.keyboard.press("Escape")
     expect(page.locator(".lab-finding", has_text=re.compile(r"goes from .*, number 1 → number \d"))).to_be_visible()
+
+
+def test_the_people_of_a_cohort_are_turned_over_and_put_in_the_other_order(studio_app, visit):
+    page = visit(studio_app.link(page="data", cohort="cold"))
+    served = page.locator("button", has=page.get_by_text(re.compile(r"^NDCG \d")))
+    expect(served.first).to_contain_text("NDCG 0")
+    page.get_by_label("Who comes first?").select_option("best served first")
+    expect(served.first).not_to_contain_text("NDCG 0,")
+    page.get_by_role("button", name=re.compile("Next people .1 of")).click()
+    expect(page.get_by_role("button", name=re.compile("Next people .2 of"))).to_be_visible()
