@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.language import INK, MUTED, SINGLE_SCALE, count, part_color, percent, setting, shorten, ticks
+from srgformer_lab.figures.language import INK, MUTED, SINGLE_SCALE, count, part_color, percent, safe, setting, shorten, ticks
 from srgformer_lab.figures.rows import HISTORY_COLORS, name_rows, numbers, rows_figure, steps, write_ends
 from srgformer_lab.figures.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
 
@@ -52,7 +52,7 @@ def long_tail(items: pd.DataFrame, *, dark: bool = False, hint: str | None = Non
     sums = np.cumsum(users) / users.sum()
     titles = _sorted_titles(items)
     hovers = [
-        f"{place + 1:,}. {shorten(titles[place], 40)}: {count(int(users[place]), 'user')}<br>"
+        f"{place + 1:,}. {safe(shorten(titles[place], 40))}: {count(int(users[place]), 'user')}<br>"
         f"the first {place + 1:,} items have {percent(sums[place])} of the interactions"
         for place in range(len(users))
     ]

@@ -43,6 +43,12 @@ def test_the_long_tail_names_the_share_of_the_first_tenth_and_of_the_second_half
     assert "Thing 9" in figure.data[0].text[0]
 
 
+def test_a_title_in_a_hover_is_never_markup():
+    frame = pd.DataFrame({"title": ["<b>$x$</b>"], "users": [1]})
+    assert "<b>" not in figures.long_tail(frame).data[0].text[0]
+    assert "$" not in figures.long_tail(frame).data[0].text[0]
+
+
 def test_equal_popularity_has_no_head():
     figure = figures.long_tail(items([4] * 40))
     assert "tenth of the items has 10\u00a0% of the interactions" in finding_of(figure)
