@@ -62,7 +62,7 @@ def sureness(look: Scene) -> Sureness | None:
     """
     if not (look.is_quick or knows_served(look)) or len(served := served_users(look)) < 2:
         return None
-    return _sure.get((look.stamp(), *look.knobs.values()), lambda: _sureness(look.data, served))
+    return _sure.get(look.key(), lambda: _sureness(look.data, served))
 
 
 def _sureness(data: Dataset, served: pd.DataFrame) -> Sureness:

@@ -53,7 +53,7 @@ def carrying_hyperedges(look: Scene, why: Explanation, count: int = 4) -> pd.Dat
 
 
 def _cards_of(look: Scene, trace: Trace, modality: str) -> pd.DataFrame:
-    key = (modality, look.stamp(), *look.knobs.values())
+    key = (modality, *look.key())
     return _cards.get(key, lambda: hyperedge_cards(trace, look.data, modality, n_items=4))
 
 

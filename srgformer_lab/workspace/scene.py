@@ -107,7 +107,7 @@ class Scene:
             RunError: There is no trained SRGFormer to ask.
         """
         trace = self._pass(as_trained)
-        key = ("quality", self.stamp(), *_knobs(trace).values())
+        key = ("quality", self._run_key(), *_knobs(trace).values())
         return _numbers.get(key, lambda: evaluate(trace, self.data, "valid"))
 
     def surface(self, metric: str = SELECTION_METRIC) -> pd.DataFrame:
@@ -130,10 +130,13 @@ class Scene:
         return self._surface_key(metric) in _numbers
 
     def _surface_key(self, metric: str) -> tuple[object, ...]:
-        return ("surface", metric, self.stamp(), self.knobs["membership_temperature"])
+        return ("surface", metric, self._run_key(), self.knobs["membership_temperature"])
 
-    def stamp(self) -> tuple[object, ...]:
-        """Tell the data and the weights of this scene from any others; what is computed from them is kept under it."""
+    def key(self) -> tuple[object, ...]:
+        """Tell apart what follows from the data, the weights and the knobs."""
+        return (*self._run_key(), *self.knobs.values())
+
+    def _run_key(self) -> tuple[object, ...]:
         return (self.data.fingerprint, *_weights_stamp(self.run, weights_of(self.view))) if self.run else ()
 
     def _pass(self, as_trained: bool = False) -> Trace:

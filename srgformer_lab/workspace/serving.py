@@ -33,16 +33,12 @@ def served_users(look: Scene) -> pd.DataFrame:
         served = evaluate_users(trace, look.data, "valid", (LISTED,))
         return history_lengths(look.data).merge(served, on="user_id")
 
-    return _served.get(_key(look), compute)
+    return _served.get(look.key(), compute)
 
 
 def knows_served(look: Scene) -> bool:
     """Tell whether ``served_users`` has been computed already."""
-    return _key(look) in _served
-
-
-def _key(look: Scene) -> tuple[object, ...]:
-    return (look.stamp(), *look.knobs.values())
+    return look.key() in _served
 
 
 def cohort_table(look: Scene) -> pd.DataFrame:
@@ -56,7 +52,7 @@ def cohort_table(look: Scene) -> pd.DataFrame:
         RunError: There is no trained SRGFormer to ask.
     """
     served = served_users(look)
-    return _tables.get(_key(look), lambda: _by_cohort(served, history_lengths(look.data)))
+    return _tables.get(look.key(), lambda: _by_cohort(served, history_lengths(look.data)))
 
 
 def _by_cohort(served: pd.DataFrame, lengths: pd.DataFrame) -> pd.DataFrame:
