@@ -50,6 +50,13 @@ def way_on(view: workspace.View, picked: Mapping[str, str], memory: Mapping[str,
     return mo.callout(mo.Html(f'<a href="{html.escape(link(wanted))}">Open what you chose</a>'), kind="info")
 
 
+def only_here(jump: str, memory: Mapping[str, Any]) -> mo.Html | None:
+    """Say where another page is to be found when this one runs alone."""
+    if not (jump and memory.get("alone")):
+        return None
+    return mo.callout(mo.md("This page runs alone. `srgformer-lab app` opens all pages together."), kind="info")
+
+
 # ----------------------------------------------------------- the page's frame
 
 
@@ -71,7 +78,8 @@ def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
     )
     pictures = widgets.user_pictures(data, view.user) if view.user else ()
     run = f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet"
-    return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind))
+    label = f"cohort: {workspace.COHORTS[view.cohort]}" if view.cohort else ""
+    return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind, label))
 
 
 def theme_link(view: workspace.View, page: str = "") -> mo.Html:
@@ -102,6 +110,11 @@ def share(value: float) -> str:
     return f"{figures.digits(100 * value)} %"
 
 
+def span(interval: workspace.Interval) -> str:
+    """Write the bounds of an interval of shares in percent."""
+    return f"{figures.digits(100 * interval.low)} to {share(interval.high)}"
+
+
 def data_line(data: Dataset) -> str:
     """Say in words what a data set holds."""
     learned, chosen, judged = (f"{len(data.pairs(split)):,}" for split in ("train", "valid", "test"))
@@ -110,6 +123,14 @@ def data_line(data: Dataset) -> str:
         f"{data.name}: {data.n_users:,} users and {data.n_items:,} items; {learned} interactions to learn from, {chosen} to choose "
         f"the best epoch by, {judged} to judge it by; known of an item: {', '.join(known) or 'nothing but who took it'}."
     )
+
+
+def item_facts(data: Dataset, item_id: str, letters: int = 400) -> mo.Html:
+    """Say what is known of an item: the columns of the item table, and the beginning of its text."""
+    row = data.item_row(item_id)
+    details = [f"{html.escape(str(name))}: {html.escape(str(values.iloc[row]))}" for name, values in data.cards.details.items()]
+    text = html.escape(data.cards.texts[row][:letters])
+    return mo.Html(f'<p class="lab-fact">{", ".join(details)}</p><p class="lab-fact">{text}</p>')
 
 
 def run_line(name: str, run: Run) -> str:

@@ -14,6 +14,8 @@ from srgformer_lab import (
     Dataset,
     Run,
     Trace,
+    add_items,
+    blank_modality,
     drop_hyperedge,
     drop_items,
     figures,
@@ -24,7 +26,10 @@ from srgformer_lab import (
     workspace,
 )
 
-PICTURE_WIDTH, SMALL_WIDTH = 96, 64
+PICTURE_WIDTH, SMALL_WIDTH, FACE_WIDTH = 96, 64, 48
+"""Pixels of a card's picture, of a small card's, and of the pictures on a button."""
+BLANK_LETTERS = 4
+"""Where there is no picture, so many letters of the name stand in its place."""
 KNOBS = tuple(workspace.KNOB_OF.values())
 SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
 TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
@@ -124,21 +129,30 @@ def action(words: str, act: Callable[[Any], Any], disabled: bool = False) -> mo.
     return mo.ui.button(label=f'<span class="lab-action">{html.escape(words)}</span>', on_click=act, disabled=disabled)
 
 
-def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows a person as the first things of their history."""
+def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None], line: str = "") -> mo.ui.button:
+    """Make a button that shows a person as the first things of their history; ``line`` in place of how many there are."""
     history = data.history(user_id)
-    images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in history[:4])
-    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{images}<small>{len(history)} items</small></div>'
-    return mo.ui.button(label=label, value=user_id, on_click=lambda value: value, on_change=choose)
+    pictures = [small_picture(data, item_id) for item_id in history[:4]]
+    return pictures_button(pictures, line or f"{len(history)} items", user_id, choose, chosen)
 
 
-def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows an item."""
+def pictures_button(pictures: Iterable[str], line: str, value: Any, choose: Callable[[Any], None], chosen: bool = False) -> mo.ui.button:
+    """Make a button of some small pictures with a line below them."""
+    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{"".join(pictures)}<small>{html.escape(line)}</small></div>'
+    return mo.ui.button(label=label, value=value, on_click=lambda value: value, on_change=choose)
+
+
+def small_picture(data: Dataset, item_id: str) -> str:
+    """Give the markup of an item's small picture."""
+    return _small_image(picture(data, item_id, FACE_WIDTH), title(data, item_id))
+
+
+def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None], shape: str = "item") -> mo.ui.button:
+    """Make a button that shows an item: lying and small as ``item``, or standing as ``card``."""
     name = html.escape(title(data, item_id))
-    image = _small_image(picture(data, item_id, SMALL_WIDTH), "")
-    label = (
-        f'<div class="lab-pick lab-pick-item{" lab-chosen" if chosen else ""}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
-    )
+    image = _small_image(picture(data, item_id, SMALL_WIDTH if shape == "card" else FACE_WIDTH), "", title(data, item_id))
+    classes = f"lab-pick lab-pick-{shape}{' lab-chosen' if chosen else ''}"
+    label = f'<div class="{classes}" title="{name}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
 
 
@@ -171,10 +185,12 @@ def hyperedge_tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float
     ]
 
 
-def people_picker(data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6) -> mo.ui.array:
-    """Make a page of people to choose from, and a last button that brings others."""
+def people_picker(
+    data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6, cohort: str = ""
+) -> mo.ui.array:
+    """Make a page of people of a cohort (of all without one) to choose from, and a last button that brings others."""
     page = memory.get("people.page", 0)
-    shown = workspace.people(data, page, count)
+    shown = workspace.people(data, page, count, cohort)
 
     def turn_over(value: str) -> None:
         memory["people.page"] = page + 1
@@ -210,9 +226,9 @@ def picker(buttons: mo.ui.array) -> mo.Html:
     return mo.Html(f'<div class="lab-picker">{"".join(button.text for button in buttons.elements)}</div>')
 
 
-def _small_image(uri: str, alt: str) -> str:
+def _small_image(uri: str, alt: str, name: str = "") -> str:
     if not uri:
-        return f'<span class="lab-blank" title="{html.escape(alt)}"></span>'
+        return f'<span class="lab-blank" title="{html.escape(alt)}">{html.escape((name or alt)[:BLANK_LETTERS])}</span>'
     return f'<img src="{uri}" alt="{html.escape(alt)}">'
 
 
@@ -226,6 +242,7 @@ def model_changes(trace: Trace) -> dict[str, Any]:
     """Give the changes of a model that a what-if can make, in words."""
     changes: dict[str, Any] = {NO_CHANGE: ()}
     changes |= {f"without {name}": without_modality(name) for name in trace.modality}
+    changes |= {f"{name} features blank, its hyperedges kept": blank_modality(name) for name in trace.modality}
     changes |= {"attention to all things alike": uniform_attention(), "no attention (α = 0)": set_knobs(attention_scale=0.0)}
     changes |= {f"head {head} muted": mute_head(head) for head in range(trace.config.n_heads)}
     changes["no hypergraph (β = 0)"] = set_knobs(hypergraph_scale=0.0)
@@ -243,9 +260,10 @@ def moved_list(data: Dataset, moved: pd.DataFrame, names: tuple[str, str], hint:
     return mo.Html(figures.rank_moves_cards(shown, k, before=names[0], after=names[1], hint=hint))
 
 
-def asked_changes(taken: Sequence[str], changed: Any) -> tuple[Any, ...]:
+def asked_changes(taken: Sequence[str], added: Sequence[str], changed: Any) -> tuple[Any, ...]:
     """Put together what a person chose."""
-    return (*((drop_items(*taken),) if taken else ()), *((changed,) if changed else ()))
+    history = (*((drop_items(*taken),) if taken else ()), *((add_items(*added),) if added else ()))
+    return (*history, *((changed,) if changed else ()))
 
 
 # --------------------------------------------------------------------- knobs

@@ -187,7 +187,7 @@ def _(look, set_item):
 
 @app.cell
 def _(choose_user, look, memory):
-    people = widgets.people_picker(look.data, look.view.user, memory, choose_user)
+    people = widgets.people_picker(look.data, look.view.user, memory, choose_user, cohort=look.view.cohort)
     return (people,)
 
 

@@ -21,6 +21,7 @@ from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
 from srgformer_lab.figures.hyperedge_bars import hyperedge_finding, hyperedge_usage, hyperedge_warning
 from srgformer_lab.figures.hyperedges import agreement_table, incidence_heatmap
+from srgformer_lab.figures.inventory import coverage_bars, history_lengths, long_tail
 from srgformer_lab.figures.knobs import metric_surface
 from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
 from srgformer_lab.figures.language import (
@@ -48,7 +49,7 @@ from srgformer_lab.figures.rows import correlation
 from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.sparsity import sparsity
 from srgformer_lab.figures.sweep import sweep
-from srgformer_lab.figures.tail import interaction_matrix, long_tail
+from srgformer_lab.figures.tail import head_share, interaction_matrix
 from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register
 from srgformer_lab.figures.training import learning_curves
 
@@ -72,6 +73,7 @@ __all__ = [
     "comparison",
     "correlation",
     "cosine_distributions",
+    "coverage_bars",
     "deletion_curves",
     "depth_bars",
     "describe_moves",
@@ -83,7 +85,9 @@ __all__ = [
     "flow",
     "flow_finding",
     "growth",
+    "head_share",
     "history_bars",
+    "history_lengths",
     "hyperedge_finding",
     "hyperedge_river",
     "hyperedge_usage",

@@ -6,11 +6,15 @@ read-only. A link can be old or mistyped, so what it says is checked here agains
 
 from srgformer_lab.learn.estimate import Estimate
 from srgformer_lab.learn.run import Status
+from srgformer_lab.statistics import Interval
 from srgformer_lab.workspace import attending
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
-from srgformer_lab.workspace.finding import find_items, people, usual_user
-from srgformer_lab.workspace.judging import Health, health, popularity_quality
+from srgformer_lab.workspace.finding import find_items, people, takers, usual_user
+from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
+from srgformer_lab.workspace.judging import Health, Sureness, health, popularity_quality, sureness
+from srgformer_lab.workspace.reasoning import addable_items, carrying_hyperedges, membership_paths
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
+from srgformer_lab.workspace.serving import cohort_served, cohort_table, knows_served, served_users, tested_ranking
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
 from srgformer_lab.workspace.slow import Slow
@@ -37,16 +41,21 @@ __all__ = [
     "COHORTS",
     "GOING",
     "KNOB_OF",
+    "POPULARITY",
     "SHIPPED",
     "STUDIO",
     "Estimate",
+    "Facts",
     "Health",
     "Hyperedges",
+    "Interval",
     "Scene",
     "Shelf",
     "Slow",
     "Status",
+    "Sureness",
     "View",
+    "addable_items",
     "adjusted",
     "attending",
     "begin",
@@ -54,24 +63,39 @@ __all__ = [
     "can_go_on",
     "can_show",
     "carry_on",
+    "carrying_hyperedges",
     "categories",
+    "choose_items",
+    "cohort_served",
+    "cohort_table",
     "cohort_users",
     "cost",
+    "coverage",
     "damaged_lines",
     "dataset",
     "devices",
+    "facts",
     "find_items",
     "find_run",
     "going_on",
     "health",
+    "history_lengths",
+    "item_counts",
+    "item_groups",
     "joined",
+    "knows_served",
+    "membership_paths",
     "people",
     "popularity_quality",
     "run_table",
     "runs_of",
     "scene",
+    "served_users",
     "settings",
     "settle",
+    "sureness",
+    "takers",
+    "tested_ranking",
     "trained_pass",
     "usual_run",
     "usual_user",
