@@ -13,6 +13,7 @@ with app.setup:
         "train": ("How does it learn?", ("run",), "needs training"),
         "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau"), "instant"),
         "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau"), "instant"),
+        "compare": ("What changed between runs?", ("run", "user", "cohort", "runs"), "from finished runs"),
     }
     FIRST = "start"
 

@@ -40,6 +40,7 @@ from srgformer_lab.figures.language import (
 )
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
+from srgformer_lab.figures.paired import paired_differences
 from srgformer_lab.figures.river import hyperedge_river
 from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.sparsity import sparsity
@@ -87,6 +88,7 @@ __all__ = [
     "metric_name",
     "metric_surface",
     "metric_value",
+    "paired_differences",
     "part_color",
     "part_knob_style",
     "part_name",

@@ -7,6 +7,15 @@ read-only. A link can be old or mistyped, so what it says is checked here agains
 from srgformer_lab.learn.estimate import Estimate
 from srgformer_lab.learn.run import Status
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
+from srgformer_lab.workspace.comparing import (
+    MOST_RUNS,
+    changed_users,
+    cohort_differences,
+    comparable_runs,
+    run_moves,
+    run_quality,
+    run_ranking,
+)
 from srgformer_lab.workspace.finding import find_items, people, usual_user
 from srgformer_lab.workspace.judging import Health, health, popularity_quality
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
@@ -34,6 +43,7 @@ __all__ = [
     "COHORTS",
     "GOING",
     "KNOB_OF",
+    "MOST_RUNS",
     "SHIPPED",
     "STUDIO",
     "Estimate",
@@ -48,7 +58,10 @@ __all__ = [
     "can_go_on",
     "can_show",
     "carry_on",
+    "changed_users",
+    "cohort_differences",
     "cohort_users",
+    "comparable_runs",
     "cost",
     "damaged_lines",
     "dataset",
@@ -60,6 +73,9 @@ __all__ = [
     "joined",
     "people",
     "popularity_quality",
+    "run_moves",
+    "run_quality",
+    "run_ranking",
     "run_table",
     "runs_of",
     "scene",

@@ -96,14 +96,14 @@ def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -
     return run
 
 
-def begin_small(data: Dataset) -> Run:
+def begin_small(data: Dataset, variant: str = "whole") -> Run:
     """Start a training that is small enough to wait for: the built-in preset, for a few epochs.
 
     Raises:
         RunError: The folder can't be written.
     """
     chosen = preset("studio")
-    return begin(data, "whole", chosen.model, chosen.train.replace(epochs=SMALL_EPOCHS))
+    return begin(data, variant, chosen.model, chosen.train.replace(epochs=SMALL_EPOCHS))
 
 
 def going_on(data: Dataset) -> str:

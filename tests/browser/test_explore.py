@@ -17,6 +17,7 @@ QUESTIONS = {
     "train": "How does it learn?",
     "knobs": "What does each knob do?",
     "why": "Why this item?",
+    "compare": "What changed between runs?",
 }
 
 
