@@ -21,7 +21,7 @@ def lists(data: Dataset, names: Sequence[str], user_id: str) -> mo.Html:
         moves = widgets.with_pictures(workspace.run_moves(data, names[0], names[1], user_id, LISTED), data, widgets.SMALL_WIDTH)
         hint = "● was held back and is found (a hit), ○ is not known to be taken. Choose another person below."
         return mo.Html(figures.rank_moves_cards(moves, LISTED, before=names[0], after=names[1], hint=hint))
-    return common.side_by_side(*(_column(data, names[0], name, user_id) for name in names))
+    return common.side_by_side(*(_column(data, names[0], name, user_id) for name in names), widths=f"repeat({len(names)}, 1fr)")
 
 
 def _column(data: Dataset, first: str, name: str, user_id: str) -> mo.Html:
@@ -35,7 +35,7 @@ def _column(data: Dataset, first: str, name: str, user_id: str) -> mo.Html:
         said = f"{int(new.sum())} new, {len(gone)} dropped, {int(((shown['moved'] != 0) & ~new).sum())} moved"
     else:
         said = "the others are held against this one"
-    found = f"; {int(shown['hit'].sum())} of {len(data.history(user_id, 'valid'))} held-back items found"
+    found = f"; {int(shown['hit'].sum())} of {len(data.history(user_id, 'valid'))} held-back items among the first {LISTED}"
     dropped = common.fact(f"Dropped: {', '.join(gone)}.") if gone else None
     column = mo.Html(figures.card_column(widgets.with_pictures(cards, data, widgets.SMALL_WIDTH)))
     return common.stack(common.finding(name), common.fact(said + found), column, dropped)
@@ -63,13 +63,14 @@ def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
     """Write the cohorts' metric under each run, and the paired difference with its bounds."""
     runs = list(dict.fromkeys(differences["run"]))
     head = f"<th>who</th><th>judged</th><th>{html.escape(first)}</th>" + "".join(f"<th>{html.escape(name)}</th>" for name in runs)
+    scale, unit = (100, " points") if figures.metric_value(metric, 0.5).endswith("%") else (1, "")
     rows = ""
     for cohort, those in differences.groupby("cohort", sort=False):
         start = those.iloc[0]
         cells = [group_name(str(cohort)), f"{start['judged']:,}", figures.metric_value(metric, start["first"])]
         for row in those.to_dict("records"):
-            bounds = f"{figures.signed(row['difference'])} [{figures.signed(row['low'])}, {figures.signed(row['high'])}]"
-            cells.append(f"{figures.metric_value(metric, row['value'])}<br><small>{bounds}</small>")
+            difference, low, high = (figures.signed(scale * row[name]) for name in ("difference", "low", "high"))
+            cells.append(f"{figures.metric_value(metric, row['value'])}<br><small>{difference} [{low}, {high}]{unit}</small>")
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     return _table(head, rows)
 

@@ -97,18 +97,21 @@ def _(against, base, chosen, first, get_user):
 
 
 @app.cell
-def _(base, memory, others):
+def _(memory, others):
     mo.stop(not others)
     metric = widgets.choice(memory, "compare.metric", "Judged by", {figures.metric_name(name): name for name in comparison.METRICS})
     judge = mo.ui.run_button(label="Judge everybody’s lists")
-    is_asked = base.is_quick
-    return is_asked, judge, metric
+    return judge, metric
 
 
 @app.cell
-def _(base, chosen, first, is_asked, judge, metric, view):
+def _(base, chosen, first, judge, metric, view):
     _wait = "Judging everybody’s lists takes a moment on data of this size."
-    mo.stop(not (is_asked or judge.value), common.stack(common.section("Who is served how well?"), common.fact(_wait), judge))
+    try:
+        _is_asked = base.is_quick or judge.value or workspace.knows_quality(base.data, (first, *chosen))
+    except LabError:
+        _is_asked = True  # what is wrong is said below
+    mo.stop(not _is_asked, common.stack(common.section("Who is served how well?"), common.fact(_wait), judge))
     differences, _trouble = None, None
     try:
         with mo.status.spinner("Everybody’s lists are made and judged", remove_on_exit=True):

@@ -12,6 +12,7 @@ from srgformer_lab.workspace.comparing import (
     changed_users,
     cohort_differences,
     comparable_runs,
+    knows_quality,
     run_moves,
     run_quality,
     run_ranking,
@@ -23,6 +24,7 @@ from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
 from srgformer_lab.workspace.training import (
     GOING,
+    MOST_WAITING,
     adjusted,
     begin,
     begin_small,
@@ -44,6 +46,7 @@ __all__ = [
     "GOING",
     "KNOB_OF",
     "MOST_RUNS",
+    "MOST_WAITING",
     "SHIPPED",
     "STUDIO",
     "Estimate",
@@ -71,6 +74,7 @@ __all__ = [
     "going_on",
     "health",
     "joined",
+    "knows_quality",
     "people",
     "popularity_quality",
     "run_moves",

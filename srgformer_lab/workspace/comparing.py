@@ -68,6 +68,15 @@ def run_quality(data: Dataset, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def knows_quality(data: Dataset, names: Sequence[str]) -> bool:
+    """Tell whether everybody's lists have been judged already under these runs, so that ``run_quality`` answers at once.
+
+    Raises:
+        RunError: A run is gone or damaged, or has no weights yet.
+    """
+    return all(_stamp(data, find_run(name)) in _served for name in names)
+
+
 def cohort_differences(data: Dataset, first: str, others: Sequence[str], metric: str = SELECTION_METRIC) -> pd.DataFrame:
     """Hold runs against the first one, cohort by cohort, all users last.
 
@@ -132,11 +141,16 @@ def _users(data: Dataset, name: str) -> pd.DataFrame:
 def _reader(data: Dataset, name: str) -> tuple[tuple[object, ...], Recommender | Trace]:
     """Give what ranks for a run, and what it is known by: new weights make it anew."""
     run = find_run(name)
-    path = run.weights_path("best")
-    if not path.exists():
-        raise RunError(f"run {name} has no weights yet; wait for its first epoch, or choose another run")
-    stamp = (data.fingerprint, str(path.resolve()), path.stat().st_mtime_ns)
+    stamp = _stamp(data, run)
     return stamp, _readers.get(stamp, lambda: _read(run, data))
+
+
+def _stamp(data: Dataset, run: Run) -> tuple[object, ...]:
+    path = run.weights_path("best")
+    try:
+        return (data.fingerprint, str(path.resolve()), path.stat().st_mtime_ns)
+    except OSError as error:
+        raise RunError(f"run {run.name} has no weights yet; wait for its first epoch, or choose another run") from error
 
 
 def _read(run: Run, data: Dataset) -> Recommender | Trace:

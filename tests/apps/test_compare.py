@@ -69,3 +69,20 @@ def test_a_run_without_weights_is_refused_by_name(three, tmp_path):
     with pytest.raises(lab.RunError, match="waiting has no weights yet"):
         workspace.run_ranking(three, "waiting", three.user_ids[0])
     run.delete()
+
+
+def test_a_full_queue_refuses_one_more_and_leaves_no_folder(shop, three, monkeypatch):
+    monkeypatch.setattr(workspace.training, "MOST_WAITING", 1)
+    monkeypatch.setattr(workspace.training.worker, "MAX_RUNNING", 1)
+    started = []
+    monkeypatch.setattr(workspace.training.worker, "start", started.append)  # they stay in the queue
+    begun = [workspace.begin_small(three), workspace.begin_small(three, "lightgcn")]
+    before = set(workspace.runs_of(three))
+    with pytest.raises(lab.RunError, match="1 of at most 1 places in the queue are taken"):
+        workspace.begin_small(three)
+    with pytest.raises(lab.RunError, match="places in the queue"):
+        workspace.carry_on(workspace.find_run("first"))
+    assert started == begun
+    assert set(workspace.runs_of(three)) == before
+    for run in begun:
+        run.delete()
