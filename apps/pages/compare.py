@@ -119,8 +119,8 @@ def _(base, chosen, first, judge, metric, view):
             differences = workspace.cohort_differences(base.data, first, chosen, metric.value)
         _named = differences.assign(group=differences["cohort"].map(comparison.group_name))
         _figure = common.chart(figures.paired_differences(_named, first, metric.value, dark=view.is_dark))
-        _tables = common.stack(comparison.quality_table(_quality), comparison.cohort_table(differences, first, metric.value))
-        _shown = common.side_by_side(_figure, _tables)
+        _beside = common.side_by_side(_figure, comparison.quality_table(_quality))
+        _shown = common.stack(_beside, comparison.cohort_table(differences, first, metric.value))
     except LabError as _error:
         _shown = common.problem(_error, "The other runs are unharmed.", "Choose other runs above.")
     common.stack(common.section("Who is served how well?", "from finished runs"), metric, _shown)

@@ -35,20 +35,19 @@ def paired_differences(
     if known.empty:
         return empty_figure("Nobody can be judged", "No person here has anything held back that could be found.", dark)
     runs, groups = list(dict.fromkeys(known["run"])), list(dict.fromkeys(known["group"]))
-    left = LABEL_WIDTH if len(runs) == 1 else LABEL_WIDTH + 30
-    figure = new_figure(_finding(known, first, metric), HINT if hint is None else hint, dark, left=left, right=20, bottom=44)
-    margin = figure.layout.margin
-    rows = len(groups) * len(runs)
-    figure.layout.height = min(TALLEST, margin.t + margin.b + ROW * rows + 14 * len(groups))
+    figure = new_figure(_finding(known, first, metric), HINT if hint is None else hint, dark, left=LABEL_WIDTH, right=20, bottom=44)
+    margin, headed = figure.layout.margin, int(len(runs) > 1)
+    rows = len(groups) * (len(runs) + headed)
+    figure.layout.height = min(TALLEST, margin.t + margin.b + ROW * rows + 14)
     figure.add_vline(x=0, line={"color": MUTED[dark], "width": 1})
-    factor, unit = metric_unit(metric)
-    step, labels = 0.6 / max(len(runs), 1), {}
+    labels = {place * (len(runs) + 1): f"<b>{safe(group)}</b>" for place, group in enumerate(groups)} if headed else {}
     for order, name in enumerate(runs):
         those = known[known["run"] == name].reset_index(drop=True)
-        shift = (order - (len(runs) - 1) / 2) * step
-        place = np.array([groups.index(group) for group in those["group"]]) + shift
-        labels |= dict(zip(place.tolist(), _labels(those, name, len(runs)), strict=True))
+        place = np.array([groups.index(group) * (len(runs) + headed) + order + headed for group in those["group"]])
+        words = [name] * len(those) if headed else those["group"]
+        labels |= {row: safe(cut(str(word), LABEL_WIDTH - 10)) for row, word in zip(place.tolist(), words, strict=True)}
         _dots(figure, those, place, SYMBOLS[order % len(SYMBOLS)], dark)
+    factor, unit = metric_unit(metric)
     ends = np.concatenate([known[column].dropna().to_numpy(float) for column in ("difference", "low", "high")] + [np.zeros(1)])
     low, high = float(ends.min()), float(ends.max())
     room, places = 0.06 * ((high - low) or 0.01), ticks(low, high, 4)
@@ -56,14 +55,9 @@ def paired_differences(
     figure.update_xaxes(range=[low - room, high + room], tickvals=places, ticktext=words, zeroline=False)
     size = text_size(figure, rows)
     figure.update_yaxes(
-        range=[len(groups) - 0.5, -0.5], tickvals=list(labels), ticktext=list(labels.values()), tickfont={"size": size}, zeroline=False
+        range=[rows - 0.5, -0.5], tickvals=list(labels), ticktext=list(labels.values()), tickfont={"size": size}, zeroline=False
     )
     return figure
-
-
-def _labels(rows: pd.DataFrame, name: str, n_runs: int) -> list[str]:
-    words = rows["group"] if n_runs == 1 else rows["group"] + ": " + name
-    return [safe(cut(str(word), LABEL_WIDTH + (20 if n_runs > 1 else -10))) for word in words]
 
 
 def _dots(figure: go.Figure, rows: pd.DataFrame, place: np.ndarray, symbol: str, dark: bool) -> None:
