@@ -24,6 +24,7 @@ with app.setup:
             "instant",
         ),
         "why": ("Why this item?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
+        "compare": ("What changed between runs?", ("run", "user", "cohort", "runs"), "from finished runs"),
     }
     FIRST = "start"
 

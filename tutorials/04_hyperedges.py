@@ -11,7 +11,7 @@ with app.setup(hide_code=True):
     from scipy.special import softmax
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -31,8 +31,7 @@ def _():
 def _():
     dark = kit.dark()
     data, run = lab.studio(), lab.shipped_run()
-    model = run.model(data)
-    trace = model.trace()
+    model, trace = workspace.trained_pass(run, data)
     tau_knob = kit.knob("temperature", widgets.TEMPERATURE_STEPS, 0.2)
     return dark, data, model, run, tau_knob, trace
 

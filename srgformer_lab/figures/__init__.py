@@ -44,6 +44,7 @@ from srgformer_lab.figures.language import (
 from srgformer_lab.figures.lines_over import lines_over
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
+from srgformer_lab.figures.paired import paired_differences
 from srgformer_lab.figures.river import hyperedge_river
 from srgformer_lab.figures.rows import correlation
 from srgformer_lab.figures.score import parts_table, waterfall
@@ -105,6 +106,7 @@ __all__ = [
     "metric_name",
     "metric_surface",
     "metric_value",
+    "paired_differences",
     "part_color",
     "part_knob_style",
     "part_name",

@@ -9,6 +9,16 @@ from srgformer_lab.learn.run import Status
 from srgformer_lab.statistics import Interval
 from srgformer_lab.workspace import attending
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
+from srgformer_lab.workspace.comparing import (
+    MOST_RUNS,
+    changed_users,
+    cohort_differences,
+    comparable_runs,
+    knows_quality,
+    run_moves,
+    run_quality,
+    run_ranking,
+)
 from srgformer_lab.workspace.finding import find_items, people, takers, usual_user
 from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
 from srgformer_lab.workspace.judging import Health, Sureness, health, popularity_quality, sureness
@@ -21,6 +31,7 @@ from srgformer_lab.workspace.slow import Slow
 from srgformer_lab.workspace.structure import Hyperedges, categories
 from srgformer_lab.workspace.training import (
     GOING,
+    MOST_WAITING,
     adjusted,
     begin,
     begin_small,
@@ -41,6 +52,8 @@ __all__ = [
     "COHORTS",
     "GOING",
     "KNOB_OF",
+    "MOST_RUNS",
+    "MOST_WAITING",
     "POPULARITY",
     "SHIPPED",
     "STUDIO",
@@ -65,10 +78,13 @@ __all__ = [
     "carry_on",
     "carrying_hyperedges",
     "categories",
+    "changed_users",
     "choose_items",
+    "cohort_differences",
     "cohort_served",
     "cohort_table",
     "cohort_users",
+    "comparable_runs",
     "cost",
     "coverage",
     "damaged_lines",
@@ -83,10 +99,14 @@ __all__ = [
     "item_counts",
     "item_groups",
     "joined",
+    "knows_quality",
     "knows_served",
     "membership_paths",
     "people",
     "popularity_quality",
+    "run_moves",
+    "run_quality",
+    "run_ranking",
     "run_table",
     "runs_of",
     "scene",

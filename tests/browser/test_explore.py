@@ -20,6 +20,7 @@ QUESTIONS = {
     "hyperedges": "What did the hyperedges learn?",
     "attention": "What does it look at, and does that matter?",
     "why": "Why this item?",
+    "compare": "What changed between runs?",
 }
 
 
