@@ -12,7 +12,17 @@ with app.setup:
         "start": ("What is this?", ("run", "user"), "instant"),
         "train": ("How does it learn?", ("run",), "needs training"),
         "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau"), "instant"),
+        "alignment": (
+            "Do pictures and texts agree?",
+            ("run", "item", "items", "alpha", "beta", "tau", "epoch"),
+            "instant",
+        ),
         "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau"), "instant"),
+        "report": (
+            "How do I keep and share this?",
+            ("run", "user", "item", "items", "alpha", "beta", "tau", "epoch", "modality", "hyperedge", "cohort", "runs"),
+            "instant",
+        ),
     }
     FIRST = "start"
 

@@ -142,6 +142,35 @@ def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Ca
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
 
 
+def hyperedge_button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
+    """Make a button that shows a hyperedge, a row of ``hyperedge_cards``, as its first items, its words, and what is wrong with it."""
+    images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in card["top_items"][:4])
+    twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
+    items = f"{card['items']:,} item{'' if card['items'] == 1 else 's'}"
+    line = f"{items}, {figures.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
+    words = html.escape(", ".join(card["words"][:2]) or "no words")
+    label = (
+        f'<div class="lab-pick lab-pick-hyperedge{" lab-chosen" if chosen else ""}{" lab-dead" if card["is_dead"] else ""}">'
+        f"<span>{images}</span>"
+        f"<b>{card['hyperedge']} · {words}</b><small>{line}</small></div>"
+    )
+    return mo.ui.button(label=label, value=str(card["hyperedge"]), on_click=lambda value: value, on_change=choose)
+
+
+def hyperedge_tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float) -> list[tuple[str, str, str]]:
+    """Give the numbers of a hyperedge, and how far this person is in it, for ``common.tiles``."""
+    even = figures.percent(1 / n_hyperedges)
+    category = f"most are “{card['label']}”" if card["labelled"] else "no categories are known"
+    return [
+        ("items", f"{card['items']:,}", "have it as their first"),
+        ("users", f"{card['users']:,}", "have it as their first"),
+        ("mass", figures.percent(card["mass"]), f"of all membership; an even share is {even}"),
+        ("entropy", figures.digits(card["entropy"], 2), "of its items: 0 if they are in it alone, 1 if in all alike"),
+        ("purity", figures.digits(card["purity"], 2), category),
+        ("this person", figures.percent(own_share), "in it"),
+    ]
+
+
 def people_picker(data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6) -> mo.ui.array:
     """Make a page of people to choose from, and a last button that brings others."""
     page = memory.get("people.page", 0)
@@ -206,6 +235,14 @@ def model_changes(trace: Trace) -> dict[str, Any]:
     return changes
 
 
+def moved_list(data: Dataset, moved: pd.DataFrame, names: tuple[str, str], hint: str, k: int = 10) -> mo.Html:
+    """Show what ``compare_lists`` found as two lists joined by lines; where nothing moved, in one sentence."""
+    if not moved["moved"].any():
+        return mo.Html(f'<p class="lab-fact">{html.escape(figures.describe_moves(moved, k))}. {html.escape(hint)}</p>')
+    shown = with_pictures(moved, data, SMALL_WIDTH)
+    return mo.Html(figures.rank_moves_cards(shown, k, before=names[0], after=names[1], hint=hint))
+
+
 def asked_changes(taken: Sequence[str], changed: Any) -> tuple[Any, ...]:
     """Put together what a person chose."""
     return (*((drop_items(*taken),) if taken else ()), *((changed,) if changed else ()))
@@ -244,10 +281,48 @@ def usual_knob(run: Run, name: str) -> float:
 def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: Any) -> mo.Html:
     """Show a knob in the colour of its part: symbol, name, value, range, and a mark at its usual value."""
     steps = list(slider.steps or ())
-    place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
     color = figures.knob_color(name, dark)
-    tick = f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="at first: {mark:g}"></i>'
     ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"
     buttons = "".join(mo.as_html(button).text for button in beside)
     label = f'<div class="lab-knob-head">{figures.knob_label(name, slider.value, mark)}{buttons}</div>'
-    return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}<div class="lab-knob-track">{slider.text}{tick}</div>{ends}</div>')
+    track = f'<div class="lab-knob-track">{slider.text}{_tick(steps, mark, "at first")}</div>'
+    return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}{track}{ends}</div>')
+
+
+# -------------------------------------------------------------------- epochs
+
+
+def epoch_slider(base: workspace.Scene, set_epoch: Callable[[str], None]) -> mo.ui.slider | None:
+    """Make the slider of the epochs whose weights a run kept, the best one among them; none where only the best are kept.
+
+    Make it from the scene that the page was opened with, not from the one that it changes: a slider that is made anew loses the
+    keyboard's focus. It hands on what a view calls the epoch: its number, or nothing for the best.
+    """
+    if base.run is None or not base.run.epochs():
+        return None
+    best = base.run.status().best_epoch
+    return mo.ui.slider(
+        steps=sorted({*base.run.epochs(), best}),
+        value=int(base.view.epoch) if base.view.epoch else best,
+        debounce=True,
+        full_width=True,
+        label="epoch of the run",
+        on_change=lambda epoch: set_epoch("" if epoch == best else str(epoch)),
+    )
+
+
+def epoch_box(base: workspace.Scene, slider: mo.ui.slider | None) -> mo.Html:
+    """Show the slider of epochs with a mark at the best one, and say in words which weights are looked at."""
+    if slider is None or base.run is None:
+        return mo.Html('<p class="lab-more">This run kept only its best weights, so there is no earlier epoch to look at.</p>')
+    steps, best, epoch = list(slider.steps or ()), base.run.status().best_epoch, slider.value
+    note = "the best" if epoch == best else "before training" if epoch == 0 else f"the best is {best}"
+    head = f'<div class="lab-knob-head"><span>Weights of <b>epoch {epoch}</b>, {note}</span></div>'
+    ends = f"<small><span>{steps[0]}</span><span>{steps[-1]}</span></small>"
+    track = f'<div class="lab-knob-track">{slider.text}{_tick(steps, best, "best")}</div>'
+    return mo.Html(f'<div class="lab-epochs">{head}{track}{ends}</div>')
+
+
+def _tick(steps: Sequence[float], mark: float, said: str) -> str:
+    place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
+    return f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="{said}: {mark:g}"></i>'

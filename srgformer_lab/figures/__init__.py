@@ -40,6 +40,7 @@ from srgformer_lab.figures.language import (
 )
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
+from srgformer_lab.figures.offline import Block, offline_page
 from srgformer_lab.figures.river import hyperedge_river
 from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.sparsity import sparsity
@@ -53,6 +54,7 @@ __all__ = [
     "PART_COLORS",
     "STYLE",
     "TEMPLATES",
+    "Block",
     "Kind",
     "agreement_table",
     "alignment_scatter",
@@ -87,6 +89,7 @@ __all__ = [
     "metric_name",
     "metric_surface",
     "metric_value",
+    "offline_page",
     "part_color",
     "part_knob_style",
     "part_name",

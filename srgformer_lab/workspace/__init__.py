@@ -6,12 +6,15 @@ read-only. A link can be old or mistyped, so what it says is checked here agains
 
 from srgformer_lab.learn.estimate import Estimate
 from srgformer_lab.learn.run import Status
+from srgformer_lab.workspace.aligning import MOST_ITEMS, Alignment
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
 from srgformer_lab.workspace.finding import find_items, people, usual_user
 from srgformer_lab.workspace.judging import Health, health, popularity_quality
+from srgformer_lab.workspace.report import SECTIONS, Report, sections_of
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.slow import Slow
 from srgformer_lab.workspace.training import (
     GOING,
     adjusted,
@@ -34,12 +37,17 @@ __all__ = [
     "COHORTS",
     "GOING",
     "KNOB_OF",
+    "MOST_ITEMS",
+    "SECTIONS",
     "SHIPPED",
     "STUDIO",
+    "Alignment",
     "Estimate",
     "Health",
+    "Report",
     "Scene",
     "Shelf",
+    "Slow",
     "Status",
     "View",
     "adjusted",
@@ -63,6 +71,7 @@ __all__ = [
     "run_table",
     "runs_of",
     "scene",
+    "sections_of",
     "settings",
     "settle",
     "trained_pass",

@@ -132,6 +132,10 @@ class Scene:
     def _surface_key(self, metric: str) -> tuple[object, ...]:
         return ("surface", metric, self._run_key(), self.knobs["membership_temperature"])
 
+    def key(self) -> tuple[object, ...]:
+        """Tell apart what follows from the data, the weights and the knobs."""
+        return (*self._run_key(), *self.knobs.values())
+
     def _run_key(self) -> tuple[object, ...]:
         return (self.data.fingerprint, *_weights_stamp(self.run, weights_of(self.view))) if self.run else ()
 

@@ -16,7 +16,9 @@ QUESTIONS = {
     "start": "What is this?",
     "train": "How does it learn?",
     "knobs": "What does each knob do?",
+    "alignment": "Do pictures and texts agree?",
     "why": "Why this item?",
+    "report": "How do I keep and share this?",
 }
 
 
