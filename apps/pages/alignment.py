@@ -199,10 +199,11 @@ def _(space, view):
         _recall = figures.recall_bars(space.recall(), dark=view.is_dark)
         _cosines = figures.cosine_distributions(space.cosines(), dark=view.is_dark)
         _near = space.neighbors()
+        _pair = f"{figures.part_name(_near.first).capitalize()} and {figures.part_name(_near.second)}"
         _shown = common.stack(
             common.side_by_side(common.chart(_recall), common.chart(_cosines)),
             common.finding(
-                f"{_near.first} and {_near.second} share {figures.percent(_near.mean)} of an item’s {_near.k} nearest; "
+                f"{_pair} share {figures.percent(_near.mean)} of an item’s {_near.k} nearest; "
                 f"by chance it were {figures.percent(_near.chance)}"
             ),
             common.fact(space.since_training()),

@@ -105,7 +105,7 @@ def _(boxes, look, page_button, report, tables_button, trouble):
         trouble,
         None if trouble else mo.hstack([page_button, tables_button], justify="start", wrap=True),
         None if trouble else common.fact(f"The report: {_size}. The tables: {_frames} CSV files and a README that says what each holds."),
-        common.fact("A figure in the report is saved as SVG by the camera that shows above it; here the browser’s own screenshot does it."),
+        common.fact("Every figure of the report can be saved as SVG: point at it, and a camera shows at its upper right."),
     )
     return
 

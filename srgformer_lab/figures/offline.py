@@ -14,7 +14,7 @@ _LAYOUT = """<style>
 body{margin:0 auto;max-width:1180px;padding:16px clamp(12px,3vw,40px);background:var(--srg-paper);color:var(--srg-ink);
 font:15px/1.45 "PT Sans",system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,sans-serif}
 h1{font-size:26px;margin:8px 0}h2{font-size:19px;margin:28px 0 8px;border-top:1px solid var(--srg-faint);padding-top:16px}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:12px}.figures>*{min-width:0}
+.figures{display:grid;gap:12px}.figures>*{min-width:0}@media(min-width:900px){.several{grid-template-columns:1fr 1fr}}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}
 th,td{text-align:left;padding:2px 14px 2px 0;vertical-align:top}th{font-weight:600;color:var(--srg-muted)}
 </style>"""
@@ -46,7 +46,8 @@ def offline_page(title: str, blocks: Sequence[Block], *, dark: bool = False) -> 
 
 def _block(place: int, block: Block) -> str:
     drawn = "".join(_figure(figure, f"figure-{place}-{number}") for number, figure in enumerate(block.figures))
-    inside = f'<div class="figures">{drawn}</div>' if drawn else ""
+    several = " several" if len(block.figures) > 1 else ""  # a figure takes its width while the ones after it are not there yet
+    inside = f'<div class="figures{several}">{drawn}</div>' if drawn else ""
     return f"<section><h2>{html.escape(block.title)}</h2>{block.body}{inside}</section>"
 
 

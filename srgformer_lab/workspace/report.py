@@ -17,10 +17,14 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, DataError, RunError
 from srgformer_lab.explain.clusters import hyperedge_cards
 from srgformer_lab.learn.evaluation import evaluate_users
+from srgformer_lab.learn.run import Run
+from srgformer_lab.model.ranking import rank_items
 from srgformer_lab.workspace.aligning import Alignment
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
+from srgformer_lab.workspace.finding import usual_user
 from srgformer_lab.workspace.judging import health
-from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene
+from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene, trained_pass
+from srgformer_lab.workspace.view import View
 
 LIST_LENGTH, HISTORY_LENGTH = 10, 14
 SMALL_WIDTH = 64
@@ -86,6 +90,23 @@ class Report:
         return packed.getvalue()
 
 
+def report_on(run: Run, user: str = "", item: str = "") -> Report:
+    """Report on a run by itself: on a user with a usual history and on the first item of that user's list, unless told otherwise.
+
+    Raises:
+        RunError: Its data changed, or it has no trained SRGFormer.
+        UnknownIdError: There is no such user or item.
+    """
+    data = run.open_data()
+    model, trained = trained_pass(run, data)
+    user = data.user_ids[data.user_row(user)] if user else usual_user(data)
+    item = data.item_ids[data.item_row(item)] if item else str(rank_items(trained, data, user)["item_id"].iloc[0])
+    source = run.config.source
+    opened = {("data_seed" if name == "seed" else name): value for name, value in source.options.items()}
+    view = View.of(opened | {"data": source.path or source.reader, "run": run.name, "user": user, "item": item})
+    return Report(Scene(view, data, run, trained, trained, model))
+
+
 def link(look: Scene) -> str:
     """Give the link to this state, to be put behind the app's address."""
     return "?" + urlencode({"page": "why"} | {name: value for name, value in look.view.to_dict().items() if value})
@@ -131,7 +152,7 @@ def _health(report: Report) -> Section:
         ("test Recall@20", found.test),
     ]
     told = pd.DataFrame([row for row in rows if row[1] is not None], columns=["measure", "value"])
-    shown = told.assign(value=[figures.digits(value) for value in told["value"]])
+    shown = told.assign(value=[f"{value:.3g}" for value in told["value"]])
     curves = run.history()
     drawn = [figures.learning_curves(curves, dark=report.look.view.is_dark)] if len(curves) else []
     frames = {"health": ("how good the run is", told), "learning": ("every epoch's losses and metrics", curves)}
