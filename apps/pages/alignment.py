@@ -164,7 +164,7 @@ def _(chart, chosen, drawn, get_item, let_go, look, wall):
     _hint = f"Click one to look at it on every page. {_item}" if _n else "Draw a loop around some points with the mouse, or click one."
     _of = f"{sum(drawn.explained):.0%} of the variance is in this plane." if drawn.explained else "UMAP distances are not model distances."
     common.side_by_side(
-        common.stack(chart, common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, 0.5 chance.")),
+        common.stack(chart, common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, about 0.5 chance.")),
         common.stack(
             common.finding(_said),
             common.fact(_hint),
