@@ -71,7 +71,7 @@ def _(boxes, look):
     report, trouble = None, None
     try:
         report = workspace.Report(look, [name for name, wanted in boxes.value.items() if wanted])
-        report.sections
+        _ = report.sections  # made here, so that what goes wrong is said here
     except LabError as _error:
         report, trouble = None, common.problem(_error, "Nothing was written.", "Leave out the part that this is about.")
     return report, trouble
