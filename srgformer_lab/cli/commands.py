@@ -96,6 +96,18 @@ def recommend(options: argparse.Namespace) -> int:
     return 0
 
 
+def report(options: argparse.Namespace) -> int:
+    """Write what a run says about one user and item as one HTML file, or as tables where the file ends in .zip."""
+    from srgformer_lab.learn.files import write_bytes
+    from srgformer_lab.learn.run import Run
+    from srgformer_lab.workspace.report import report_on
+
+    told = report_on(Run.open(options.run), options.user or "", options.item or "")
+    write_bytes(options.output, told.tables() if options.output.suffix == ".zip" else told.html().encode())
+    print(f"{told.title}: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
 def runs(options: argparse.Namespace) -> int:
     """List the runs of a folder, the damaged ones with the reason."""
     from srgformer_lab.learn.listing import damaged_runs, list_runs

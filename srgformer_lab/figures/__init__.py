@@ -44,6 +44,7 @@ from srgformer_lab.figures.language import (
 from srgformer_lab.figures.lines_over import lines_over
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
+from srgformer_lab.figures.offline import Block, offline_page
 from srgformer_lab.figures.paired import paired_differences
 from srgformer_lab.figures.river import hyperedge_river
 from srgformer_lab.figures.rows import correlation
@@ -60,6 +61,7 @@ __all__ = [
     "PART_COLORS",
     "STYLE",
     "TEMPLATES",
+    "Block",
     "Kind",
     "agreement_table",
     "alignment_scatter",
@@ -106,6 +108,7 @@ __all__ = [
     "metric_name",
     "metric_surface",
     "metric_value",
+    "offline_page",
     "paired_differences",
     "part_color",
     "part_knob_style",

@@ -8,6 +8,7 @@ from srgformer_lab.learn.estimate import Estimate
 from srgformer_lab.learn.run import Status
 from srgformer_lab.statistics import Interval
 from srgformer_lab.workspace import attending
+from srgformer_lab.workspace.aligning import MOST_ITEMS, Alignment
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
 from srgformer_lab.workspace.comparing import (
     MOST_RUNS,
@@ -23,6 +24,7 @@ from srgformer_lab.workspace.finding import find_items, people, takers, usual_us
 from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
 from srgformer_lab.workspace.judging import Health, Sureness, health, popularity_quality, sureness
 from srgformer_lab.workspace.reasoning import addable_items, carrying_hyperedges, membership_paths
+from srgformer_lab.workspace.report import SECTIONS, Report, sections_of
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
 from srgformer_lab.workspace.serving import cohort_served, cohort_table, knows_served, served_users, tested_ranking
 from srgformer_lab.workspace.settling import settle, usual_run
@@ -52,16 +54,20 @@ __all__ = [
     "COHORTS",
     "GOING",
     "KNOB_OF",
+    "MOST_ITEMS",
     "MOST_RUNS",
     "MOST_WAITING",
     "POPULARITY",
+    "SECTIONS",
     "SHIPPED",
     "STUDIO",
+    "Alignment",
     "Estimate",
     "Facts",
     "Health",
     "Hyperedges",
     "Interval",
+    "Report",
     "Scene",
     "Shelf",
     "Slow",
@@ -110,6 +116,7 @@ __all__ = [
     "run_table",
     "runs_of",
     "scene",
+    "sections_of",
     "served_users",
     "settings",
     "settle",

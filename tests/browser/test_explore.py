@@ -19,8 +19,10 @@ QUESTIONS = {
     "knobs": "What does each knob do?",
     "hyperedges": "What did the hyperedges learn?",
     "attention": "What does it look at, and does that matter?",
+    "alignment": "Do pictures and texts agree?",
     "why": "Why this item?",
     "compare": "What changed between runs?",
+    "report": "How do I keep and share this?",
 }
 
 
