@@ -10,7 +10,8 @@ from srgformer_lab.workspace.aligning import MOST_ITEMS, Alignment
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
 from srgformer_lab.workspace.finding import find_items, people, usual_user
 from srgformer_lab.workspace.judging import Health, health, popularity_quality
-from srgformer_lab.workspace.report import SECTIONS, Report, sections_of
+from srgformer_lab.workspace.report import Report
+from srgformer_lab.workspace.report_parts import SECTIONS, sections_of
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
