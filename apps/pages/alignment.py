@@ -72,6 +72,7 @@ def _(base, memory, set_epoch):
 def _(get_epoch, view):
     look, _trouble = common.open_scene(view, epoch=get_epoch())
     mo.stop(look is None, _trouble)
+    assert look is not None
     space = workspace.Alignment.of(look)
     slow = space.umap()
     return look, slow, space

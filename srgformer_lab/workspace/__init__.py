@@ -24,7 +24,8 @@ from srgformer_lab.workspace.finding import find_items, people, takers, usual_us
 from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
 from srgformer_lab.workspace.judging import Health, Sureness, health, popularity_quality, sureness
 from srgformer_lab.workspace.reasoning import addable_items, carrying_hyperedges, membership_paths
-from srgformer_lab.workspace.report import SECTIONS, Report, sections_of
+from srgformer_lab.workspace.report import Report
+from srgformer_lab.workspace.report_parts import SECTIONS, sections_of
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
 from srgformer_lab.workspace.serving import cohort_served, cohort_table, knows_served, served_users, tested_ranking
 from srgformer_lab.workspace.settling import settle, usual_run
