@@ -179,7 +179,7 @@ def hyperedge_tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float
         ("items", f"{card['items']:,}", "have it as their first"),
         ("users", f"{card['users']:,}", "have it as their first"),
         ("mass", figures.percent(card["mass"]), f"of all membership; an even share is {even}"),
-        ("entropy", figures.digits(card["entropy"], 2), "of its items: 0 if they are in it alone, 1 if in all alike"),
+        ("entropy", figures.digits(round(card["entropy"], 3), 2), "of its items: 0 if they are in it alone, 1 if in all alike"),
         ("purity", figures.digits(card["purity"], 2), category),
         ("this person", figures.percent(own_share), "in it"),
     ]
