@@ -58,19 +58,21 @@ def _(data, user_id):
 
 
 @app.cell(hide_code=True)
-def _(data, user_id):
+def _(data, trace, user, user_id):
+    _top = by_hand.share_of_largest(trace, user, 3)
     spread = kit.Question(
         "spread",
-        f"A trained model weighs these {len(data.history(user_id))} things. What do you expect?",
+        f"A trained model weighs these {len(data.history(user_id))} things. What share do the three heaviest get together?",
         {
-            "one thing gets nearly everything": "Nothing forces attention to choose. What must be learned is a reason to choose, and this "
-            "model has found little of it: the weights below are close to each other.",
-            "three or four things get most of it": "That is what drawings of attention show. Here the weights are much more alike: "
-            "look at the numbers below.",
-            "all get nearly the same": "The largest weights are only a little above an even share. Attention **can** choose; whether it "
-            "does is a question to be asked of each trained model.",
+            "nearly all": f"Nothing forces attention to choose. A reason to choose must be learned, and this model has found little of it: "
+            f"three things get {figures.percent(_top)}.",
+            "about half": f"That is what drawings of attention like to show. Here it is {figures.percent(_top)}; three even shares are "
+            f"{figures.percent(3 / len(data.history(user_id)))}.",
+            "about a quarter": f"It is {figures.percent(_top)}, and three even shares would be "
+            f"{figures.percent(3 / len(data.history(user_id)))}. Attention **can** choose; whether it does must be asked of each "
+            "trained model.",
         },
-        right="all get nearly the same",
+        right="about a quarter",
     )
     spread_guess = spread.ask()
     kit.stack(kit.step("Predict", "How unequal are the weights?"), spread_guess)
@@ -276,7 +278,7 @@ def _(model, trace, user):
         kit.told(
             """
             | a transformer's block | here | so |
-            |---|---|---|
+            |:---|:---|:---|
             | scores divided by √d | clipped at ±10 | two things' weights differ by a factor of e²⁰ at most |
             | output map | none | the heads stay apart |
             | residual (adds the input) | none | the person's own embedding is not in $E^{att}$ |

@@ -48,6 +48,12 @@ def weights_of(trace, data, user, sharper=1.0):
     )
 
 
+def share_of_largest(trace, user, count):
+    """Give the share of a user's ``count`` heaviest items, averaged over heads."""
+    weight = trace.attention.weight[trace.attention.node == user]
+    return float(weight.topk(count, dim=0).values.sum(0).mean())
+
+
 def largest_against_even(trace, n_users):
     """Give, averaged over users and heads, how many times an even share the largest weight is."""
     values = []
