@@ -392,9 +392,9 @@ def _(weighed):
         ),
         kit.told(
             """
-            Before training, own pairs are near 0. They come together without any contrast as well: pictures and texts have to serve the same
-            people. A strong contrast brings them closer, and the list gets no better by it. Longer trainings, measured in this shop with two
-            seeds: γ = 0.0001 changes Recall@20 by −.045 [−.081, −.010] from the usual γ = 0.000001, and γ = 0 can't be told from it. Over
+            Before training, own pairs are near 0. They come together without any contrast as well: pictures and texts have to serve the
+            same people. A strong contrast brings them closer, and the list gets no better by it. Longer trainings, measured in this shop
+            with two seeds: γ = 0.0001 changes Recall@20 by −.045 [−.081, −.010] from the usual γ = 0.000001, and γ = 0 can't be told from it. Over
             five seeds, leaving out either contrast can't be told from keeping it.
             **Being aligned is not the aim; a good list is.** (Two short trainings are an example and no proof.)
             """

@@ -28,7 +28,7 @@ INFO_NCE = {
     "each row once": "A row that stands twice in the batch counts twice.",
 }
 PUSHES = {
-    "own pair like a stranger": "The own pair is treated like a stranger. The loss falls when its cosine grows: which other term says that?",
+    "own pair like a stranger": "The own pair is treated like a stranger. The loss falls when its cosine grows: which term says that?",
     "forgets 1/τ": "A factor is missing: the cosine is divided by τ before all else. What does the chain rule make of it?",
     "wrong sign": "The signs are the other way round. The slope of the loss is negative where a larger cosine makes the loss smaller.",
     "shares at τ = 1": "Your shares are those of τ = 1. Divide the cosines by τ before the softmax.",
