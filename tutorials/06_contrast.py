@@ -40,7 +40,7 @@ def _():
 
 @app.cell(hide_code=True)
 def _(data, groups):
-    armchair = 0
+    armchair = 157  # its picture and its text both show its group, and its own text is not the nearest
     _alike = [item_id for item_id in groups.index[groups == groups.iloc[armchair]] if item_id != data.item_ids[armchair]][:4]
     kit.stack(
         kit.step(
@@ -50,7 +50,8 @@ def _(data, groups):
             A thing in a shop has a picture and a text. A model turns each into a vector of its own. Both tell of the same thing, so the two
             vectors should point the same way. But they come from different sources, and at first they have nothing to do with each other.
 
-            Here is an armchair with its text, and then some other things with the same pattern:
+            Here is an armchair with its text, and then other things of its group. They share a pattern, and their texts are about
+            chess as well:
             """,
         ),
         mo.Html(figures.card_row(widgets.item_cards(data, [data.item_ids[armchair]]))),
@@ -69,8 +70,8 @@ def _():
             "the picture and the text of the same armchair": "Right, and nothing else: a **positive pair** is one thing, seen twice. "
             "Everything else is a **negative pair**: this picture with any other thing's text, even of a thing that looks alike. "
             "For people it is the same: a person's picture vector is the mean over what they took, and so is their text vector.",
-            "the picture of the armchair and that of a lamp with the same pattern": "Nobody told the model that they match. Positive is "
-            "only one thing's own picture and own text. The lamp's text even counts as **negative** for this picture, though it is not far "
+            "the picture of the armchair and that of another thing with its pattern": "Nobody told the model that they match. Positive is "
+            "only one thing's own picture and own text. The other thing's text even counts as **negative** for this picture, though it is not far "
             "off.",
             "the armchair and a person who took it": "That is what the other part of the loss does (BPR): it compares people with things. "
             "The contrast compares one thing's picture with its own text, and one person's picture vector with their own text vector.",
@@ -148,7 +149,7 @@ def _(armchair, data, images, tau, texts):
             "Which text does the armchair's picture choose?",
             """
             These are the things whose *texts* are nearest to the armchair's *picture*, in a trained model. Each gets a share: softmax of
-            cosine / τ. Make τ small, then large.
+            cosine / τ over all texts. Make τ small, then large.
             """,
         ),
         kit.knob_box(tau, "τ", f"temperature: {tau.value:g}", "image"),
@@ -158,7 +159,7 @@ def _(armchair, data, images, tau, texts):
         ),
         mo.Html(figures.card_row(widgets.item_cards(data, [data.item_ids[row] for row in _order], _lines, 64), size="small")),
         kit.told(
-            f"An even share would be {figures.percent(1 / data.n_items)}. Texts of things with the same pattern are nearest: to tell them "
+            f"An even share would be {figures.percent(1 / data.n_items)}. Texts of things of the same group are nearest: to tell them "
             "apart is the hard part, and perhaps not even wanted."
         ),
     )
@@ -304,7 +305,7 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
             "Drag",
             "A world in which only the contrast is trained",
             """
-            Two matrices, one for pictures and one for texts, trained by your loss alone, over all things, once for each τ. What happens to
+            Two matrices, one for pictures and one for texts, trained by the loss of exercise 2 alone, over all things, once for each τ. What happens to
             things of one group?
             """,
         ),
@@ -312,9 +313,9 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
         kit.finding(f"The nearest 5 of {len(groups) - 1} strangers get {figures.percent(_nearest)} of the armchair's push"),
         kit.tiles(
             [
-                ("own pairs", f"{_own:.2f}", "mean cosine of a picture with its own text"),
-                ("same group", f"{_alike:.2f}", "with the text of another thing of the group"),
-                ("other groups", f"{_others:.2f}", "with the text of a thing of another group"),
+                ("own pairs", figures.digits(_own), "mean cosine of a picture with its own text"),
+                ("same group", figures.digits(_alike), "with the text of another thing of the group"),
+                ("other groups", figures.digits(_others), "with the text of a thing of another group"),
                 ("finds its own", figures.percent(_found), "pictures whose own text is the nearest of all"),
             ]
         ),
@@ -322,8 +323,8 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
         kit.told(
             """
             A **small τ** tells things apart: more pictures find their own text, and groups are torn. A **large τ** keeps groups together:
-            own pairs are closer, but so are those who share a pattern, and few find their own. Which is better depends on what the vectors
-            are for. To recommend, a lamp with the same pattern may be just right.
+            own pairs are closer, but so are pairs of one group, and few find their own. Which is better depends on what the vectors
+            are for. To recommend, another thing of the group may be just right.
             """
         ),
     )
@@ -346,8 +347,8 @@ def _(broken, dark, groups, slip):
         slip,
         kit.tiles(
             [
-                ("own pairs", f"{_own:.2f}", f"as it should be: {_right[0]:.2f}"),
-                ("other groups", f"{_others:.2f}", f"as it should be: {_right[2]:.2f}"),
+                ("own pairs", figures.digits(_own), f"as it should be: {figures.digits(_right[0])}"),
+                ("other groups", figures.digits(_others), f"as it should be: {figures.digits(_right[2])}"),
                 ("finds its own", figures.percent(_found), f"as it should be: {figures.percent(_right[3])}"),
             ]
         ),
@@ -394,8 +395,8 @@ def _(weighed):
             """
             Before training, own pairs are near 0. They come together without any contrast as well: pictures and texts have to serve the
             same people. A strong contrast brings them closer, and the list gets no better by it. Longer trainings, measured in this shop
-            with two seeds: γ = 0.0001 changes Recall@20 by −.045 [−.081, −.010] from the usual γ = 0.000001, and γ = 0 can't be told from it. Over
-            five seeds, leaving out either contrast can't be told from keeping it.
+            with two seeds: γ = 0.0001 changes Recall@20 by −.045 [−.081, −.010] from the usual γ = 0.000001, and γ = 0 can't be told
+            from it. Over five seeds, leaving out either contrast can't be told from keeping it.
             **Being aligned is not the aim; a good list is.** (Two short trainings are an example and no proof.)
             """
         ),
