@@ -1,0 +1,73 @@
+"""Lesson 6: its solutions, and a small world in which only the contrast is trained."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+import srgformer_lab as lab
+
+
+def cosines(first, second):
+    length = [rows.norm(dim=1, keepdim=True).clamp_min(1e-12) for rows in (first, second)]
+    return (first / length[0]) @ (second / length[1]).T
+
+
+def info_nce(images, texts, rows, temperature):
+    score = cosines(images[rows], texts) / temperature
+    own = score[torch.arange(len(rows)), rows]
+    return (score.exp().sum(1).log() - own).sum()
+
+
+def pushes(cosine, own, temperature):
+    share = (cosine / temperature).softmax(0)
+    share[own] -= 1
+    return share / temperature
+
+
+RIGHT = "nothing: own pairs together, strangers apart"
+SLIPS = (RIGHT, "no strangers: own pairs are only pulled together", "every picture has the text of another thing")
+
+
+def trained(data, temperature, slip=RIGHT, width=16, steps=150):
+    """Train two linear maps, of pictures and of texts, by the contrast alone; give both sides' vectors."""
+    draws = torch.Generator().manual_seed(0)
+    images, texts = (torch.tensor(np.asarray(data.features[name])) for name in ("image", "text"))
+    maps = [(torch.randn(rows.shape[1], width, generator=draws) / rows.shape[1] ** 0.5).requires_grad_() for rows in (images, texts)]
+    shown = texts.roll(1, 0) if slip == SLIPS[2] else texts
+    descent = torch.optim.Adam(maps, lr=0.02)
+    everything = torch.arange(len(images))
+    for _ in range(steps):
+        descent.zero_grad()
+        mapped = images @ maps[0], shown @ maps[1]
+        loss = -cosines(*mapped).diagonal().sum() / temperature if slip == SLIPS[1] else info_nce(*mapped, everything, temperature)
+        (loss / len(images)).backward()
+        descent.step()
+    return (images @ maps[0]).detach(), (texts @ maps[1]).detach()
+
+
+def pairs(images, texts):
+    """Give the cosines of own pairs (``positive``) and of strangers (``negative``), as the figure of distributions takes them."""
+    cosine = cosines(images, texts)
+    is_own = torch.eye(len(cosine), dtype=torch.bool)
+    own, strangers = cosine[is_own], cosine[~is_own]
+    return pd.DataFrame({"kind": ["positive"] * len(own) + ["negative"] * len(strangers), "cosine": torch.cat([own, strangers]).numpy()})
+
+
+def summary(images, texts, groups):
+    """Give four means: own pairs, strangers of the same group, other strangers, and how often a picture finds its text among all."""
+    cosine = cosines(images, texts)
+    is_own = torch.eye(len(cosine), dtype=torch.bool)
+    alike = torch.as_tensor(np.asarray(groups)[:, None] == np.asarray(groups)) & ~is_own
+    found = (cosine.argmax(1) == torch.arange(len(cosine))).float().mean()
+    return [float(value) for value in (cosine[is_own].mean(), cosine[alike].mean(), cosine[~alike & ~is_own].mean(), found)]
+
+
+def weighed(data, weight, n_epochs=8):
+    """Train a small SRGFormer with γ = ``weight`` and c = 0; give its own pairs' and strangers' mean cosines, and Recall@20 on valid."""
+    small = lab.preset("studio")
+    train = small.train.replace(epochs=n_epochs, modality_contrast_weight=weight, hypergraph_contrast_weight=0.0)
+    model = lab.SRGFormer(data, small.model.replace(embedding_dim=32))
+    for _ in lab.epochs(model, data, train):
+        pass
+    mean = lab.cosines(model.trace()).groupby("kind")["cosine"].mean()
+    return float(mean["positive"]), float(mean["negative"]), lab.evaluate(model, data, split="valid")["recall@20"]
