@@ -31,6 +31,7 @@ def _():
     run = lab.shipped_run()
     data = run.open_data()
     model = run.model(data)
+    assert isinstance(model, lab.SRGFormer)
     trace = model.trace()
     dark = kit.dark()
     return dark, data, model, trace
@@ -53,7 +54,8 @@ def _(dark, data, trace):
         ),
         mo.Html(figures.card_row(widgets.item_cards(data, _known, width=64), size="small")),
         kit.told(
-            "The model recommends the item below first. Its score is a sum of five parts: what neighbours in the graph say (**id**), what "
+            "The model recommends the item below first. Its score is a sum of five parts: what neighbours in the graph say "
+            "(**collaborative**, or id), what "
             "**pictures** and **texts** say, and two branches that are meant to see structure: **attention** over the history, and the "
             "**hypergraph** of learned groups. This lesson is about how much of each comes in, and who may decide it."
         ),
@@ -88,7 +90,7 @@ def _(data, trace):
             r"$$\mathbf e^* = \mathbf e^{id} + \sum_m \mathrm{nz}(\mathbf e^m) + \alpha\,\mathrm{nz}(\mathbf e^{att}) + "
             r"\beta\,\mathrm{nz}(\mathbf e^{H}) \qquad \hat r_{ui} = \langle \mathbf e^*_u, \mathbf e^*_i\rangle$$",
             {
-                r"$\mathbf e^{id}$": "from LightGCN: a node's neighbours, without content",
+                r"$\mathbf e^{id}$": "the collaborative or id part, from LightGCN: a node's neighbours, without content",
                 r"$\mathbf e^m$": "from modality $m$: pictures, texts",
                 r"$\mathbf e^{att},\ \mathbf e^{H}$": "from attention over the history, and from the hypergraph",
                 r"$\mathrm{nz}(\mathbf x)$": r"$\mathbf x / \max(\lVert\mathbf x\rVert, 10^{-12})$: the same direction at length 1. "
