@@ -6,6 +6,7 @@ Marimo meets the package here. Nothing is computed: frames and numbers come from
 import html
 import inspect
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -49,6 +50,13 @@ def way_on(view: workspace.View, picked: Mapping[str, str], memory: Mapping[str,
     return mo.callout(mo.Html(f'<a href="{html.escape(link(wanted))}">Open what you chose</a>'), kind="info")
 
 
+def only_here(jump: str, memory: Mapping[str, Any]) -> mo.Html | None:
+    """Say where another page is to be found when this one runs alone."""
+    if not (jump and memory.get("alone")):
+        return None
+    return mo.callout(mo.md("This page runs alone. `srgformer-lab app` opens all pages together."), kind="info")
+
+
 # ----------------------------------------------------------- the page's frame
 
 
@@ -69,8 +77,9 @@ def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
         {"title": widgets.title(data, view.item), "picture": widgets.picture(data, view.item, widgets.SMALL_WIDTH)} if view.item else None
     )
     pictures = widgets.user_pictures(data, view.user) if view.user else ()
-    run = view.run or "no run yet"
-    return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind))
+    run = f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet"
+    label = f"cohort: {workspace.COHORTS[view.cohort]}" if view.cohort else ""
+    return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind, label))
 
 
 def theme_link(view: workspace.View, page: str = "") -> mo.Html:
@@ -101,6 +110,11 @@ def share(value: float) -> str:
     return f"{figures.digits(100 * value)} %"
 
 
+def span(interval: workspace.Interval) -> str:
+    """Write the bounds of an interval of shares in percent."""
+    return f"{figures.digits(100 * interval.low)} to {share(interval.high)}"
+
+
 def data_line(data: Dataset) -> str:
     """Say in words what a data set holds."""
     learned, chosen, judged = (f"{len(data.pairs(split)):,}" for split in ("train", "valid", "test"))
@@ -109,6 +123,14 @@ def data_line(data: Dataset) -> str:
         f"{data.name}: {data.n_users:,} users and {data.n_items:,} items; {learned} interactions to learn from, {chosen} to choose "
         f"the best epoch by, {judged} to judge it by; known of an item: {', '.join(known) or 'nothing but who took it'}."
     )
+
+
+def item_facts(data: Dataset, item_id: str, letters: int = 400) -> mo.Html:
+    """Say what is known of an item: the columns of the item table, and the beginning of its text."""
+    row = data.item_row(item_id)
+    details = [f"{html.escape(str(name))}: {html.escape(str(values.iloc[row]))}" for name, values in data.cards.details.items()]
+    text = html.escape(data.cards.texts[row][:letters])
+    return mo.Html(f'<p class="lab-fact">{", ".join(details)}</p><p class="lab-fact">{text}</p>')
 
 
 def run_line(name: str, run: Run) -> str:
@@ -148,14 +170,60 @@ def progress(run: Run, status: workspace.Status) -> mo.Html:
     )
 
 
+def slow_button(slow: workspace.Slow[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
+    """Make the button that has something slow looked for; ``tell`` sets a state that the page's ``ticker`` is made anew by."""
+
+    def begin(count: int) -> int:
+        slow.begin()
+        tell(count + 1)
+        return count + 1
+
+    return mo.ui.button(label=words, value=time.monotonic_ns(), on_click=begin)
+
+
+def ticker(slow: workspace.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
+    """Have a page look twice a second how far something slow is, as long as it is looked for; ``tell`` hears of its end."""
+
+    def look(_: object) -> None:
+        if not slow.is_going:
+            tell(time.monotonic_ns())
+
+    return mo.ui.refresh(default_interval="0.5s", on_change=look) if slow.is_going else None
+
+
+def slow_line(slow: workspace.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
+    """Offer to look for something slow; or say how far that is, or what went wrong."""
+    if ticks is None:
+        return stack(problem(slow.error) if slow.error else None, button)
+    left = f"about {duration(slow.eta_seconds)} left" if slow.share else "just begun"
+    bar = (
+        f'<progress max="1" value="{slow.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
+    )
+    return mo.Html(f'<div class="lab-progress">{bar}<div class="lab-ticker">{ticks.text}</div></div>')
+
+
 def section(name: str, kind: figures.Kind | None = None) -> mo.Html:
     """Open a part of a page."""
     return mo.Html(f'<div role="heading" aria-level="2" class="lab-section">{html.escape(name)}{figures.badge(kind) if kind else ""}</div>')
 
 
 def chart(figure: Any) -> mo.ui.plotly:
-    """Show a figure."""
-    return mo.ui.plotly(figure, config=figures.CONFIG)
+    """Show a figure; who can't see it hears its finding."""
+    return _Chart(figure)
+
+
+class _Chart(mo.ui.plotly):
+    """A figure inside an element that says its finding; one to choose from stays open to assistive technology, as a group."""
+
+    def __init__(self, figure: Any) -> None:
+        is_chosen_from = "select" in str(figure.layout.clickmode) or figure.layout.dragmode in ("select", "lasso")
+        self._role, self._finding = "group" if is_chosen_from else "img", figures.finding_of(figure)
+        super().__init__(figure, config=figures.CONFIG)
+
+    @property
+    def text(self) -> str:
+        """Give the element's HTML."""
+        return f'<div role="{self._role}" aria-label="{html.escape(self._finding)}">{super().text}</div>'
 
 
 def side_by_side(*columns: Any, widths: str = "") -> mo.Html:

@@ -9,10 +9,28 @@ with app.setup:
     import marimo as mo
 
     PAGES = {  # module → the question that it answers, what it must know beyond the data, and how its figures come about
-        "start": ("What is this?", ("run", "user"), "instant"),
+        "start": ("What is this?", ("run", "user", "cohort", "epoch"), "instant"),
+        "data": ("What is in the data?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
         "train": ("How does it learn?", ("run",), "needs training"),
-        "knobs": ("What does each knob do?", ("run", "user", "alpha", "beta", "tau"), "instant"),
-        "why": ("Why this item?", ("run", "user", "item", "alpha", "beta", "tau"), "instant"),
+        "knobs": ("What does each knob do?", ("run", "user", "cohort", "alpha", "beta", "tau", "epoch"), "instant"),
+        "hyperedges": (
+            "What did the hyperedges learn?",
+            ("run", "user", "item", "alpha", "beta", "tau", "epoch", "modality", "hyperedge"),
+            "instant",
+        ),
+        "attention": (
+            "What does it look at, and does that matter?",
+            ("run", "user", "item", "cohort", "alpha", "beta", "tau", "epoch"),
+            "instant",
+        ),
+        "alignment": ("Do pictures and texts agree?", ("run", "item", "items", "alpha", "beta", "tau", "epoch"), "instant"),
+        "why": ("Why this item?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
+        "compare": ("What changed between runs?", ("run", "user", "cohort", "runs"), "from finished runs"),
+        "report": (
+            "How do I keep and share this?",
+            ("run", "user", "item", "items", "alpha", "beta", "tau", "epoch", "modality", "hyperedge", "cohort", "runs"),
+            "instant",
+        ),
     }
     FIRST = "start"
 
@@ -99,7 +117,7 @@ async def _(apps, change, get_view, known, memory, nav, page_app, sent, set_page
             _view = change(_wanted)
         if _view.only(*_needs) == known[_page]:  # the page chose and nothing else follows: it is not run again
             break
-    if _result.defs.get("jump"):  # the page asks for another one; it starts anew when it is shown again
+    if _result.defs.get("jump") in PAGES:  # the page asks for another one; it starts anew when it is shown again
         del apps[_page], known[_page]
         write_link({"page": _result.defs["jump"]})
         set_page(_result.defs["jump"])

@@ -14,6 +14,8 @@ from srgformer_lab import (
     Dataset,
     Run,
     Trace,
+    add_items,
+    blank_modality,
     drop_hyperedge,
     drop_items,
     figures,
@@ -24,7 +26,10 @@ from srgformer_lab import (
     workspace,
 )
 
-PICTURE_WIDTH, SMALL_WIDTH = 96, 64
+PICTURE_WIDTH, SMALL_WIDTH, FACE_WIDTH = 96, 64, 48
+"""Pixels of a card's picture, of a small card's, and of the pictures on a button."""
+BLANK_LETTERS = 4
+"""Where there is no picture, so many letters of the name stand in its place."""
 KNOBS = tuple(workspace.KNOB_OF.values())
 SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
 TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
@@ -124,28 +129,68 @@ def action(words: str, act: Callable[[Any], Any], disabled: bool = False) -> mo.
     return mo.ui.button(label=f'<span class="lab-action">{html.escape(words)}</span>', on_click=act, disabled=disabled)
 
 
-def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows a person as the first things of their history."""
+def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[str], None], line: str = "") -> mo.ui.button:
+    """Make a button that shows a person as the first things of their history; ``line`` in place of how many there are."""
     history = data.history(user_id)
-    images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in history[:4])
-    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{images}<small>{len(history)} items</small></div>'
-    return mo.ui.button(label=label, value=user_id, on_click=lambda value: value, on_change=choose)
+    pictures = [small_picture(data, item_id) for item_id in history[:4]]
+    return pictures_button(pictures, line or f"{len(history)} items", user_id, choose, chosen)
 
 
-def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows an item."""
+def pictures_button(pictures: Iterable[str], line: str, value: Any, choose: Callable[[Any], None], chosen: bool = False) -> mo.ui.button:
+    """Make a button of some small pictures with a line below them."""
+    label = f'<div class="lab-pick{" lab-chosen" if chosen else ""}">{"".join(pictures)}<small>{html.escape(line)}</small></div>'
+    return mo.ui.button(label=label, value=value, on_click=lambda value: value, on_change=choose)
+
+
+def small_picture(data: Dataset, item_id: str) -> str:
+    """Give the markup of an item's small picture."""
+    return _small_image(picture(data, item_id, FACE_WIDTH), title(data, item_id))
+
+
+def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None], shape: str = "item") -> mo.ui.button:
+    """Make a button that shows an item: lying and small as ``item``, or standing as ``card``."""
     name = html.escape(title(data, item_id))
-    image = _small_image(picture(data, item_id, SMALL_WIDTH), "")
-    label = (
-        f'<div class="lab-pick lab-pick-item{" lab-chosen" if chosen else ""}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
-    )
+    image = _small_image(picture(data, item_id, SMALL_WIDTH if shape == "card" else FACE_WIDTH), "", title(data, item_id))
+    classes = f"lab-pick lab-pick-{shape}{' lab-chosen' if chosen else ''}"
+    label = f'<div class="{classes}" title="{name}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
 
 
-def people_picker(data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6) -> mo.ui.array:
-    """Make a page of people to choose from, and a last button that brings others."""
+def hyperedge_button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
+    """Make a button that shows a hyperedge, a row of ``hyperedge_cards``, as its first items, its words, and what is wrong with it."""
+    images = "".join(_small_image(picture(data, item_id, SMALL_WIDTH), title(data, item_id)) for item_id in card["top_items"][:4])
+    twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
+    items = f"{card['items']:,} item{'' if card['items'] == 1 else 's'}"
+    line = f"{items}, {figures.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
+    words = html.escape(", ".join(card["words"][:2]) or "no words")
+    label = (
+        f'<div class="lab-pick lab-pick-hyperedge{" lab-chosen" if chosen else ""}{" lab-dead" if card["is_dead"] else ""}">'
+        f"<span>{images}</span>"
+        f"<b>{card['hyperedge']} · {words}</b><small>{line}</small></div>"
+    )
+    return mo.ui.button(label=label, value=str(card["hyperedge"]), on_click=lambda value: value, on_change=choose)
+
+
+def hyperedge_tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float) -> list[tuple[str, str, str]]:
+    """Give the numbers of a hyperedge, and how far this person is in it, for ``common.tiles``."""
+    even = figures.percent(1 / n_hyperedges)
+    category = f"most are “{card['label']}”" if card["labelled"] else "no categories are known"
+    return [
+        ("items", f"{card['items']:,}", "have it as their first"),
+        ("users", f"{card['users']:,}", "have it as their first"),
+        ("mass", figures.percent(card["mass"]), f"of all membership; an even share is {even}"),
+        ("entropy", figures.digits(card["entropy"], 2), "of its items: 0 if they are in it alone, 1 if in all alike"),
+        ("purity", figures.digits(card["purity"], 2), category),
+        ("this person", figures.percent(own_share), "in it"),
+    ]
+
+
+def people_picker(
+    data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6, cohort: str = ""
+) -> mo.ui.array:
+    """Make a page of people of a cohort (of all without one) to choose from, and a last button that brings others."""
     page = memory.get("people.page", 0)
-    shown = workspace.people(data, page, count)
+    shown = workspace.people(data, page, count, cohort)
 
     def turn_over(value: str) -> None:
         memory["people.page"] = page + 1
@@ -181,9 +226,9 @@ def picker(buttons: mo.ui.array) -> mo.Html:
     return mo.Html(f'<div class="lab-picker">{"".join(button.text for button in buttons.elements)}</div>')
 
 
-def _small_image(uri: str, alt: str) -> str:
+def _small_image(uri: str, alt: str, name: str = "") -> str:
     if not uri:
-        return f'<span class="lab-blank" title="{html.escape(alt)}"></span>'
+        return f'<span class="lab-blank" title="{html.escape(alt)}">{html.escape((name or alt)[:BLANK_LETTERS])}</span>'
     return f'<img src="{uri}" alt="{html.escape(alt)}">'
 
 
@@ -197,6 +242,7 @@ def model_changes(trace: Trace) -> dict[str, Any]:
     """Give the changes of a model that a what-if can make, in words."""
     changes: dict[str, Any] = {NO_CHANGE: ()}
     changes |= {f"without {name}": without_modality(name) for name in trace.modality}
+    changes |= {f"{name} features blank, its hyperedges kept": blank_modality(name) for name in trace.modality}
     changes |= {"attention to all things alike": uniform_attention(), "no attention (α = 0)": set_knobs(attention_scale=0.0)}
     changes |= {f"head {head} muted": mute_head(head) for head in range(trace.config.n_heads)}
     changes["no hypergraph (β = 0)"] = set_knobs(hypergraph_scale=0.0)
@@ -206,9 +252,18 @@ def model_changes(trace: Trace) -> dict[str, Any]:
     return changes
 
 
-def asked_changes(taken: Sequence[str], changed: Any) -> tuple[Any, ...]:
+def moved_list(data: Dataset, moved: pd.DataFrame, names: tuple[str, str], hint: str, k: int = 10) -> mo.Html:
+    """Show what ``compare_lists`` found as two lists joined by lines; where nothing moved, in one sentence."""
+    if not moved["moved"].any():
+        return mo.Html(f'<p class="lab-fact">{html.escape(figures.describe_moves(moved, k))}. {html.escape(hint)}</p>')
+    shown = with_pictures(moved, data, SMALL_WIDTH)
+    return mo.Html(figures.rank_moves_cards(shown, k, before=names[0], after=names[1], hint=hint))
+
+
+def asked_changes(taken: Sequence[str], added: Sequence[str], changed: Any) -> tuple[Any, ...]:
     """Put together what a person chose."""
-    return (*((drop_items(*taken),) if taken else ()), *((changed,) if changed else ()))
+    history = (*((drop_items(*taken),) if taken else ()), *((add_items(*added),) if added else ()))
+    return (*history, *((changed,) if changed else ()))
 
 
 # --------------------------------------------------------------------- knobs
@@ -244,10 +299,48 @@ def usual_knob(run: Run, name: str) -> float:
 def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: Any) -> mo.Html:
     """Show a knob in the colour of its part: symbol, name, value, range, and a mark at its usual value."""
     steps = list(slider.steps or ())
-    place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
     color = figures.knob_color(name, dark)
-    tick = f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="at first: {mark:g}"></i>'
     ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"
     buttons = "".join(mo.as_html(button).text for button in beside)
     label = f'<div class="lab-knob-head">{figures.knob_label(name, slider.value, mark)}{buttons}</div>'
-    return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}<div class="lab-knob-track">{slider.text}{tick}</div>{ends}</div>')
+    track = f'<div class="lab-knob-track">{slider.text}{_tick(steps, mark, "at first")}</div>'
+    return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}{track}{ends}</div>')
+
+
+# -------------------------------------------------------------------- epochs
+
+
+def epoch_slider(base: workspace.Scene, set_epoch: Callable[[str], None]) -> mo.ui.slider | None:
+    """Make the slider of the epochs whose weights a run kept, the best one among them; none where only the best are kept.
+
+    Make it from the scene that the page was opened with, not from the one that it changes: a slider that is made anew loses the
+    keyboard's focus. It hands on what a view calls the epoch: its number, or nothing for the best.
+    """
+    if base.run is None or not base.run.epochs():
+        return None
+    best = base.run.status().best_epoch
+    return mo.ui.slider(
+        steps=sorted({*base.run.epochs(), best}),
+        value=int(base.view.epoch) if base.view.epoch else best,
+        debounce=True,
+        full_width=True,
+        label="epoch of the run",
+        on_change=lambda epoch: set_epoch("" if epoch == best else str(epoch)),
+    )
+
+
+def epoch_box(base: workspace.Scene, slider: mo.ui.slider | None) -> mo.Html:
+    """Show the slider of epochs with a mark at the best one, and say in words which weights are looked at."""
+    if slider is None or base.run is None:
+        return mo.Html('<p class="lab-more">This run kept only its best weights, so there is no earlier epoch to look at.</p>')
+    steps, best, epoch = list(slider.steps or ()), base.run.status().best_epoch, slider.value
+    note = "the best" if epoch == best else "before training" if epoch == 0 else f"the best is {best}"
+    head = f'<div class="lab-knob-head"><span>Weights of <b>epoch {epoch}</b>, {note}</span></div>'
+    ends = f"<small><span>{steps[0]}</span><span>{steps[-1]}</span></small>"
+    track = f'<div class="lab-knob-track">{slider.text}{_tick(steps, best, "best")}</div>'
+    return mo.Html(f'<div class="lab-epochs">{head}{track}{ends}</div>')
+
+
+def _tick(steps: Sequence[float], mark: float, said: str) -> str:
+    place = steps.index(mark) / max(len(steps) - 1, 1) if mark in steps else 0.0
+    return f'<i class="lab-tick" style="left:calc({place:.4f} * (100% - 16px) + 8px)" title="{said}: {mark:g}"></i>'

@@ -22,6 +22,12 @@ from tests.browser.server import FLAGS, serve
 
 LIMIT = 60_000
 MOVIES = {"min_rating": 3.5, "k_core": 5}
+PAGES = {
+    "What did the hyperedges learn?": "NMI is 0",
+    "What does it look at, and does that matter?": "A point is a person",
+    "Why this item?": "cells sum to",
+}
+"""Pages that are turned to, and words that stand near their end."""
 LISTEN = """() => {
   const seen = () => [...document.querySelectorAll('%s')].map(e => e.innerText).join('|');
   const turn = window.turn = (window.turn || 0) + 1;
@@ -72,7 +78,11 @@ def measure(browser: Browser, root: Path, films: Path, repeats: int) -> Iterator
         warm = [first_look(browser, app.address) for _ in range(repeats)]
         yield "studio, warm: address → first picture of the model", [picture for _, picture in warm]
         yield "studio: knob → new list", knob_to_list(opened(browser, app.link(page="knobs")), repeats)
-        yield "studio: page → page, first visit", [page_change(opened(browser, app.link(page="start"))) for _ in range(repeats)]
+        for question, sign in PAGES.items():
+            changes = [page_changes(opened(browser, app.link(page="start")), question, sign) for _ in range(repeats)]
+            yield f"studio: page → {question} first visit", [first for first, _ in changes]
+            yield f"studio: page → {question} on return", [again for _, again in changes]
+        yield "studio: epoch → hyperedges", epoch_to_hyperedges(opened(browser, app.link(page="hyperedges")), repeats)
         begun = [train(opened(browser, app.link(page="train")), root) for _ in range(repeats)]
         yield "studio: press Train → first point of the loss curve", [loss for loss, _, _ in begun]
         yield "studio: press Train → first epoch judged", [judged for _, judged, _ in begun]
@@ -81,6 +91,10 @@ def measure(browser: Browser, root: Path, films: Path, repeats: int) -> Iterator
         with serve(root, "--data", str(films.resolve()), "--min-rating", "3.5", "--k-core", "5") as app:
             cold_films = first_look(browser, app.address)
             yield "movielens_posters, cold: address → first picture of the model", [cold_films[1]]
+            for question, sign in PAGES.items():
+                changes = [page_changes(opened(browser, app.link(page="start")), question, sign) for _ in range(repeats)]
+                yield f"movielens_posters: page → {question} first visit", [first for first, _ in changes]
+            yield "movielens_posters: epoch → hyperedges", epoch_to_hyperedges(opened(browser, app.link(page="hyperedges")), repeats)
             yield "movielens_posters: knob → new list", knob_to_list(opened(browser, app.link(page="knobs")), repeats)
 
 
@@ -127,15 +141,26 @@ def answered(page: Page, watched: str, act: Callable[[], object]) -> float:
     return page.evaluate("window.waited")
 
 
-def page_change(page: Page) -> float:
-    """Turn from the first page to another."""
+def page_changes(page: Page, question: str, sign: str) -> tuple[float, float]:
+    """Turn from the first page to another, back, and to it again."""
     page.locator(".srg-flow-part").first.wait_for()
-    started = time.perf_counter()
-    page.get_by_role("radio", name="Why this item?").click()
-    page.get_by_text(re.compile("cells sum to")).first.wait_for()
-    waited = time.perf_counter() - started
+    waits = []
+    for wanted, seen in ((question, sign), ("What is this?", "")) * 2:
+        started = time.perf_counter()
+        page.get_by_role("radio", name=wanted).click()
+        (page.get_by_text(re.compile(seen)) if seen else page.locator(".srg-flow-part")).first.wait_for()
+        waits.append(time.perf_counter() - started)
     page.context.close()
-    return waited
+    return waits[0], waits[2]
+
+
+def epoch_to_hyperedges(page: Page, repeats: int) -> list[float]:
+    """Press an arrow key on the slider of epochs, and see other numbers of the chosen hyperedge."""
+    page.get_by_text("NMI is 0").first.wait_for()
+    thumb = page.locator(".lab-epochs").get_by_role("slider")
+    waits = [answered(page, ".lab-tiles", partial(thumb.press, key)) for key in ["Home", "End"] * repeats]
+    page.context.close()
+    return waits[-repeats:]
 
 
 def train(page: Page, root: Path) -> tuple[float, float, list[float]]:

@@ -83,7 +83,7 @@ def _(dark, data, head_share, tail, tail_guess):
         tail_guess.value,
         kit.step("Drag", "How many items hold half of everything?"),
         kit.knob_box(head_share, "", f"share of the items that count as the head: {figures.percent(head_share.value)}"),
-        kit.chart(figures.long_tail(_items, head_share.value, dark=dark)),
+        kit.chart(figures.head_share(_items, head_share.value, dark=dark)),
     )
     return
 

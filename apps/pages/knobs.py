@@ -169,7 +169,7 @@ def _(as_trained, is_drawn, look, map_button, view):
 
 @app.cell
 def _(get_user, look, memory, set_user):
-    people = widgets.people_picker(look.data, get_user(), memory, set_user)
+    people = widgets.people_picker(look.data, get_user(), memory, set_user, cohort=look.view.cohort)
     return (people,)
 
 

@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import tour
     import widgets
 
     from srgformer_lab import LabError, figures, workspace
@@ -43,7 +44,7 @@ def _(get_user, view):
 def _(look, memory, set_user):
     def _next_person(count):
         memory["start.person"] = memory.get("start.person", -1) + 1
-        set_user(workspace.people(look.data, memory["start.person"], 1)[0])
+        set_user(workspace.people(look.data, memory["start.person"], 1, look.view.cohort)[0])
         return count
 
     another = mo.ui.button(label="Another person", on_click=_next_person)
@@ -76,6 +77,7 @@ def _(another, look):
             [
                 another,
                 common.fact("Try it: the streams change from person to person." if look.trained else "Everybody has another history."),
+                common.fact(f"Only people with {workspace.COHORTS[_view.cohort]}, as you chose.") if _view.cohort else common.fact(""),
             ],
             justify="start",
             align="center",
@@ -102,16 +104,20 @@ def _(first_run, get_jump, get_trouble, look):
 def _(look, view):
     mo.stop(look.trained is None)
     _health = workspace.health(look)
+    _best, _ = common.open_scene(look.view, epoch="")
+    _sure = workspace.sureness(_best) if _best else None
+    _spread = f"; over other such users {common.span(_sure.recall)}, at 95 %" if _sure else ""
+    _lead = f"; the run finds {common.span(_sure.lead)} more, at 95 %" if _sure else ""
     _curve = figures.learning_curves(
         look.run.history(), knob_changes=look.run.knob_changes(), baseline={"popularity": _health.popularity}, dark=view.is_dark
     )
     _tiles = common.tiles(
         [
-            ("Recall@20", common.share(_health.recall), "of the things held back for validation are in the first 20"),
+            ("Recall@20", common.share(_health.recall), f"of the things held back for validation are in the first 20{_spread}"),
             (
                 "Against popularity",
                 f"{figures.digits(_health.gain)} ×",
-                f"recommending what most people took finds {common.share(_health.popularity)}",
+                f"recommending what most people took finds {common.share(_health.popularity)}{_lead}",
             ),
             ("Best epoch", f"{_health.best_epoch} of {_health.epochs}", "later ones were no better on validation"),
             (
@@ -126,18 +132,21 @@ def _(look, view):
 
 
 @app.cell
-def _(set_jump):
-    def _go_to(page):
-        return lambda count: set_jump(page)
+def _(memory, set_jump):
+    steps, ways = tour.buttons(memory, set_jump)
+    return steps, ways
 
-    _questions = {
-        "why": "Why was this item recommended?",
-        "knobs": "What happens if I turn the attention down?",
-        "train": "How does it learn, and can I steer it meanwhile?",
-    }
-    ways = mo.ui.array([mo.ui.button(label=question, on_click=_go_to(page)) for page, question in _questions.items()])
-    common.stack(common.section("Where to go from here"), mo.hstack(list(ways), justify="start", wrap=True))
-    return (ways,)
+
+@app.cell
+def _(jump, memory, steps, ways):
+    common.stack(
+        common.section("A short tour"),
+        tour.steps(steps, memory),
+        common.section("Where to go for which question"),
+        tour.ways(ways),
+        common.only_here(jump, memory),
+    )
+    return
 
 
 @app.cell

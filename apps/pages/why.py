@@ -10,9 +10,10 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import reasons
     import widgets
 
-    from srgformer_lab import LabError, compare_lists, explain, figures, what_if, workspace
+    from srgformer_lab import explain, figures, what_if, workspace
 
 
 @app.cell
@@ -28,23 +29,28 @@ def _():
 def _(view):
     get_user, set_user = mo.state(view.user)
     get_item, set_item = mo.state(view.item)
+    get_group, set_group = mo.state({})
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
+
+    def look_into(hyperedge):
+        set_group(dict(zip(("modality", "hyperedge"), hyperedge, strict=True)))
+        set_jump("hyperedges")
 
     def choose_user(user_id):
         if user_id != get_user():
             set_item("")  # another person has another list; its first item is shown
         set_user(user_id)
 
-    return choose_user, get_item, get_jump, get_trouble, get_user, set_item, set_jump, set_trouble
+    return choose_user, get_group, get_item, get_jump, get_trouble, get_user, look_into, set_item, set_jump, set_trouble
 
 
 @app.cell
-def _(get_item, get_user, view):
+def _(get_group, get_item, get_user, view):
     look, _trouble = common.open_scene(view, user=get_user(), item=get_item())
     mo.stop(look is None, _trouble)
     assert look is not None
-    picked = {"user": look.view.user, "item": look.view.item}
+    picked = {"user": look.view.user, "item": look.view.item} | get_group()
     return look, picked
 
 
@@ -72,82 +78,34 @@ def _(look):
 
 @app.cell
 def _(look, ranking, why):
-    _title = widgets.title(look.data, why.item_id)
-    _place = f"is number {why.rank:,} of {len(ranking):,}" if why.rank else "is not ranked, as it is known already,"
-    _item = mo.Html(figures.card(_title, widgets.picture(look.data, why.item_id), f"score {figures.digits(why.score)}"))
-    _known = common.fact("What this person took, which is all that the model knows of them, and what each thing adds to the score:")
-    _added = {_id: figures.signed(_total) for _id, _total in zip(why.history["item_id"], why.history["total"], strict=True)}
-    _past = common.stack(_known, widgets.history(look.data, why.user_id, _added))
-    common.stack(
-        common.heading(
-            "Why this item?", "A score is a sum, so it can be taken apart exactly. Choose another item or person below.", "instant"
-        ),
-        common.finding(f"“{_title}” {_place} for this person"),
-        common.side_by_side(_item, _past, widths="150px 1fr"),
-    )
+    reasons.standing(look.data, why, len(ranking))
     return
 
 
 @app.cell
 def _(look, view, why):
-    _bars = figures.waterfall(why.by_part, why.score, item=widgets.title(look.data, why.item_id), dark=view.is_dark)
-    _table = figures.parts_table(why.parts, dark=view.is_dark)
-    _sum = why.parts["contribution"].sum()
-    common.stack(
-        common.side_by_side(common.chart(_bars), common.chart(_table)),
-        common.fact(
-            f"The {len(why.parts)} cells sum to {_sum:.6f}; the score is {why.score:.6f}; what is left, {why.residual:.1e}, is rounding."
-        ),
-    )
+    reasons.sum_of_parts(look.data, why, view.is_dark)
     return
 
 
 @app.cell
-def _(look, view, why):
+def _(view, why):
     mo.stop(not len(why.history), common.fact("This person has no history that could carry a score."))
-    _bars = figures.history_bars(why.history, why.score, dark=view.is_dark)
-    _heads = figures.attention_heads(why.heads, dark=view.is_dark)
-    _shares = why.sources.groupby("kind")["contribution"].sum()
-    _rest = ", ".join(f"{name} {figures.signed(_shares.get(kind, 0.0))}" for kind, name in widgets.SOURCES.items())
-    common.stack(
-        common.section("Which of their things carried it?", "instant"),
-        common.side_by_side(common.chart(_bars), common.chart(_heads)),
-        common.fact(
-            f"These add up to the score: {_rest}. "
-            "Attention weights are what the model looked at. Whether looking matters, the question below answers: take a thing away."
-        ),
-    )
+    reasons.things(why, view.is_dark)
     return
 
 
 @app.cell
-def _(look, memory, why):
-    _things = widgets.named_items(look.data, list(why.history["item_id"]))
-    taken = widgets.choices(memory, "why.taken", "Take away from what they took", _things)
-    changed = widgets.choice(memory, "why.changed", "Change the model", widgets.model_changes(look.trace))
-    return changed, taken
+def _(look, memory, ranking, why):
+    asked = reasons.questions(look, why, ranking, memory)
+    return (asked,)
 
 
 @app.cell
-def _(changed, look, taken, why):
-    _answer = common.fact("Nothing is taken away yet. Choose the first thing of the list above, and see how far the item falls.")
-    _changes = widgets.asked_changes(taken.value, changed.value)
-    try:
-        if _changes:
-            _found = look.what_if(*_changes)
-            _moved = compare_lists(_found.before, _found.after, 10)
-            _moves = widgets.with_pictures(_moved, look.data, widgets.SMALL_WIDTH)
-            _first, _last = ("not ranked" if place is None else f"number {place:,}" for place in _found.ranks)
-            _answer = common.stack(
-                common.finding(
-                    f"“{widgets.title(look.data, why.item_id)}” goes from {figures.change(_found.score_before, _found.score_after)}, "
-                    f"{_first} → {_last}"
-                ),
-                mo.Html(figures.rank_moves_cards(_moves, 10, before="As it is", after="What if", hint="Take away more, or other things.")),
-            )
-    except LabError as _error:
-        _answer = common.problem(_error, "Nothing was changed.")
-    _controls = mo.hstack([taken, changed], justify="start", align="end", wrap=True)
+def _(asked, look, why):
+    _changes = widgets.asked_changes(**asked.value)
+    _answer = reasons.what_if(look.data, why, (lambda: look.what_if(*_changes)) if _changes else None)
+    _controls = mo.hstack(list(asked.elements.values()), justify="start", align="end", wrap=True)
     common.stack(common.section("What if?", "instant"), _controls, _answer)
     return
 
@@ -200,7 +158,7 @@ def _(look, ranking, search, set_item):
 
 @app.cell
 def _(choose_user, look, memory):
-    people = widgets.people_picker(look.data, look.view.user, memory, choose_user)
+    people = widgets.people_picker(look.data, look.view.user, memory, choose_user, cohort=look.view.cohort)
     return (people,)
 
 
@@ -210,6 +168,32 @@ def _(items, people, search):
     _what = [common.section("Another item?"), search, _none, widgets.picker(items)]
     _who = [common.section("Another person?"), widgets.picker(people)]
     common.side_by_side(common.stack(*_what), common.stack(*_who))
+    return
+
+
+@app.cell
+def _(look, look_into, why):
+    carried = reasons.hyperedge_buttons(look.data, workspace.carrying_hyperedges(look, why), look_into)
+    return (carried,)
+
+
+@app.cell
+def _(carried, jump, look, memory, view):
+    common.stack(reasons.hyperedges(look, carried, view.is_dark), common.only_here(jump, memory))
+    return
+
+
+@app.cell
+def _(choose_user, look, why):
+    audience = reasons.audience(look.data, why, choose_user)
+    return (audience,)
+
+
+@app.cell
+def _(audience):
+    mo.stop(not len(audience))
+    _said = "Neighbours in the graph who took this item and moved the score most; click one to see their own list."
+    common.stack(common.section("Which people carried it?", "instant"), common.fact(_said), widgets.picker(audience))
     return
 
 

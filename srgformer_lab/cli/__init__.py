@@ -1,4 +1,4 @@
-"""The command line: ``srgformer-lab app | train | evaluate | recommend | runs | check | lessons | experiment | bench``.
+"""The command line: ``srgformer-lab app | train | evaluate | recommend | report | runs | check | lessons | experiment | bench``.
 
 The options of ``train`` are the fields of the configurations of all models, with their meanings and ranges. A setting that several models
 have has one option.

@@ -1,6 +1,8 @@
-"""Progress in a terminal: epochs of one training, or trainings of an experiment, with the time that is left."""
+"""Progress of one training's epochs, or of an experiment's trainings: a bar in a terminal, in a log a plain line now and then."""
 
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +10,16 @@ if TYPE_CHECKING:
     from srgformer_lab.experiments.running import Progress
     from srgformer_lab.learn.run import Status
 
+LINE_SECONDS = 30.0
+"""Between two lines in a log; the first and the last come at once."""
+
 
 @contextmanager
 def epochs_bar() -> Iterator[Any]:
-    """Show a bar with the time left from the first status on; it counts epochs, in parts."""
+    """Show epochs, in parts, and the time left from the first status on."""
+    if not sys.stderr.isatty():
+        yield _lines(_epochs, lambda status: status.state == "finished")
+        return
     from tqdm import tqdm
 
     bars: list[tqdm] = []
@@ -20,13 +28,11 @@ def epochs_bar() -> Iterator[Any]:
         if not bars:
             layout = "{desc} {percentage:3.0f}%|{bar}| {n:.1f}/{total:.0f} epochs [{elapsed}<{postfix}]"
             bars.append(tqdm(total=status.n_epochs, unit="epoch", bar_format=layout))
-        bar, left = bars[0], status.eta_seconds
+        bar = bars[0]
         bar.n = status.epoch + (status.step / status.n_steps if status.n_steps else 0)
         bar.total = bar.n if status.state == "finished" else status.n_epochs
-        bar.set_description_str(
-            f"best recall@20 {status.best_metric:.4f} at {status.best_epoch}" if status.best_epoch else status.state, refresh=False
-        )
-        bar.set_postfix_str(f"{tqdm.format_interval(left)} at most" if left == left else "measuring")
+        bar.set_description_str(_best(status), refresh=False)
+        bar.set_postfix_str(_left(status.eta_seconds, "{} at most"))
 
     try:
         yield watch
@@ -37,15 +43,49 @@ def epochs_bar() -> Iterator[Any]:
 
 @contextmanager
 def trainings_bar() -> Iterator[Any]:
-    """Show, in a terminal, how many trainings are done and about how long the others take."""
+    """Show how many trainings are done and about how long the others take."""
+    if not sys.stderr.isatty():
+        yield _lines(_trainings, lambda progress: progress.n_done == progress.n_cases)
+        return
     from tqdm import tqdm
 
     layout = "{percentage:3.0f}%|{bar}| {n}/{total} trainings [{elapsed}<{postfix}]"
-    with tqdm(unit="training", bar_format=layout, disable=None) as bar:
+    with tqdm(unit="training", bar_format=layout) as bar:
 
         def watch(progress: "Progress") -> None:
             bar.n, bar.total = progress.n_done, progress.n_cases
-            left = progress.seconds_left
-            bar.set_postfix_str(f"about {tqdm.format_interval(left)}" if left == left else "measuring")
+            bar.set_postfix_str(_left(progress.seconds_left, "about {}"))
 
         yield watch
+
+
+def _lines(words: Callable[[Any], str], is_last: Callable[[Any], bool]) -> Callable[[Any], None]:
+    due = 0.0
+
+    def watch(state: Any) -> None:
+        nonlocal due
+        if time.monotonic() >= due or is_last(state):
+            due = time.monotonic() + LINE_SECONDS
+            print(words(state), file=sys.stderr, flush=True)
+
+    return watch
+
+
+def _epochs(status: "Status") -> str:
+    left = "" if status.state == "finished" else f"; {_left(status.eta_seconds, '{} at most are left')}"
+    return f"epoch {status.epoch} of {status.n_epochs}, {_best(status)}{left}"
+
+
+def _trainings(progress: "Progress") -> str:
+    left = "" if progress.n_done == progress.n_cases else f"; {_left(progress.seconds_left, 'about {} are left')}"
+    return f"{progress.n_done} of {progress.n_cases} trainings are done{left}"
+
+
+def _best(status: "Status") -> str:
+    return f"best recall@20 {status.best_metric:.4f} at {status.best_epoch}" if status.best_epoch else status.state
+
+
+def _left(seconds: float, words: str) -> str:
+    from tqdm import tqdm
+
+    return words.format(tqdm.format_interval(seconds)) if seconds == seconds else "measuring"

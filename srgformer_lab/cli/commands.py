@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.bars import epochs_bar, trainings_bar
-from srgformer_lab.cli.options import READER_OPTIONS, flag, opened_data, reader_options, settings
+from srgformer_lab.cli.options import READER_OPTIONS, flag, opened_data, preset_note, reader_options, settings
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError
 
@@ -48,7 +48,7 @@ def train(options: argparse.Namespace) -> int:
         data = opened_data(options)
         config, train = settings(options)
         model = catalog.kind(options.model).build(data, config)
-        print(f"{data}\n{model}")
+        print("\n".join(text for text in (str(data), str(model), preset_note(options)) if text))
         with epochs_bar() as watch:
             run = fitting.fit(model, data, train, options.runs, options.name, watch)
     print(_summary(run))
@@ -96,6 +96,18 @@ def recommend(options: argparse.Namespace) -> int:
     return 0
 
 
+def report(options: argparse.Namespace) -> int:
+    """Write what a run says about one user and item as one HTML file, or as tables where the file ends in .zip."""
+    from srgformer_lab.learn.files import write_bytes
+    from srgformer_lab.learn.run import Run
+    from srgformer_lab.workspace.report import report_on
+
+    told = report_on(Run.open(options.run), options.user or "", options.item or "")
+    write_bytes(options.output, told.tables() if options.output.suffix == ".zip" else told.html().encode())
+    print(f"{told.title}: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
 def runs(options: argparse.Namespace) -> int:
     """List the runs of a folder, the damaged ones with the reason."""
     from srgformer_lab.learn.listing import damaged_runs, list_runs
@@ -135,7 +147,7 @@ def experiment(options: argparse.Namespace) -> int:
         tuple(range(options.first_seed, options.first_seed + options.seeds)),
         {name: value for name in sorted(names) if (value := getattr(options, name)) is not None},
         options.trials,
-        tuple(options.only.split(",")) if options.only else (),
+        tuple(dict.fromkeys(name.strip() for name in options.only.split(","))) if options.only else (),
     )
     folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
     with trainings_bar() as watch:

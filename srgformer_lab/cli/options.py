@@ -96,6 +96,23 @@ def reader_options(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def _shared(config: type[Config], model: ModelConfig) -> dict[str, Any]:
+    """Give what a preset's SRGFormer means to another model: its width, so that both are compared at the same."""
+    return {item.name: model.embedding_dim for item in fields(config) if item.name == "embedding_dim"}  # type: ignore[arg-type]
+
+
+def preset_note(options: argparse.Namespace) -> str:
+    """Say what another model than SRGFormer takes of a preset that is named; empty where nothing is left out."""
+    from srgformer_lab.model import catalog
+
+    kind = catalog.kind(options.model)
+    if options.preset is None or kind.config is ModelConfig:
+        return ""
+    shared = _shared(kind.config, preset(options.preset).model)
+    taken = ["the training's settings", *(f"{flag(name)} {value}" for name, value in shared.items())]
+    return f"of preset {options.preset}, {options.model} takes {' and '.join(taken)}; the rest is SRGFormer's own"
+
+
 def settings(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
     """Give the configurations of the model and of its training that the options describe.
 
@@ -108,7 +125,7 @@ def settings(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
     chosen = options.preset or ("studio" if options.data == "studio" else None)
     base = preset(chosen) if chosen else Preset(ModelConfig(), TrainConfig())
     kind = catalog.kind(options.model)
-    start = base.model if kind.config is ModelConfig else kind.config()
+    start = base.model if kind.config is ModelConfig else kind.config().replace(**_shared(kind.config, base.model))
     names = {item.name for other in catalog.MODELS.values() for item in fields(other.config)}  # type: ignore[arg-type]
     of_model = {name: value for name in sorted(names) if (value := getattr(options, model_option(name))) is not None}
     of_training = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}

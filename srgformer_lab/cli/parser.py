@@ -44,6 +44,13 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     recommend.add_argument("--output", type=Path, help="CSV file")
     recommend.set_defaults(command=commands.recommend)
 
+    report = named.add_parser("report", help="write what a run says about one user and item as one HTML file")
+    report.add_argument("run", type=Path, help="run folder")
+    report.add_argument("--user", help="user id; one with a usual history unless told otherwise")
+    report.add_argument("--item", help="item id; the first of the user's list unless told otherwise")
+    report.add_argument("--output", type=Path, default=Path("report.html"), help="HTML file, or a .zip of CSV tables")
+    report.set_defaults(command=commands.report)
+
     runs = named.add_parser("runs", help="list the runs in a folder")
     runs.add_argument("folder", type=Path, nargs="?", default=Path("runs"))
     runs.set_defaults(command=commands.runs)

@@ -124,14 +124,15 @@ class Setup:
     def case(self, labels: Mapping[str, str | float], seed: int, model_name: str = "srgformer", **changes: Any) -> Case:
         """Make one case; ``changes`` are settings of the model or of the training that differ from the base.
 
-        Every other model than SRGFormer starts from its own defaults, at the same width.
+        Every other model than SRGFormer starts from its own defaults, at the same width and with the same modalities.
 
         Raises:
             UnknownIdError: There is no such model.
             ConfigError: A name is a setting of neither, or a value is out of its range.
         """
         kind = catalog.kind(model_name)
-        base: Config = self.model if kind.config is ModelConfig else changed(kind.config(), {"embedding_dim": self.model.embedding_dim})
+        shared = {name: getattr(self.model, name) for name in ("embedding_dim", "modalities")}
+        base: Config = self.model if kind.config is ModelConfig else changed(kind.config(), shared)
         of_kind = {name: value for name, value in kind.train.items() if name not in self.changes}
         train = self.train.replace(**of_kind)
         if strange := sorted(name for name in changes if not (hasattr(base, name) or hasattr(train, name))):

@@ -9,10 +9,10 @@ from srgformer_lab import runtime
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.case import Setup
 from srgformer_lab.experiments.catalog import experiment
-from srgformer_lab.experiments.experiment import Chosen, Experiment
+from srgformer_lab.experiments.experiment import Chosen, Experiment, no_trials
 from srgformer_lab.experiments.measurement import Measurement, take
 from srgformer_lab.experiments.outcome import Outcome
-from srgformer_lab.experiments.report import Result, write
+from srgformer_lab.experiments.report import Result, check_output, write
 from srgformer_lab.experiments.running import HOUR, Crew, Watcher, check_budget, need
 from srgformer_lab.experiments.table import rows, table
 from srgformer_lab.learn.evaluation import SELECTION_METRIC
@@ -38,11 +38,14 @@ def run_experiment(
 
     Raises:
         UnknownIdError: There is no such experiment, or it is restricted to something that doesn't exist.
-        ConfigError: It can't fit into the hours or the memory, or a setting is out of its range; nothing was started then.
+        ConfigError: It can't fit into the hours or the memory, a setting is out of its range, the folder can't be written, or
+            trials are asked of a question that tries none; nothing was started then.
         DataError: The data folder is not in order.
         RunError: A process was ended from outside.
     """
     question = experiment(name)
+    if setup.n_trials > 1 and (isinstance(question, Measurement) or question.trials is no_trials):
+        raise ConfigError(f"trials={setup.n_trials}: {name} takes its settings as given and tries none; leave --trials out")
     if isinstance(question, Measurement):
         return take(question, setup, folder, hours)
     return run(question, setup, folder, runtime.n_cores() if n_workers is None else n_workers, hours, watch)
@@ -52,8 +55,10 @@ def run(question: Experiment, setup: Setup, folder: Path, n_workers: int, hours:
     """Answer a question with trainings: see ``run_experiment``."""
     if n_workers < 0 or not hours > 0:
         raise ConfigError(f"workers={n_workers}, hours={hours:g}: give 0 workers (this process) or more, and hours above 0")
-    trials = list(question.trials(setup)) if setup.n_trials > 1 else []
     runs = folder.parent / RUNS
+    check_output(folder)
+    check_output(runs)
+    trials = list(question.trials(setup)) if setup.n_trials > 1 else []
     still = need([*trials, *question.cases(setup, {})], runs)
     check_budget(still, hours, n_workers)
     data = setup.recipe.open(setup.seeds[0])

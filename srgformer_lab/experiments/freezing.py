@@ -13,7 +13,7 @@ SHORTCUTS: Variants = {
     "attention once an epoch": {"attention_every": 0},
     "both every 4 steps": {"memberships_every": 4, "attention_every": 4},
     "both frozen after 3 epochs": {"freeze_after": 3},
-    "contrast with 2,048 rows": {"contrast_sample": 2048},
+    "contrast with 2048 rows": {"contrast_sample": 2048},
     "contrast with 128 rows": {"contrast_sample": 128},
     "bfloat16": {"mixed_precision": True},
 }

@@ -15,6 +15,7 @@ from srgformer_lab.bench.task import Task
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.case import Setup
+from srgformer_lab.experiments.report import check_output
 from srgformer_lab.experiments.running import HOUR
 from srgformer_lab.learn.estimate import estimate
 from srgformer_lab.learn.files import write_bytes, write_json
@@ -105,8 +106,7 @@ def take(measurement: Measurement, setup: Setup, folder: Path, hours: float = ma
     """
     if not hours > 0:
         raise ConfigError(f"hours={hours:g} must be above 0")
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"output={str(folder)!r} is a file; name a folder")
+    check_output(folder)
     points = measurement.points(setup)
     yield f"{measurement.question}\n{_check_budget(measurement, points, hours)}"
     ends, found, written = time.monotonic() + hours * HOUR, [], []

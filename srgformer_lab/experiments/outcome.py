@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
@@ -92,12 +93,13 @@ def seen(case: Case, folder: Path) -> Outcome:
 
 def _run_of(case: Case, data: Dataset, folder: Path) -> Run:
     path = folder / case.key
-    if (path / "config.json").exists():
-        run = Run.open(path)
-        run.check_data(data)
-        return run
-    shutil.rmtree(path, ignore_errors=True)  # a folder that was made, but broken off before it said of what
-    return Run.create(folder, case.key, data, case.model_name, case.model, case.train)
+    with FileLock(folder / ".making.lock"):  # another experiment may be making the same folder now
+        if (path / "config.json").exists():
+            run = Run.open(path)
+            run.check_data(data)
+            return run
+        shutil.rmtree(path, ignore_errors=True)  # a folder that was made, but broken off before it said of what
+        return Run.create(folder, case.key, data, case.model_name, case.model, case.train)
 
 
 def _judged(case: Case, run: Run, data: Dataset) -> Outcome:
@@ -138,7 +140,8 @@ def _read(case: Case, run: Run) -> Outcome:
 
 def _unfinished(case: Case, run: Run) -> Outcome:
     status = run.status()
-    return Outcome(case, status.state, status.message, status.epoch, status.best_epoch, status.seconds)
+    state = "not judged" if status.state == "finished" else status.state
+    return Outcome(case, state, status.message, status.epoch, status.best_epoch, status.seconds)
 
 
 def _users_file(case: Case, run: Run) -> Path:

@@ -1,6 +1,8 @@
 """What an experiment leaves: every case and every trial as CSV, the table in words and as CSV, and what it was made from."""
 
 import math
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,6 +13,7 @@ import pandas as pd
 from plotly.graph_objects import Figure
 
 from srgformer_lab import figures
+from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.case import Setup
 from srgformer_lab.experiments.experiment import Experiment
 from srgformer_lab.experiments.table import METRICS
@@ -41,8 +44,8 @@ class Result:
         words += [f"--preset {setup.preset_name}", f"--seeds {len(setup.seeds)}"]
         words += [f"--first-seed {setup.seeds[0]}"] if setup.seeds[0] else []
         words += [f"--trials {setup.n_trials}"] if setup.n_trials > 1 else []
-        words += [f"--only {','.join(setup.only)!r}"] if setup.only else []
-        words += [f"--{name.replace('_', '-')} {value}" for name, value in {**setup.recipe.options, **setup.changes}.items()]
+        words += [f"--only {shlex.quote(','.join(setup.only))}"] if setup.only else []
+        words += [_option(name, value) for name, value in {**setup.recipe.options, **setup.changes}.items()]
         return " ".join(words)
 
     def facts(self) -> dict[str, Any]:
@@ -63,17 +66,26 @@ class Result:
         return "\n\n".join(part for part in (f"`{self.command}`", head, markdown(self.table, self.experiment), self._missing()) if part)
 
     def _missing(self) -> str:
-        if not len(self.rows):
-            return "Nothing was asked for."
-        left = self.rows[self.rows["state"] != "finished"]
-        if not len(left):
-            return ""
-        lines = [
-            f"- {', '.join(str(row[name]) for name in self.experiment.by)}, seed {row['seed']}: {row['state']} after "
-            f"{row['epochs']} epochs{'; ' + row['message'] if row['message'] else ''}"
-            for _, row in left.iterrows()
-        ]
-        return "Not finished:\n\n" + "\n".join(lines)
+        left = [row for frame in (self.trials, self.rows) for _, row in frame.iterrows() if row["state"] != "finished"]
+        return "Not finished:\n\n" + "\n".join(map(self._left, left)) if left else ""
+
+    def _left(self, row: pd.Series) -> str:
+        words = [str(row[name]) for name in self.experiment.by] + ([f"trial {row['trial']}"] if "trial" in row else [])
+        why = f"; {row['message']}" if row["message"] else ""
+        return f"- {', '.join(words)}, seed {row['seed']}: {row['state']} after {row['epochs']} epochs{why}"
+
+
+def check_output(folder: Path) -> None:
+    """Refuse a folder that can't be made or written, before hours are spent on what should go there.
+
+    Raises:
+        ConfigError: It, or one above it, is a file, or may not be written.
+    """
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise ConfigError(f"output={str(folder)!r}: {above} is a file; name a folder")
+    if not os.access(above, os.W_OK):
+        raise ConfigError(f"output={str(folder)!r} can't be written: no permission in {above}; name another folder")
 
 
 def write(result: Result, folder: Path) -> list[Path]:
@@ -106,15 +118,23 @@ def markdown(table: pd.DataFrame, experiment: Experiment) -> str:
         "s/epoch",
     ]
     against = ", ".join(str(value) for value in experiment.reference.values() if value != "")
-    head += [f"Recall@20 − {against} [seeds] [users]"] if "gain" in table else []
+    over_seeds = "gain_low" in table
+    head += [f"Recall@20 − {against} {'[seeds] ' * over_seeds}[users]"] if "gain" in table else []
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for _, row in table.iterrows():
         cells = [str(row[name]) for name in experiment.by] + [str(int(row["seeds"]))]
         cells += [_short(row.get(name)) + _bounds(row, "") * (name == "recall@20") for name in METRICS]
         cells += [_plain(row.get("best_epoch")), _plain(row.get("epoch_seconds"))]
-        cells += [_signed(row["gain"]) + _bounds(row, "gain_") + _bounds(row, "users_")] if "gain" in table else []
+        cells += [_gain(row, over_seeds)] if "gain" in table else []
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _option(name: str, value: Any) -> str:
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    return f"--{option} {','.join(value) if isinstance(value, tuple) else value}"
 
 
 def _is_number(value: Any) -> bool:
@@ -131,6 +151,13 @@ def _signed(value: Any) -> str:
 
 def _plain(value: Any) -> str:
     return f"{value:.3g}" if _is_number(value) else ""
+
+
+def _gain(row: pd.Series, over_seeds: bool) -> str:
+    if not _is_number(row["gain"]):
+        return ""
+    seeds = _bounds(row, "gain_") or " [one seed]" * over_seeds
+    return _signed(row["gain"]) + seeds + _bounds(row, "users_")
 
 
 def _bounds(row: pd.Series, prefix: str) -> str:

@@ -2,6 +2,8 @@
 
 import math
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -18,6 +20,7 @@ from srgformer_lab.learn.estimate import estimate
 from srgformer_lab.learn.run import Run
 
 POLL_SECONDS = 1.0
+LEAST_DONE = 0.01
 HOUR = 3600.0
 
 
@@ -28,7 +31,7 @@ class Progress:
     n_done: int
     n_cases: int
     seconds_left: float
-    """As long as the cases so far took; NaN until one is done."""
+    """At the pace so far, if no early stop comes; NaN while there is no pace yet."""
 
 
 Watcher = Callable[[Progress], None]
@@ -51,9 +54,12 @@ class Crew:
         Cases that need the same training share it. What is stopped goes on from there at the next call.
 
         Raises:
-            RunError: A process was ended from outside; what it had written is kept.
+            RunError: The folder can't be made, or a process was ended from outside; what it had written is kept.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"the folder {self.folder} can't be made: {error}; choose another --output") from error
         first = {case.key: case for case in reversed(cases)}
         trained = {key: seen(case, self.folder) for key, case in first.items()}
         todo = [first[key] for key, outcome in reversed(trained.items()) if not outcome.is_finished]
@@ -62,13 +68,20 @@ class Crew:
         return [complete(case, self.folder) if trained[case.key].is_finished else replace(trained[case.key], case=case) for case in cases]
 
     def _here(self, cases: Sequence[Case]) -> dict[str, Outcome]:
-        return {case.key: complete(case, self.folder) if time.monotonic() < self.ends else seen(case, self.folder) for case in cases}
+        found, started = {}, time.monotonic()
+        for number, case in enumerate(cases, start=1):
+            found[case.key] = complete(case, self.folder) if time.monotonic() < self.ends else seen(case, self.folder)
+            if self.watch:
+                self.watch(Progress(number, len(cases), seconds_left(len(cases), number, 0, time.monotonic() - started)))
+        return found
 
     def _in_processes(self, cases: Sequence[Case]) -> dict[str, Outcome]:
         if not cases:
             return {}
         threads, started = max(1, runtime.n_cores() // self.n_workers), time.monotonic()
-        with ProcessPoolExecutor(min(self.n_workers, len(cases)), multiprocessing.get_context("spawn")) as pool:
+        before = sum(seen(case, self.folder).share_done for case in cases)
+        workers = min(self.n_workers, len(cases))
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
             open_cases = {pool.submit(_complete_in_worker, case, self.folder, threads): case for case in cases}
             futures = dict(open_cases)
             try:
@@ -76,7 +89,7 @@ class Crew:
                     for future in wait(open_cases, POLL_SECONDS, FIRST_COMPLETED).done:
                         open_cases.pop(future)
                     if self.watch:
-                        self.watch(self._progress(len(cases), open_cases.values(), time.monotonic() - started))
+                        self.watch(self._progress(len(cases), open_cases.values(), before, time.monotonic() - started))
                     if time.monotonic() > self.ends:
                         self._stop(open_cases)
             finally:  # a process has one more case at hand than the one it works on
@@ -85,17 +98,36 @@ class Crew:
                     wait(open_cases, POLL_SECONDS)
         return {case.key: seen(case, self.folder) if future.cancelled() else _result(future) for future, case in futures.items()}
 
-    def _progress(self, n_cases: int, open_cases: Collection[Case], seconds: float) -> Progress:
+    def _progress(self, n_cases: int, open_cases: Collection[Case], before: float, seconds: float) -> Progress:
         n_done = n_cases - len(open_cases)
-        under_way = sum(seen(case, self.folder).share_done for case in open_cases)
-        left = (n_cases - n_done - under_way) * seconds / (n_done + under_way) if n_done else math.nan
-        return Progress(n_done, n_cases, left)
+        done = n_done + sum(seen(case, self.folder).share_done for case in open_cases)
+        return Progress(n_done, n_cases, seconds_left(n_cases, done, before, seconds))
 
     def _stop(self, open_cases: Mapping[Future[Outcome], Case]) -> None:
         """Let no further case begin, and ask those that are running to stop after their step."""
         for future, case in open_cases.items():
             if not future.cancel() and (self.folder / case.key).is_dir():
                 Run(self.folder / case.key).request_stop()
+
+
+def seconds_left(n_cases: int, done: float, before: float, seconds: float) -> float:
+    """Estimate how long the rest takes, at the pace of what was done in ``seconds``; ``before`` was there already.
+
+    NaN until a hundredth of a case is done.
+    """
+    return (n_cases - done) * seconds / (done - before) if done - before >= LEAST_DONE else math.nan
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, killed perhaps: nobody would read what it trains."""
+    parent = multiprocessing.parent_process()
+
+    def wait_and_end() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
 
 
 def _complete_in_worker(case: Case, folder: Path, n_threads: int) -> Outcome:
@@ -134,16 +166,18 @@ class Need:
 
 def need(cases: Sequence[Case], folder: Path) -> Need:
     """Estimate what is still to be done; the data of all seeds counts as being of one size."""
-    todo = [case for case in {case.key: case for case in cases}.values() if not seen(case, folder).is_finished]
+    todo = [outcome for case in {case.key: case for case in cases}.values() if not (outcome := seen(case, folder)).is_finished]
     data: dict[tuple[str, float], Dataset] = {}
     least = most = memory = 0.0
-    for case in todo:
-        recipe = case.recipe
+    for outcome in todo:
+        case, recipe = outcome.case, outcome.case.recipe
         if (recipe.path, recipe.share) not in data:
             data[recipe.path, recipe.share] = recipe.open(case.seed)
         one = estimate(data[recipe.path, recipe.share], case.model, case.train)
-        least += one.seconds_per_epoch * min(case.train.epochs, case.train.patience + 1)
-        most += one.seconds_at_most
+        left = case.train.epochs - outcome.epochs
+        at_least = min(left, case.train.patience - (outcome.epochs - max(1, outcome.best_epoch)))
+        most += one.seconds_at_most * left / case.train.epochs
+        least += min(one.seconds_per_epoch * max(0, at_least), one.seconds_at_most)  # what needs no training takes one evaluation
         memory = max(memory, one.memory_bytes)
     return Need(len(todo), least / HOUR, most / HOUR, int(memory))
 
@@ -151,16 +185,17 @@ def need(cases: Sequence[Case], folder: Path) -> Need:
 def check_budget(need: Need, hours: float, n_workers: int) -> None:
     """Refuse what can't fit into the hours or the memory, before anything is started.
 
+    So many processes at once are taken to be as many times as fast as one: they are less, so what is refused surely can't fit.
+
     Raises:
         ConfigError: Not even early stops would bring it to its end in time, or the processes need more memory than is free.
     """
-    if need.hours_at_least > hours:
+    at_once = max(1, min(n_workers, need.n_cases))
+    if need.hours_at_least / at_once > hours:
         raise ConfigError(
             f"{need}. --hours {hours:g} can't be enough; give more, or take fewer --seeds, --trials or --epochs "
             "(without --hours it runs until it is done, and goes on where it was when the same command is given again)"
         )
-    free, wanted = runtime.free_memory(), need.memory_bytes * max(1, n_workers)
+    free, wanted = runtime.free_memory(), need.memory_bytes * at_once
     if wanted > free:
-        raise ConfigError(
-            f"{need}. {n_workers} at once need {wanted / 2**30:.1f} GiB, and {free / 2**30:.1f} are free; take fewer --workers"
-        )
+        raise ConfigError(f"{need}. {at_once} at once need {wanted / 2**30:.1f} GiB, and {free / 2**30:.1f} are free; take fewer --workers")

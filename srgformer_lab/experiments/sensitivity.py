@@ -63,7 +63,9 @@ def _draw(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | 
     if not len(plane) or plane["unfinished"].any():
         return drawn
     axes = plane["value"].str.split(TIMES, expand=True).astype(float).set_axis(["attention_scale", "hypergraph_scale"], axis=1)
-    hint = "Each point is a training of its own. Try the neighbours of the best one."
+    differ = int(((plane["gain_low"] > 0) | (plane["gain_high"] < 0)).sum()) if "gain_low" in plane else None
+    noise = "One seed: differences may be noise." if differ is None else f"{differ} of {len(plane)} are shown to differ from the preset."
+    hint = f"The best of {len(plane)} settings. {noise}"
     return [*drawn, figures.metric_surface(axes.assign(value=plane["recall@20"]), "recall@20", hint=hint)]
 
 

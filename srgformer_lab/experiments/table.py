@@ -31,8 +31,8 @@ def table(outcomes: Sequence[Outcome], by: Sequence[str], reference: Mapping[str
 
     The reference of a row is the row that has these labels instead of its own. Only finished cases count; ``unfinished`` says
     how many others there are. ``gain`` is the mean difference of test recall@20 with the same seed; ``gain_low`` and
-    ``gain_high`` bound it over seeds (Student's t, 95 %), ``users_low`` and ``users_high`` over users (bootstrap, all seeds
-    together).
+    ``gain_high`` bound it over seeds (Student's t, 95 %), ``users_low`` and ``users_high`` over users (bootstrap; a user of several
+    seeds counts once, with the mean difference, for one person's differences are no independent draws).
     """
     groups: dict[tuple[str | float, ...], list[Outcome]] = {}
     for outcome in outcomes:
@@ -71,7 +71,7 @@ def _gain(done: dict[int, Outcome], beside: dict[int, Outcome]) -> dict[str, flo
         return {}
     pairs = [done[seed].users()[SELECTION_METRIC].align(beside[seed].users()[SELECTION_METRIC], join="inner") for seed in shared]
     gains = [ours - theirs for ours, theirs in pairs]
-    users = over_users(np.concatenate(gains))
+    users = over_users(pd.concat(gains, axis=1).mean(axis=1).to_numpy())
     means = np.array([gain.mean() for gain in gains])
     return {"gain": float(means.mean()), **_bounds("gain_", means), "users_low": users.low, "users_high": users.high}
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -148,6 +150,28 @@ def _majority(home: Int[np.ndarray, " items"], labels: np.ndarray, n_hyperedges:
     return found
 
 
+def hyperedge_members(trace: Trace, data: Dataset, modality: str, hyperedge: int, n_items: int = 12) -> pd.DataFrame:
+    """List the items that are most in a hyperedge, the most first: ``item_id``, ``title``, ``membership`` (0 to 1).
+
+    Raises:
+        ConfigError: The model has no such modality or hyperedge, or ``n_items`` is negative.
+        DataError: The trace covers other users or items than ``data``.
+    """
+    membership = item_membership(trace, modality, data)
+    if not 0 <= hyperedge < membership.shape[1]:
+        raise ConfigError(f"hyperedge={hyperedge} must be from 0 to {membership.shape[1] - 1}")
+    if n_items < 0:
+        raise ConfigError(f"n_items={n_items} is a count; give 0 or more")
+    rows = np.argsort(-membership[:, hyperedge], kind="stable")[:n_items]
+    return pd.DataFrame(
+        {
+            "item_id": [data.item_ids[row] for row in rows],
+            "title": [data.cards.titles[row] for row in rows],
+            "membership": membership[rows, hyperedge],
+        }
+    )
+
+
 def distinctive_words(texts: Sequence[str], weight: Float[np.ndarray, "texts classes"], n_words: int = 5) -> list[tuple[str, ...]]:
     """Give the words that set each class of texts apart, the most telling first.
 
@@ -157,19 +181,28 @@ def distinctive_words(texts: Sequence[str], weight: Float[np.ndarray, "texts cla
 
     Source: Grootendorst, BERTopic: neural topic modeling with a class-based TF-IDF procedure, arXiv 2203.05794, 2022.
     """
+    counts, words = _word_counts(tuple(texts))
+    if not len(words):
+        return [()] * weight.shape[1]
+    frequency = counts.T @ weight  # (words, classes)
+    overall, length = frequency.sum(axis=1), frequency.sum(axis=0)
+    mean_length = length.sum() / max((length > 0).sum(), 1)
+    telling = frequency * np.log1p(mean_length / np.maximum(overall, 1e-300))[:, None]
+    telling[frequency * length.sum() < overall[:, None] * length * (1 - 1e-9)] = 0
+    order = np.argsort(-telling, axis=0, kind="stable")[:n_words]
+    return [tuple(str(words[row]) for row in rows if telling[row, k] > 0) for k, rows in enumerate(order.T)]
+
+
+@lru_cache(maxsize=4)
+def _word_counts(texts: tuple[str, ...]) -> tuple[Any, np.ndarray]:
+    """Count the words of each text: a sparse matrix (texts, words) and the words; kept, as every epoch asks for the same texts."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     counter = CountVectorizer(stop_words="english", token_pattern=WORD)
     analyze = counter.build_analyzer()
     if not any(analyze(text) for text in texts):
-        return [()] * weight.shape[1]
-    frequency = counter.fit_transform(texts).T @ weight  # (words, classes)
-    overall, length = frequency.sum(axis=1), frequency.sum(axis=0)
-    mean_length = length.sum() / max((length > 0).sum(), 1)
-    telling = frequency * np.log1p(mean_length / np.maximum(overall, 1e-300))[:, None]
-    telling[frequency * length.sum() < overall[:, None] * length * (1 - 1e-9)] = 0
-    order, words = np.argsort(-telling, axis=0, kind="stable")[:n_words], counter.get_feature_names_out()
-    return [tuple(str(words[row]) for row in rows if telling[row, k] > 0) for k, rows in enumerate(order.T)]
+        return None, np.array([])
+    return counter.fit_transform(texts), counter.get_feature_names_out()
 
 
 def hyperedge_incidence(trace: Trace, data: Dataset, modality: str, n_items: int = 60) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """Do explanations say what the model does? Claimed importance of history items against what really happens without them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from srgformer_lab.model.ranking import recommend
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.statistics import over_users, rank_correlation
 
+Watch = Callable[[Sequence[Any]], Iterable[Any]]
+"""Hands on the steps of something slow one by one, so that a bar can show how far it is; ``iter`` shows nothing."""
 ORDERS = ("contribution", "attention", "random")
 FEWEST = 4
 """Items that a history must have to be ranked."""
@@ -70,7 +73,13 @@ def _judged(row: object) -> str:
 
 
 def faithfulness(
-    model: SRGFormer, data: Dataset, n_users: int = 20, most_removals: int = 50, shares: Sequence[float] = SHARES, seed: int = 0
+    model: SRGFormer,
+    data: Dataset,
+    n_users: int = 20,
+    most_removals: int = 50,
+    shares: Sequence[float] = SHARES,
+    seed: int = 0,
+    watch: Watch = iter,
 ) -> Faithfulness:
     """Explain the first recommendation of a sample of users, and really take history items away.
 
@@ -85,6 +94,7 @@ def faithfulness(
         most_removals: Of longer histories this many items, drawn at random, are removed one by one.
         shares: Shares of the history in the curves.
         seed: For the sample and the random order.
+        watch: Hands on the users one by one.
 
     Raises:
         ConfigError: ``n_users`` is below 2, or a share is outside 0…1.
@@ -104,21 +114,48 @@ def faithfulness(
         )
     draws = np.random.default_rng(seed)
     chosen = np.sort(draws.permutation(able)[:n_users])
-    measured = [_measure(_Removal(model, data, data.user_ids[int(user)]), most_removals, shares, draws) for user in chosen]
+    measured = [_measure(_Removal(model, data, data.user_ids[int(user)]), most_removals, shares, draws) for user in watch(chosen.tolist())]
     effects = pd.concat([frame for frame, _ in measured], ignore_index=True)
     drops = pd.concat([frame for _, frame in measured], ignore_index=True)
     return Faithfulness(effects, _correlations(effects, seed), _curves(drops, seed))
 
 
-class _Removal:
-    """One user, the item recommended first, and its score on any part of the history."""
+def removal_effects(
+    model: SRGFormer, data: Dataset, user_id: str, item_id: str, most_removals: int = 50, seed: int = 0, watch: Watch = iter
+) -> pd.DataFrame:
+    """Take the items of one user's history away one by one, and see what each costs the score of an item.
 
-    def __init__(self, model: SRGFormer, data: Dataset, user_id: str) -> None:
+    ``user_id``, ``item_id``; ``removed``, ``effect`` (score before − after), and what was claimed of it: ``contribution`` and
+    ``attention`` (weight, mean over the heads). Of more than ``most_removals`` items as many are drawn at random.
+
+    Raises:
+        UnknownIdError: There is no such user or item.
+        ConfigError: ``most_removals`` is below 1.
+    """
+    if most_removals < 1:
+        raise ConfigError(f"most_removals={most_removals} must be at least 1")
+    removal = _Removal(model, data, user_id, item_id)
+    claims = removal.claims()
+    claims = claims.iloc[np.sort(np.random.default_rng(seed).permutation(len(claims))[:most_removals])]
+    effects = [removal.drop([item]) for item in watch(claims["removed"].tolist())]
+    claims = claims.assign(user_id=removal.user_id, item_id=removal.item_id, effect=effects)
+    return claims[["user_id", "item_id", "removed", "effect", "contribution", "attention"]].reset_index(drop=True)
+
+
+class _Removal:
+    """One user, an item (the one recommended first unless given), and its score on any part of the history."""
+
+    def __init__(self, model: SRGFormer, data: Dataset, user_id: str, item_id: str = "") -> None:
         self.model, self.data, self.user_id = model, data, user_id
         trace = read_for(model, data, data.user_row(user_id))
-        self.item_id = str(recommend(trace, data, user_id, k=1)["item_id"].iloc[0])
+        self.item_id = item_id or str(recommend(trace, data, user_id, k=1)["item_id"].iloc[0])
         self.why = explain(trace, data, user_id, self.item_id)
         self._known: dict[frozenset[str], float] = {}
+
+    def claims(self) -> pd.DataFrame:
+        """Give what is claimed of each item: ``removed``, ``contribution``, ``attention``."""
+        history = self.why.history
+        return pd.DataFrame({"removed": history["item_id"], "contribution": history["total"], "attention": history["weight"]})
 
     def drop(self, items: Sequence[str], keep: bool = False) -> float:
         """Give how much the score falls without these items, or with these alone."""
@@ -139,15 +176,8 @@ class _Removal:
 def _measure(
     removal: _Removal, most_removals: int, shares: Sequence[float], draws: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    history = removal.why.history
-    claims = pd.DataFrame(
-        {
-            "removed": history["item_id"],
-            "contribution": history["total"],
-            "attention": history["weight"],
-            "random": draws.permutation(len(history)).astype(float),
-        }
-    )
+    claims = removal.claims()
+    claims["random"] = draws.permutation(len(claims)).astype(float)
     one_by_one = claims.iloc[np.sort(draws.permutation(len(claims))[:most_removals])]
     effects = one_by_one.assign(
         user_id=removal.user_id, item_id=removal.item_id, effect=[removal.drop([item]) for item in one_by_one["removed"]]

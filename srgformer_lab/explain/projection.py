@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ FEWEST_ROWS = 4
 QUALITY_NEIGHBORS = 10
 QUALITY_ROWS = 2_000
 """Trustworthiness and continuity compare all pairs of rows: beyond so many rows, those of a sample."""
+_one_at_a_time = Lock()
+"""Numba's plainest threads end the process when two of its parallel functions run at once, as two visitors' UMAPs would."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +132,7 @@ def _pca(stacked: Float[np.ndarray, "points dim"]) -> tuple[Float[np.ndarray, "p
 def _umap(stacked: Float[np.ndarray, "points dim"], n_neighbors: int, seed: int) -> Float[np.ndarray, "points 2"]:
     if not 2 <= n_neighbors < len(stacked):
         raise ConfigError(f"n_neighbors={n_neighbors} must be from 2 to {len(stacked) - 1}: there are {len(stacked):,} points in all")
-    with warnings.catch_warnings():
+    with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # its parametric form wants Tensorflow, which isn't used here
         warnings.simplefilter("ignore", UserWarning)  # two modalities often make two unconnected neighbourhood graphs
         from umap import UMAP

@@ -6,19 +6,22 @@ It knows neither models nor data sets, only columns.
 
 from srgformer_lab.figures.agreement import cosine_distributions, recall_bars
 from srgformer_lab.figures.alignment import alignment_scatter
+from srgformer_lab.figures.bipartite import bipartite
 from srgformer_lab.figures.card_moves import rank_moves_cards
 from srgformer_lab.figures.card_style import STYLE
 from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, thumbnail_uri
 from srgformer_lab.figures.comparison import comparison
 from srgformer_lab.figures.contrast import depth_bars, versus_bars
 from srgformer_lab.figures.deletion import deletion_curves
-from srgformer_lab.figures.effects import effect_scatter
+from srgformer_lab.figures.effects import effect_meaning, effect_scatter
+from srgformer_lab.figures.entropy import entropy_scatter
 from srgformer_lab.figures.flow import flow, flow_finding
 from srgformer_lab.figures.growth import growth
 from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
-from srgformer_lab.figures.hyperedge_bars import hyperedge_usage
+from srgformer_lab.figures.hyperedge_bars import hyperedge_finding, hyperedge_usage, hyperedge_warning
 from srgformer_lab.figures.hyperedges import agreement_table, incidence_heatmap
+from srgformer_lab.figures.inventory import coverage_bars, history_lengths, long_tail
 from srgformer_lab.figures.knobs import metric_surface
 from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
 from srgformer_lab.figures.language import (
@@ -38,13 +41,17 @@ from srgformer_lab.figures.language import (
     setting,
     signed,
 )
+from srgformer_lab.figures.lines_over import lines_over
 from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
+from srgformer_lab.figures.offline import Block, offline_page
+from srgformer_lab.figures.paired import paired_differences
 from srgformer_lab.figures.river import hyperedge_river
+from srgformer_lab.figures.rows import correlation
 from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.sparsity import sparsity
 from srgformer_lab.figures.sweep import sweep
-from srgformer_lab.figures.tail import interaction_matrix, long_tail
+from srgformer_lab.figures.tail import head_share, interaction_matrix
 from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register
 from srgformer_lab.figures.training import learning_curves
 
@@ -54,30 +61,40 @@ __all__ = [
     "PART_COLORS",
     "STYLE",
     "TEMPLATES",
+    "Block",
     "Kind",
     "agreement_table",
     "alignment_scatter",
     "attention_heads",
     "badge",
+    "bipartite",
     "card",
     "card_column",
     "card_row",
     "card_wall",
     "change",
     "comparison",
+    "correlation",
     "cosine_distributions",
+    "coverage_bars",
     "deletion_curves",
     "depth_bars",
     "describe_moves",
     "digits",
+    "effect_meaning",
     "effect_scatter",
+    "entropy_scatter",
     "finding_of",
     "flow",
     "flow_finding",
     "growth",
+    "head_share",
     "history_bars",
+    "history_lengths",
+    "hyperedge_finding",
     "hyperedge_river",
     "hyperedge_usage",
+    "hyperedge_warning",
     "incidence_heatmap",
     "interaction_matrix",
     "knob_color",
@@ -85,11 +102,14 @@ __all__ = [
     "knob_name",
     "knob_symbol",
     "learning_curves",
+    "lines_over",
     "long_tail",
     "loss_terms",
     "metric_name",
     "metric_surface",
     "metric_value",
+    "offline_page",
+    "paired_differences",
     "part_color",
     "part_knob_style",
     "part_name",

@@ -97,20 +97,12 @@ def _joined(points: pd.DataFrame, pairs: int | Sequence[str]) -> list[str]:
 
 
 def _join(figure: go.Figure, points: pd.DataFrame, ids: list[str], dark: bool) -> None:
-    """Draw all lines as one trace, with a gap after each."""
+    """Draw all lines as one shape: were they a trace, circling points would choose their corners too."""
     by_id = points[points["id"].isin(ids)].groupby("id", sort=False)
-    gap = np.full((1, 2), np.nan, dtype=np.float32)
-    pieces = [piece for _, rows in by_id for piece in (rows[["x", "y"]].to_numpy(np.float32), gap)]
-    path = np.concatenate(pieces) if pieces else gap
-    figure.add_scattergl(
-        x=path[:, 0],
-        y=path[:, 1],
-        mode="lines",
-        line={"color": MUTED[dark], "width": 1},
-        opacity=0.7,
-        hoverinfo="skip",
-        name="pairs",
-    )
+    corners = [[f"{x:.4g},{y:.4g}" for x, y in rows[["x", "y"]].to_numpy(float)] for _, rows in by_id]
+    if corners:
+        path = "".join(f"M{'L'.join(line)}" for line in corners)
+        figure.add_shape(type="path", path=path, line={"color": MUTED[dark], "width": 1}, opacity=0.7, layer="below", name="pairs")
 
 
 def _name_spaces(figure: go.Figure, points: pd.DataFrame, spaces: list[str], dark: bool) -> None:

@@ -82,7 +82,7 @@ def comparison(
     text = _hint(table, len(shown), reference, metric) if hint is None else hint
     names = [cut(name, LABEL_WIDTH / (BOLD if name == reference else 1)) for name in shown["name"]]
     left = int(max(text_width(name) * (BOLD if full == reference else 1) for name, full in zip(names, shown["name"], strict=True)) + 22)
-    figure = new_figure(_finding(table, reference, metric, about), text, dark, left=left, right=VALUES + 12, bottom=32)
+    figure = new_figure(_finding(table, reference, metric, about), text, dark, left=left, right=VALUES + 12, bottom=48)
     margin = figure.layout.margin
     figure.layout.height = min(TALLEST, margin.t + margin.b + max(ROW * len(shown), 44))
     _reference_line(figure, shown, reference, dark)
@@ -201,7 +201,7 @@ def _dots(figure: go.Figure, shown: pd.DataFrame, reference: str | None, metric:
     room = 0.05 * ((high - low) or abs(high) or 1.0)
     places, (factor, unit) = ticks(low, high, 3), metric_unit(metric)
     words = [setting(factor * place) + unit for place in places]
-    figure.update_xaxes(range=[low - room, high + room], zeroline=False, tickvals=places, ticktext=words)
+    figure.update_xaxes(range=[low - room, high + room], zeroline=False, tickvals=places, ticktext=words, title_text=metric_name(metric))
 
 
 def _write(figure: go.Figure, shown: pd.DataFrame, names: list[str], reference: str | None, metric: str, dark: bool) -> None:

@@ -15,6 +15,13 @@ LEAST_REMOVALS = 3
 CLOSE, LOOSE = 0.7, 0.3
 WORDS = ((CLOSE, "follows"), (LOOSE, "loosely follows"), (-LOOSE, "hardly follows"), (-np.inf, "runs against"))
 """What is said from which mean rank correlation on."""
+MEANINGS = (
+    (CLOSE, "What is looked at more costs more when it is taken away: here the weights come close to telling what matters."),
+    (LOOSE, "What is looked at more tends to cost more when it is taken away, with many exceptions: the weights are a hint, no more."),
+    (-LOOSE, "How much something is looked at says next to nothing about what taking it away costs."),
+    (-np.inf, "What is looked at more costs less when it is taken away: reading the weights as reasons would mislead."),
+)
+"""What it means for one person from which rank correlation on."""
 MOST_POINTS, MOST_NAMED = 20_000, 4_000
 """Points that are drawn, and up to how many each has a hover text: both keep the figure small."""
 
@@ -95,6 +102,16 @@ def _effect_axes(figure: go.Figure, claimed: np.ndarray, effect: np.ndarray, aga
         room, places = 0.05 * ((high - low) or 1.0), ticks(low, high)
         words = [setting(by * place) + end for place in places]
         axis.update(range=[low - room, high + room], title={"text": name}, tickvals=places, ticktext=words)
+
+
+def effect_meaning(spearman: float) -> str:
+    """Say in plain words what a rank correlation between attention weights and true effects means; NaN where there is no order."""
+    if not np.isfinite(spearman):
+        return "There is no order to compare: all weights or all effects are the same."
+    for bound, meaning in MEANINGS:
+        if spearman >= bound:
+            return meaning
+    return MEANINGS[-1][1]
 
 
 def _effects_finding(rows: pd.DataFrame, against: str, correlations: pd.DataFrame | None) -> str:

@@ -1,16 +1,62 @@
 """How evenly the hyperedges are used, and which of them are dead or have a twin."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.figures.hyperedges import MORE_HINT
 from srgformer_lab.figures.language import INK, MUTED, SURFACE, count, part_color, percent, require, safe
+from srgformer_lab.figures.rows import LETTER
 from srgformer_lab.figures.template import TEXT_SIZE, empty_figure, new_figure
 
 MOST_ROWS = 10
 """So many hyperedges stand as rows with their words; more as bare columns."""
 DEAD_MARK, TWIN_MARK = "✕", "◇"
+
+
+def hyperedge_finding(card: Mapping[str, Any]) -> str:
+    """Say in a sentence what one hyperedge gathers.
+
+    Args:
+        card: ``hyperedge``, ``items``, ``words``, ``label``, ``purity``, ``labelled``, ``is_dead``, ``twin``, as in a row of cards.
+    """
+    name = f"Hyperedge {card['hyperedge']}"
+    if card["is_dead"]:
+        return f"{name} is dead: no item has it as its first"
+    if not card["items"]:
+        return f"{name} is no item’s first; each is more in another one"
+    words = f" of “{', '.join(card['words'][:2])}”" if card["words"] else ""
+    found = f"{name} gathers {count(int(card['items']), 'item')}{words}"
+    if card["labelled"] and math.isfinite(card["purity"]):
+        found += f"; {percent(card['purity'])} of the {card['labelled']:,} whose category is known are “{card['label']}”"
+    return found + ("" if pd.isna(card["twin"]) else f". Its twin is hyperedge {card['twin']}")
+
+
+def hyperedge_warning(cards: pd.DataFrame) -> str:
+    """Say how many hyperedges are dead or have a twin, and which; nothing where all are of use.
+
+    Raises:
+        DataError: A column of hyperedge, mass, is_dead and twin is missing.
+    """
+    require(cards, ["hyperedge", "mass", "is_dead", "twin"], "hyperedge warning")
+    is_dead, has_twin = cards["is_dead"].astype(bool), cards["twin"].notna()
+    if len(cards) < 2 or not (is_dead | has_twin).any():
+        return ""
+    named = [
+        f"{kind} {_listed(cards.loc[chosen, 'hyperedge'])}"
+        for kind, chosen in (("dead:", is_dead), ("twins:", has_twin & ~is_dead))
+        if chosen.any()
+    ]
+    return f"{_usage_finding(cards)} ({'; '.join(named)})"
+
+
+def _listed(numbers: pd.Series) -> str:
+    shown = ", ".join(map(str, numbers.iloc[:MOST_ROWS]))
+    return f"{shown} and {len(numbers) - MOST_ROWS} more" if len(numbers) > MOST_ROWS else shown
 
 
 def hyperedge_usage(cards: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
@@ -67,7 +113,7 @@ def _usage_rows(cards: pd.DataFrame, finding: str, hint: str, dark: bool) -> go.
             font={"color": SURFACE[dark] if inside else INK[dark]},
         )
         if mark := _mark(card):
-            place, shift = (max(card.mass, even), 8) if inside else (card.mass, 46)
+            place, shift = (max(card.mass, even), 8) if inside else (card.mass, 14 + LETTER * len(percent(card.mass)))
             figure.add_annotation(x=place, y=row, text=mark, xanchor="left", xshift=shift)
     figure.update_xaxes(range=[0, highest * (1.4 if cards["twin"].notna().any() else 1.05)], tickvals=[even], ticktext=["even share"])
     figure.update_yaxes(

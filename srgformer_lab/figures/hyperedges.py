@@ -17,6 +17,7 @@ from srgformer_lab.figures.language import (
     safe,
     shorten,
 )
+from srgformer_lab.figures.rows import LETTER, NARROW
 from srgformer_lab.figures.template import color_bar, empty_figure, first_that_fits, new_figure
 
 HYPERGRAPH_SCALE = (
@@ -99,10 +100,10 @@ def _part_clusters(figure: go.Figure, values: np.ndarray, names: list[str], dark
     )
 
 
-def _number_columns(figure: go.Figure, names: list[str], title: str) -> None:
-    step = -(-len(names) // MOST_NUMBERS)
+def _number_columns(figure: go.Figure, names: list[str], title: str, angle: int = 0) -> None:
+    step = -(-len(names) // (MOST_NUMBERS if not angle else MOST_COUNTED))
     figure.update_xaxes(
-        title={"text": title}, tickvals=list(range(0, len(names), step)), ticktext=names[::step], tickangle=0, zeroline=False
+        title={"text": title}, tickvals=list(range(0, len(names), step)), ticktext=names[::step], tickangle=angle, zeroline=False
     )
 
 
@@ -156,7 +157,9 @@ def agreement_table(
     if len(columns) <= MOST_NUMBERS and len(rows) <= MOST_COUNTED:
         write_cells(figure, [[str(value) for value in row] for row in values])
     figure.update_layout(plot_bgcolor=FAINT[dark] if max(values.shape) <= 32 else "rgba(0,0,0,0)")
-    _number_columns(figure, [safe(name) for name in columns], safe(second))
+    if (longest := max(map(len, columns))) * LETTER * len(columns) > NARROW - left:  # side by side the names would touch
+        figure.layout.margin.b = min(26 + round(0.75 * LETTER * longest), 96)
+    _number_columns(figure, [safe(name) for name in columns], safe(second), angle=-50 if figure.layout.margin.b > 44 else 0)
     step = -(-len(rows) // 20)
     figure.update_yaxes(
         title={"text": safe(first)},

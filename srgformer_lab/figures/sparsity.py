@@ -23,6 +23,7 @@ from srgformer_lab.figures.language import (
     INK,
     MUTED,
     PARTS,
+    metric_name,
     metric_unit,
     part_color,
     percent,
@@ -95,7 +96,7 @@ def sparsity(
     right = int(max(text_width(cut(name, NAME_WIDTH)) for name in by_model)) + SAMPLE + 20
     n_missing = int((table["name"] == ours).sum() - (done["name"] == ours).sum())
     finding = reach(done, n_missing, ours, reference, metric)
-    figure = new_figure(finding, text, dark, TALLEST, right=right, bottom=44)
+    figure = new_figure(finding, text, dark, TALLEST, left=60, right=right, bottom=44)
     looks = _looks(by_model, ours, reference, dark)
     span = shares[-1] - shares[0]
     middle = (len(by_model) - 1) / 2
@@ -106,7 +107,9 @@ def sparsity(
     places, (factor, unit) = ticks(low, high), metric_unit(metric)
     words = [setting(factor * place) + unit for place in places]
     foot = LEVELS if has_gain else 0.0
-    figure.update_yaxes(range=[low - room, high + room], domain=[foot, 1], zeroline=False, tickvals=places, ticktext=words)
+    figure.update_yaxes(
+        range=[low - room, high + room], domain=[foot, 1], zeroline=False, tickvals=places, ticktext=words, title_text=metric_name(metric)
+    )
     side = span * max(0.04, APART * (middle + 1))
     named = shares if len(shares) <= MOST_SHARES else ticks(shares[0], shares[-1], 5)
     words = [percent(value) for value in named]

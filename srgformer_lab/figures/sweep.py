@@ -93,7 +93,7 @@ def sweep(frame: pd.DataFrame, knob: str, metric: str = "recall@20", *, dark: bo
     rows["is_preset"] = rows["gain"].notna() & ~moved & np.isclose(rows["mean"], np.nan if preset is None else preset)
     more = ["diamond: the preset’s own"] if rows["is_preset"].any() else ["hollow: it doesn’t"]
     text = how_to_read(rows, f"the {PRESET}", metric, *more) if hint is None else hint
-    figure = new_figure(_finding(rows, knob, metric), text, dark, height=320, right=72, bottom=48)
+    figure = new_figure(_finding(rows, knob, metric), text, dark, height=320, left=60, right=72, bottom=48)
     name, part = SETTING_MARKS.get(knob, KNOB_MARKS.get(knob, ("", "", ""))[1:])
     color = part_color(part, dark) if part else MUTED[dark]
     _axes(figure, rows, preset, metric)
@@ -172,7 +172,9 @@ def _axes(figure: go.Figure, rows: pd.DataFrame, preset: float | None, metric: s
     span = (high - low) or 0.1 * abs(high) or 1.0
     places, (factor, unit) = ticks(low, high), metric_unit(metric)
     words = [setting(factor * place) + unit for place in places]
-    figure.update_yaxes(range=[low - 0.08 * span, high + 0.16 * span], zeroline=False, tickvals=places, ticktext=words)
+    figure.update_yaxes(
+        range=[low - 0.08 * span, high + 0.16 * span], zeroline=False, tickvals=places, ticktext=words, title_text=metric_name(metric)
+    )
     side, named = max(0.5, 0.06 * len(rows)), [_value(row) for _, row in rows.iterrows()]
     room = (NARROW - figure.layout.margin.l - figure.layout.margin.r) / (len(rows) - 1 + 2 * side)
     step = math.ceil((TICK_SIZE / TEXT_SIZE * max(map(text_width, named)) + 3) / room)  # names that would touch are left out

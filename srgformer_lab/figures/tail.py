@@ -41,7 +41,7 @@ def interaction_matrix(pairs: pd.DataFrame, n_users: int, n_items: int, *, dark:
     return figure
 
 
-def long_tail(items: pd.DataFrame, share: float = 0.2, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+def head_share(items: pd.DataFrame, share: float = 0.2, *, dark: bool = False, hint: str | None = None) -> go.Figure:
     """Draw how often each item was taken, the most taken first, and what share of all interactions the first ones hold.
 
     Args:
@@ -53,7 +53,7 @@ def long_tail(items: pd.DataFrame, share: float = 0.2, *, dark: bool = False, hi
     Raises:
         DataError: A column is missing.
     """
-    require(items, ["title", "taken"], "long tail")
+    require(items, ["title", "taken"], "head share")
     items = items.sort_values("taken", ascending=False, kind="stable", ignore_index=True)
     total = float(items["taken"].sum())
     if not total:

@@ -59,9 +59,30 @@ LESSONS = (
         45,
         ("top_k", "recall_at_k", "ndcg_at_k"),
     ),
-    Lesson(2, "light_gcn", "Why does a neighbour help?", "Build LightGCN from scratch, and say why it has no weights.", 50),
-    Lesson(3, "hypergraphs", "What joins more than two?", "Write a hypergraph as an incidence matrix, and pass messages over it.", 45),
-    Lesson(4, "hyperedges", "Can groups be learned?", "Let items choose their hyperedges by Gumbel-softmax.", 50),
+    Lesson(
+        2,
+        "light_gcn",
+        "Why does a neighbour help?",
+        "Build LightGCN from scratch, and say why it has no weights.",
+        50,
+        ("normalized_adjacency", "light_gcn", "bpr_loss"),
+    ),
+    Lesson(
+        3,
+        "hypergraphs",
+        "What joins more than two?",
+        "Write a hypergraph as an incidence matrix, and pass messages over it.",
+        45,
+        ("incidence", "adjacency_of", "pass_messages"),
+    ),
+    Lesson(
+        4,
+        "hyperedges",
+        "Can groups be learned?",
+        "Let items choose their hyperedges by Gumbel-softmax.",
+        50,
+        ("memberships", "user_memberships", "gumbel_softmax"),
+    ),
     Lesson(5, "attention", "What does the model look at?", "Compute attention over a history, without the feed-forward part.", 50),
     Lesson(6, "contrast", "What pulls pictures and words together?", "Write InfoNCE, and say what the temperature τ does.", 45),
     Lesson(
@@ -81,8 +102,22 @@ LESSONS = (
         ("ranking_loss", "knowing_nothing", "stop"),
     ),
     Lesson(9, "explaining", "Why this item?", "Take a score apart, and test the explanation.", 50),
-    Lesson(10, "bug_hunt", "Which of these models is broken?", "Find five bugs by what they do to the numbers.", 60),
-    Lesson(11, "small_table", "What does a table prove?", "Reproduce a small table, and say what it does not show.", 60),
+    Lesson(
+        10,
+        "bug_hunt",
+        "Which of these models is broken?",
+        "Write five tests that tell models with real faults from models that are in order.",
+        60,
+        ("memberships_hold", "scores_repeat", "steps_are_fresh", "chooses_blindly", "hides_test"),
+    ),
+    Lesson(
+        11,
+        "small_table",
+        "What does a table prove?",
+        "Make a small table with seeds, selection on validation and paired intervals, and say what it does not show.",
+        60,
+        ("report", "paired", "interval"),
+    ),
 )
 
 

@@ -128,8 +128,9 @@ def shown(value: Any) -> str:
         value = value.round(4).tolist()
     elif isinstance(value, np.generic):
         value = value.item()
-    elif isinstance(value, list):
-        value = [one.item() if isinstance(one, np.generic) else one for one in value]
+    elif isinstance(value, (list, tuple)):
+        plain = [one.item() if isinstance(one, np.generic) else one for one in value]
+        value = type(value)(round(one, 4) if isinstance(one, float) else one for one in plain)
     text = "{" + ", ".join(map(repr, sorted(value))) + "}" if isinstance(value, set) and value else repr(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 

@@ -6,13 +6,35 @@ read-only. A link can be old or mistyped, so what it says is checked here agains
 
 from srgformer_lab.learn.estimate import Estimate
 from srgformer_lab.learn.run import Status
-from srgformer_lab.workspace.finding import find_items, people, usual_user
-from srgformer_lab.workspace.judging import Health, health, popularity_quality
-from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene
+from srgformer_lab.statistics import Interval
+from srgformer_lab.workspace import attending
+from srgformer_lab.workspace.aligning import MOST_ITEMS, Alignment
+from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
+from srgformer_lab.workspace.comparing import (
+    MOST_RUNS,
+    changed_users,
+    cohort_differences,
+    comparable_runs,
+    knows_quality,
+    run_moves,
+    run_quality,
+    run_ranking,
+)
+from srgformer_lab.workspace.finding import find_items, people, takers, usual_user
+from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
+from srgformer_lab.workspace.judging import Health, Sureness, health, popularity_quality, sureness
+from srgformer_lab.workspace.reasoning import addable_items, carrying_hyperedges, membership_paths
+from srgformer_lab.workspace.report import Report
+from srgformer_lab.workspace.report_parts import SECTIONS, sections_of
+from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
+from srgformer_lab.workspace.serving import cohort_served, cohort_table, knows_served, served_users, tested_ranking
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.slow import Slow
+from srgformer_lab.workspace.structure import Hyperedges, categories
 from srgformer_lab.workspace.training import (
     GOING,
+    MOST_WAITING,
     adjusted,
     begin,
     begin_small,
@@ -27,40 +49,82 @@ from srgformer_lab.workspace.training import (
     settings,
     variants,
 )
-from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View
+from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View, joined
 
 __all__ = [
+    "COHORTS",
     "GOING",
     "KNOB_OF",
+    "MOST_ITEMS",
+    "MOST_RUNS",
+    "MOST_WAITING",
+    "POPULARITY",
+    "SECTIONS",
     "SHIPPED",
     "STUDIO",
+    "Alignment",
     "Estimate",
+    "Facts",
     "Health",
+    "Hyperedges",
+    "Interval",
+    "Report",
     "Scene",
     "Shelf",
+    "Slow",
     "Status",
+    "Sureness",
     "View",
+    "addable_items",
     "adjusted",
+    "attending",
     "begin",
     "begin_small",
     "can_go_on",
     "can_show",
     "carry_on",
+    "carrying_hyperedges",
+    "categories",
+    "changed_users",
+    "choose_items",
+    "cohort_differences",
+    "cohort_served",
+    "cohort_table",
+    "cohort_users",
+    "comparable_runs",
     "cost",
+    "coverage",
     "damaged_lines",
     "dataset",
     "devices",
+    "facts",
     "find_items",
     "find_run",
     "going_on",
     "health",
+    "history_lengths",
+    "item_counts",
+    "item_groups",
+    "joined",
+    "knows_quality",
+    "knows_served",
+    "membership_paths",
     "people",
     "popularity_quality",
+    "run_moves",
+    "run_quality",
+    "run_ranking",
     "run_table",
     "runs_of",
     "scene",
+    "sections_of",
+    "served_users",
     "settings",
     "settle",
+    "sureness",
+    "takers",
+    "tested_ranking",
+    "trained_pass",
     "usual_run",
     "usual_user",
     "variants",

@@ -3,14 +3,18 @@
 import math
 from dataclasses import dataclass
 
+import pandas as pd
+
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import RunError
-from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate
+from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate, evaluate_users
 from srgformer_lab.model.baselines.popularity import Popularity
+from srgformer_lab.statistics import Interval, over_users
 from srgformer_lab.workspace.scene import Scene
+from srgformer_lab.workspace.serving import knows_served, served_users
 from srgformer_lab.workspace.shelf import Shelf
 
-_counted = Shelf(8)
+_counted, _sure = Shelf(8), Shelf(24)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,32 @@ def health(look: Scene) -> Health:
     gain = status.best_metric / bar if bar else math.inf
     test = look.run.test_metrics().get(SELECTION_METRIC)
     return Health(status.best_metric, bar, gain, status.best_epoch, status.epoch, test)
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """How sure a run's valid Recall@20 is: bootstrap intervals over the users."""
+
+    recall: Interval
+    lead: Interval
+    """Over popularity, each user's difference taken."""
+
+
+def sureness(look: Scene) -> Sureness | None:
+    """Resample the users of a scene; None where that takes long and nobody has asked for it yet, or fewer than two can be judged.
+
+    Raises:
+        RunError: There is no trained SRGFormer to ask.
+    """
+    if not (look.is_quick or knows_served(look)) or len(served := served_users(look)) < 2:
+        return None
+    return _sure.get(look.key(), lambda: _sureness(look.data, served))
+
+
+def _sureness(data: Dataset, served: pd.DataFrame) -> Sureness:
+    ours = served[SELECTION_METRIC].to_numpy(float)
+    bar = _counted.get(("users", data.fingerprint), lambda: evaluate_users(Popularity(data), data, "valid", (20,)))
+    return Sureness(over_users(ours), over_users(ours - bar[SELECTION_METRIC].to_numpy(float)))
 
 
 def popularity_quality(data: Dataset) -> dict[str, float]:

@@ -28,7 +28,7 @@ QUICK_PAIRS = 2_000_000
 """Up to so many user–item pairs, an evaluation is quick enough to follow a slider."""
 NOTHING_TRAINED = "no trained SRGFormer is loaded; choose a run of SRGFormer on the Start page, or train one"
 
-_data, _trained, _fused, _numbers = Shelf(3), Shelf(4), Shelf(16), Shelf(64)
+_data, _trained, _fused, _numbers = Shelf(3), Shelf(8), Shelf(16), Shelf(64)
 _turns = Lock()
 """Weighing a pass anew and running a model with something different set hooks on it for a moment, so visitors take turns."""
 
@@ -41,7 +41,7 @@ class Scene:
     data: Dataset
     run: Run | None
     trained: Trace | None
-    """The pass of the run's best epoch as it was trained; none without a run, or for a run of another model."""
+    """The pass of the view's epoch as it was trained; none without a run, or for a run of another model."""
     trace: Trace | None
     """The same weights under the view's knobs."""
     model: SRGFormer | None = None
@@ -132,8 +132,12 @@ class Scene:
     def _surface_key(self, metric: str) -> tuple[object, ...]:
         return ("surface", metric, self._run_key(), self.knobs["membership_temperature"])
 
+    def key(self) -> tuple[object, ...]:
+        """Tell apart what follows from the data, the weights and the knobs."""
+        return (*self._run_key(), *self.knobs.values())
+
     def _run_key(self) -> tuple[object, ...]:
-        return (self.data.fingerprint, *_weights_stamp(self.run)) if self.run else ()
+        return (self.data.fingerprint, *_weights_stamp(self.run, weights_of(self.view))) if self.run else ()
 
     def _pass(self, as_trained: bool = False) -> Trace:
         trace = self.trained if as_trained else self.trace
@@ -185,14 +189,25 @@ def scene(view: View) -> Scene:
     run = find_run(view.run) if view.run else None
     if run is None or run.config.model_name != "srgformer" or not run.weights_path("best").exists():
         return Scene(view, data, run, None, None)
-    stamp = (data.fingerprint, *_weights_stamp(run))
-    model, trained = _trained.get(stamp, lambda: _trained_pass(run, data))
+    weights = weights_of(view)
+    stamp = (data.fingerprint, *_weights_stamp(run, weights))
+    model, trained = _trained.get(stamp, lambda: trained_pass(run, data, weights))
     knobs = {knob: float(text) for name, knob in KNOB_OF.items() if (text := getattr(view, name))}
     return Scene(view, data, run, trained, _weighed(trained, stamp, knobs), model)
 
 
-def _trained_pass(run: Run, data: Dataset) -> tuple[SRGFormer, Trace]:
-    model = run.model(data, "best")
+def weights_of(view: View) -> int | str:
+    """Say which weights of its run a view looks at: those of an epoch, or the best."""
+    return int(view.epoch) if view.epoch else "best"
+
+
+def trained_pass(run: Run, data: Dataset, epoch: int | str = "best") -> tuple[SRGFormer, Trace]:
+    """Load a run's weights and make a pass.
+
+    Raises:
+        RunError: The run is of another model or of other data, or there are no weights of that epoch.
+    """
+    model = run.model(data, epoch)
     if not isinstance(model, SRGFormer):
         raise RunError(f"run {run.name} is no SRGFormer; choose another")
     return model, model.trace()
@@ -213,8 +228,8 @@ def _knobs(trace: Trace) -> dict[str, float]:
     return {name: getattr(trace.config, name) for name in MODEL_KNOBS}
 
 
-def _weights_stamp(run: Run) -> tuple[str, int]:
-    path = run.weights_path("best")
+def _weights_stamp(run: Run, epoch: int | str) -> tuple[str, int]:
+    path = run.weights_path(epoch)
     return (str(path.resolve()), path.stat().st_mtime_ns if path.exists() else 0)
 
 

@@ -1,14 +1,16 @@
 """Links can be old or mistyped: what they say is checked against what there is, and what they leave open is chosen here."""
 
 import math
+from collections.abc import Container
 from dataclasses import replace
 
 from srgformer_lab.config import ModelConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, LabError
+from srgformer_lab.workspace.cohorts import COHORTS
 from srgformer_lab.workspace.finding import usual_user
 from srgformer_lab.workspace.scene import dataset, find_run, runs_of, scene
-from srgformer_lab.workspace.view import KNOB_OF, STUDIO, View
+from srgformer_lab.workspace.view import KNOB_OF, STUDIO, View, joined
 
 
 def settle(view: View) -> tuple[View, tuple[str, ...]]:
@@ -22,6 +24,7 @@ def settle(view: View) -> tuple[View, tuple[str, ...]]:
         data = dataset(view)
     view = replace(view, data=view.data or STUDIO, run=_settled_run(view.run, data, notes))
     view = replace(view, **_settled_knobs(view, notes))
+    view = replace(view, **_settled_places(view, data, notes))
     if view.user not in data.user_ids:
         if view.user:
             notes.append(f"There is no user {view.user!r} in this data; you see another one.")
@@ -68,6 +71,29 @@ def _settled_knobs(view: View, notes: list[str]) -> dict[str, str]:
             notes.append(f"{name}={text!r} can't be: {error}. You see the trained value.")
             kept[name] = ""
     return kept
+
+
+def _settled_places(view: View, data: Dataset, notes: list[str]) -> dict[str, str]:
+    """Keep the epoch, modality, hyperedge, cohort, items and compared runs that there are."""
+    run = find_run(view.run) if view.run else None
+    config = run.config.model if run else None
+    modality = _one_of(view.modality, data.modalities, "modality", notes) or next(iter(data.modalities), "")
+    runs = runs_of(data)
+    return {
+        "epoch": _one_of(view.epoch, [str(epoch) for epoch in run.epochs()] if run else [], "epoch with kept weights", notes),
+        "modality": modality,
+        "hyperedge": _one_of(view.hyperedge, [str(n) for n in range(getattr(config, "n_hyperedges", 0))], "hyperedge", notes),
+        "cohort": _one_of(view.cohort, COHORTS, "cohort", notes),
+        "items": joined(item for item in view.chosen_items if _one_of(item, data.item_ids, "item", notes)),
+        "runs": joined(name for name in view.compared_runs if name != view.run and _one_of(name, runs, "run", notes)),
+    }
+
+
+def _one_of(name: str, known: Container[str], what: str, notes: list[str]) -> str:
+    if name and name not in known:
+        notes.append(f"There is no {what} {name!r} here; it is left out.")
+        return ""
+    return name
 
 
 def _usual_item(view: View, data: Dataset) -> str:

@@ -9,11 +9,11 @@ import pandas as pd
 from srgformer_lab import places, runtime
 from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import UnknownIdError
+from srgformer_lab.errors import RunError, UnknownIdError
 from srgformer_lab.learn import worker
 from srgformer_lab.learn.estimate import Estimate, estimate
 from srgformer_lab.learn.evaluation import SELECTION_METRIC
-from srgformer_lab.learn.listing import damaged_runs
+from srgformer_lab.learn.listing import damaged_runs, list_runs
 from srgformer_lab.learn.run import RUNS, Run
 from srgformer_lab.model.baselines.light_gcn import LightGCNConfig
 from srgformer_lab.workspace.scene import runs_of
@@ -21,6 +21,8 @@ from srgformer_lab.workspace.scene import runs_of
 GOING = ("queued", "running")
 SHOWN_SETTINGS = {"d": "embedding_dim", "K": "n_hyperedges", "α": "attention_scale", "β": "hypergraph_scale"}
 SMALL_EPOCHS = 25
+MOST_WAITING = 12
+"""Trainings that may wait for a place in the working folder."""
 _lock = Lock()
 
 
@@ -88,22 +90,24 @@ def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -
 
     Raises:
         ConfigError: A setting is out of its range.
-        RunError: The folder can't be written.
+        RunError: The folder can't be written, or too many trainings wait already.
     """
     name, config, train = settings(variant, model, train)
-    run = Run.create(RUNS, f"{data.name}-{variant}", data, name, config, train)
-    carry_on(run)
+    with _lock:
+        _check_queue()
+        run = Run.create(RUNS, f"{data.name}-{variant}", data, name, config, train)
+        worker.start(run)
     return run
 
 
-def begin_small(data: Dataset) -> Run:
+def begin_small(data: Dataset, variant: str = "whole") -> Run:
     """Start a training that is small enough to wait for: the built-in preset, for a few epochs.
 
     Raises:
-        RunError: The folder can't be written.
+        RunError: The folder can't be written, or too many trainings wait already.
     """
     chosen = preset("studio")
-    return begin(data, "whole", chosen.model, chosen.train.replace(epochs=SMALL_EPOCHS))
+    return begin(data, variant, chosen.model, chosen.train.replace(epochs=SMALL_EPOCHS))
 
 
 def going_on(data: Dataset) -> str:
@@ -147,7 +151,15 @@ def carry_on(run: Run) -> None:
     """Start a run that waits, or resume one that was stopped.
 
     Raises:
-        RunError: It is being trained already.
+        RunError: It is being trained already, or too many trainings wait already.
     """
     with _lock:
+        _check_queue()
         worker.start(run)
+
+
+def _check_queue() -> None:
+    """Refuse one more training where enough are waiting."""
+    waiting = sum(run.status().state in GOING for run in list_runs(RUNS)) - worker.MAX_RUNNING
+    if waiting >= MOST_WAITING:
+        raise RunError(f"{waiting} of at most {MOST_WAITING} places in the queue are taken; wait until one has ended, or stop one")

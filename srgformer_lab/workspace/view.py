@@ -1,8 +1,9 @@
 """What is being looked at, in the words of a link."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
+from urllib.parse import quote, unquote
 
 from srgformer_lab.errors import DataError
 
@@ -28,6 +29,17 @@ class View:
     alpha: str = field(default="", metadata={"knob": "attention_scale"})
     beta: str = field(default="", metadata={"knob": "hypergraph_scale"})
     tau: str = field(default="", metadata={"knob": "membership_temperature"})
+    epoch: str = ""
+    """Weights of this epoch of the run; empty for the best."""
+    modality: str = ""
+    hyperedge: str = ""
+    """A hyperedge of the modality, by its number."""
+    cohort: str = ""
+    """A group of users, by the length of their history."""
+    items: str = ""
+    """Items that were chosen together: their ids, put together by ``joined``."""
+    runs: str = ""
+    """Runs that are compared with ``run``, put together likewise."""
     theme: str = ""
 
     @classmethod
@@ -48,19 +60,26 @@ class View:
         return asdict(self)
 
     def change(self, **changes: str) -> Self:
-        """Give a copy with some parts changed; other data has other runs and people, another user another list, another run other knobs."""
+        """Give a copy with some parts changed; what no longer fits is forgotten: other data has other people, another user another list."""
         changed = {name for name, value in changes.items() if getattr(self, name) != value}
-        if changed & set(DATA_NAMES):
-            changes = {"run": "", "user": "", "item": ""} | changes
-        if "user" in changed:
-            changes = {"item": ""} | changes
-        if changed & {*DATA_NAMES, "run"}:
-            changes = dict.fromkeys(KNOB_OF, "") | changes
+        for causes, forgotten in FORGOTTEN:
+            if changed & causes:
+                changes = dict.fromkeys(forgotten, "") | changes
         return replace(self, **changes)
 
     def only(self, *names: str) -> Self:
         """Give a copy that says these parts, the data and the theme, and nothing else."""
         return type(self)(**{name: getattr(self, name) for name in {*DATA_NAMES, "theme", *names}})
+
+    @property
+    def chosen_items(self) -> tuple[str, ...]:
+        """The ids of the items that were chosen together."""
+        return _parted(self.items)
+
+    @property
+    def compared_runs(self) -> tuple[str, ...]:
+        """The names of the runs that are compared with the view's run."""
+        return _parted(self.runs)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -88,6 +107,23 @@ VIEW_NAMES = tuple(item.name for item in fields(View))
 DATA_NAMES = ("data", *READER_OPTIONS)
 KNOB_OF = {item.name: item.metadata["knob"] for item in fields(View) if "knob" in item.metadata}
 """The three knobs of a view and the settings that they move."""
+OF_RUN = (*KNOB_OF, "epoch", "hyperedge")
+FORGOTTEN = (
+    ({*DATA_NAMES}, ("run", "user", "item", "modality", "cohort", "items", "runs", *OF_RUN)),
+    ({"run"}, OF_RUN),
+    ({"user"}, ("item",)),
+    ({"modality"}, ("hyperedge",)),
+)
+"""What a change makes meaningless."""
+
+
+def joined(names: Iterable[str]) -> str:
+    """Put several ids or names into one word of a link."""
+    return ",".join(quote(name, safe="") for name in names)
+
+
+def _parted(word: str) -> tuple[str, ...]:
+    return tuple(unquote(name) for name in word.split(",") if name)
 
 
 def _words(source: Mapping[str, Any]) -> dict[str, str]:

@@ -65,7 +65,7 @@ def test_start_asks_for_nothing_else_until_something_is_chosen(page, shop):
     assert not names["jump"]
 
 
-@pytest.mark.parametrize("name", ["start", "knobs", "why"])
+@pytest.mark.parametrize("name", ["start", "data", "knobs", "hyperedges", "attention", "why"])
 def test_without_a_run_a_page_offers_to_train_one(page, shop, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     begun = []
@@ -147,7 +147,7 @@ def test_why_takes_things_away_and_turns_the_model(page, shop):
     expected = lab.what_if(
         model, data, shop.user, lab.set_knobs(attention_scale=0.9), lab.drop_items(first), lab.without_modality("image"), item_id=shop.item
     )
-    assert names["taken"].value == [first]
+    assert names["asked"].value["taken"] == [first]
     before = names["why"].score
     assert html.escape(lab.figures.change(before, expected.score_after)) in shown
     assert model.config.attention_scale != 0.9
@@ -203,3 +203,122 @@ def test_text_of_the_data_is_never_markup(page, tiny, tmp_path, monkeypatch, nam
     monkeypatch.chdir(tmp_path)
     shown, _ = page(name, workspace.settle(workspace.View(data=str(folder)))[0])
     assert "<script>alert" not in shown
+
+
+def test_data_shows_the_numbers_that_the_package_counts(page, shop):
+    shown, names = page("data", shop)
+    data = names["look"].data
+    assert f"{len(data.interactions):,}" in shown
+    assert f"{lab.figures.digits(100 * len(data.interactions) / (data.n_users * data.n_items))} %" in shown
+    for title in workspace.item_counts(data)["title"].head(24):
+        assert html.escape(title) in shown
+    assert names["picked"] == {"user": shop.user, "item": shop.item, "cohort": "", "items": ""}
+
+
+def test_data_narrows_the_items_down(page, shop):
+    data = workspace.dataset(shop)
+    word = data.cards.titles[3].split()[0]
+    shown, names = page("data", shop, **{"data.words": word, "data.popularity": workspace.POPULARITY["tail"]})
+    expected = workspace.choose_items(data, word, popularity="tail")
+    assert list(names["found"]["item_id"]) == list(expected["item_id"])
+    assert f"{len(expected)} fit" in shown or not len(expected)
+    assert len(names["wall"]) == min(len(expected), 24)
+
+
+def test_data_shows_what_was_chosen_together_first(page, shop):
+    data = workspace.dataset(shop)
+    chosen = data.item_ids[5:8]
+    shown, names = page("data", shop.change(items=workspace.joined(chosen)))
+    assert "What you chose together: 3 items" in shown
+    assert [button.value for button in names["together"].elements] == list(chosen)
+    assert shown.index("What you chose together") < shown.index("The things")
+    assert names["picked"]["items"] == workspace.joined(chosen)
+
+
+def test_data_says_how_well_each_cohort_is_served(page, shop):
+    shown, names = page("data", shop.change(cohort="heavy"))
+    model = names["look"].model
+    users = lab.evaluate_users(model, names["look"].data).set_index("user_id")
+    for cohort in workspace.COHORTS:
+        those = [user for user in workspace.cohort_users(names["look"].data, cohort) if user in users.index]
+        assert lab.figures.metric_value("ndcg@20", users.loc[those, "ndcg@20"].mean()) in shown
+    worst = users.loc[[user for user in workspace.cohort_users(names["look"].data, "heavy") if user in users.index], "ndcg@20"].min()
+    assert f"NDCG {lab.figures.digits(worst)}, " in shown
+
+
+def test_data_ranks_and_marks_what_was_held_back(page, shop):
+    _, names = page("data", shop)
+    data, held_back = names["look"].data, names["look"].data.history(shop.user, "valid")
+    best = lab.rank_items(names["look"].trace, data, shop.user, hide="train")
+    assert len(names["held_back"]) == len(held_back)
+    for place, button in enumerate(names["listed"].elements):
+        hit = "● hit" if best["item_id"][place] in held_back else "○ miss"
+        assert f"{place + 1}. {hit}" in button.text
+
+
+def test_data_without_a_run_shows_the_things_all_the_same(page, shop, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown, names = page("data", workspace.settle(workspace.View(data=shop.data))[0])
+    assert len(names["wall"]) == 24
+    assert "No model is trained on this data yet" in shown
+
+
+def test_start_says_how_sure_the_run_is(page, shop):
+    shown, names = page("start", shop)
+    sure = workspace.sureness(names["look"])
+    assert f"{lab.figures.digits(100 * sure.recall.low)} to {lab.figures.digits(100 * sure.recall.high)} %" in shown
+
+
+def test_start_keeps_to_the_cohort(page, shop):
+    shown, names = page("start", shop.change(cohort="cold"))
+    assert "Only people with short histories" in shown
+    names["another"]._update(1)
+    assert names["get_user"]() in workspace.cohort_users(names["look"].data, "cold")
+
+
+def test_every_step_of_the_tour_and_every_question_leads_to_a_page(page, shop):
+    _, names = page("start", shop)
+    buttons = [*names["steps"].elements, *names["ways"].elements]
+    assert len(buttons) > len(PAGES)
+    for button in buttons:
+        button._update(1)
+        assert (APPS / "pages" / f"{names['get_jump']()}.py").is_file()
+
+
+def test_why_adds_things_and_gives_the_rank_before_and_after(page, shop):
+    data = workspace.dataset(shop)
+    _, plain = page("why", shop)
+    added = workspace.addable_items(plain["look"], plain["ranking"])[0]
+    shown, names = page("why", shop, **{"why.added": [data.cards.titles[data.item_row(added)]]})
+    expected = lab.what_if(names["look"].model, data, shop.user, lab.add_items(added), item_id=shop.item)
+    assert names["asked"].value["added"] == [added]
+    first, last = expected.ranks
+    assert f"number {first:,} → number {last:,}" in shown
+    assert html.escape(lab.figures.change(expected.score_before, expected.score_after)) in shown
+
+
+def test_why_names_the_hyperedges_and_people_that_carried_it(page, shop):
+    shown, names = page("why", shop)
+    mine = names["why"].hyperedges
+    most = mine[mine["side"] == "user"].sort_values("contribution", key=abs, ascending=False).iloc[0]
+    assert f"{most['modality']} hyperedge {most['hyperedge']}" in shown
+    assert lab.figures.signed(most["contribution"]) in shown
+    assert len(names["audience"]) == min(6, len(names["why"].audience))
+
+
+def test_why_carries_a_hyperedge_to_its_page(page, shop):
+    _, names = page("why", shop)
+    names["look_into"](("text", "2"))
+    assert (names["get_group"](), names["get_jump"]()) == ({"modality": "text", "hyperedge": "2"}, "hyperedges")
+
+
+def test_a_page_that_runs_alone_says_where_the_others_are(page, shop):
+    _, names = page("why", shop, alone=True)
+    assert names["common"].only_here("", {"alone": True}) is None
+    assert names["common"].only_here("data", {}) is None
+    assert "srgformer-lab app" in names["common"].only_here("data", names["memory"]).text
+
+
+def test_the_strip_names_the_cohort(page, shop):
+    _, names = page("data", shop.change(cohort="cold"))
+    assert "cohort: short histories" in names["common"].strip(names["look"], "instant").text

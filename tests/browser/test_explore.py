@@ -14,9 +14,15 @@ expect.set_options(timeout=LIMIT)
 
 QUESTIONS = {
     "start": "What is this?",
+    "data": "What is in the data?",
     "train": "How does it learn?",
     "knobs": "What does each knob do?",
+    "hyperedges": "What did the hyperedges learn?",
+    "attention": "What does it look at, and does that matter?",
+    "alignment": "Do pictures and texts agree?",
     "why": "Why this item?",
+    "compare": "What changed between runs?",
+    "report": "How do I keep and share this?",
 }
 
 
@@ -83,7 +89,7 @@ def test_a_link_brings_everything_back(studio_app, visit):
 
 def test_a_thing_taken_away_changes_the_list_and_is_kept_on_return(studio_app, visit):
     page = visit(studio_app.link(page="why"))
-    expect(page.get_by_text("Nothing is taken away yet.")).to_be_visible()
+    expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()
     page.get_by_text("Select...").first.click()
     page.get_by_role("option", disabled=False).nth(1).click()  # the first of them takes all
     page.keyboard.press("Escape")

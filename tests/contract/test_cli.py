@@ -66,6 +66,28 @@ def test_baselines_are_trained_by_name(work):
     assert popularity.test_metrics()["recall@20"] > 0
 
 
+def test_another_model_takes_a_presets_width_and_training_and_says_so(work, capsys):
+    assert cli.main(["train", "--preset", "sports", "--model", "lightgcn", "--epochs", "1", "--name", "wide"]) == 0
+    assert "of preset sports, lightgcn takes the training's settings and --embedding-dim 256" in capsys.readouterr().out
+    config = lab.Run.open(work / "runs" / "wide").config
+    assert config.model == lab.LightGCNConfig(embedding_dim=256)
+    assert config.train.hypergraph_contrast_weight == 1e-4
+    assert cli.main(["train", "--model", "mf", "--epochs", "1"]) == 0
+    assert "of preset" not in capsys.readouterr().out
+
+
+def test_a_log_gets_plain_lines_with_the_time_left_and_not_one_for_every_step(work, capsys):
+    small = ["--embedding-dim", "8", "--n-heads", "2", "--epochs", "2", "--device", "cpu"]
+    assert cli.main(["train", *small]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "epoch 2 of 2" in lines[-1]
+    assert 1 < len(lines) < 5
+    assert cli.main(["experiment", "ablation", "--only", "whole, w/o MCL", "--seeds", "1", "--workers", "0", *small]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("1 of 2 trainings are done; about 0")
+    assert lines[-1] == "2 of 2 trainings are done"
+
+
 def test_every_setting_of_every_model_is_an_option_and_one_name_has_one_type():
     types = {}
     for name, kind in catalog.MODELS.items():

@@ -1,8 +1,10 @@
 """An experiment shares runs by their settings and by nothing else, goes on where it was, and its table says what its runs say."""
 
+import contextlib
 import math
 import multiprocessing
 import os
+import shlex
 import signal
 import time
 from dataclasses import replace
@@ -13,15 +15,18 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import cli
+from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.errors import ConfigError, UnknownIdError
+from srgformer_lab.experiments import sensitivity
 from srgformer_lab.experiments.case import Recipe, Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS, experiment
 from srgformer_lab.experiments.command import best, run_experiment
 from srgformer_lab.experiments.contenders import contenders
 from srgformer_lab.experiments.experiment import Experiment
-from srgformer_lab.experiments.outcome import complete, seen
-from srgformer_lab.experiments.running import Crew, Need, check_budget, need
-from srgformer_lab.experiments.table import table
+from srgformer_lab.experiments.outcome import Outcome, complete, seen
+from srgformer_lab.experiments.report import Result
+from srgformer_lab.experiments.running import Crew, Need, check_budget, need, seconds_left
+from srgformer_lab.experiments.table import METRICS, rows, table
 
 WORLD = {"n_users": 60, "n_items": 40, "n_groups": 4, "n_interactions": 900}
 SMALL = {"embedding_dim": 8, "n_heads": 2, "n_hyperedges": 3, "batch_size": 512, "epochs": 2, "learning_rate": 0.01, "device": "cpu"}
@@ -71,7 +76,8 @@ def test_the_table_says_what_the_runs_say(tmp_path):
     assert row["gain"] == pytest.approx((ours - theirs).mean(), abs=1e-6)
     half = 12.7062 * np.std(ours - theirs, ddof=1) / math.sqrt(2)  # Student's t of one degree of freedom, 97.5 %
     assert row["gain_high"] - row["gain"] == pytest.approx(half, rel=1e-3)
-    pooled = np.concatenate([(users["SRGFormer", seed] - users["LightGCN", seed]).to_numpy() for seed in (0, 1)])
+    apart = [users["SRGFormer", seed] - users["LightGCN", seed] for seed in (0, 1)]
+    pooled = pd.concat(apart, axis=1).mean(axis=1).to_numpy()
     assert row["users_low"] <= pooled.mean() <= row["users_high"]
     spread = 1.96 * pooled.std() / math.sqrt(len(pooled))
     assert row["users_high"] - row["users_low"] == pytest.approx(2 * spread, rel=0.15)
@@ -190,8 +196,6 @@ def test_a_killed_experiment_loses_at_most_an_epoch(tmp_path):
 def test_the_best_trial_is_chosen_by_validation_and_the_first_of_equals():
     setup = setup_of(seeds=(0,))
     values = {"A": [0.2, 0.5, 0.5], "B": [0.3, 0.1]}
-    from srgformer_lab.experiments.outcome import Outcome
-
     tried = [
         Outcome(
             setup.case({"model": name, "trial": number}, 0, n_hyperedges=3 + number),
@@ -281,3 +285,127 @@ def test_the_command_line_runs_an_experiment_and_names_those_that_there_are(tmp_
     assert cli.main(["experiment", "?"]) == 2
     error = capsys.readouterr().err
     assert all(name in error for name in EXPERIMENTS)
+
+
+def _finished(folder, case, gains) -> Outcome:
+    """Give an outcome of users who gain so much, without a training."""
+    path = folder / f"{case.key}.csv"
+    pd.DataFrame({"user_id": [f"u{row}" for row in range(len(gains))], **dict.fromkeys(METRICS, gains)}).to_csv(path, index=False)
+    means = dict.fromkeys(METRICS, float(np.mean(gains)))
+    return Outcome(case, "finished", valid=means, test=means, users_file=path)
+
+
+def test_the_same_users_in_more_seeds_are_no_more_users(tmp_path):
+    gains = np.random.default_rng(0).normal(0.01, 0.1, 200)
+    widths = {}
+    for n_seeds in (1, 5):
+        outcomes = []
+        for seed in range(n_seeds):
+            ours, theirs = (setup_of().case({"model": name}, seed, kind) for name, kind in (("A", "srgformer"), ("B", "lightgcn")))
+            outcomes += [_finished(tmp_path, ours, gains), _finished(tmp_path, theirs, np.zeros(200))]
+        row = table(outcomes, ("model",), {"model": "B"}).set_index("model").loc["A"]
+        widths[n_seeds] = row["users_high"] - row["users_low"]
+        assert row["users_low"] < gains.mean() < row["users_high"]
+    assert widths[5] == pytest.approx(widths[1])
+
+
+@pytest.mark.parametrize(("seeds", "head", "cell"), [((0,), "LightGCN [users] |", "]"), ((0, 1), "LightGCN [seeds] [users] |", "] [")])
+def test_a_table_says_what_its_brackets_are_over(seeds, head, cell, tmp_path):
+    text = texts_of("baselines", tmp_path, setup_of(seeds=seeds, only=("LightGCN", "Popularity"), changes=SMALL | {"epochs": 1}))
+    assert head in text
+    assert text.split("| Popularity |")[1].splitlines()[0].split(" | ")[-1].count("[") == len(cell.split()), text
+
+
+def test_what_is_printed_above_a_table_is_a_command_that_makes_it_again():
+    changes = {"mixed_precision": True, "scaled_attention": False, "modalities": ("image", "text"), "epochs": 3}
+    setup = Setup(Recipe("studio", {"image_signal": 0.5}), "studio", (4, 5), changes, 1, ("w/o attention", "whole"))
+    words = shlex.split(Result(experiment("ablation"), setup, "", *3 * [pd.DataFrame()]).command)
+    options = make_parser(for_training=False).parse_args(words[1:])
+    assert {name: getattr(options, name) for name in changes} == changes
+    assert (options.only, options.first_seed, options.seeds, options.image_signal) == ("w/o attention,whole", 4, 2, 0.5)
+
+
+def test_trials_that_did_not_end_are_told_beside_the_table(tmp_path):
+    blind = setup_of(n_trials=2, seeds=(0,), only=("VBPR",), changes=SMALL | {"modalities": ("smell",)})
+    case = blind.case({"model": "VBPR", "trial": 1}, 0, "vbpr")
+    result = Result(experiment("baselines"), blind, "", rows([Outcome(case, "stopped", epochs=7)]), pd.DataFrame(), pd.DataFrame())
+    assert "- VBPR, trial 1, seed 0: stopped after 7 epochs" in result._missing()
+
+
+@pytest.mark.parametrize("name", ["ablation", "cost"])
+def test_trials_are_refused_where_nothing_is_tried(name, tmp_path):
+    with pytest.raises(ConfigError, match="tries none; leave --trials out"):
+        texts_of(name, tmp_path, setup_of(n_trials=5))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("inside", ["", "tables"])
+def test_an_output_that_is_or_lies_in_a_file_is_refused_before_anything_starts(inside, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(ConfigError, match="is a file; name a folder"):
+        list(run_experiment("ablation", setup_of(), tmp_path / "taken" / inside, 0))
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_no_label_of_an_experiment_breaks_the_list_of_those_that_are_wanted():
+    setup = setup_of(changes=SMALL | {"embedding_dim": 16})
+    labels = [str(value) for name in TRAINED for case in EXPERIMENTS[name].cases(setup, {}) for value in case.labels.values()]
+    assert [label for label in labels if "," in label] == []
+
+
+def test_what_is_half_done_is_half_the_need_and_what_needs_no_training_is_one_evaluation(tmp_path):
+    case = setup_of(changes=SMALL | {"epochs": 100, "patience": 10}).case({}, 0)
+    whole = need([case], tmp_path)
+    run = lab.Run.create(tmp_path, case.key, case.recipe.open(0), case.model_name, case.model, case.train)
+    run.write_status(replace(run.status(), epoch=99, best_epoch=95))
+    half = need([case], tmp_path)
+    assert whole.hours_at_least / whole.hours_at_most == pytest.approx(0.11)
+    assert half.hours_at_least == half.hours_at_most == pytest.approx(whole.hours_at_most / 100)
+    still = need([setup_of().case({}, 0, "itemknn")], tmp_path)
+    assert still.hours_at_least == still.hours_at_most > 0
+
+
+def test_more_workers_than_trainings_need_no_more_memory_and_many_are_faster_than_one():
+    check_budget(Need(1, 0.1, 1, 10**6), math.inf, 10**9)
+    check_budget(Need(4, 3.9, 9, 1), 1, 4)
+    with pytest.raises(ConfigError, match="can't be enough"):
+        check_budget(Need(4, 3.9, 9, 1), 1, 2)
+
+
+def test_the_time_left_counts_only_what_was_done_now():
+    assert seconds_left(10, 5, 4, 60) == pytest.approx(300)
+    assert seconds_left(10, 0.5, 0, 60) == pytest.approx(1140)
+    assert math.isnan(seconds_left(10, 4, 4, 60))
+
+
+def test_processes_end_with_the_experiment_that_is_killed_and_let_go_of_its_runs(tmp_path):
+    case = setup_of(changes=SMALL | {"epochs": 100_000, "patience": 100_000, "embedding_dim": 4}).case({}, 0)
+    process = multiprocessing.get_context("spawn").Process(target=_interrupted, args=(tmp_path, case))
+    process.start()
+    ends = time.monotonic() + 60
+    while seen(case, tmp_path).epochs < 1 and time.monotonic() < ends:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)  # it alone, not those that it started
+    process.join()
+    ends = time.monotonic() + 20
+    while (state := seen(case, tmp_path).state) == "running" and time.monotonic() < ends:
+        time.sleep(0.1)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    assert state == "interrupted"
+
+
+def test_all_models_of_a_comparison_see_the_same_modalities_at_the_same_width():
+    setup = setup_of(changes=SMALL | {"modalities": ("image",)})
+    for name in ("srgformer", "vbpr", "freedom"):
+        model = setup.case({}, 0, name).model
+        assert (model.modalities, model.embedding_dim) == (("image",), 8)
+
+
+@pytest.mark.parametrize(("bounds", "words"), [({"gain_low": 0.01, "gain_high": 0.02}, "25 of 25 are shown"), ({}, "One seed")])
+def test_the_plane_says_how_much_of_it_may_be_noise(bounds, words):
+    question = experiment("sensitivity")
+    points = [value for value, _ in sensitivity._points("α×β")]
+    frame = pd.DataFrame([{"knob": "α×β", "value": value, "unfinished": 0, "recall@20": 0.1, **bounds} for value in points])
+    (figure,) = question.draw(frame, question.by, question.reference)
+    assert words in figure.layout.title.subtitle.text.replace("<br>", " ")

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.data.dataset import ItemCards
-from srgformer_lab.explain.clusters import distinctive_words, hyperedge_cards, hyperedge_incidence, hyperedge_usage
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.explain.clusters import distinctive_words, hyperedge_cards, hyperedge_incidence, hyperedge_members, hyperedge_usage
 from srgformer_lab.explain.groups import aligned_labels, item_labels, visible_labels
 from srgformer_lab.explain.matching import against_labels, agreement, hyperedge_river, match_hyperedges
 from srgformer_lab.model.hypergraph import UserItemPair
@@ -364,3 +365,15 @@ def test_labels_by_item_id_find_their_items_in_any_order():
     assert aligned_labels(named.drop("i2"), data).tolist() == ["a", "b", "", "d", "e", "f"]
     assert aligned_labels(pd.Series(list("abcdef")), data).tolist() == list("abcdef")
     assert aligned_labels(np.array(["a", None, float("nan"), "d", "e", "f"], dtype=object), data).tolist() == ["a", "", "", "d", "e", "f"]
+
+
+def test_members_are_the_largest_of_a_column():
+    data = many(12)
+    membership = soft(4, 12, 3)
+    found = hyperedge_members(reading(data, image=membership), data, "image", 1, 5)
+    order = sorted(range(12), key=lambda row: -membership[row, 1])[:5]
+    assert list(found["item_id"]) == [data.item_ids[row] for row in order]
+    assert found["membership"].tolist() == [membership[row, 1] for row in order]
+    for wrong in (-1, 3):
+        with pytest.raises(ConfigError, match="from 0 to 2"):
+            hyperedge_members(reading(data, image=membership), data, "image", wrong)

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 import srgformer_lab as lab
+from srgformer_lab.errors import ConfigError
 from srgformer_lab.explain.counterfactual import drop_items, keep_items, what_if
-from srgformer_lab.explain.faithfulness import Faithfulness, faithfulness
+from srgformer_lab.explain.faithfulness import Faithfulness, faithfulness, removal_effects
 from tests.worlds import build, duo, shop
 
 SHARES = (0.0, 0.5, 1.0)
@@ -26,6 +27,22 @@ def test_an_effect_is_what_a_what_if_finds(tiny, trained, found):
         assert row.contribution == pytest.approx(history["total"], rel=1e-5)
         assert row.attention == pytest.approx(history["weight"], rel=1e-5)
     assert found.effects.groupby("user_id").size().to_dict() == {user: len(tiny.history(user)) for user in found.effects["user_id"]}
+
+
+def test_removals_of_one_history_are_those_of_what_ifs_and_are_watched(tiny, trained):
+    model = trained[1]
+    user, item = tiny.user_ids[3], lab.recommend(model, tiny, tiny.user_ids[3], k=3)["item_id"].iloc[2]
+    steps = []
+    found = removal_effects(model, tiny, user, item, watch=lambda items: [steps.append(one) or one for one in items])
+    assert set(found["removed"]) == set(steps) == set(tiny.history(user))
+    history = lab.explain(model, tiny, user, item).history.set_index("item_id")
+    for row in found.itertuples():
+        assert row.effect == pytest.approx(what_if(model, tiny, user, drop_items(row.removed), item_id=item).effect, abs=1e-5)
+        assert row.contribution == pytest.approx(history.loc[row.removed, "total"], rel=1e-5)
+        assert row.attention == pytest.approx(history.loc[row.removed, "weight"], rel=1e-5)
+    assert len(removal_effects(model, tiny, user, item, most_removals=2)) == 2
+    with pytest.raises(ConfigError, match="at least 1"):
+        removal_effects(model, tiny, user, item, most_removals=0)
 
 
 def test_correlations_are_means_over_users(found):

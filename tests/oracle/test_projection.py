@@ -1,5 +1,6 @@
 """Spaces in one plane: what the picture keeps is measured right, and what can be known by hand comes out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -194,6 +195,17 @@ def test_umap_repeats_itself_from_a_seed_and_says_what_its_distances_are_not():
     assert first.quality["trustworthiness"][1] == pytest.approx(venna_kaski(unit(views["text"]), drawn, 10))
     assert first.quality["trustworthiness"].min() > 0.7  # an order by chance has about 0.5
     assert "distances are not model distances" in repr(first)
+
+
+def test_two_umaps_at_once_give_what_each_gives_alone():
+    trace, data = trace_of(**clouds(n=30, dim=8))
+
+    def draw(seed):
+        return project(trace, data, method="umap", n_neighbors=6, seed=seed).points["x"].tolist()
+
+    with ThreadPoolExecutor(2) as pool:
+        at_once = list(pool.map(draw, (0, 1)))
+    assert at_once == [draw(0), draw(1)]
 
 
 def test_more_neighbours_than_points_are_refused_before_umap_is_loaded():

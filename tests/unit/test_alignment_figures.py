@@ -93,13 +93,12 @@ def test_every_figure_keeps_the_house_rules(name, dark):
 
 def test_what_is_selected_comes_back_as_rows_of_the_frame():
     frame = points(30, ("text", "image", "fused"))
-    cloud, lines = alignment_scatter(frame, quality(("text", "image", "fused"))).data
+    (cloud,) = alignment_scatter(frame, quality(("text", "image", "fused"))).data
     assert isinstance(cloud, go.Scattergl)
     assert cloud.mode == "markers"
     assert np.array_equal(cloud.x, frame["x"])
     assert np.array_equal(cloud.y, frame["y"])
     assert (cloud.x.dtype, cloud.text, cloud.hovertext, cloud.customdata) == (np.float32, None, None, None)
-    assert lines.mode == "lines"  # a lasso selects marks only, so that all it finds are points
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -115,27 +114,33 @@ def test_each_space_has_its_colour_and_a_mark_of_its_own(dark):
     assert len(set(shown.values())) == len(SPACES)
 
 
+def lines_of(figure):
+    """Read the joining lines back as the corners that each goes through."""
+    drawn = [shape for shape in figure.layout.shapes if shape.name == "pairs"]
+    lines = drawn[0].path.split("M")[1:] if drawn else []
+    return [[[float(number) for number in corner.split(",")] for corner in line.split("L")] for line in lines]
+
+
 def test_lines_join_the_points_of_one_thing():
-    frame = points(40)
-    cloud, lines = alignment_scatter(frame, quality(), pairs=["i7", "i12"]).data
-    x = np.asarray(lines.x)
-    for start, row in ((0, 7), (3, 12)):
-        assert x[start : start + 2].tolist() == [cloud.x[row], cloud.x[row + 40]]
-        assert np.isnan(x[start + 2])
-    assert len(x) == 6
+    figure = alignment_scatter(points(40), quality(), pairs=["i7", "i12"])
+    cloud = figure.data[0]
+    for line, row in zip(lines_of(figure), (7, 12), strict=True):
+        assert line == [pytest.approx([cloud.x[place], cloud.y[place]], rel=1e-3) for place in (row, row + 40)]
+
+
+def test_points_are_the_only_trace_so_that_circling_chooses_nothing_else():
+    assert len(alignment_scatter(points(40), quality()).data) == 1
 
 
 @pytest.mark.parametrize(("pairs", "joined"), [(0, 0), (5, 5), (24, 24), (1000, 40)])
 def test_as_many_pairs_as_asked_for_and_as_there_are(pairs, joined):
-    lines = alignment_scatter(points(40), quality(), pairs=pairs).data[1]
-    assert np.isnan(np.asarray(lines.x)).sum() == max(joined, 1)
-    assert len(lines.x) == max(3 * joined, 1)
+    lines = lines_of(alignment_scatter(points(40), quality(), pairs=pairs))
+    assert [len(line) for line in lines] == [2] * joined
 
 
 def test_a_point_without_partner_is_not_joined():
     frame = points(3).drop(index=[4])  # i1 has no text
-    lines = alignment_scatter(frame, quality(), pairs=10).data[1]
-    assert np.isnan(np.asarray(lines.x)).sum() == 2
+    assert len(lines_of(alignment_scatter(frame, quality(), pairs=10))) == 2
     with pytest.raises(DataError, match="'i9' is to be joined but has no point"):
         alignment_scatter(frame, quality(), pairs=["i9"])
 

@@ -98,6 +98,13 @@ def test_every_figure_keeps_the_house_rules(name, dark):
     assert len(figure.to_json()) < 20_000
 
 
+def test_the_axis_names_what_is_measured():
+    compared = figures.comparison(models(), "model", "LightGCN", metric="ndcg@20")
+    assert compared.layout.xaxis.title.text == "NDCG@20"
+    for figure in (figures.sweep(knobs([0.5, 0.5353]), "γ"), figures.sparsity(thinned([0.01] * 5))):
+        assert figure.layout.yaxis.title.text == "Recall@20"
+
+
 # ---------------------------------------------------------------- models beside a reference
 
 

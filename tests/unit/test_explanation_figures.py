@@ -14,7 +14,8 @@ from scipy import stats
 from srgformer_lab.errors import DataError
 from srgformer_lab.figures.contrast import depth_bars, versus_bars
 from srgformer_lab.figures.deletion import deletion_curves
-from srgformer_lab.figures.effects import MOST_POINTS, effect_scatter
+from srgformer_lab.figures.effects import MOST_POINTS, effect_meaning, effect_scatter
+from srgformer_lab.figures.entropy import entropy_scatter
 from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
 from srgformer_lab.figures.language import PART_COLORS, PARTS, TIED
@@ -632,3 +633,46 @@ def test_near_and_far_are_told_in_true_words(values, finding):
 def test_a_depth_is_a_whole_number_from_one(depth):
     with pytest.raises(DataError, match=f"depth={depth:g}; give whole numbers from 1"):
         depth_bars(depths(("id", depth, 0.1)))
+
+
+def spread(n_users, trend=0.0):
+    draws = np.random.default_rng(0)
+    items = draws.integers(2, 200, n_users)
+    entropy = 0.9 + 0.05 * draws.random(n_users) + trend * np.log(items)
+    return pd.DataFrame({"user_id": [f"u{row}" for row in range(n_users)], "items": items, "entropy": entropy})
+
+
+@pytest.mark.parametrize(("trend", "word"), [(0.009, "more even"), (-0.05, "less even"), (0.0, "no different")])
+def test_the_entropy_says_where_it_goes_over_longer_histories(trend, word):
+    frame = spread(500, trend)
+    said = finding_of(entropy_scatter(frame, "u3"))
+    assert word in said
+    assert f"{100 * frame['entropy'].median():.3g}" in said
+
+
+def test_the_entropy_of_many_users_stays_small_and_marks_the_one_who_is_asked_about():
+    frame = spread(30_000)
+    figure = entropy_scatter(frame, "u7", dark=True)
+    assert len(figure.to_json()) < LIMIT
+    assert len(figure.data[0].x) == MOST_POINTS
+    assert (figure.data[1].x[0], figure.data[1].y[0]) == (frame["items"][7], pytest.approx(frame["entropy"][7]))
+    assert len(entropy_scatter(frame, "nobody").data) == 1
+
+
+def test_the_entropy_of_nobody_and_of_one_says_so():
+    assert "Nobody" in finding_of(entropy_scatter(spread(5).iloc[:0]))
+    assert "longer" not in finding_of(entropy_scatter(spread(1)))
+    with pytest.raises(DataError, match="finite"):
+        entropy_scatter(spread(3).assign(entropy=np.nan))
+
+
+def test_a_correlation_is_put_into_words_that_never_call_attention_an_explanation():
+    said = [effect_meaning(value) for value in (0.9, 0.5, 0.0, -0.8, float("nan"))]
+    assert len(set(said)) == len(said)
+    assert [("comes" in words or "come close" in words, "next to nothing" in words, "mislead" in words) for words in said[:4]] == [
+        (True, False, False),
+        (False, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    assert not any("explan" in words or "explain" in words for words in said)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.hyperedge_bars import MOST_ROWS, hyperedge_usage
+from srgformer_lab.figures.hyperedge_bars import MOST_ROWS, hyperedge_finding, hyperedge_usage, hyperedge_warning
 from srgformer_lab.figures.hyperedges import HYPERGRAPH_SCALE, agreement_table, incidence_heatmap
 from srgformer_lab.figures.language import part_color
 from srgformer_lab.figures.river import MOST_BANDS, hyperedge_river
@@ -313,3 +313,42 @@ def test_labels_keep_clear_of_one_another():
     places = [note.y / reach * plot for note in right]
     assert all(after - before >= 11 for before, after in pairwise(places))
     assert all(0 <= place <= plot for place in places)
+
+
+CARD = {"hyperedge": 3, "items": 12, "words": ("striped", "mug", "cup"), "label": "stripes", "purity": 0.75, "labelled": 8}
+CARD |= {"is_dead": False, "twin": pd.NA}
+
+
+def test_a_card_says_what_it_gathers():
+    assert (
+        hyperedge_finding(CARD)
+        == "Hyperedge 3 gathers 12 items of “striped, mug”; 75\u00a0% of the 8 whose category is known are “stripes”"
+    )
+    unknown = hyperedge_finding(CARD | {"labelled": 0, "purity": float("nan"), "label": "", "words": ()})
+    assert unknown == "Hyperedge 3 gathers 12 items"
+    assert hyperedge_finding(CARD | {"twin": 5}).endswith("Its twin is hyperedge 5")
+    assert "dead" in hyperedge_finding(CARD | {"is_dead": True, "items": 0})
+    assert "no item’s first" in hyperedge_finding(CARD | {"items": 0})
+
+
+def test_a_warning_names_the_dead_and_the_twins_and_nothing_else():
+    cards = pd.DataFrame(
+        {"hyperedge": range(4), "mass": [0.4, 0.3, 0.29, 0.01], "items": [4, 3, 3, 0], "is_dead": [False, False, False, True]}
+    )
+    well = cards.assign(is_dead=False, twin=pd.array([pd.NA] * 4, dtype="Int64"))
+    assert hyperedge_warning(well) == ""
+    ill = cards.assign(twin=pd.array([pd.NA, 2, 1, pd.NA], dtype="Int64"))
+    assert hyperedge_warning(ill) == "Of 4 hyperedges 1 is dead and 2 have a twin (dead: 3; twins: 1, 2)"
+    crowd = pd.concat([cards.iloc[[3]].assign(hyperedge=n, twin=pd.NA) for n in range(MOST_ROWS + 5)])
+    assert hyperedge_warning(crowd).endswith(f"{MOST_ROWS - 1} and 5 more)")
+
+
+def test_long_names_below_a_table_are_turned_so_that_they_do_not_touch():
+    names = [f"Documentary {n}" for n in range(15)]
+    frame = pd.DataFrame(
+        [(row, name, row + place) for row in range(3) for place, name in enumerate(names)], columns=["first", "second", "items"]
+    )
+    turned = agreement_table(frame, "image", "category").layout.xaxis
+    assert (turned.tickangle, len(turned.ticktext)) == (-50, 15)
+    few = frame[frame["second"].isin(names[:2])].replace({names[0]: "0", names[1]: "1"})
+    assert agreement_table(few, "image", "text").layout.xaxis.tickangle == 0

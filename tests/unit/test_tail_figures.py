@@ -15,7 +15,7 @@ def said(figure):
 
 
 def test_head_holds_what_was_counted():
-    figure = figures.long_tail(ITEMS, 0.25)
+    figure = figures.head_share(ITEMS, 0.25)
     assert said(figure) == "The most taken 25 % of the items hold 60 % of all interactions"
     assert list(figure.data[0].y) == [6, 3, 1, 0]
     assert figure.data[0].customdata[0] == "&lt;hit&gt;<br>taken 6 times"
@@ -33,12 +33,12 @@ def test_matrix_is_sorted_by_activity_and_keeps_every_pair():
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_taken_is_said(dark):
-    assert "Nobody" in figures.finding_of(figures.long_tail(ITEMS.assign(taken=0), dark=dark))
+    assert "Nobody" in figures.finding_of(figures.head_share(ITEMS.assign(taken=0), dark=dark))
     assert "Nobody" in figures.finding_of(figures.interaction_matrix(pd.DataFrame({"user": [], "item": []}), 2, 2, dark=dark))
 
 
 def test_missing_columns_are_named():
     with pytest.raises(DataError, match="taken"):
-        figures.long_tail(ITEMS.drop(columns="taken"))
+        figures.head_share(ITEMS.drop(columns="taken"))
     with pytest.raises(DataError, match="item"):
         figures.interaction_matrix(pd.DataFrame({"user": [0]}), 1, 1)

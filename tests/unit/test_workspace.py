@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from itertools import chain
 
 import pytest
 
@@ -67,8 +68,9 @@ def test_options_are_numbers():
 @pytest.mark.parametrize(
     ("change", "gone"),
     [
-        ({"data": "other"}, {"run", "user", "item", "alpha"}),
-        ({"run": "other"}, {"alpha"}),
+        ({"data": "other"}, {"run", "user", "item", "alpha", "epoch", "modality", "hyperedge", "cohort", "items", "runs"}),
+        ({"run": "other"}, {"alpha", "epoch", "hyperedge"}),
+        ({"modality": "text"}, {"hyperedge"}),
         ({"user": "u9"}, {"item"}),
         ({"item": "i9"}, set()),
         ({"user": "u9", "item": "i9"}, set()),
@@ -76,7 +78,8 @@ def test_options_are_numbers():
     ],
 )
 def test_what_depends_on_a_change_becomes_the_usual(change, gone):
-    before = View(data="shop", run="r", user="u1", item="i1", alpha="0.5")
+    places = {"epoch": "2", "modality": "image", "hyperedge": "3", "cohort": "cold", "items": "i1,i2", "runs": "other"}
+    before = View(data="shop", run="r", user="u1", item="i1", alpha="0.5", **places)
     after = before.change(**change)
     assert {name for name, value in after.to_dict().items() if not value and getattr(before, name)} == gone
     assert {name: getattr(after, name) for name in change} == change
@@ -93,6 +96,39 @@ def test_what_a_link_got_wrong_is_said_and_replaced(view):
     assert settled == view
     for word in ("'gone'", "'nobody'", "'nothing'", "alpha='many'", "beta='99'", "tau='0.01'"):
         assert any(word in note for note in notes), word
+
+
+def test_places_that_a_link_got_wrong_are_left_out_and_said(view):
+    right = view.change(epoch="0", hyperedge="1", cohort="heavy", items=workspace.joined(["i1", "i2"]))
+    wrong = view.change(epoch="77", hyperedge="99", cohort="odd", items=workspace.joined(["i1", "no,such", "i2"]), runs="gone")
+    assert workspace.settle(right) == (right, ())
+    settled, notes = workspace.settle(wrong)
+    assert settled == view.change(items="i1,i2")
+    for word in ("'77'", "'99'", "'odd'", "'no,such'", "'gone'"):
+        assert any(word in note for note in notes), word
+
+
+def test_ids_with_commas_survive_a_link():
+    names = ("a,b", "100 %", "plain")
+    assert View(items=workspace.joined(names)).chosen_items == names
+
+
+def test_an_epoch_of_a_link_shows_its_weights(view):
+    first = workspace.scene(view.change(epoch="0"))
+    model = first.run.model(first.data, 0)
+    assert first.ranking().equals(lab.rank_items(model, first.data, view.user))
+    assert first.quality() != workspace.scene(view).quality()
+
+
+def test_cohorts_part_the_users_by_the_length_of_their_history(view):
+    data = workspace.dataset(view)
+    parts = {name: workspace.cohort_users(data, name) for name in workspace.COHORTS}
+    assert sorted(chain(*parts.values())) == sorted(data.user_ids) == sorted(workspace.cohort_users(data))
+    lengths = [[len(data.history(user)) for user in users] for users in parts.values()]
+    assert max(lengths[0]) <= min(lengths[1])
+    assert max(lengths[1]) <= min(lengths[2])
+    with pytest.raises(lab.UnknownIdError, match="cold, middle, heavy"):
+        workspace.cohort_users(data, "odd")
 
 
 @pytest.mark.parametrize("name", ["../first", "/tmp", "..", "."])

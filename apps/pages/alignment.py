@@ -1,0 +1,240 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="Do pictures and texts agree?", css_file="../lab.css", html_head_file="../head.html")
+
+with app.setup:
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import common
+    import marimo as mo
+    import widgets
+
+    from srgformer_lab import LabError, cosines, cross_modal_recall, figures, geometry, project, workspace
+
+    ASKED = "Do pictures and texts agree?"
+    METHODS = {"PCA (at once)": "pca", "UMAP (slower, keeps neighbourhoods)": "umap"}
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("instant")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(view):
+    base, _trouble = common.open_scene(view)
+    mo.stop(base is None, _trouble)
+    assert base is not None
+    get_jump, set_jump = mo.state("")
+    get_trouble, set_trouble = mo.state(None)
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
+    return base, get_jump, get_news, get_trouble, set_jump, set_news, set_trouble
+
+
+@app.cell
+def _(base, set_jump, set_trouble):
+    first_run = common.first_run(base.data, set_jump, set_trouble)
+    return (first_run,)
+
+
+@app.cell
+def _(base, first_run, get_jump, get_trouble):
+    jump = get_jump()
+    common.nothing_trained(base, first_run, bool(jump), get_trouble(), ASKED) if base.trained is None else None
+    return (jump,)
+
+
+@app.cell
+def _(base, view):
+    mo.stop(base.trained is None)
+    mo.stop(not base.trace.modality, common.fact("This model knows no modality: there is nothing that could agree."))
+    get_epoch, set_epoch = mo.state(view.epoch)
+    get_item, set_item = mo.state(view.item)
+    get_items, set_items = mo.state(view.chosen_items)
+    return get_epoch, get_item, get_items, set_epoch, set_item, set_items
+
+
+@app.cell
+def _(base, memory, set_epoch):
+    epochs = widgets.epoch_slider(base, set_epoch)
+    methods = widgets.choice(memory, "alignment.method", "Draw by", METHODS)
+    return epochs, methods
+
+
+@app.cell
+def _(get_epoch, view):
+    look, _trouble = common.open_scene(view, epoch=get_epoch())
+    mo.stop(look is None, _trouble)
+    assert look is not None
+    space = workspace.Alignment.of(look)
+    slow = space.umap()
+    return look, slow, space
+
+
+@app.cell
+def _(base, epochs, methods):
+    common.stack(
+        common.heading(
+            ASKED,
+            "Every item is drawn once for each modality and once as the sum of all. Circle some points to see what they are; "
+            "every other page then knows these items too.",
+            "instant",
+        ),
+        common.side_by_side(widgets.epoch_box(base, epochs), methods),
+    )
+    return
+
+
+@app.cell
+def _(get_news, methods, set_news, slow):
+    get_news()
+    button = common.slow_button(slow, "Draw by UMAP", set_news)
+    ticks = common.ticker(slow, set_news) if methods.value == "umap" else None
+    is_umap = methods.value == "umap" and slow.is_ready
+    return button, is_umap, ticks
+
+
+@app.cell
+def _(button, methods, slow, ticks):
+    mo.stop(methods.value != "umap")
+    _wait = common.fact("UMAP takes some seconds, and up to half a minute the first time. Until then PCA is shown.")
+    common.stack(
+        None if slow.is_ready else common.stack(_wait, common.slow_line(slow, button, ticks)),
+        common.fact("UMAP keeps who is near whom. Its distances are not the model's: how far two clouds lie apart means nothing."),
+    )
+    return
+
+
+@app.cell
+def _(is_umap, slow, space):
+    drawn, trouble = None, None
+    try:
+        drawn = slow.value() if is_umap else space.projection()
+    except LabError as _error:
+        trouble = common.problem(_error, "Nothing was changed.", "Choose another epoch or other knobs.")
+    return drawn, trouble
+
+
+@app.cell
+def _(drawn, trouble, view):
+    mo.stop(drawn is None, trouble)
+    # made from the projection alone: a figure that follows its own selection would lose it
+    chart = common.chart(figures.alignment_scatter(drawn.points, drawn.quality, dark=view.is_dark))
+    return (chart,)
+
+
+@app.cell
+def _(chart, drawn, set_item, set_items, space):
+    _circled = space.items_at(drawn, chart.indices)
+    if _circled:
+        set_items(tuple(_circled))
+    if len(_circled) == 1:
+        set_item(_circled[0])
+    return
+
+
+@app.cell
+def _(get_epoch, get_item, get_items):
+    _kept = get_items()[: workspace.MOST_ITEMS]
+    picked = {"epoch": get_epoch(), "item": get_item(), "items": workspace.joined(_kept)}
+    return (picked,)
+
+
+@app.cell
+def _(get_items, look, set_item, set_items):
+    chosen = get_items()
+    _shown = chosen[: workspace.MOST_ITEMS]
+    wall = mo.ui.array([widgets.item_button(look.data, _id, "", False, set_item) for _id in _shown])
+    let_go = mo.ui.button(label="Let them go", on_click=lambda count: set_items(()))
+    return chosen, let_go, wall
+
+
+@app.cell
+def _(chart, chosen, drawn, get_item, let_go, look, wall):
+    _n = len(chosen)
+    _more = f"; the first {workspace.MOST_ITEMS} are shown and kept in the link" if _n > workspace.MOST_ITEMS else ""
+    _said = f"{_n} item{'' if _n == 1 else 's'} chosen{_more}" if _n else "Nothing is circled yet"
+    _item = f"Every page looks at “{widgets.title(look.data, get_item())}”." if get_item() else ""
+    _hint = f"Click one to look at it on every page. {_item}" if _n else "Draw a loop around some points with the mouse, or click one."
+    _of = f"{sum(drawn.explained):.0%} of the variance is in this plane." if drawn.explained else "UMAP distances are not model distances."
+    common.side_by_side(
+        common.stack(chart, common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, about 0.5 chance.")),
+        common.stack(
+            common.finding(_said),
+            common.fact(_hint),
+            mo.Html(f'<div class="lab-wall">{widgets.picker(wall).text}</div>') if _n else None,
+            let_go if _n else None,
+        ),
+    )
+    return
+
+
+@app.cell
+def _(drawn, space):
+    _quality = [
+        (f"{_row.space} trustworthiness", figures.digits(_row.trustworthiness, 2), f"continuity {figures.digits(_row.continuity, 2)}")
+        for _row in drawn.quality.itertuples()
+    ]
+    _measured = []
+    try:
+        if space.pair:
+            _measured = [(_row.measure, figures.digits(_row.value), _row.meaning) for _row in space.geometry().itertuples()]
+        _numbers = common.tiles([*_quality, *_measured])
+    except LabError as _error:
+        _numbers = common.problem(_error)
+    common.stack(common.section("In numbers: the picture, and the spaces themselves", "instant"), _numbers)
+    return
+
+
+@app.cell
+def _(space, view):
+    mo.stop(not space.pair, common.fact("This model has one modality: there is no second one that it could agree with."))
+    try:
+        _recall = figures.recall_bars(space.recall(), dark=view.is_dark)
+        _cosines = figures.cosine_distributions(space.cosines(), dark=view.is_dark)
+        _near = space.neighbors()
+        _pair = f"{figures.part_name(_near.first).capitalize()} and {figures.part_name(_near.second)}"
+        _shown = common.stack(
+            common.side_by_side(common.chart(_recall), common.chart(_cosines)),
+            common.finding(
+                f"{_pair} share {figures.percent(_near.mean)} of an item’s {_near.k} nearest; "
+                f"by chance it were {figures.percent(_near.chance)}"
+            ),
+            common.fact(space.since_training()),
+        )
+    except LabError as _error:
+        _shown = common.problem(_error)
+    common.stack(common.section("Does one find the other?", "instant"), _shown)
+    return
+
+
+@app.cell
+def _(memory, picked, view):
+    common.way_on(view, picked, memory)
+    return
+
+
+@app.cell
+def _():
+    common.how(
+        r"With unit vectors $x_i$ (pictures) and $y_i$ (texts) of item $i$: alignment is the mean of $\lVert x_i-y_i\rVert^2$, uniformity "
+        r"$\ln$ of the mean of $e^{-2\lVert x_i-x_j\rVert^2}$ over pairs, the modality gap $\lVert\bar x-\bar y\rVert$, and recall@k "
+        r"how often $y_i$ is among the k vectors $y_j$ nearest to $x_i$. All are measured in the model's space, not in the plane.",
+        "Sources: Wang and Isola 2020 (alignment, uniformity); Liang et al. 2022 (modality gap); Venna and Kaski 2001 (trustworthiness).",
+        (geometry, "modality gap"),
+        (cross_modal_recall, "shares ="),
+        (cosines, "positive, negative ="),
+        (project, "plane, explained ="),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,248 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(
+    width="full", app_title="What does it look at, and does that matter?", css_file="../lab.css", html_head_file="../head.html"
+)
+
+with app.setup:
+    import sys
+    from functools import partial
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import common
+    import marimo as mo
+    import widgets
+
+    from srgformer_lab import faithfulness, figures, workspace
+    from srgformer_lab.workspace import attending
+
+    QUESTION = "What does it look at, and does that matter?"
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("instant")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(view):
+    base, _trouble = common.open_scene(view)
+    mo.stop(base is None, _trouble)
+    assert base is not None
+    get_user, set_user = mo.state(view.user)
+    get_item, set_item = mo.state(view.item)
+    get_epoch, set_epoch = mo.state(view.epoch)
+    get_jump, set_jump = mo.state("")
+    get_trouble, set_trouble = mo.state(None)
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
+
+    def choose_user(user_id):
+        if user_id != get_user():
+            set_item("")  # another person has another list; its first item is shown
+        set_user(user_id)
+
+    return (
+        base,
+        choose_user,
+        get_epoch,
+        get_item,
+        get_jump,
+        get_news,
+        get_trouble,
+        get_user,
+        set_epoch,
+        set_item,
+        set_jump,
+        set_news,
+        set_trouble,
+    )
+
+
+@app.cell
+def _(base, set_epoch, set_jump, set_trouble):
+    first_run = common.first_run(base.data, set_jump, set_trouble)
+    epochs = widgets.epoch_slider(base, set_epoch)
+    return epochs, first_run
+
+
+@app.cell
+def _(get_epoch, get_item, get_user, view):
+    look, _trouble = common.open_scene(view, user=get_user(), item=get_item(), epoch=get_epoch())
+    mo.stop(look is None, _trouble)
+    assert look is not None
+    picked = {"user": look.view.user, "item": look.view.item, "epoch": look.view.epoch}
+    return look, picked
+
+
+@app.cell
+def _(first_run, get_jump, get_trouble, look):
+    jump = get_jump()
+    common.nothing_trained(look, first_run, bool(jump), get_trouble(), QUESTION) if look.trained is None else None
+    return (jump,)
+
+
+@app.cell
+def _(base, memory):
+    mo.stop(base.trained is None)
+    _heads = {"all heads, on average": attending.ALL_HEADS} | {f"head {_n}": _n for _n in range(base.trained.config.n_heads)}
+    head = widgets.choice(memory, "attention.head", "Attention of", _heads)
+    return (head,)
+
+
+@app.cell
+def _(base, epochs, head):
+    common.stack(
+        common.heading(
+            QUESTION,
+            "Attention decides how much of each thing flows into a person’s part of the model. Read the weights, then see below what "
+            "really happens when a thing is taken away: a weight is a place where the model looked, and not yet a reason.",
+            "instant",
+        ),
+        mo.Html(f'<div class="lab-knobs"><div>{head.text}</div>{widgets.epoch_box(base, epochs).text}</div>'),
+    )
+    return
+
+
+@app.cell
+def _(head, look):
+    mo.stop(look.trained is None)
+    why = look.explanation()
+    weights = attending.head_weights(look, head.value)
+    return weights, why
+
+
+@app.cell
+def _(look, view, weights, why):
+    mo.stop(not len(weights), common.fact("This person has no history to look at. Choose another one below."))
+    _lines = {_item: f"weight {figures.percent(_weight)}" for _item, _weight in weights.items()}
+    _shown = list(weights.index[:14])
+    _cards = widgets.item_cards(look.data, _shown, [_lines[_item] for _item in _shown], widgets.SMALL_WIDTH)
+    _even = f"Looking at all {len(weights)} alike would give each {figures.percent(1 / len(weights))}."
+    _rest = f" Not shown: {len(weights) - len(_shown)} with less." if len(weights) > len(_shown) else ""
+    common.stack(
+        common.fact(f"What this person took, what is looked at most first. {_even}{_rest}"),
+        mo.Html(figures.card_row(_cards, size="small")),
+        common.side_by_side(
+            common.chart(
+                figures.attention_heads(why.heads, dark=view.is_dark, hint="Each head has weights of its own: do they look at the same?")
+            ),
+            common.chart(
+                figures.attention_heads(
+                    why.heads, "contribution", dark=view.is_dark, hint="What each thing adds to the score through each head."
+                )
+            ),
+        ),
+    )
+    return
+
+
+@app.cell
+def _(get_news, look, set_news):
+    get_news()  # a search began or ended
+    harm, many = attending.removals(look), attending.many(look)
+    _words = f"Take each of the {len(look.data.history(look.view.user))} things away, one at a time"
+    harm_button = common.slow_button(harm, _words, set_news)
+    many_button = common.slow_button(many, f"Ask this of {attending.N_USERS} people", set_news)
+    harm_ticks, many_ticks = common.ticker(harm, set_news), common.ticker(many, set_news)  # last: an element is known by its place
+    return harm, harm_button, harm_ticks, many, many_button, many_ticks
+
+
+@app.cell
+def _(harm, harm_button, harm_ticks, head, look, view, weights, why):
+    _title = widgets.title(look.data, why.item_id)
+    _head = common.section(f"Take things away: what does that cost “{_title}”?", "instant")
+    _line = common.fact("Each removal is a pass of the model of its own, on the changed data. Nothing is trained.")
+    _body = [_line, common.slow_line(harm, harm_button, harm_ticks)]
+    if harm.is_ready:
+        _effects = harm.value()
+        _named = attending.of_head(_effects, weights).assign(removed=[widgets.title(look.data, _item) for _item in _effects["removed"]])
+        _draw = partial(figures.effect_scatter, _named, dark=view.is_dark)
+        _found = attending.correlations(look, _effects)
+        _tiles = [(_row.claim, figures.correlation(_row.spearman), "") for _row in _found.itertuples()]
+        _own = _found.set_index("claim")["spearman"]["attention" if head.value == attending.ALL_HEADS else f"head {head.value}"]
+        _body = [
+            common.finding(figures.effect_meaning(_own)),
+            common.side_by_side(common.chart(_draw("attention")), common.chart(_draw("contribution"))),
+            common.fact("Rank correlation with the true effects, for this person and this item: 1 is the same order, 0 is none."),
+            common.tiles(_tiles),
+        ]
+    common.stack(_head, *_body)
+    return
+
+
+@app.cell
+def _(look, set_item):
+    mo.stop(look.trained is None)
+    _choose = partial(widgets.item_button, look.data, choose=set_item)
+    _first = look.ranking().head(8).itertuples()
+    items = mo.ui.array([_choose(_row.item_id, f"rank {_row.rank}", _row.item_id == look.view.item) for _row in _first])
+    return (items,)
+
+
+@app.cell
+def _(choose_user, look, memory):
+    people = widgets.people_picker(look.data, look.view.user, memory, choose_user, cohort=look.view.cohort)
+    return (people,)
+
+
+@app.cell
+def _(items, people):
+    common.side_by_side(
+        common.stack(common.section("Another recommendation?"), widgets.picker(items)),
+        common.stack(common.section("Another person?"), widgets.picker(people)),
+    )
+    return
+
+
+@app.cell
+def _(many, many_button, many_ticks, view):
+    _line = common.fact("One person may be an exception. Over many people, with intervals; this takes a while, and is kept.")
+    _body = [_line, common.slow_line(many, many_button, many_ticks)]
+    if many.is_ready:
+        _faith = many.value()
+        _by = partial(figures.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)
+        _figures = [_by(dark=view.is_dark), figures.deletion_curves(_faith.curves, dark=view.is_dark)]
+        _body = [common.finding(_faith.verdict), common.side_by_side(*map(common.chart, _figures))]
+    common.stack(common.section("Is it so for everybody?", "instant"), *_body)
+    return
+
+
+@app.cell
+def _(head, look, view):
+    mo.stop(look.trained is None)
+    _figure = figures.entropy_scatter(attending.spread(look, head.value), look.view.user, dark=view.is_dark)
+    _line = "A point is a person. The weights of a long history can hardly be anything but small; their spread says whether a head chooses."
+    common.stack(common.section("Does it choose, or look at everything alike?", "instant"), common.chart(_figure), common.fact(_line))
+    return
+
+
+@app.cell
+def _(memory, picked, view):
+    common.way_on(view, picked, memory)
+    return
+
+
+@app.cell
+def _():
+    common.how(
+        r"In head $r$, user $u$ weighs item $i$ of the history by $w_{ui}=\mathrm{softmax}_i"
+        r"\langle\mathbf e_u\mathbf W_Q,\mathbf e_i\mathbf W_K\rangle$. "
+        r"Its spread is $-\sum_i w_{ui}\ln w_{ui}/\ln n$ over the $n$ items. "
+        "The true effect of an item is the score minus the score that the same weights give on the data without it; "
+        "Spearman’s rank correlation compares the order of the weights with the order of the effects.",
+        "Source: Eqs. 12–14 of the paper (Shi et al., arXiv 2511.00584); the test follows Serrano and Smith (2019) "
+        "and DeYoung et al. (2020).",
+        (workspace.attending.attention_entropy, "surprise = "),
+        (faithfulness, "measured = "),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()

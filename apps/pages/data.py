@@ -1,0 +1,232 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="What is in the data?", css_file="../lab.css", html_head_file="../head.html")
+
+with app.setup:
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import cohorts
+    import common
+    import inventory
+    import marimo as mo
+    import widgets
+
+    from srgformer_lab import evaluate_users, workspace
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("instant")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(view):
+    base, _trouble = common.open_scene(view)
+    mo.stop(base is None, _trouble)
+    assert base is not None
+    get_chosen, set_chosen = mo.state({name: getattr(base.view, name) for name in ("user", "item", "cohort", "items")})
+    get_jump, set_jump = mo.state("")
+    get_trouble, set_trouble = mo.state(None)
+
+    def choosing(name):
+        return lambda value: set_chosen({**get_chosen(), name: value})
+
+    def choose_user(user_id):  # another person has another list; its first item is shown
+        set_chosen(get_chosen() if get_chosen()["user"] == user_id else {**get_chosen(), "user": user_id, "item": ""})
+
+    def ask_why(item_id):
+        choosing("item")(item_id)
+        set_jump("why")
+
+    return ask_why, base, choose_user, choosing, get_chosen, get_jump, get_trouble, set_jump, set_trouble
+
+
+@app.cell
+def _(get_chosen, view):
+    look, _trouble = common.open_scene(view, **get_chosen())
+    mo.stop(look is None, _trouble)
+    assert look is not None
+    picked = {name: getattr(look.view, name) for name in ("user", "item", "cohort", "items")}
+    return look, picked
+
+
+@app.cell
+def _(base, view):
+    _answer = "Who took what, and what is known of the things. Click a thing or a person: every other page then shows it."
+    common.stack(common.heading("What is in the data?", _answer, "instant"), inventory.overview(base.data, view.is_dark))
+    return
+
+
+@app.cell
+def _(choosing, look):
+    together = mo.ui.array(
+        [widgets.item_button(look.data, _id, "", _id == look.view.item, choosing("item"), "card") for _id in look.view.chosen_items]
+    )
+    let_go = mo.ui.button(label="Let go of them", value="", on_change=choosing("items"))
+    return let_go, together
+
+
+@app.cell
+def _(let_go, together):
+    _said = common.section(f"What you chose together: {len(together)} items")
+    common.stack(_said, widgets.picker(together), let_go) if len(together) else None
+    return
+
+
+@app.cell
+def _(base, memory):
+    wishes = inventory.filters(base.data, memory)
+    return (wishes,)
+
+
+@app.cell
+def _(base, choosing, wishes):
+    found = workspace.choose_items(base.data, **wishes.value)
+    get_count, set_count = mo.state(inventory.STEP)
+    more = mo.ui.button(label="Show more", on_change=lambda _: set_count(get_count() + inventory.STEP))
+    carry = inventory.carrying(found, choosing("items"))
+    return carry, found, get_count, more
+
+
+@app.cell
+def _(choosing, found, get_count, look):
+    wall = inventory.wall(look.data, found, get_count(), look.view.item, choosing("item"))
+    return (wall,)
+
+
+@app.cell
+def _(carry, found, more, wall, wishes):
+    common.stack(
+        common.section("The things"),
+        mo.hstack(list(wishes.elements.values()), justify="start", align="end", wrap=True),
+        common.fact(f"{len(found):,} fit, the most taken first." if len(found) else "Nothing fits all of this; take one wish back."),
+        widgets.picker(wall),
+        mo.hstack([more, carry] if len(found) > len(wall) else [carry], justify="start", wrap=True),
+    )
+    return
+
+
+@app.cell
+def _(choosing, look, set_jump):
+    _users = workspace.takers(look.data, look.view.item)  # the item stays when one of them is chosen
+    takers = mo.ui.array([widgets.person_button(look.data, _user, _user == look.view.user, choosing("user")) for _user in _users])
+    why = mo.ui.button(label="Why does it stand where it stands?", on_change=lambda _: set_jump("why"))
+    return takers, why
+
+
+@app.cell
+def _(look, takers, why):
+    _panel = inventory.item_panel(look.data, look.view.item, takers, why if look.trained else None)
+    common.stack(common.section("The item that you look at"), _panel)
+    return
+
+
+@app.cell
+def _(base, set_jump, set_trouble):
+    first_run = common.first_run(base.data, set_jump, set_trouble)
+    return (first_run,)
+
+
+@app.cell
+def _(base, first_run, get_jump, get_trouble):
+    jump = get_jump()
+    common.nothing_trained(base, first_run, bool(jump), get_trouble()) if base.trained is None else None
+    return (jump,)
+
+
+@app.cell
+def _(base, memory):
+    mo.stop(base.trained is None)
+    order = widgets.choice(memory, "cohorts.order", "Who comes first?", cohorts.ORDERS)
+    judge = mo.ui.run_button(label="Judge everybody’s list")
+    return judge, order
+
+
+@app.cell
+def _(base, judge):
+    _wait = not (base.is_quick or workspace.knows_served(base) or judge.value)
+    mo.stop(_wait, common.stack(common.section("Who is served how well?"), common.fact(cohorts.LARGE), judge))
+    with mo.status.spinner("Everybody’s list is made and judged", remove_on_exit=True):
+        table = workspace.cohort_table(base)
+    return (table,)
+
+
+@app.cell
+def _(choosing, look, table):
+    rows = cohorts.cohort_rows(table, look.view.cohort, choosing("cohort"))
+    return (rows,)
+
+
+@app.cell
+def _(choose_user, look, memory, order, table):
+    mo.stop(table is None)
+    _served = workspace.cohort_served(look, look.view.cohort, order.value)
+    people = cohorts.served_people(look.data, _served, look.view.user, memory, choose_user)
+    return (people,)
+
+
+@app.cell
+def _(look, order, people, rows, table):
+    common.stack(
+        common.section("Who is served how well?", "instant"),
+        common.finding(cohorts.finding(table)),
+        widgets.rows(rows),
+        common.fact(cohorts.MEANING),
+        common.finding(f"Choose a person: {cohorts.cohort_name(look.view.cohort)}"),
+        order,
+        widgets.picker(people),
+    )
+    return
+
+
+@app.cell
+def _(ask_why, look):
+    mo.stop(look.trained is None)
+    _ranking = workspace.tested_ranking(look)
+    listed = cohorts.listed_items(look.data, _ranking.head(20), ask_why)
+    held_back = cohorts.listed_items(look.data, _ranking[_ranking["hit"]], ask_why)
+    return held_back, listed
+
+
+@app.cell
+def _(held_back, listed, look):
+    _said = "What was held back for validation, and its place:" if len(held_back) else "Nothing was held back, so nothing can be found."
+    common.stack(
+        common.section("This person’s list", "instant"),
+        widgets.history(look.data, look.view.user),
+        common.fact("The first twenty that the model would show. Click one: why is it there?"),
+        widgets.picker(listed),
+        common.fact(_said),
+        widgets.picker(held_back),
+    )
+    return
+
+
+@app.cell
+def _(jump, memory, picked, view):
+    common.stack(common.way_on(view, picked, memory), common.only_here(jump, memory))
+    return
+
+
+@app.cell
+def _():
+    common.how(
+        r"Density is $|\mathcal R|/(|\mathcal U|\,|\mathcal I|)$, the known pairs over all. "
+        "Histories and popularity count what there is to learn from, the training split. An interval is the middle 95 % of the means of "
+        "2,000 samples of the users, drawn with replacement.",
+        "Source: the protocol of the paper (Shi et al., arXiv 2511.00584): every item competes, training items are left out.",
+        (evaluate_users, "_by_user("),
+        (workspace.facts, "density ="),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,250 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="What did the hyperedges learn?", css_file="../lab.css", html_head_file="../head.html")
+
+with app.setup:
+    import sys
+    from functools import partial
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import common
+    import marimo as mo
+    import widgets
+
+    from srgformer_lab import LabError, Trace, agreement, compare_lists, drop_hyperedge, figures, hyperedge_cards, workspace
+
+    MOST_CARDS = 24
+    TAU = "membership_temperature"
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("instant")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(view):
+    base, _trouble = common.open_scene(view)
+    mo.stop(base is None, _trouble)
+    assert base is not None
+    get_jump, set_jump = mo.state("")
+    get_trouble, set_trouble = mo.state(None)
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
+    return base, get_jump, get_news, get_trouble, set_jump, set_news, set_trouble
+
+
+@app.cell
+def _(base, set_jump, set_trouble):
+    first_run = common.first_run(base.data, set_jump, set_trouble)
+    return (first_run,)
+
+
+@app.cell
+def _(base, first_run, get_jump, get_trouble):
+    jump = get_jump()
+    _asked = "What did the hyperedges learn?"
+    common.nothing_trained(base, first_run, bool(jump), get_trouble(), _asked) if base.trained is None else None
+    return (jump,)
+
+
+@app.cell
+def _(base, view):
+    mo.stop(base.trained is None)
+    mo.stop(not base.trace.hypergraph, common.fact("This model has no hyperedges: it has no modality, or was trained without them."))
+    first_modality = view.modality if view.modality in base.trace.hypergraph else next(iter(base.trace.hypergraph))
+    get_modality, set_modality = mo.state(first_modality)
+    get_hyperedge, set_hyperedge = mo.state(view.hyperedge)
+    get_item, set_item = mo.state(view.item)
+    get_epoch, set_epoch = mo.state(view.epoch)
+    get_tau, set_tau = mo.state(view.tau)
+    get_rebuilt, set_rebuilt = mo.state(0)
+
+    def choose_modality(name):
+        set_hyperedge("")  # numbers mean something else in another modality
+        set_modality(name)
+
+    def reset_tau(count):
+        set_tau("")
+        set_rebuilt(count)
+        return count
+
+    return (
+        choose_modality, first_modality, get_epoch, get_hyperedge, get_item, get_modality, get_rebuilt, get_tau,
+        reset_tau, set_epoch, set_hyperedge, set_item, set_tau,
+    )  # fmt: skip
+
+
+@app.cell
+def _(base, choose_modality, first_modality, reset_tau, set_epoch):
+    _label = "Hyperedges of"
+    modalities = mo.ui.radio(list(base.trace.hypergraph), value=first_modality, inline=True, label=_label, on_change=choose_modality)
+    epochs = widgets.epoch_slider(base, set_epoch)
+    reset = mo.ui.button(label="reset", value=0, on_click=lambda count: reset_tau(count + 1), tooltip="back to the trained value")
+    return epochs, modalities, reset
+
+
+@app.cell
+def _(base, get_rebuilt, set_tau, view):
+    _trained = base.trained_knobs[TAU]
+    _start = _trained if get_rebuilt() else float(view.tau or _trained)
+    tau = widgets.knob_slider(TAU, _start, lambda value: set_tau("" if value == _trained else f"{value:g}"), [_trained])
+    return (tau,)
+
+
+@app.cell
+def _(get_epoch, get_hyperedge, get_item, get_modality, get_tau, view):
+    picked = {"modality": get_modality(), "hyperedge": get_hyperedge(), "item": get_item(), "epoch": get_epoch(), "tau": get_tau()}
+    look, _trouble = common.open_scene(view, **picked)
+    mo.stop(look is None, _trouble)
+    assert look is not None
+    groups = workspace.Hyperedges(look, get_modality())
+    cards = groups.cards
+    return cards, groups, look, picked
+
+
+@app.cell
+def _(base, epochs, modalities, reset, tau, view):
+    _knob = widgets.knob_box(TAU, tau, base.trained_knobs[TAU], view.is_dark, reset)
+    common.stack(
+        common.heading(
+            "What did the hyperedges learn?",
+            "A hyperedge is a group that nobody named: training decides how far each thing and each person is in it. "
+            "Choose one below; go back to epoch 0, and see what was there before training.",
+            "instant",
+        ),
+        modalities,
+        mo.Html(f'<div class="lab-knobs">{widgets.epoch_box(base, epochs).text}{_knob.text}</div>'),
+    )
+    return
+
+
+@app.cell
+def _(groups, look, set_hyperedge):
+    _choose = partial(widgets.hyperedge_button, look.data, choose=set_hyperedge)
+    wall = mo.ui.array([_choose(card, chosen=card["hyperedge"] == groups.chosen) for card in groups.largest(MOST_CARDS)])
+    return (wall,)
+
+
+@app.cell
+def _(cards, wall):
+    _rest = len(cards) - len(wall.elements)
+    _wrong, _more = figures.hyperedge_warning(cards), f"And {_rest} smaller ones; the bars below count them too."
+    _remedy = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
+    common.stack(
+        common.problem(_wrong, remedy=_remedy) if _wrong else None,
+        widgets.picker(wall),
+        common.fact(_more) if _rest else None,
+    )
+    return
+
+
+@app.cell
+def _(groups, look, set_item):
+    _choose = partial(widgets.item_button, look.data, choose=set_item)
+    _rows = groups.members.itertuples()
+    _lines = [(row.item_id, f"{figures.percent(row.membership)} in it", row.item_id == look.view.item) for row in _rows]
+    members = mo.ui.array([_choose(*line) for line in _lines])
+    return (members,)
+
+
+@app.cell
+def _(cards, groups, members):
+    _card = cards.set_index("hyperedge", drop=False).loc[groups.chosen]
+    _words = f"Words that set it apart: {', '.join(_card['words'])}." if _card["words"] else "No words set it apart."
+    common.stack(
+        common.finding(figures.hyperedge_finding(_card)),
+        common.tiles(widgets.hyperedge_tiles(_card, len(cards), groups.share_of_user)),
+        common.fact(f"{_words} These are most in it; choose one, and every page looks at it."),
+        widgets.picker(members),
+    )
+    return
+
+
+@app.cell
+def _(groups, look):
+    try:
+        _found = look.what_if(drop_hyperedge(groups.modality, groups.chosen))
+        _hint = "Choose another hyperedge above, or another person on the page “Why this item?”."
+        _moves = widgets.moved_list(look.data, compare_lists(_found.before, _found.after, 10), ("With it", "Without it"), _hint)
+    except LabError as _error:
+        _moves = common.problem(_error, "Nothing was changed.")
+    common.stack(
+        common.section(f"What if hyperedge {groups.chosen} of {groups.modality} were not there, for this person?", "instant"),
+        widgets.history(look.data, look.view.user),
+        _moves,
+    )
+    return
+
+
+@app.cell
+def _(cards, groups, look, view):
+    _heat = figures.incidence_heatmap(groups.incidence, dark=view.is_dark)
+    _usage = figures.hyperedge_usage(cards, dark=view.is_dark)
+    common.stack(
+        common.section("How decided are the memberships, and is each hyperedge used?", "instant"),
+        common.side_by_side(common.chart(_heat), common.chart(_usage)),
+    )
+    return
+
+
+@app.cell
+def _(groups, view):
+    _draw = partial(figures.agreement_table, first=groups.modality, dark=view.is_dark)
+    _found = {_other: groups.beside(_other) for _other in groups.others} | {"category": groups.beside_categories()}
+    _tables = [_draw(_one.contingency, second=_name, nmi=_one.nmi, chance=_one.chance) for _name, _one in _found.items() if _one]
+    _none = common.fact("There is one modality and no category is known, so there is nothing to compare with.")
+    common.stack(
+        common.section("Do they agree with anything?", "instant"),
+        common.side_by_side(*map(common.chart, _tables)) if _tables else _none,
+        common.fact("NMI is 0 where one grouping tells nothing about the other, and 1 where it tells all; small groups agree by chance."),
+    )
+    return
+
+
+@app.cell
+def _(base, get_modality, get_news, set_news):
+    get_news()  # a search began or ended
+    river = workspace.Hyperedges(base, get_modality()).river()
+    river_button = common.slow_button(river, f"Follow the things over {len(base.run.epochs())} epochs", set_news)
+    river_ticks = common.ticker(river, set_news)
+    return river, river_button, river_ticks
+
+
+@app.cell
+def _(river, river_button, river_ticks, view):
+    _shown = common.slow_line(river, river_button, river_ticks)
+    if river.is_ready:
+        _shown = common.chart(figures.hyperedge_river(river.value(), dark=view.is_dark))
+    common.stack(common.section("When did they settle?", "from finished runs"), _shown)
+    return
+
+
+@app.cell
+def _(memory, picked, view):
+    common.way_on(view, {"item": picked["item"]}, memory)
+    return
+
+
+@app.cell
+def _():
+    common.how(
+        r"The membership of an item in the hyperedges of modality $m$ is $\mathbf H^m=\mathrm{softmax}(\mathbf X^m\mathbf V^{m}/\tau)$, "
+        "row by row, so that each row sums to 1; a person's is made of the sum of their things' logits. "
+        "An item belongs where its membership is largest. "
+        "Memberships are not probabilities that somebody estimated: they are what the model found useful for ranking.",
+        "Source: Eqs. 9–11 of the paper (Shi et al., arXiv 2511.00584).",
+        (hyperedge_cards, "home, users = homes"),
+        (agreement, "home, other = homes"),
+        (Trace._relaxed, "return relax("),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()

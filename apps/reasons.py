@@ -1,0 +1,137 @@
+"""The parts of the page that says why: where the item stands, which things carried it, through which hyperedges, and what if."""
+
+from collections.abc import Callable
+from typing import Any
+
+import common
+import marimo as mo
+import pandas as pd
+import widgets
+
+from srgformer_lab import Dataset, Explanation, LabError, WhatIf, compare_lists, figures, workspace
+
+LISTED = 10
+NOTHING_ASKED = "Nothing is changed yet. Choose the first thing of the list above, and see how far the item falls."
+
+
+def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
+    """Show the item with its place among ``count``, and what the person took with what each thing adds."""
+    title = widgets.title(data, why.item_id)
+    place = f"is number {why.rank:,} of {count:,}" if why.rank else "is not ranked, as it is known already,"
+    item = mo.Html(figures.card(title, widgets.picture(data, why.item_id), f"score {figures.digits(why.score)}"))
+    known = common.fact("What this person took, which is all that the model knows of them, and what each thing adds to the score:")
+    added = {item_id: figures.signed(total) for item_id, total in zip(why.history["item_id"], why.history["total"], strict=True)}
+    past = common.stack(known, widgets.history(data, why.user_id, added))
+    answer = "A score is a sum, so it can be taken apart exactly. Choose another item or person below."
+    return common.stack(
+        common.heading("Why this item?", answer, "instant"),
+        common.finding(f"“{title}” {place} for this person"),
+        common.side_by_side(item, past, widths="150px 1fr"),
+    )
+
+
+def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
+    """Draw the score as the sum of its parts, and say how exactly it adds up."""
+    bars = figures.waterfall(why.by_part, why.score, item=widgets.title(data, why.item_id), dark=dark)
+    total = why.parts["contribution"].sum()
+    told = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {why.residual:.1e}, is rounding."
+    table = figures.parts_table(why.parts, dark=dark)
+    return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), common.fact(told))
+
+
+def things(why: Explanation, dark: bool) -> mo.Html:
+    """Draw which things of the history carried the score, through which heads, and over how many steps."""
+    shares = why.sources.groupby("kind")["contribution"].sum()
+    rest = ", ".join(f"{name} {figures.signed(shares.get(kind, 0.0))}" for kind, name in widgets.SOURCES.items())
+    drawn = [
+        figures.history_bars(why.history, why.score, dark=dark),
+        figures.attention_heads(why.heads, dark=dark),
+        figures.depth_bars(why.depths, dark=dark),
+        figures.sources_waterfall(why.sources, why.score, dark=dark),
+    ]
+    bars, heads, depths, way = map(common.chart, drawn)
+    return common.stack(
+        common.section("Which of their things carried it?", "instant"),
+        common.side_by_side(bars, heads),
+        common.fact(
+            f"These add up to the score: {rest}. "
+            "Attention weights are what the model looked at. Whether looking matters, the question “What if?” answers: take a thing away."
+        ),
+        common.side_by_side(way, depths),
+    )
+
+
+def hyperedge_buttons(data: Dataset, carried: pd.DataFrame, choose: Callable[[tuple[str, str]], None]) -> mo.ui.array:
+    """Make a button of each hyperedge that carried the score: its first items, and what it added."""
+    buttons = []
+    for row in carried.to_dict("records"):
+        pictures = [widgets.small_picture(data, item_id) for item_id in row["top_items"]]
+        belongs = f"this person belongs to it with {figures.percent(row['membership'])}"
+        words = f" ({', '.join(row['words'][:3])})" if len(row["words"]) else ""
+        line = f"{row['modality']} hyperedge {row['hyperedge']}{words}: {figures.signed(row['contribution'])}; {belongs}"
+        target = (row["modality"], str(row["hyperedge"]))
+        buttons.append(widgets.pictures_button(pictures, line, target, choose))
+    return mo.ui.array(buttons)
+
+
+def hyperedges(look: workspace.Scene, carried: mo.ui.array, dark: bool) -> mo.Html | None:
+    """Show the hyperedges that carried the score, and which things made the person belong to them."""
+    if not len(carried):
+        return None
+    told, drawn = "Which things made this person belong to them:", None
+    try:
+        paths = workspace.membership_paths(look)
+        is_start = paths["item_id"] == ""
+        start = ", ".join(map(figures.signed, paths.loc[is_start, "total"]))
+        told = f"To belong to all of them alike, as without a history, would add {start}. What each thing adds to that:"
+        hint = "One possible way to share: along the straight path from no history to this one. Another path shares differently."
+        drawn = common.chart(figures.history_bars(paths[~is_start], dark=dark, hint=hint))
+    except LabError as error:
+        drawn = common.problem(error)
+    return common.stack(
+        common.section("Through which hyperedges?", "instant"),
+        common.side_by_side(
+            common.stack(common.fact("The ones that moved the score most; click one to see all that is in it."), widgets.picker(carried)),
+            common.stack(common.fact(told), drawn),
+        ),
+    )
+
+
+def audience(data: Dataset, why: Explanation, choose: Callable[[str], None], count: int = 6) -> mo.ui.array:
+    """Make a button of each person who has the item and carried the score most, or hurt it most."""
+    order = why.audience["total"].abs().sort_values(ascending=False, kind="stable").index[:count]
+    rows = why.audience.loc[order].to_dict("records")
+    return mo.ui.array(
+        [widgets.person_button(data, row["user_id"], False, choose, f"moves it by {figures.signed(row['total'])}") for row in rows]
+    )
+
+
+def what_if(data: Dataset, why: Explanation, asked: Callable[[], WhatIf] | None) -> mo.Html:
+    """Answer a what-if: the score and the rank before and after, and the list beside the other."""
+    if asked is None:
+        return common.fact(NOTHING_ASKED)
+    try:
+        found = asked()
+    except LabError as error:
+        return common.problem(error, "Nothing was changed.")
+    moves = widgets.with_pictures(compare_lists(found.before, found.after, LISTED), data, widgets.SMALL_WIDTH)
+    first, last = ("not ranked" if place is None else f"number {place:,}" for place in found.ranks)
+    score = figures.change(found.score_before, found.score_after)
+    return common.stack(
+        common.finding(f"“{widgets.title(data, why.item_id)}” goes from {score}, {first} → {last}"),
+        mo.Html(figures.rank_moves_cards(moves, LISTED, before="As it is", after="What if", hint="Take away more, or other things.")),
+    )
+
+
+def questions(look: workspace.Scene, why: Explanation, ranking: pd.DataFrame, memory: dict[str, Any]) -> mo.ui.dictionary:
+    """Make the three controls of a what-if: ``taken`` away, ``added``, and how the model is ``changed``."""
+    known = widgets.named_items(look.data, list(why.history["item_id"]))
+    others = widgets.named_items(look.data, workspace.addable_items(look, ranking))
+    assert look.trace is not None
+    return mo.ui.dictionary(
+        {
+            "taken": widgets.choices(memory, "why.taken", "Take away from what they took", known),
+            "added": widgets.choices(memory, "why.added", "Add to what they took", others),
+            "changed": widgets.choice(memory, "why.changed", "Change the model", widgets.model_changes(look.trace)),
+        }
+    )

@@ -1,0 +1,195 @@
+"""Lesson 10: five tests, each of which must tell a fault from what is in order. A test gives True where all is well."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from srgformer_lab.lessons import faults
+from srgformer_lab.lessons.telling import Specimen, tell_apart
+from srgformer_lab.lessons.verdict import Verdict
+
+
+def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
+    """Check ``memberships_hold(users, items)``: memberships by modality, rows × hyperedges."""
+    users, items = faults.memberships(faults.sound_model())
+    logits = faults.sound_model().trace().hypergraph["text"].logits.users
+    hard = {name: torch.eye(values.shape[1])[values.argmax(1)] for name, values in users.items()}
+    specimens = [
+        Specimen(
+            "every row is one hyperedge with 1 and seven with 0",
+            True,
+            (hard, {name: torch.eye(values.shape[1])[values.argmax(1)] for name, values in items.items()}),
+            "forbids 0 and 1",
+            "A membership may be 0 or 1: an item can belong to one hyperedge altogether.",
+        ),
+        Specimen(
+            "the trained model, as it should be",
+            True,
+            (users, items),
+            "asks for exactly 1",
+            "Its rows sum to 1 up to rounding (1e-7 or so), and what is said of memberships in the text above holds.",
+        ),
+        Specimen(
+            "the released form, in which the text users' memberships are raw logits",
+            False,
+            faults.memberships(faults.overwritten_model()),
+            "overlooks the text users",
+            "Does your test look at users as well as items, at every modality, and at every row by itself?",
+        ),
+        Specimen(
+            "logits that somebody divided by their sums",
+            False,
+            ({**users, "text": logits / logits.sum(1, keepdim=True)}, items),
+            "sums are enough",
+            "Each row sums to 1, but some entries are below 0 or above 1. A share can't be. What else must hold?",
+        ),
+    ]
+    return tell_apart(answer, specimens, "Right: every row, of both sides, in every modality, is made of shares that sum to 1.")
+
+
+def check_scores_repeat(answer: Callable[..., Any]) -> Verdict:
+    """Check ``scores_repeat(scores)``: ``scores`` takes user rows (a tensor) and gives the scores of all items."""
+    specimens = [
+        Specimen(
+            "a model without any noise",
+            True,
+            (faults.sound_scores,),
+            "condemns the good one",
+            "Asked twice the same, it answers the same. Do you compare different users, or one person alone with the same person among "
+            "others? The latter differ by rounding (1e-6 or so).",
+        ),
+        Specimen(
+            "a model that draws noise at every call",
+            False,
+            (faults.noisy_scores,),
+            "overlooks noise",
+            "Ask for the same twice, and compare every score rather than a mean or a shape.",
+        ),
+        Specimen(
+            "a model whose noise comes from torch's own generator",
+            False,
+            (faults.globally_noisy_scores,),
+            "seeds the noise away",
+            "You set the seed between the calls, and so the noise is the same in both. Whoever evaluates does not do that.",
+        ),
+        Specimen(
+            "a model that draws noise for all but the first hundred people",
+            False,
+            (faults.partly_noisy_scores,),
+            "asks for a few people",
+            "The people whom you asked for happen to be spared. There are 600: rows 0 to 599.",
+        ),
+    ]
+    return tell_apart(answer, specimens, "Right: the same question, asked twice, of everybody, gets the same answer.")
+
+
+def check_steps_are_fresh(answer: Callable[..., Any]) -> Verdict:
+    """Check ``steps_are_fresh(descend)``: ``descend(start, target, rate, steps)`` gives the places from the start on."""
+    specimens = [
+        Specimen(
+            "a descent that zeroes its gradients",
+            True,
+            (faults.descent(1, torch.float64),),
+            "condemns the good one",
+            "Each step goes rate × (target − w) and need not arrive within your number of steps. Do these places by hand.",
+        ),
+        Specimen(
+            "the same, computed in float32",
+            True,
+            (faults.descent(1, torch.float32),),
+            "asks for the last digit",
+            "It is right up to rounding (1e-7 or so). Compare with a tolerance.",
+        ),
+        Specimen(
+            "gradients are never zeroed",
+            False,
+            (faults.descent(0, torch.float64),),
+            "misses the second step",
+            "The first step is always right: there is nothing left over yet. And a sum of gradients goes down as well, at first. "
+            "Where must the second step lead?",
+        ),
+        Specimen(
+            "gradients are zeroed at every second step only",
+            False,
+            (faults.descent(2, torch.float64),),
+            "looks only where it ends",
+            "It arrives, and sooner than it should. That a loss falls does not show that the steps are right: compare every place.",
+        ),
+    ]
+    return tell_apart(answer, specimens, "Right: every step is compared with one done by hand, the second among them.")
+
+
+def check_chooses_blindly(answer: Callable[..., Any]) -> Verdict:
+    """Check ``chooses_blindly(choose)``: ``choose(valid, test)`` gives the number of the chosen epoch, from 0."""
+    specimens = [
+        Specimen(
+            "the earliest best epoch on validation",
+            True,
+            (faults.by_valid,),
+            "condemns the good one",
+            "It may choose an epoch that is poor on test: that is the price of not looking.",
+        ),
+        Specimen(
+            "the best epoch on test",
+            False,
+            (faults.by_test,),
+            "both curves agree",
+            "Where both curves are best at the same epoch, nobody can see who was asked. Give curves that disagree.",
+        ),
+        Specimen(
+            "the best mean of validation and test",
+            False,
+            (faults.by_both,),
+            "one kind of peeking",
+            "It listens to both. Make the test curve differ by far more than the validation curve does.",
+        ),
+        Specimen(
+            "epochs that are poor on test are thrown out, then validation chooses",
+            False,
+            (faults.after_sorting_out,),
+            "sorted out before",
+            "Here test only removes epochs. Let the best epoch on validation be the very worst on test.",
+        ),
+    ]
+    return tell_apart(answer, specimens, "Right: whatever the test curve says, the choice stays.")
+
+
+def check_hides_test(answer: Callable[..., Any]) -> Verdict:
+    """Check ``hides_test(seen, hidden)``: arrays of pairs (user row, item row)."""
+    data = faults.shop()
+    seen, hidden = (pairs[pairs[:, 0] < 100] for pairs in (data.pairs("train"), data.pairs("test")))
+    leak = np.concatenate([seen, hidden[-3:]])[np.random.default_rng(0).permutation(len(seen) + 3)]
+    specimens = [
+        Specimen(
+            "seen (0, 5), (1, 7) and hidden (0, 7), (1, 5)",
+            True,
+            (np.array([[0, 5], [1, 7]]), np.array([[0, 7], [1, 5]])),
+            "users and items apart",
+            "Of course users and items come up on both sides. What must not come up twice is a pair.",
+        ),
+        Specimen(
+            "seen (0, 12), (2, 3) and hidden (1, 2), (3, 2)",
+            True,
+            (np.array([[0, 12], [2, 3]]), np.array([[1, 2], [3, 2]])),
+            "two pairs, one number",
+            "Your way to make one number of a pair gives two different pairs the same one.",
+        ),
+        Specimen(
+            "seen (4, 1), (2, 6), (0, 3) and hidden (0, 3), (4, 2)",
+            False,
+            (np.array([[4, 1], [2, 6], [0, 3]]), np.array([[0, 3], [4, 2]])),
+            "compares row by row",
+            "The pair (0, 3) is on both sides, in different rows. The order of the rows means nothing.",
+        ),
+        Specimen(
+            "a hundred people's data, into which three of their test pairs have leaked",
+            False,
+            (leak, hidden),
+            "overlooks a few",
+            "A leak need not be large, nor among the first rows. One pair is too many.",
+        ),
+        Specimen("the same data without the leak", True, (seen, hidden), "condemns the good one", "No pair is on both sides there."),
+    ]
+    return tell_apart(answer, specimens, "Right: not one hidden pair is among those that the model sees.")

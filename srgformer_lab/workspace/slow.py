@@ -1,0 +1,101 @@
+"""What takes long is found once for all visitors, in a thread beside the pages, and says how far it is."""
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from threading import Lock, Thread
+from typing import Any, Generic, TypeVar
+
+from srgformer_lab.errors import LabError
+from srgformer_lab.explain.faithfulness import Watch
+from srgformer_lab.workspace.shelf import Shelf
+
+Value = TypeVar("Value")
+
+_found = Shelf(96)
+_begun: dict[Hashable, "_Errand"] = {}
+_lock = Lock()
+
+
+class _Errand:
+    """How far one search is, and whether it failed."""
+
+    def __init__(self) -> None:
+        self.done, self.total, self.since = 0, 0, time.monotonic()
+        self.error: LabError | None = None
+
+    def watch(self, steps: Sequence[Any]) -> Iterator[Any]:
+        """Hand on the steps one by one and count them."""
+        self.total = len(steps)
+        for step in steps:
+            yield step
+            self.done += 1
+
+
+class Slow(Generic[Value]):
+    """A value that takes long to find."""
+
+    def __init__(self, key: Hashable, find: Callable[[Watch], Value], at_once: bool = False) -> None:
+        """Name a value.
+
+        Args:
+            key: What it depends on.
+            find: Finds it; hands its steps to what it is given.
+            at_once: Whether it is found so quickly that nobody need be asked.
+        """
+        self.key, self.find, self.at_once = key, find, at_once
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is there, or as good as there."""
+        return self.at_once or self.key in _found
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it is being looked for."""
+        errand = _begun.get(self.key)
+        return errand is not None and errand.error is None
+
+    @property
+    def error(self) -> LabError | None:
+        """What went wrong the last time."""
+        errand = _begun.get(self.key)
+        return errand.error if errand else None
+
+    @property
+    def share(self) -> float:
+        """How far the search is, from 0 to 1."""
+        errand = _begun.get(self.key)
+        return errand.done / errand.total if errand and errand.total else 0.0
+
+    @property
+    def eta_seconds(self) -> float:
+        """How long the search takes from here, by its pace so far; infinite before the first step is done."""
+        errand, share = _begun.get(self.key), self.share
+        return (time.monotonic() - errand.since) * (1 - share) / share if errand and share else float("inf")
+
+    def value(self) -> Value:
+        """Give it; find it first, and wait for that, where it isn't there.
+
+        Raises:
+            LabError: It can't be found.
+        """
+        return _found.get(self.key, lambda: self.find(iter))
+
+    def begin(self) -> None:
+        """Look for it beside the pages; nothing happens if that is going on already."""
+        with _lock:
+            if self.is_going or self.key in _found:
+                return
+            _begun[self.key] = errand = _Errand()
+        Thread(target=self._search, args=(errand,), daemon=True).start()
+
+    def _search(self, errand: _Errand) -> None:
+        try:
+            _found.get(self.key, lambda: self.find(errand.watch))
+        except LabError as error:
+            errand.error = error
+        except Exception as error:
+            errand.error = LabError(f"this could not be found: {error}")
+            raise
+        else:
+            _begun.pop(self.key, None)

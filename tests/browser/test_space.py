@@ -1,0 +1,70 @@
+"""Points are circled with the mouse and their items go along to other pages; a report opens where there is no network."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from srgformer_lab import workspace
+from tests.browser.conftest import LIMIT
+from tests.browser.steps import ask, choose_page
+
+expect.set_options(timeout=LIMIT)
+
+
+def circle(page, corners):
+    """Draw a loop over the first figure; corners are shares of its width and height."""
+    figure = page.locator(".js-plotly-plot .nsewdrag").first
+    expect(figure).to_be_visible()
+    figure.scroll_into_view_if_needed()
+    box = figure.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in [*places[1:], places[0]]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("name", ["studio", "movies"])
+def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(name, request, visit):
+    app = request.getfixturevalue(f"{name}_app")
+    page = visit(app.link(page="alignment"), height=1400)
+    expect(page.get_by_text("Nothing is circled yet")).to_be_visible()
+    circle(page, [(0.3, 0.1), (0.7, 0.1), (0.7, 0.9), (0.3, 0.9)])
+    said = page.locator(".lab-finding", has_text=re.compile(r"^\d+ items? chosen"))
+    expect(said).to_be_visible()
+    page.wait_for_url(re.compile("items="))
+    n = int(said.inner_text().split()[0])
+    items = workspace.View(items=ask(page)["items"][0]).chosen_items
+    assert len(items) == min(n, workspace.MOST_ITEMS)
+    expect(page.locator(".lab-wall button")).to_have_count(len(items))
+    expect(page.locator(".lab-wall img").first).to_be_visible()
+    choose_page(page, "How do I keep and share this?")
+    expect(page.get_by_text(f"{len(items)} items chosen together")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text(f"{len(items)} items chosen together")).to_be_visible()
+    expect(page.locator(".lab-wall .srg-card")).to_have_count(len(items))
+    assert workspace.View(items=ask(page)["items"][0]).chosen_items == items
+
+
+def test_a_saved_report_opens_without_a_network(studio_app, visit, chromium, tmp_path):
+    page = visit(studio_app.link(page="report"))
+    with page.expect_download() as saved:
+        page.get_by_text("Save the report (HTML)").click()
+    file = tmp_path / "report.html"
+    saved.value.save_as(file)
+    context = chromium.new_context(offline=True)
+    offline, wrong = context.new_page(), []
+    offline.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    offline.on("pageerror", lambda error: wrong.append(str(error)))
+    offline.on("request", lambda request: wrong.append(request.url) if not request.url.startswith(("data:", "blob:", "file:")) else None)
+    offline.goto(file.as_uri())
+    expect(offline.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    count = offline.locator(".js-plotly-plot").count()
+    assert count >= 6
+    for number in range(count):
+        expect(offline.locator(".js-plotly-plot").nth(number).locator(".main-svg").first).to_be_visible()
+    assert offline.evaluate("[...document.images].every(image => (image.loading = 'eager') && image.src.startsWith('data:image/'))")
+    context.close()
+    assert wrong == []

@@ -1,0 +1,35 @@
+"""The results page and the README say what the experiments left, number for number."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from benchmarks.results import KEPT, PAGE, page
+
+ROWS = {"built-in shop": "baselines-studio", "MovieLens with posters": "baselines-movielens", "Amazon Baby": "baselines-baby"}
+MODELS = ("Popularity", "LightGCN", "LGMRec", "SRGFormer")
+
+
+def test_every_table_of_the_page_is_the_one_that_its_experiment_left():
+    text = PAGE.read_text("utf-8")
+    assert page(text) == text
+
+
+@pytest.mark.parametrize("folder", sorted(KEPT.iterdir()), ids=lambda folder: folder.name)
+def test_every_table_names_its_command_and_is_used(folder):
+    command = json.loads((folder / "facts.json").read_text("utf-8"))["command"]
+    assert command in (folder / "table.md").read_text("utf-8")
+    assert f"<!-- table {folder.name} -->" in PAGE.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("name", "folder"), ROWS.items())
+def test_the_readme_repeats_the_tables(name, folder):
+    readme = (PAGE.parents[1] / "README.md").read_text("utf-8")
+    shown = re.search(rf"^\| {name}, (\d) seeds? \| (.*) \|$", readme, re.MULTILINE)
+    assert shown
+    table = pd.read_csv(KEPT / folder / "table.csv").set_index("model")
+    assert table.loc["SRGFormer", "seeds"] == int(shown[1])
+    assert shown[2].split(" | ")[:4] == [f"{table.loc[model, 'recall@20']:.4f}".lstrip("0") for model in MODELS]
+    assert re.sub(" over .*", "", shown[2].split(" | ")[4]) in (KEPT / folder / "table.md").read_text("utf-8")

@@ -1,0 +1,62 @@
+"""The teacher's guide names what the lessons hold: a page for each, with its exercises, misconceptions, predictions, and minutes."""
+
+import ast
+import importlib
+import re
+
+import pytest
+
+from tests.lessons.conftest import LESSONS, TUTORIALS, wrong_answers
+
+HEADINGS = ("Goals", "Minutes", "Predictions", "Misconceptions", "Transfer questions", "What to ask", "Slides")
+
+
+def page(lesson):
+    return (TUTORIALS / "guide" / f"{lesson.number:02}.md").read_text("utf-8")
+
+
+def hints(lesson):
+    """Name every slip that the lesson's checks have words for."""
+    checks = vars(importlib.import_module(f"srgformer_lab.lessons.checks.{lesson.module}"))
+    tables = [value for name, value in checks.items() if name.isupper() and isinstance(value, dict)]
+    return {name for table in tables for name, told in table.items() if isinstance(told, str)}
+
+
+def right_answers(lesson):
+    calls = [node for node in ast.walk(ast.parse(lesson.path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    given = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "right"]
+    return [value.value for value in given if isinstance(value, ast.Constant)]
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_page_names_every_exercise_and_misconception_of_its_lesson(lesson):
+    rest = page(lesson)
+    for exercise, answers in wrong_answers(lesson).items():
+        assert f"### `{exercise}`" in rest
+        part = rest.split(f"### `{exercise}`")[1].split("\n#")[0]
+        for misconception in answers:
+            assert f"| {misconception} |" in part, f"{exercise}: {misconception}"
+    assert not {name for name in hints(lesson) if f"| {name} |" not in rest}
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_page_has_its_parts_the_right_answers_and_minutes_that_add_up(lesson):
+    text = page(lesson)
+    assert text.startswith(f"# Lesson {lesson.number}: {lesson.title}\n\n{lesson.goal} ")
+    assert [heading for heading in HEADINGS if f"\n## {heading}\n" not in text] == []
+    assert sum(map(int, re.findall(r"^\| (\d+) \|", text, re.MULTILINE))) == lesson.minutes
+    for answer in right_answers(lesson):
+        assert f"Right: **{answer}**" in text
+
+
+def test_every_page_belongs_to_a_lesson():
+    from srgformer_lab.lessons.catalog import LESSONS as ALL
+
+    pages = {path.stem for path in (TUTORIALS / "guide").glob("*.md")}
+    assert pages <= {f"{lesson.number:02}" for lesson in ALL}
+
+
+def test_readme_links_to_every_page():
+    text = (TUTORIALS / "README.md").read_text("utf-8")
+    for path in (TUTORIALS / "guide").glob("*.md"):
+        assert f"(guide/{path.name})" in text

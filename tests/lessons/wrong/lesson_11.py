@@ -1,0 +1,79 @@
+"""Plausible wrong answers of lesson 11: exercise → the misconception that the check must name → an answer that has it."""
+
+import numpy as np
+from scipy import stats
+
+
+def best_on_test(valid, test):
+    return test.max()
+
+
+def on_validation(valid, test):
+    return valid.max()
+
+
+def last_epoch(valid, test):
+    return test[valid.max(1).argmax(), -1]
+
+
+def later_of_equals(valid, test):
+    return test.ravel()[np.flatnonzero(valid.ravel() == valid.max())[-1]]
+
+
+def averaged(valid, test):
+    return test.mean(0)[valid.mean(0).argmax()]
+
+
+def by_place(ours, theirs):
+    return np.array([a - b for a, b in zip(ours.values(), theirs.values(), strict=False)])
+
+
+def turned(ours, theirs):
+    return np.array([theirs[seed] - ours[seed] for seed in sorted(ours)])
+
+
+def relative(ours, theirs):
+    return np.array([(ours[seed] - theirs[seed]) / theirs[seed] for seed in sorted(ours)])
+
+
+def of_means(ours, theirs):
+    return np.mean(list(ours.values())) - np.mean(list(theirs.values()))
+
+
+def with_zeros(ours, theirs):
+    return np.array([ours[seed] - theirs.get(seed, 0) for seed in sorted(ours)])
+
+
+def around(values, factor, ddof=1, root=True):
+    half = factor * np.std(values, ddof=ddof) / (len(values) ** 0.5 if root else 1)
+    return np.mean(values) - half, np.mean(values) + half
+
+
+def t(values, level=0.975, used=1):
+    return stats.t.ppf(level, len(values) - used)
+
+
+WRONG = {
+    "report": {
+        "best on test": best_on_test,
+        "reports validation": on_validation,
+        "last epoch": last_epoch,
+        "latest of equals": later_of_equals,
+        "mean over settings": averaged,
+    },
+    "paired": {
+        "pairs by place": by_place,
+        "wrong way round": turned,
+        "a share": relative,
+        "one number": of_means,
+        "keeps lonely seeds": with_zeros,
+    },
+    "interval": {
+        "forgets the root of n": lambda values: around(values, t(values), root=False),
+        "divides by n": lambda values: around(values, t(values), ddof=0),
+        "1.96": lambda values: around(values, stats.norm.ppf(0.975)),
+        "one side": lambda values: around(values, t(values, 0.95)),
+        "n degrees of freedom": lambda values: around(values, t(values, used=0)),
+        "half width": lambda values: (np.mean(values), t(values) * stats.sem(values)),
+    },
+}

@@ -1,0 +1,69 @@
+"""What takes long is found once, beside whoever asked, and says how far it is and what went wrong."""
+
+import threading
+
+import srgformer_lab as lab
+from srgformer_lab.workspace import Slow
+
+LIMIT = 10
+
+
+def waited(slow):
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.daemon and "_search" in thread.name:
+            thread.join(LIMIT)
+    assert not slow.is_going
+
+
+def test_it_runs_beside_says_how_far_it_is_and_is_kept():
+    reached, go_on, made = threading.Event(), threading.Event(), []
+
+    def find(watch):
+        for step in watch(range(4)):
+            if step == 1:
+                reached.set()
+                assert go_on.wait(LIMIT)
+        made.append(1)
+        return "found"
+
+    slow = Slow("beside", find)
+    assert (slow.is_ready, slow.is_going, slow.share) == (False, False, 0.0)
+    slow.begin()
+    assert reached.wait(LIMIT)
+    slow.begin()  # a second visitor asks too
+    assert (slow.is_going, slow.share) == (True, 0.25)
+    assert 0 <= slow.eta_seconds < LIMIT
+    go_on.set()
+    assert slow.value() == "found"
+    waited(slow)
+    assert slow.is_ready
+    assert Slow("beside", find).value() == "found"
+    assert made == [1]
+
+
+def test_a_failure_is_told_and_can_be_tried_again():
+    tries = []
+
+    def find(watch):
+        tries.append(1)
+        if len(tries) == 1:
+            raise lab.DataError("too few people")
+        return 5
+
+    slow = Slow("failing", find)
+    slow.begin()
+    waited(slow)
+    assert (str(slow.error), slow.is_ready) == ("too few people", False)
+    slow.begin()
+    waited(slow)
+    assert (slow.error, slow.value()) == (None, 5)
+
+
+def test_what_is_quick_needs_no_asking():
+    slow = Slow("quick", lambda watch: sum(watch([1, 2])), at_once=True)
+    assert slow.is_ready
+    assert slow.value() == 3
+
+
+def test_what_was_not_begun_has_no_end_in_sight():
+    assert Slow("never begun", lambda watch: 0).eta_seconds == float("inf")
