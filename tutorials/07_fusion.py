@@ -230,8 +230,8 @@ def _():
 
 @app.cell(hide_code=True)
 def _(data, model, trace):
-    off = by_hand.switched_off(model, trace, data)
-    return (off,)
+    off, anew = by_hand.switched_off(model, trace, data), by_hand.retrained()
+    return anew, off
 
 
 @app.cell(hide_code=True)
@@ -268,15 +268,15 @@ def _(off):
 
 
 @app.cell(hide_code=True)
-def _(ablation, ablation_guess, off):
+def _(ablation, ablation_guess, anew, off):
     def _points(_value):
         return f"{100 * _value:+.1f}".replace("-", "−")
 
     _rows = "".join(
         f"| {figures.part_name(_part)} | {_points(off[_part])} | {_points(_mean)} [{_points(_low)}, {_points(_high)}] |\n"
-        for _part, (_mean, _low, _high) in by_hand.RETRAINED.items()
+        for _part, (_mean, _low, _high) in anew.items()
     )
-    _sure = [figures.part_name(_part) for _part, (_, _low, _high) in by_hand.RETRAINED.items() if _high < 0 or _low > 0]
+    _sure = [figures.part_name(_part) for _part, (_, _low, _high) in anew.items() if _high < 0 or _low > 0]
     ablation.answer(
         LESSON,
         ablation_guess.value,
@@ -287,7 +287,8 @@ def _(ablation, ablation_guess, off):
         ),
         kit.told(
             "An interval that holds 0 means: it may be chance. So on this shop the content brings the gain, and neither attention nor the "
-            "hypergraph can be told from nothing. The right column took trainings longer than a lesson; it stands in the project's results."
+            "hypergraph can be told from nothing. The right column took trainings longer than a lesson, so its rows are stored; lesson "
+            "11 shows how to make such a table."
         ),
     )
     return
@@ -354,6 +355,9 @@ def _(data, trace):
 @app.cell(hide_code=True)
 def _(dark, split, surfaces, trace):
     _trained = (trace.config.attention_scale, trace.config.hypergraph_scale)
+    _valid, _test = (surfaces[_split].set_index(["attention_scale", "hypergraph_scale"])["value"] for _split in ("valid", "test"))
+    _chosen, _lucky = _valid.idxmax(), _test.idxmax()
+    _gets, _would = (figures.metric_value("recall", _test[_point]) for _point in (_chosen, _lucky))
     kit.stack(
         kit.step(
             "Look",
@@ -369,6 +373,11 @@ def _(dark, split, surfaces, trace):
                 dark=dark,
                 hint="The ring is where the model was trained. It grew up there, so the map is kind to that spot.",
             )
+        ),
+        kit.told(
+            f"Of {len(_valid)} points, validation chooses α = {_chosen[0]:g}, β = {_chosen[1]:g}. On test that gives {_gets}. Whoever "
+            f"chooses on test takes α = {_lucky[0]:g}, β = {_lucky[1]:g} and writes {_would}: the luckiest of {len(_valid)} numbers, which "
+            "other people's data would not repeat."
         ),
     )
     return

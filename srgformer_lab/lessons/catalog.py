@@ -97,9 +97,9 @@ LESSONS = (
         8,
         "training",
         "Is it still learning?",
-        "Write the ranking loss, read the curves of a training, and stop it at the right epoch.",
+        "Walk down a loss, hold each term of it against its yardstick, and stop at the right epoch.",
         50,
-        ("ranking_loss", "knowing_nothing", "stop"),
+        ("descend", "knowing_nothing", "stop"),
     ),
     Lesson(9, "explaining", "Why this item?", "Take a score apart, and test the explanation.", 50),
     Lesson(

@@ -1,22 +1,18 @@
-"""Lesson 8: the ranking loss, a contrast that knows nothing, and early stopping."""
+"""Lesson 8: gradient descent, a contrast that knows nothing, and early stopping."""
 
 from collections.abc import Callable
-from math import exp, log
+from math import log
 from typing import Any
 
 import numpy as np
 
 from srgformer_lab.lessons.verdict import Case, Verdict, judge
 
-RANKING = {
-    "wrong way round": "Your loss is small when the hidden item is ahead of the one that was taken. Subtract the other way.",
-    "forgets the minus": "Your loss is below 0: the logarithm of a probability is never positive. A loss has a minus in front.",
-    "sums": "You add up over the pairs. Take the mean, so that a batch twice as large doesn't count twice.",
-    "each score alone": "You judge each score alone: the taken one should be high, the other low. Here only their difference counts.",
-    "loss of the mean": "You take the mean of the differences first. One pair that is badly wrong must cost more than its neighbours can "
-    "save: "
-    "the loss of each pair, then the mean.",
-    "probability alone": "This is a probability: it grows when the model gets better. Its negative logarithm is the loss.",
+DESCEND = {
+    "uphill": "You walk uphill. The gradient points to where the loss rises; a step goes the other way.",
+    "one step": "You take one step only. Repeat it, each time from where the last one ended.",
+    "gradient once": "You ask for the gradient once, at the start. After a step the slope is another: ask again, where you stand now.",
+    "forgets the rate": "Your steps are as long as the gradient. The learning rate says which part of it a step goes.",
 }
 NOTHING = {
     "the mean": "This is the loss of one user and one item. The contrast is summed over the batch, not averaged.",
@@ -39,28 +35,19 @@ STOP = {
 }
 
 
-def check_ranking_loss(answer: Callable[..., Any]) -> Verdict:
-    """Check ``ranking_loss(positive, negative)``: the mean of −ln σ(difference)."""
+def check_descend(answer: Callable[..., Any]) -> Verdict:
+    """Check ``descend(weight, gradient, rate, steps)``: the weight after some steps of gradient descent."""
 
-    def soft(difference: float) -> float:
-        return log(1 + exp(-difference))
+    def bowl(weight: Any) -> Any:
+        return 2 * weight
 
-    ours, theirs = np.array([2.0, 1.0, 0.0]), np.array([1.0, 1.0, 2.0])
-    expected = (soft(1) + soft(0) + soft(-2)) / 3
-    slips = {
-        "wrong way round": (soft(-1) + soft(0) + soft(2)) / 3,
-        "forgets the minus": -expected,
-        "sums": 3 * expected,
-        "each score alone": sum(soft(float(p)) + soft(-float(q)) for p, q in zip(ours, theirs, strict=True)) / 3,
-        "loss of the mean": soft(-1 / 3),
-        "probability alone": (exp(-soft(1)) + exp(-soft(0)) + exp(-soft(-2))) / 3,
-    }
+    slips = {"uphill": 1.2**3, "one step": 0.8, "gradient once": 0.4, "forgets the rate": -1.0}
     cases = [
-        Case((ours, theirs), expected, slips),
-        Case((np.zeros(4), np.zeros(4)), log(2)),
-        Case((np.array([9.0]), np.array([-1.0])), soft(10)),
+        Case((1.0, bowl, 0.1, 3), 0.8**3, slips, "1.0, gradient = 2w, 0.1, 3"),
+        Case((np.array([1.0, -2.0]), bowl, 0.5, 1), [0.0, 0.0], {}, "[1, −2], gradient = 2w, 0.5, 1"),
+        Case((1.0, bowl, 1.1, 2), 1.44, {}, "1.0, gradient = 2w, 1.1, 2"),
     ]
-    return judge(answer, cases, RANKING, "Right: ln 2 where scores are level, and the further ahead the taken item is, the less it costs.")
+    return judge(answer, cases, DESCEND, "Right: from where you stand, against the slope. With a rate of 1.1 the same walk runs away.")
 
 
 def check_knowing_nothing(answer: Callable[..., Any]) -> Verdict:

@@ -5,8 +5,16 @@ import math
 import numpy as np
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+def walk(weight, gradient, rate, steps, slope=None):
+    for _ in range(steps):
+        weight = weight - rate * (gradient(weight) if slope is None else slope)
+    return weight
+
+
+def in_place(weight, gradient, rate, steps):
+    for _ in range(steps):
+        weight -= rate * gradient(weight)
+    return weight
 
 
 def epochs_run(valid, patience, better=lambda value, best: value > best, over=lambda waited, patience: waited >= patience):
@@ -29,13 +37,12 @@ def falls_in_a_row(valid, patience):
 
 
 WRONG = {
-    "ranking_loss": {
-        "wrong way round": lambda ours, theirs: -np.log(sigmoid(theirs - ours)).mean(),
-        "forgets the minus": lambda ours, theirs: np.log(sigmoid(ours - theirs)).mean(),
-        "sums": lambda ours, theirs: -np.log(sigmoid(ours - theirs)).sum(),
-        "each score alone": lambda ours, theirs: -(np.log(sigmoid(ours)) + np.log(1 - sigmoid(theirs))).mean(),
-        "loss of the mean": lambda ours, theirs: -np.log(sigmoid((ours - theirs).mean())),
-        "probability alone": lambda ours, theirs: sigmoid(ours - theirs).mean(),
+    "descend": {
+        "uphill": lambda weight, gradient, rate, steps: walk(weight, gradient, -rate, steps),
+        "one step": lambda weight, gradient, rate, steps: walk(weight, gradient, rate, 1),
+        "gradient once": lambda weight, gradient, rate, steps: walk(weight, gradient, rate, steps, gradient(weight)),
+        "forgets the rate": lambda weight, gradient, rate, steps: walk(weight, gradient, 1, steps),
+        "changes its input": in_place,
     },
     "knowing_nothing": {
         "the mean": lambda batch, users, items: math.log(users) + math.log(items),
