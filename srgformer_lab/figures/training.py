@@ -26,6 +26,8 @@ from srgformer_lab.figures.turns import Turn, draw_turns, mark_turns, turns_of
 
 MOST_POINTS = 400
 """Finer records are averaged to at most so many points: the page sends the figure again at every tick."""
+FEW_EPOCHS = 6
+"""Up to so many epochs, each has its own tick, and none stands between two."""
 
 
 def learning_curves(
@@ -78,6 +80,8 @@ def learning_curves(
     figure.update_xaxes(
         range=[start - 0.01 * (reach - start), reach + 0.03 * (reach - start)], title_text="epoch", zeroline=False, nticks=6
     )
+    if reach - start <= FEW_EPOCHS:
+        figure.update_xaxes(dtick=1)
     figure.update_yaxes(
         range=[low, high], domain=[0, 1 - headroom], tickvals=places, ticktext=[setting(factor * place) + unit for place in places]
     )

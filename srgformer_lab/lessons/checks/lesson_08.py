@@ -1,0 +1,88 @@
+"""Lesson 8: gradient descent, a contrast that knows nothing, and early stopping."""
+
+from collections.abc import Callable
+from math import log
+from typing import Any
+
+import numpy as np
+
+from srgformer_lab.lessons.verdict import Case, Verdict, judge
+
+DESCEND = {
+    "uphill": "You walk uphill. The gradient points to where the loss rises; a step goes the other way.",
+    "one step": "You take one step only. Repeat it, each time from where the last one ended.",
+    "gradient once": "You ask for the gradient once, at the start. After a step the slope is another: ask again, where you stand now.",
+    "forgets the rate": "Your steps are as long as the gradient. The learning rate says which part of it a step goes.",
+}
+NOTHING = {
+    "the mean": "This is the loss of one user and one item. The contrast is summed over the batch, not averaged.",
+    "one side": "You count users only. Each row of the batch holds a user and an item, and both are contrasted.",
+    "all nodes in one crowd": "You put users and items into one crowd. A user is told apart from users, an item from items: two contrasts.",
+    "against the batch": "You tell rows apart within the batch. Here each is told apart from **all** users, or all items.",
+    "log base 2": "The loss uses the natural logarithm: math.log, not log2.",
+    "no logarithm": "The chance to pick the right one of n is 1/n, and the loss is −ln of it. Where is the logarithm?",
+}
+STOP = {
+    "latest of equals": "Two epochs are level, and you take the later one as best. “Better” is strictly greater: the earliest of equals "
+    "wins.",
+    "counts from 0": "Epochs are counted from 1: the first value belongs to epoch 1.",
+    "stops a step late": "You wait one epoch too many: stop as soon as the best is `patience` epochs back.",
+    "falls in a row": "You count epochs that fell against the one before. What counts is how long the **best** has not been beaten: "
+    "an epoch that rises a little but stays below it changes nothing.",
+    "never stops": "You look at all epochs. A training that has been stopped never sees what would have come.",
+    "sees the future": "You take the best of all epochs. When it stopped, the later ones had not happened.",
+    "one number": "Two numbers are asked for: the best epoch, and the epoch after which it stops.",
+}
+
+
+def check_descend(answer: Callable[..., Any]) -> Verdict:
+    """Check ``descend(weight, gradient, rate, steps)``: the weight after some steps of gradient descent."""
+
+    def bowl(weight: Any) -> Any:
+        return 2 * weight
+
+    slips = {"uphill": 1.2**3, "one step": 0.8, "gradient once": 0.4, "forgets the rate": -1.0}
+    cases = [
+        Case((1.0, bowl, 0.1, 3), 0.8**3, slips, "1.0, gradient = 2w, 0.1, 3"),
+        Case((np.array([1.0, -2.0]), bowl, 0.5, 1), [0.0, 0.0], {}, "[1, −2], gradient = 2w, 0.5, 1"),
+        Case((1.0, bowl, 1.1, 2), 1.44, {}, "1.0, gradient = 2w, 1.1, 2"),
+    ]
+    return judge(answer, cases, DESCEND, "Right: from where you stand, against the slope. With a rate of 1.1 the same walk runs away.")
+
+
+def check_knowing_nothing(answer: Callable[..., Any]) -> Verdict:
+    """Check ``knowing_nothing(batch, n_users, n_items)``: both contrasts of a batch where all cosines are equal, before the weight."""
+    batch, users, items = 12, 100, 20
+    slips = {
+        "the mean": log(users) + log(items),
+        "one side": batch * log(users),
+        "all nodes in one crowd": 2 * batch * log(users + items),
+        "against the batch": 2 * batch * log(batch),
+        "log base 2": batch * (np.log2(users) + np.log2(items)),
+        "no logarithm": batch * (1 / users + 1 / items),
+    }
+    cases = [Case((batch, users, items), batch * (log(users) + log(items)), slips), Case((3, 1, 1), 0.0)]
+    return judge(answer, cases, NOTHING, "Right: one of n at random costs ln n, for each user and for each item of the batch.")
+
+
+def check_stop(answer: Callable[..., Any]) -> Verdict:
+    """Check ``stop(valid, patience)``: [best epoch, last epoch], from 1."""
+    rise = [0.30, 0.40, 0.38, 0.39, 0.37, 0.36, 0.35, 0.50, 0.45]
+    level = [0.2, 0.4, 0.4, 0.3, 0.3]
+    cases = [
+        Case(
+            (rise, 3),
+            [2, 5],
+            {
+                "counts from 0": [1, 4],
+                "stops a step late": [2, 6],
+                "falls in a row": [2, 7],
+                "never stops": [8, 9],
+                "sees the future": [8, 5],
+                "one number": 2,
+            },
+        ),
+        Case((level, 2), [2, 4], {"latest of equals": [3, 5]}),
+        Case(([0.1, 0.2, 0.3], 5), [3, 3]),
+    ]
+    return judge(answer, cases, STOP, "Right: the earliest best, and an end as soon as patience runs out, or when the epochs do.")

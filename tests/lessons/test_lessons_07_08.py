@@ -1,0 +1,93 @@
+"""What lessons 7 and 8 say is so: their solutions do what the library does, and their claims hold for the shipped run."""
+
+import importlib
+from math import log
+
+import numpy as np
+import pytest
+import torch
+
+import srgformer_lab as lab
+from srgformer_lab.model.losses import anchors, info_nce
+
+
+@pytest.fixture(scope="module")
+def run():
+    return lab.shipped_run()
+
+
+@pytest.fixture(scope="module")
+def data(run):
+    return run.open_data()
+
+
+@pytest.fixture(scope="module")
+def model(run, data):
+    return run.model(data)
+
+
+@pytest.fixture
+def fusion():
+    return importlib.import_module("solutions.lesson_07")
+
+
+@pytest.fixture
+def training():
+    return importlib.import_module("solutions.lesson_08")
+
+
+def test_fusion_by_hand_is_the_librarys(fusion, model):
+    trace = model.trace().fuse(attention_scale=0.2, hypergraph_scale=0.7)
+    hypergraph = trace.parts["hypergraph"].values.numpy()  # its length does not matter: fuse brings it to 1
+    modalities = [part.values.numpy() for part in trace.modality.values()]
+    attention = trace.attention.output.values.numpy()
+    fused = fusion.fuse(trace.collaborative.values.numpy(), modalities, attention, hypergraph, 0.2, 0.7)
+    assert np.allclose(fused, trace.fused.values.numpy(), atol=1e-5)
+
+
+def test_shares_are_those_of_an_explanation(fusion, model, data):
+    user, item = data.user_ids[29], data.item_ids[3]
+    _, folded = fusion.score_table(model.trace(), 29, 3)
+    explained = lab.explain(model, data, user, item).by_part
+    assert list(folded["part"]) == list(explained["part"])
+    assert np.allclose(folded["contribution"], explained["contribution"], atol=1e-5)
+
+
+def test_parts_look_needed_when_switched_off_but_only_content_is_when_trained_without(fusion, model, data):
+    assert max(fusion.switched_off(model, model.trace(), data).values()) < -0.005
+    surely = {part for part, (_, low, high) in fusion.retrained().items() if low > 0 or high < 0}
+    assert surely == {"image", "text"}
+
+
+def test_a_fusion_without_a_mistake_is_the_models_and_every_mistake_costs(fusion, model, data):
+    found = [fusion.fused_wrongly(model, model.trace(), data, slip)[0] for slip in fusion.SLIPS]
+    assert found[0] == pytest.approx(lab.evaluate(model, data)["recall@20"])
+    assert max(found[1:]) < found[0]
+
+
+@pytest.mark.parametrize("temperature", [0.05, 1.0])
+def test_contrast_of_equal_rows_costs_what_the_yardstick_says(training, temperature):
+    users, items = torch.ones(7, 3), torch.ones(4, 3)
+    sums = [info_nce(rows, rows, anchors(torch.tensor([0, 2, 2]), len(rows)), temperature) for rows in (users, items)]
+    assert float(sum(sums)) == pytest.approx(training.knowing_nothing(3, 7, 4), rel=1e-5)
+
+
+def test_stopping_by_hand_finds_the_runs_best_epoch_and_little_patience_misses_it(training, run):
+    valid = run.history()["recall@20"].tolist()
+    assert training.stop(valid, run.config.train.patience) == [run.status().best_epoch, run.status().epoch]
+    assert training.stop(valid, 2)[1] < 10
+    assert max(valid) > valid[0] * 4 / 3
+
+
+def test_hypergraph_contrast_stays_at_its_yardstick_and_the_others_leave_theirs(training, run, data):
+    history, train, n_pairs = run.history().iloc[-1], run.config.train, len(data.pairs("train"))
+    nothing = training.knowing_nothing(n_pairs / np.ceil(n_pairs / train.batch_size), data.n_users, data.n_items)
+    assert history["loss.hypergraph_contrast"] == pytest.approx(train.hypergraph_contrast_weight * nothing, rel=0.05)
+    assert history["loss.modality_contrast"] < 0.7 * train.modality_contrast_weight * nothing
+    assert history["loss.ranking"] < 0.5 * log(2)
+    _, low, high = training.without_contrast()
+    assert low < 0 < high
+
+
+def test_small_training_repeats_the_shipped_one(training, run, data):
+    assert training.trained(data, 1)["recall@20"][0] == pytest.approx(run.history()["recall@20"][0], abs=0.02)
