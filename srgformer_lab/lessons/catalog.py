@@ -66,7 +66,14 @@ LESSONS = (
     Lesson(6, "contrast", "What pulls pictures and words together?", "Write InfoNCE, and say what the temperature τ does.", 45),
     Lesson(7, "fusion", "How much of each part?", "Fuse the parts with α and β, and read an ablation.", 45),
     Lesson(8, "training", "Is it still learning?", "Train SRGFormer, and read its curves.", 50),
-    Lesson(9, "explaining", "Why this item?", "Take a score apart, and test the explanation.", 50),
+    Lesson(
+        9,
+        "explaining",
+        "Why this item?",
+        "Take a score apart, and test the explanation.",
+        50,
+        ("take_apart", "rank_agreement", "deletion"),
+    ),
     Lesson(10, "bug_hunt", "Which of these models is broken?", "Find five bugs by what they do to the numbers.", 60),
     Lesson(11, "small_table", "What does a table prove?", "Reproduce a small table, and say what it does not show.", 60),
 )
