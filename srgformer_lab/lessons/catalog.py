@@ -97,13 +97,14 @@ LESSONS = (
         ("fuse", "shares", "without"),
     ),
     Lesson(7, "fusion", "How much of each part?", "Fuse the parts with α and β, and read an ablation.", 45),
+    Lesson(8, "training", "Is it still learning?", "Train SRGFormer, and read its curves.", 50),
     Lesson(
-        8,
-        "training",
-        "Is it still learning?",
-        "Walk down a loss, hold each term of it against its yardstick, and stop at the right epoch.",
+        9,
+        "explaining",
+        "Why this item?",
+        "Take a score apart, and test the explanation.",
         50,
-        ("descend", "knowing_nothing", "stop"),
+        ("take_apart", "rank_agreement", "deletion"),
     ),
     Lesson(9, "explaining", "Why this item?", "Take a score apart, and test the explanation.", 50),
     Lesson(
@@ -114,6 +115,7 @@ LESSONS = (
         60,
         ("memberships_hold", "scores_repeat", "steps_are_fresh", "chooses_blindly", "hides_test"),
     ),
+    Lesson(10, "bug_hunt", "Which of these models is broken?", "Find five bugs by what they do to the numbers.", 60),
     Lesson(
         11,
         "small_table",

@@ -1,0 +1,358 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="medium", app_title="9. Why this item?", css_file="../apps/lab.css", html_head_file="../apps/head.html")
+
+with app.setup(hide_code=True):
+    import sys
+
+    import marimo as mo
+
+    import srgformer_lab as lab
+    from srgformer_lab import figures, places
+
+    sys.path.insert(0, str(places.tutorials_folder()))
+    import kit
+    import widgets
+    from solutions import lesson_09 as by_hand
+
+    LESSON = 9
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.header(LESSON)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    dark = kit.dark()
+    _run = lab.shipped_run()
+    data = _run.open_data()
+    model = _run.model(data)
+    person = "u17"
+    item = str(lab.recommend(model, data, person, k=1)["item_id"].iloc[0])
+    why = lab.explain(model, data, person, item)
+    kit.stack(
+        kit.step(
+            "Look",
+            "One recommendation, and what its score is made of",
+            f"""
+            A trained SRGFormer recommends *{why.title}* to one person, before everything else. These are some of the {len(why.history)}
+            things that the model knows of them:
+            """,
+        ),
+        mo.Html(figures.card_row(widgets.item_cards(data, list(why.history["item_id"])[:9], width=64), size="small")),
+        kit.told(
+            "The score is one number. But the model adds up a person from parts (ID, image, text, attention, hypergraph), and an item, "
+            "too. So the number can be taken apart:"
+        ),
+        kit.chart(figures.waterfall(why.by_part, why.score, item=why.title, dark=dark, hint="Right of zero helps, left hurts.")),
+    )
+    return dark, data, item, model, person, why
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.stack(
+        kit.step(
+            "Write",
+            "Exercise 1 of 3: take the score apart",
+            "A product of two sums is the sum of all products: (a + b)(c + d) = ac + ad + bc + bd. Dot products do the same.",
+        ),
+        kit.explain(
+            r"$$\hat r_{ui} = \Big\langle \sum_p e_u^{(p)},\ \sum_q e_i^{(q)} \Big\rangle "
+            r"= \sum_p \sum_q \langle e_u^{(p)}, e_i^{(q)} \rangle$$",
+            {
+                r"$\hat r_{ui}$": "the score of item $i$ for person $u$",
+                "$e_u^{(p)}$": "part $p$ of the person: a row of numbers, one for each dimension",
+                "$e_i^{(q)}$": "part $q$ of the item",
+                r"$\langle a, b \rangle$": "the dot product: multiply entry by entry, and sum",
+            },
+            "The table has a row for each $p$ and a column for each $q$. Nothing is estimated: its cells sum to the score.",
+        ),
+    )
+    return
+
+
+@app.function
+def take_apart(user_parts, item_parts):
+    """Give the dot product of each part of the user with each of the item.
+
+    user_parts, item_parts: arrays (parts, dimensions)
+    Gives an array (parts of the user, parts of the item).
+    Example: the parts [[1, 0], [0, 2]] and [[3, 1], [0, 1]] give
+    [[3, 0], [2, 2]], which sums to the score 7.
+    """
+    answer = ...  # write here
+    return answer
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.check(LESSON, take_apart)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.solution(LESSON, "take_apart")
+    return
+
+
+@app.cell(hide_code=True)
+def _(dark, why):
+    kit.stack(
+        kit.step(
+            "Look",
+            "The same table for this person, and down to single things",
+            "In the picture above, a part has half of its row and half of its column. Here is the table itself.",
+        ),
+        kit.chart(figures.parts_table(why.parts, dark=dark, hint="All cells sum to the score.")),
+        kit.told(
+            "A person's parts are again sums, over the things that they took. So each thing has a share of the score. The rest comes from "
+            "the person's own ID and from hyperedges."
+        ),
+        kit.chart(figures.history_bars(why.history, why.score, dark=dark, hint="Right of zero helps, left hurts.")),
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    correlations, curves, effects = (by_hand.stored(_table) for _table in ("correlations", "curves", "effects"))
+    _of = {_row.order: f"{_row.spearman:.2f} [{_row.low:.2f}, {_row.high:.2f}]".replace("-", "−") for _row in correlations.itertuples()}
+    _people = effects["user_id"].nunique()
+    _told = (
+        f"Over {_people} people and {len(effects)} removals, the rank correlation with what removal really cost (1 the same order, 0 none) "
+        f"is {_of['contribution']} for exact shares and {_of['attention']} for attention weights; chance: {_of['random']}."
+    )
+    which = kit.Question(
+        "which",
+        "Each thing in the history has an exact share of the score, and an attention weight. Now really take a thing away, and run the "
+        "model again. Which of the two tells how far the score falls?",
+        {
+            "the attention weight": f"That is what many papers show. {_told} A weight says how much is looked at, not whether it "
+            "speaks for the item or against it, nor how much the whole attention part counts.",
+            "the exact share": f"{_told} It tells much, not all: when something is gone, norms and weights change as well.",
+            "both about alike": f"They are both numbers of the same model, but {_told[0].lower()}{_told[1:]}",
+            "neither": f"It is good to doubt. Yet {_told[0].lower()}{_told[1:]}",
+        },
+        right="the exact share",
+    )
+    which_guess = which.ask()
+    kit.stack(kit.step("Predict", "Which number foretells a removal?"), which_guess)
+    return correlations, curves, effects, which, which_guess
+
+
+@app.cell(hide_code=True)
+def _(correlations, dark, effects, which, which_guess):
+    which.answer(
+        LESSON,
+        which_guess.value,
+        kit.chart(figures.effect_scatter(effects, "contribution", correlations=correlations, dark=dark)),
+        kit.chart(figures.effect_scatter(effects, "attention", correlations=correlations, dark=dark)),
+        kit.told(
+            "A point is one thing taken away from one person. The removals took minutes, so they are stored; "
+            "`lab.faithfulness(model, data, n_users=20)` makes them again."
+        ),
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.stack(
+        kit.step(
+            "Write",
+            "Exercise 2 of 3: do two orders agree?",
+            "A share and a weight have different units, so compare orders: the smallest value gets rank 1, the next one rank 2, and so on.",
+        ),
+        kit.explain(
+            r"$$\rho = \frac{\sum_j (a_j - \bar a)(b_j - \bar b)}{\sqrt{\sum_j (a_j - \bar a)^2 \ \sum_j (b_j - \bar b)^2}}$$",
+            {
+                r"$\rho$": "Spearman's rank correlation: 1 the same order, −1 the reverse, about 0 if they are unrelated",
+                "$a_j$": "the rank of thing $j$ among the claims",
+                "$b_j$": "the rank of thing $j$ among the true effects",
+                r"$\bar a, \bar b$": "the mean ranks",
+            },
+            "Claims 0.9, 0.1, 0.5 have the ranks 3, 1, 2.",
+        ),
+    )
+    return
+
+
+@app.function
+def rank_agreement(claimed, effect):
+    """Give Spearman's rank correlation, in -1…1.
+
+    claimed, effect: arrays of the same length; within each, no two
+    values are the same. np is imported already.
+    Example: claims 0.9, 0.1, 0.5 and effects 7, 2, 3 give 1.
+    """
+    answer = ...  # write here
+    return answer
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.check(LESSON, rank_agreement)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.solution(LESSON, "rank_agreement")
+    return
+
+
+@app.cell(hide_code=True)
+def _(data, item, model, person, why):
+    counts = [0, 1, 2, 3, 5, 8, 12, len(why.history)]
+    orders = {
+        "exact share": why.history.sort_values("total", ascending=False),
+        "attention weight": why.history.sort_values("weight", ascending=False),
+    }
+    fall = {
+        (_name, _n): lab.what_if(model, data, person, lab.drop_items(*_rows["item_id"][:_n]), item_id=item).effect if _n else 0.0
+        for _name, _rows in orders.items()
+        for _n in counts
+    }
+    n_gone = kit.knob("things taken away", counts, 3)
+    return fall, n_gone, orders
+
+
+@app.cell(hide_code=True)
+def _(data, fall, n_gone, orders, why):
+    _n = n_gone.value
+    _rows = []
+    for _name, _order in orders.items():
+        _ids = list(_order["item_id"][: min(_n, 9)])
+        _rows.append(kit.told(f"Largest {_name} first:"))
+        _rows.append(
+            mo.Html(figures.card_row(widgets.item_cards(data, _ids, width=64), size="small")) if _ids else kit.told("nothing is gone")
+        )
+    _first, _second = (fall[_name, _n] for _name in orders)
+    kit.stack(
+        kit.step(
+            "Drag",
+            "Take things away from this person",
+            "The model is run again without them, with the same weights. More than nine are not drawn.",
+        ),
+        kit.knob_box(n_gone, "", f"things taken away: {_n} of {len(why.history)}"),
+        kit.finding(
+            f"The score of {figures.digits(why.score)} falls by {figures.digits(_first)} in the order of exact shares, "
+            f"by {figures.digits(_second)} in the order of attention"
+        ),
+        *_rows,
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.stack(
+        kit.step(
+            "Write",
+            "Exercise 3 of 3: the deletion test",
+            "Things may stand in for each other: with one teapot gone, the other still speaks. So take several away together, the largest "
+            "claim first, and measure each time.",
+        ),
+        kit.explain(
+            r"$$d_n = s(\varnothing) - s(\{j_1, \dots, j_n\}), \qquad n = 0, 1, \dots, N$$",
+            {
+                "$d_n$": "how far the score has fallen when $n$ things are gone",
+                "$s(G)$": r"the score when the things $G$ are gone; $\varnothing$: nothing is",
+                r"$j_1, j_2, \dots$": "the things, the largest claim first",
+                "$N$": "how many things there are",
+            },
+            "A better order falls earlier. At $n = N$ all orders meet.",
+        ),
+    )
+    return
+
+
+@app.function
+def deletion(claims, score_without):
+    """Give the falls of the score with 0, 1, ..., N things taken away.
+
+    claims: array with a number for each thing, of either sign
+    score_without: a function; score_without([2, 0]) is the score when
+    the things 2 and 0 are gone, score_without([]) when nothing is
+    Gives a list of N + 1 numbers.
+    """
+    answer = ...  # write here
+    return answer
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.check(LESSON, deletion)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.solution(LESSON, "deletion")
+    return
+
+
+@app.cell(hide_code=True)
+def _(curves, dark):
+    kit.stack(
+        kit.step("Look", "The deletion test on 20 people", "Attention's order is no better than a random one where their bands meet."),
+        kit.chart(figures.deletion_curves(curves, dark=dark)),
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    how = mo.ui.dropdown(list(by_hand.TESTS), value=by_hand.TESTS[1], label="Who is looked at")
+    return (how,)
+
+
+@app.cell(hide_code=True)
+def _(effects, how):
+    _claims = {"contribution": "exact share", "attention": "attention weight", "random": "chance"}
+    _now, _then = ({_claim: by_hand.tested(effects, _claim, _how) for _claim in _claims} for _how in (how.value, by_hand.RIGHT))
+    kit.stack(
+        kit.step(
+            "Break it",
+            "Make attention look like an explanation",
+            "The removals stay as they are; only who is looked at changes. With one well-chosen example, attention explains everything.",
+        ),
+        how,
+        kit.finding(
+            f"Attention's rank correlation is {figures.signed(_now['attention'])}; over all people, one by one, it is "
+            f"{figures.signed(_then['attention'])}"
+        ),
+        kit.tiles(
+            [(_said, figures.signed(_now[_claim]), f"tested rightly: {figures.signed(_then[_claim])}") for _claim, _said in _claims.items()]
+        ),
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    kit.stack(
+        kit.step("Transfer", "Two questions to take along"),
+        kit.transfer(
+            {
+                "**1.** A shop writes “because you bought the teapot” under an item, and takes the thing with the largest attention "
+                "weight. What would you ask?": "What happens to the score without the teapot, for many people and not for one example. "
+                "Here attention weights can't be told from chance; the exact share, or the removal itself, is the better reason.",
+                "**2.** The shares sum to the score exactly. Why does the score not fall by exactly its share when a thing is "
+                "removed?": "A share holds everything else fixed: norms, attention weights, memberships. When a thing is really gone, "
+                "those change as well, and the other things get more weight. Exact says that the sum is right, not that the world "
+                "without it is foretold.",
+            }
+        ),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()
