@@ -71,8 +71,8 @@ def _():
             "Everything else is a **negative pair**: this picture with any other thing's text, even of a thing that looks alike. "
             "For people it is the same: a person's picture vector is the mean over what they took, and so is their text vector.",
             "the picture of the armchair and that of another thing with its pattern": "Nobody told the model that they match. Positive is "
-            "only one thing's own picture and own text. The other thing's text even counts as **negative** for this picture, though it is not far "
-            "off.",
+            "only one thing's own picture and own text. The other thing's text even counts as **negative** for this picture, and it may "
+            "be near.",
             "the armchair and a person who took it": "That is what the other part of the loss does (BPR): it compares people with things. "
             "The contrast compares one thing's picture with its own text, and one person's picture vector with their own text vector.",
         },
@@ -305,8 +305,8 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
             "Drag",
             "A world in which only the contrast is trained",
             """
-            Two matrices, one for pictures and one for texts, trained by the loss of exercise 2 alone, over all things, once for each τ. What happens to
-            things of one group?
+            Two matrices, one for pictures and one for texts, trained by the loss of exercise 2 alone, over all things,
+            once for each τ. What happens to things of one group?
             """,
         ),
         kit.knob_box(world_tau, "τ", f"temperature: {_tau:g}", "image"),
