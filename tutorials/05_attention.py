@@ -36,8 +36,8 @@ def _():
     trace = model.trace()
     user = 17
     user_id = data.user_ids[user]
-    even = 1 / len(data.history(user_id))
-    return dark, data, even, model, trace, user, user_id
+    even, overall = 1 / len(data.history(user_id)), by_hand.largest_against_even(trace, data.n_users)
+    return dark, data, even, model, overall, trace, user, user_id
 
 
 @app.cell(hide_code=True)
@@ -86,10 +86,9 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(dark, data, even, sharper, spread, spread_guess, trace, user):
+def _(dark, data, even, overall, sharper, spread, spread_guess, trace, user):
     _weights = by_hand.weights_of(trace, data, user, sharper.value)
     _largest = _weights.loc[_weights["weight"].idxmax()]
-    _overall = by_hand.largest_against_even(trace, data.n_users)
     spread.answer(
         LESSON,
         spread_guess.value,
@@ -108,7 +107,7 @@ def _(dark, data, even, sharper, spread, spread_guess, trace, user):
         ),
         kit.chart(figures.attention_heads(_weights, dark=dark, hint="A column sums to 1. As trained: × 1.")),
         kit.told(
-            f"As trained, over all people and heads, the largest weight is {_overall:.1f} times an even share. At 40 the scores run into a "
+            f"As trained, over all people and heads, the largest weight is {overall:.1f} times an even share. At 40 the scores run into a "
             "limit (the *clip*, below), and the things that have reached it share what there is."
         ),
     )

@@ -71,8 +71,8 @@ def _():
             "Everything else is a **negative pair**: this picture with any other thing's text, even of a thing that looks alike. "
             "For people it is the same: a person's picture vector is the mean over what they took, and so is their text vector.",
             "the picture of the armchair and that of another thing with its pattern": "Nobody told the model that they match. Positive is "
-            "only one thing's own picture and own text. The other thing's text even counts as **negative** for this picture, though it is not far "
-            "off.",
+            "only one thing's own picture and own text. The other thing's text even counts as **negative** for this picture, and it may "
+            "be near.",
             "the armchair and a person who took it": "That is what the other part of the loss does (BPR): it compares people with things. "
             "The contrast compares one thing's picture with its own text, and one person's picture vector with their own text vector.",
         },
@@ -305,8 +305,8 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
             "Drag",
             "A world in which only the contrast is trained",
             """
-            Two matrices, one for pictures and one for texts, trained by the loss of exercise 2 alone, over all things, once for each τ. What happens to
-            things of one group?
+            Two matrices, one for pictures and one for texts, trained by the loss of exercise 2 alone, over all things,
+            once for each τ. What happens to things of one group?
             """,
         ),
         kit.knob_box(world_tau, "τ", f"temperature: {_tau:g}", "image"),
@@ -322,7 +322,7 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
         kit.chart(figures.cosine_distributions(by_hand.pairs(*worlds[_tau]), dark=dark, hint="Solid: own pairs; dashed: strangers.")),
         kit.told(
             """
-            A **small τ** tells things apart: more pictures find their own text, and groups are torn. A **large τ** keeps groups together:
+            A **small τ** tells things apart: more pictures find their own text, and groups loosen. A **large τ** keeps groups together:
             own pairs are closer, but so are pairs of one group, and few find their own. Which is better depends on what the vectors
             are for. To recommend, another thing of the group may be just right.
             """
@@ -340,16 +340,18 @@ def _(data):
 
 @app.cell(hide_code=True)
 def _(broken, dark, groups, slip):
-    _own, _, _others, _found = by_hand.summary(*broken[slip.value], groups.to_numpy())
-    _right = by_hand.summary(*broken[by_hand.RIGHT], groups.to_numpy())
+    (_own, _, _, _found), (_own_right, _, _, _found_right) = (
+        by_hand.summary(*broken[name], groups.to_numpy()) for name in (slip.value, by_hand.RIGHT)
+    )
+    _size, _size_right = (by_hand.strangers_size(*broken[name]) for name in (slip.value, by_hand.RIGHT))
     kit.stack(
         kit.step("Break it", "A contrast without a contrast", "τ is 0.2. Which mistake would a look at the own pairs' cosine never show?"),
         slip,
         kit.tiles(
             [
-                ("own pairs", figures.digits(_own), f"as it should be: {figures.digits(_right[0])}"),
-                ("other groups", figures.digits(_others), f"as it should be: {figures.digits(_right[2])}"),
-                ("finds its own", figures.percent(_found), f"as it should be: {figures.percent(_right[3])}"),
+                ("own pairs, mean cosine", figures.digits(_own), f"as it should be: {figures.digits(_own_right)}"),
+                ("strangers, mean size of the cosine", figures.digits(_size), f"as it should be: {figures.digits(_size_right)}"),
+                ("finds its own", figures.percent(_found), f"as it should be: {figures.percent(_found_right)}"),
             ]
         ),
         kit.chart(figures.cosine_distributions(by_hand.pairs(*broken[slip.value]), dark=dark, hint="Where do the strangers lie?")),

@@ -71,3 +71,9 @@ def weighed(data, weight, n_epochs=8):
         pass
     mean = lab.cosines(model.trace()).groupby("kind")["cosine"].mean()
     return float(mean["positive"]), float(mean["negative"]), lab.evaluate(model, data, split="valid")["recall@20"]
+
+
+def strangers_size(images, texts):
+    """Give the mean size of strangers' cosines: 1 where all vectors lie on one line, whichever way they point."""
+    cosine = pairs(images, texts).query("kind == 'negative'")["cosine"]
+    return float(cosine.abs().mean())
