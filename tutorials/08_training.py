@@ -407,7 +407,8 @@ def _():
             {
                 "**1.** Two models are compared, both with a patience of 10. One rises at once. The other rests on a plateau for its first "
                 "20 epochs, and then climbs higher. What does the table say?": "That the first is better. The second was stopped on its "
-                "plateau. This happens to LightGCN on this very shop. Give every model enough patience, and look at its curve before you "
+                "plateau. So it went with LightGCN in an easier world of this kind. Give every model enough patience, and look at its "
+                "curve before you "
                 "believe its number.",
                 "**2.** The ranking loss still falls at the last epoch, but validation has not risen for 15 epochs. Is the model still "
                 "learning?": "Yes, but not what you want: it fits the training pairs better and better, and nothing of that reaches "
