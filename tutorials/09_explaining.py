@@ -105,7 +105,7 @@ def _():
 def _(dark, why):
     kit.stack(
         kit.step(
-            "Look",
+            "Explain",
             "The same table for this person, and down to single things",
             "In the picture above, a part has half of its row and half of its column. Here is the table itself.",
         ),
