@@ -45,8 +45,8 @@ def _():
         ),
         mo.Html(figures.card_row(widgets.item_cards(data, data.history(person)[:9], width=64), size="small")),
         kit.told(
-            "The score is one number. But the model adds up a person from parts (collaborative, image, text, attention, hypergraph), and an "
-            "item, too. So the number can be taken apart:"
+            "The score is one number. But the model adds up a person from parts (collaborative, image, text, attention, hypergraph), and "
+            "an item, too. So the number can be taken apart:"
         ),
         kit.chart(figures.waterfall(why.by_part, why.score, item=why.title, dark=dark, hint="Right of zero helps, left hurts.")),
     )
