@@ -39,14 +39,14 @@ def _():
             "Look",
             "One recommendation, and what its score is made of",
             f"""
-            A trained SRGFormer recommends *{why.title}* to one person, before everything else. These are some of the {len(why.history)}
-            things that the model knows of them:
+            A trained SRGFormer recommends *{why.title}* to one person, before everything else. These are the first nine
+            of the {len(why.history)} things that the model knows of them:
             """,
         ),
-        mo.Html(figures.card_row(widgets.item_cards(data, list(why.history["item_id"])[:9], width=64), size="small")),
+        mo.Html(figures.card_row(widgets.item_cards(data, data.history(person)[:9], width=64), size="small")),
         kit.told(
-            "The score is one number. But the model adds up a person from parts (ID, image, text, attention, hypergraph), and an item, "
-            "too. So the number can be taken apart:"
+            "The score is one number. But the model adds up a person from parts (collaborative, image, text, attention, hypergraph), and "
+            "an item, too. So the number can be taken apart:"
         ),
         kit.chart(figures.waterfall(why.by_part, why.score, item=why.title, dark=dark, hint="Right of zero helps, left hurts.")),
     )
@@ -105,14 +105,14 @@ def _():
 def _(dark, why):
     kit.stack(
         kit.step(
-            "Look",
+            "Explain",
             "The same table for this person, and down to single things",
             "In the picture above, a part has half of its row and half of its column. Here is the table itself.",
         ),
         kit.chart(figures.parts_table(why.parts, dark=dark, hint="All cells sum to the score.")),
         kit.told(
             "A person's parts are again sums, over the things that they took. So each thing has a share of the score. The rest comes from "
-            "the person's own ID and from hyperedges."
+            "the person's own embedding and from hyperedges."
         ),
         kit.chart(figures.history_bars(why.history, why.score, dark=dark, hint="Right of zero helps, left hurts.")),
     )
@@ -125,7 +125,8 @@ def _():
     _of = {_row.order: f"{_row.spearman:.2f} [{_row.low:.2f}, {_row.high:.2f}]".replace("-", "−") for _row in correlations.itertuples()}
     _people = effects["user_id"].nunique()
     _told = (
-        f"Over {_people} people and {len(effects)} removals, the rank correlation with what removal really cost (1 the same order, 0 none) "
+        f"Over {_people} people and {len(effects)} removals, the rank correlation with what removal really cost "
+        "(1 the same order, 0 none; in brackets the 95 % interval) "
         f"is {_of['contribution']} for exact shares and {_of['attention']} for attention weights; chance: {_of['random']}."
     )
     which = kit.Question(
@@ -133,11 +134,11 @@ def _():
         "Each thing in the history has an exact share of the score, and an attention weight. Now really take a thing away, and run the "
         "model again. Which of the two tells how far the score falls?",
         {
-            "the attention weight": f"That is what many papers show. {_told} A weight says how much is looked at, not whether it "
+            "the attention weight": f"A weight is easily taken for a reason. {_told} A weight says how much is looked at, not whether it "
             "speaks for the item or against it, nor how much the whole attention part counts.",
             "the exact share": f"{_told} It tells much, not all: when something is gone, norms and weights change as well.",
             "both about alike": f"They are both numbers of the same model, but {_told[0].lower()}{_told[1:]}",
-            "neither": f"It is good to doubt. Yet {_told[0].lower()}{_told[1:]}",
+            "neither": f"It is good to doubt, and no number is perfect here. Yet {_told[0].lower()}{_told[1:]}",
         },
         right="the exact share",
     )
@@ -148,13 +149,15 @@ def _():
 
 @app.cell(hide_code=True)
 def _(correlations, dark, effects, which, which_guess):
+    _less = float((effects["effect"] < effects["contribution"]).mean())
     which.answer(
         LESSON,
         which_guess.value,
         kit.chart(figures.effect_scatter(effects, "contribution", correlations=correlations, dark=dark)),
         kit.chart(figures.effect_scatter(effects, "attention", correlations=correlations, dark=dark)),
         kit.told(
-            "A point is one thing taken away from one person. The removals took minutes, so they are stored; "
+            f"A point is one thing taken away from one person. Of all removals, {figures.percent(_less)} cost less than the share says: "
+            "the others take over a part of what is gone. The removals took minutes, so they are stored; "
             "`lab.faithfulness(model, data, n_users=20)` makes them again."
         ),
     )
@@ -267,7 +270,7 @@ def _():
                 r"$j_1, j_2, \dots$": "the things, the largest claim first",
                 "$N$": "how many things there are",
             },
-            "A better order falls earlier. At $n = N$ all orders meet.",
+            "In a better order, the score falls earlier. At $n = N$ all orders meet.",
         ),
     )
     return
@@ -280,7 +283,8 @@ def deletion(claims, score_without):
     claims: array with a number for each thing, of either sign
     score_without: a function; score_without([2, 0]) is the score when
     the things 2 and 0 are gone, score_without([]) when nothing is
-    Gives a list of N + 1 numbers.
+    Gives a list of N + 1 numbers, the first of which is 0.
+    Example: with claims 0.2 and 0.9, first 1 goes, then 0 as well.
     """
     answer = ...  # write here
     return answer
@@ -300,8 +304,17 @@ def _():
 
 @app.cell(hide_code=True)
 def _(curves, dark):
+    _half = curves[(curves["kind"] == "comprehensiveness") & (curves["share"] == 0.5)].set_index("order")["drop"]
+    _falls = ", ".join(f"{figures.digits(_half[_order])} by {_order}" for _order in ("contribution", "attention", "random"))
     kit.stack(
-        kit.step("Look", "The deletion test on 20 people", "Attention's order is no better than a random one where their bands meet."),
+        kit.step(
+            "Look",
+            "The deletion test on 20 people",
+            f"""
+            With half of the history gone, the score has fallen by this much: {_falls}. Where the bands of two orders meet, they are not
+            told apart. “Random” is a single draw for each person: a small lead over it is not yet a finding.
+            """,
+        ),
         kit.chart(figures.deletion_curves(curves, dark=dark)),
     )
     return
@@ -316,21 +329,19 @@ def _():
 @app.cell(hide_code=True)
 def _(effects, how):
     _claims = {"contribution": "exact share", "attention": "attention weight", "random": "chance"}
-    _now, _then = ({_claim: by_hand.tested(effects, _claim, _how) for _claim in _claims} for _how in (how.value, by_hand.RIGHT))
+    _now, _then = (
+        {_claim: f"{by_hand.tested(effects, _claim, _how):+.2f}".replace("-", "−") for _claim in _claims}
+        for _how in (how.value, by_hand.RIGHT)
+    )
     kit.stack(
         kit.step(
             "Break it",
             "Make attention look like an explanation",
-            "The removals stay as they are; only who is looked at changes. With one well-chosen example, attention explains everything.",
+            "The removals stay as they are; only who is looked at changes. With one well-chosen person, attention seems to explain much.",
         ),
         how,
-        kit.finding(
-            f"Attention's rank correlation is {figures.signed(_now['attention'])}; over all people, one by one, it is "
-            f"{figures.signed(_then['attention'])}"
-        ),
-        kit.tiles(
-            [(_said, figures.signed(_now[_claim]), f"tested rightly: {figures.signed(_then[_claim])}") for _claim, _said in _claims.items()]
-        ),
+        kit.finding(f"Attention's rank correlation is {_now['attention']}; over all people, one by one, it is {_then['attention']}"),
+        kit.tiles([(_said, _now[_claim], f"tested rightly: {_then[_claim]}") for _claim, _said in _claims.items()]),
     )
     return
 

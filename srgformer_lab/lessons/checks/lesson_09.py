@@ -12,8 +12,8 @@ PARTS = {
     "text part, too. Without these cells the sum is not the score.",
     "one number": "This is the whole score. Asked for is a table: a row for each part of the user, a column for each part of the item.",
     "turned": "Rows and columns are swapped. The rows belong to the user's parts, the columns to the item's.",
-    "no sum over dimensions": "You multiply entry by entry. A cell is a dot product: multiply entry by entry, then sum over the dimensions.",
-    "sizes only": "You took the sizes. A part that speaks against the item has a cell below 0, and the sum needs it.",
+    "no sum over dimensions": "You multiply entries. A cell is a dot product: multiply entry by entry, then sum over the dimensions.",
+    "sizes only": "You took sizes. A part that speaks against the item has a cell below 0, and the sum needs it.",
     "shares of the score": "You divided by the score. The cells shall sum to the score, not to 1; near a score of 0 such shares explode.",
 }
 RANKS = {

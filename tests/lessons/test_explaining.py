@@ -1,0 +1,50 @@
+"""Lesson 9's stored removals are what the model does, and its solutions agree with the library."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+import srgformer_lab as lab
+from srgformer_lab.statistics import rank_correlation
+
+
+@pytest.fixture
+def by_hand():
+    return importlib.import_module("solutions.lesson_09")
+
+
+def test_stored_removals_are_true_and_claims_are_the_models(by_hand):
+    run = lab.shipped_run()
+    data = run.open_data()
+    model = run.model(data)
+    row = by_hand.stored("effects").iloc[0]
+    gone = lab.what_if(model, data, row["user_id"], lab.drop_items(row["removed"]), item_id=row["item_id"])
+    assert gone.effect == pytest.approx(row["effect"], abs=1e-4)
+    known = lab.explain(model, data, row["user_id"], row["item_id"]).history.set_index("item_id").loc[row["removed"]]
+    assert known["total"] == pytest.approx(row["contribution"], abs=1e-4)
+    assert known["weight"] == pytest.approx(row["attention"], abs=1e-4)
+
+
+@pytest.mark.parametrize("claim", ["contribution", "attention", "random"])
+def test_rank_correlations_are_spearmans_and_average_to_the_stored_ones(by_hand, claim):
+    people = [rows for _, rows in by_hand.stored("effects").groupby("user_id")]
+    for rows in people:
+        claimed, effect = rows[claim].to_numpy(), rows["effect"].to_numpy()
+        assert by_hand.rank_agreement(claimed, effect) == pytest.approx(rank_correlation(claimed, effect))
+    stored = by_hand.stored("correlations").set_index("order")["spearman"]
+    assert by_hand.tested(by_hand.stored("effects"), claim, by_hand.RIGHT) == pytest.approx(stored[claim], abs=1e-4)
+
+
+def test_attention_is_chance_and_contributions_are_not_but_choosing_a_person_hides_it(by_hand):
+    bounds = by_hand.stored("correlations").set_index("order")
+    assert bounds.loc["attention", "low"] < 0 < bounds.loc["attention", "high"]
+    assert bounds.loc["contribution", "low"] > 0.5
+    right, one, *_ = (by_hand.tested(by_hand.stored("effects"), "attention", how) for how in by_hand.TESTS)
+    assert abs(right) < 0.1
+    assert one > 0.4
+
+
+def test_all_deletion_curves_meet_at_the_end(by_hand):
+    curves = by_hand.stored("curves").query("kind == 'comprehensiveness' and share == 1")
+    assert np.ptp(curves["drop"]) == pytest.approx(0, abs=1e-6)
