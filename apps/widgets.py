@@ -221,6 +221,19 @@ def rows(buttons: mo.ui.array) -> mo.Html:
     return mo.Html(f'<div class="lab-rows">{"".join(button.text for button in buttons.elements)}</div>')
 
 
+def ticked_rows(ticks: mo.ui.dictionary, buttons: mo.ui.array) -> mo.Html:
+    """Lay out buttons as the rows of a table, each behind its tick."""
+    pairs = zip(ticks.elements.values(), buttons.elements, strict=True)
+    inside = "".join(f'<div class="lab-ticked">{tick.text}{button.text}</div>' for tick, button in pairs)
+    return mo.Html(f'<div class="lab-rows">{inside}</div>')
+
+
+def named_buttons(words: Mapping[str, str], act: Callable[[str], None]) -> mo.ui.dictionary:
+    """Make a button for each name, with its words; a press hands the name on."""
+    made = {name: mo.ui.button(label=said, value=name, on_click=lambda value: value, on_change=act) for name, said in words.items()}
+    return mo.ui.dictionary(made)
+
+
 def picker(buttons: mo.ui.array) -> mo.Html:
     """Lay out buttons with pictures."""
     return mo.Html(f'<div class="lab-picker">{"".join(button.text for button in buttons.elements)}</div>')

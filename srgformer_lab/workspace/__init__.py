@@ -23,6 +23,15 @@ from srgformer_lab.workspace.comparing import (
 from srgformer_lab.workspace.finding import find_items, people, takers, usual_user
 from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
 from srgformer_lab.workspace.judging import Health, Sureness, health, popularity_quality, sureness
+from srgformer_lab.workspace.managing import (
+    delete_run,
+    deleted_runs,
+    matching_runs,
+    rename_run,
+    restore_run,
+    runs_stamp,
+    without_run,
+)
 from srgformer_lab.workspace.reasoning import addable_items, carrying_hyperedges, membership_paths
 from srgformer_lab.workspace.report import SECTIONS, Report, sections_of
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
@@ -95,6 +104,8 @@ __all__ = [
     "coverage",
     "damaged_lines",
     "dataset",
+    "delete_run",
+    "deleted_runs",
     "devices",
     "facts",
     "find_items",
@@ -107,14 +118,18 @@ __all__ = [
     "joined",
     "knows_quality",
     "knows_served",
+    "matching_runs",
     "membership_paths",
     "people",
     "popularity_quality",
+    "rename_run",
+    "restore_run",
     "run_moves",
     "run_quality",
     "run_ranking",
     "run_table",
     "runs_of",
+    "runs_stamp",
     "scene",
     "sections_of",
     "served_users",
@@ -127,4 +142,5 @@ __all__ = [
     "usual_run",
     "usual_user",
     "variants",
+    "without_run",
 ]

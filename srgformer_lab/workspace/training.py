@@ -137,9 +137,9 @@ def run_table(data: Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows if rows else {"run": []})
 
 
-def damaged_lines() -> list[str]:
-    """Say which run folders can't be read, and why."""
-    return [f"{path.name} is left out: {reason}" for path, reason in damaged_runs(RUNS).items()]
+def damaged_lines() -> dict[str, str]:
+    """Say which run folders can't be read, by their name, and why."""
+    return {path.name: f"{path.name} is left out: {reason}" for path, reason in damaged_runs(RUNS).items()}
 
 
 def devices() -> list[str]:

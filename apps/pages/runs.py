@@ -1,0 +1,215 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="Which runs are there?", css_file="../lab.css", html_head_file="../head.html")
+
+with app.setup:
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import common
+    import marimo as mo
+    import widgets
+
+    from srgformer_lab import LabError, figures, workspace
+
+    MOST_SHOWN = 40
+
+
+@app.cell
+def _():
+    # explore.py replaces this whole cell, output included; alone, the link decides
+    view, _top = common.view_alone("from finished runs")
+    memory = {"alone": True}
+    _top
+    return memory, view
+
+
+@app.cell
+def _(memory, view):
+    _look, _trouble = common.open_scene(view)
+    mo.stop(_look is None, _trouble)
+    assert _look is not None
+    data = _look.data
+    get_link, set_link = mo.state({"run": view.run, "runs": view.runs}, allow_self_loops=True)  # what becomes of the view
+    get_chosen, set_chosen = mo.state(view.run, allow_self_loops=True)
+    get_table, set_table = mo.state(workspace.run_table(data), allow_self_loops=True)
+    get_said, set_said = mo.state(None)
+    get_jump, set_jump = mo.state("")
+    ticked = memory.setdefault("runs.ticked", set())
+    return data, get_chosen, get_jump, get_link, get_said, get_table, set_chosen, set_jump, set_link, set_said, set_table, ticked
+
+
+@app.cell
+def _(data, set_table):
+    _seen = {"stamp": workspace.runs_stamp()}
+
+    def _look(_):
+        if workspace.runs_stamp() != _seen["stamp"]:
+            _seen["stamp"] = workspace.runs_stamp()
+            set_table(workspace.run_table(data))
+
+    ticker = mo.ui.refresh(default_interval="3s", on_change=_look)
+    return (ticker,)
+
+
+@app.cell
+def _(ticker):
+    mo.Html(f'<div class="lab-ticker">{ticker.text}</div>')
+    return
+
+
+@app.cell
+def _(memory):
+    words = mo.ui.text(
+        value=memory.get("runs.words", ""),
+        label="Only those with these words",
+        placeholder="finished, lightgcn, K 8, …",
+        on_change=lambda value: memory.update({"runs.words": value}),
+    )
+    return (words,)
+
+
+@app.cell
+def _(data, get_chosen, get_table, set_chosen, set_link, ticked, words):
+    found = workspace.matching_runs(get_table(), words.value)
+    _shown, _can = found.head(MOST_SHOWN), workspace.comparable_runs(data)
+    ticked.intersection_update(_can)
+
+    def _choose(name):
+        set_chosen(name)
+        if workspace.can_show(workspace.find_run(name)):
+            set_link(lambda link: {**link, "run": name})
+
+    runs = widgets.run_rows(_shown, get_chosen(), _choose)
+    ticks = mo.ui.dictionary({name: mo.ui.checkbox(value=name in ticked, disabled=name not in _can) for name in _shown["run"]})
+    return found, runs, ticks
+
+
+@app.cell
+def _(get_link, set_jump, set_link, ticked, ticks):
+    for _name, _is_ticked in ticks.value.items():
+        (ticked.add if _is_ticked else ticked.discard)(_name)
+
+    def _compare(count):
+        first, *others = sorted(ticked, key=lambda name: (name != get_link()["run"], name))
+        set_link(lambda link: {**link, "run": first, "runs": workspace.joined(others)})
+        set_jump("compare")
+        return count
+
+    compare = mo.ui.button(
+        label=f"Compare the {len(ticked)} ticked" if ticked else "Compare the ticked",
+        on_click=_compare,
+        disabled=not 2 <= len(ticked) <= workspace.MOST_RUNS,
+        tooltip=f"tick two to {workspace.MOST_RUNS} runs that have weights",
+    )
+    return (compare,)
+
+
+@app.cell
+def _(compare, found, get_jump, get_said, get_table, memory, runs, ticks, words):
+    jump = get_jump()
+    _answer = "Everything that was trained on this data, here or in a terminal. Tick two runs and hold them against one another."
+    _head = common.heading("Which runs are there?", _answer, "from finished runs")
+    _rest = len(found) - len(runs)
+    _more = common.fact(f"{_rest} more; type words to narrow them down.") if _rest else None
+    _none = None if len(found) else common.fact("No run has these words." if len(get_table()) else "Nothing is trained on this data yet.")
+    _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{compare.text}</div></div>')
+    common.stack(_head, get_said(), _bar, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
+    return (jump,)
+
+
+@app.cell
+def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
+    def act(done, *names):
+        """Do something to run folders, and let view and list follow: `done` gives what is said, and the name that is chosen then."""
+        try:
+            said, now = done(*names)
+        except LabError as error:
+            set_said(common.problem(error))
+            return
+        followed = workspace.without_run(view.change(**get_link()), names[0], now)
+        set_link(lambda link: {**link, **followed})
+        ticked.discard(names[0])
+        set_chosen(now or get_link()["run"])
+        set_said(common.fact(said))
+        set_table(workspace.run_table(data))
+
+    def rename(name, wanted):
+        new = workspace.rename_run(name, wanted)
+        return f"{name} is called {new} now.", new
+
+    def delete(name):
+        workspace.delete_run(name)
+        return f"{name} is deleted. It can be brought back for a day.", ""
+
+    def restore(waiting):
+        name = workspace.restore_run(waiting)
+        return f"{name} is back.", name
+
+    return act, delete, rename, restore
+
+
+@app.cell
+def _(act, delete, get_chosen, rename):
+    _name = get_chosen()
+    _label, _fixed = f"Another name for {_name}", _name in ("", workspace.SHIPPED)
+    name_form = mo.ui.text(value=_name, label=_label, full_width=True).form(
+        submit_button_label="Rename", bordered=False, on_change=lambda wanted: act(rename, _name, wanted or "")
+    )
+    delete_button = mo.ui.button(label=f"Delete {_name}", on_change=lambda _: act(delete, _name))
+    _offer = common.side_by_side(name_form, delete_button)
+    _shown = common.fact("This run comes with the package and stays as it is." if _name else "Choose a run above.") if _fixed else _offer
+    common.stack(common.section(f"The chosen run: {_name}" if _name else "The chosen run"), _shown)
+    return
+
+
+@app.cell
+def _(get_chosen, get_table, view):
+    get_table()  # drawn anew whenever something was trained
+    _curve = None
+    try:
+        if get_chosen():
+            _run = workspace.find_run(get_chosen())
+            _curve = common.chart(figures.learning_curves(_run.history(), _run.steps(), _run.knob_changes(), dark=view.is_dark))
+    except LabError as _error:
+        _curve = common.problem(_error, "The other runs are unharmed.", "Choose another run above.")
+    _curve
+    return
+
+
+@app.cell
+def _(act, data, delete, get_table, restore):
+    get_table()  # read anew whenever the list is
+    _damaged = workspace.damaged_lines()
+    _waiting = workspace.deleted_runs(data)
+    sweepers = widgets.named_buttons(dict.fromkeys(_damaged, "Delete it"), lambda name: act(delete, name))
+    undo = widgets.named_buttons({_key: f"Undo: bring {_name} back" for _key, _name in _waiting.items()}, lambda key: act(restore, key))
+    _lines = [mo.hstack([common.notes([line]), sweepers.elements[name]], widths=[1, 0], align="center") for name, line in _damaged.items()]
+    _back = mo.hstack(list(undo.elements.values()), justify="start", wrap=True) if _waiting else None
+    common.stack(common.section("Deleted within the last day") if _waiting else None, _back, *_lines)
+    return sweepers, undo
+
+
+@app.cell
+def _(get_link, memory, view):
+    picked = get_link()
+    common.way_on(view, picked, memory)
+    return (picked,)
+
+
+@app.cell
+def _():
+    common.how(
+        "A run is a folder in `runs/`; its name here is the folder's name. Deleting moves it into the hidden `runs/.trash`, where it waits "
+        "for a day and goes for good at the next deletion after that. What is being trained is neither moved nor renamed.",
+        "A run knows its data by a fingerprint; a list shows the runs of one data set.",
+        (workspace.rename_run, "folder.rename("),
+        (workspace.delete_run, "folder.rename("),
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()
