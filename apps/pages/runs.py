@@ -65,7 +65,7 @@ def _(memory):
     words = mo.ui.text(
         value=memory.get("runs.words", ""),
         label="Only those with these words",
-        placeholder="finished, lightgcn, K 8, …",
+        placeholder="finished, K 8, …",
         on_change=lambda value: memory.update({"runs.words": value}),
     )
     return (words,)
@@ -108,19 +108,6 @@ def _(get_link, set_jump, set_link, ticked, ticks):
 
 
 @app.cell
-def _(compare, found, get_jump, get_said, get_table, memory, runs, ticks, words):
-    jump = get_jump()
-    _answer = "Everything that was trained on this data, here or in a terminal. Tick two runs and hold them against one another."
-    _head = common.heading("Which runs are there?", _answer, "from finished runs")
-    _rest = len(found) - len(runs)
-    _more = common.fact(f"{_rest} more; type words to narrow them down.") if _rest else None
-    _none = None if len(found) else common.fact("No run has these words." if len(get_table()) else "Nothing is trained on this data yet.")
-    _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{compare.text}</div></div>')
-    common.stack(_head, get_said(), _bar, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
-    return (jump,)
-
-
-@app.cell
 def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
     def act(done, *names):
         """Do something to run folders, and let view and list follow: `done` gives what is said, and the name that is chosen then."""
@@ -142,7 +129,7 @@ def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
 
     def delete(name):
         workspace.delete_run(name)
-        return f"{name} is deleted. It can be brought back for a day.", ""
+        return f"{name} is deleted. The button below brings it back.", ""
 
     def restore(waiting):
         name = workspace.restore_run(waiting)
@@ -152,16 +139,44 @@ def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
 
 
 @app.cell
-def _(act, delete, get_chosen, rename):
-    _name = get_chosen()
-    _label, _fixed = f"Another name for {_name}", _name in ("", workspace.SHIPPED)
-    name_form = mo.ui.text(value=_name, label=_label, full_width=True).form(
-        submit_button_label="Rename", bordered=False, on_change=lambda wanted: act(rename, _name, wanted or "")
+def _(act, data, get_table, restore):
+    get_table()  # read anew whenever the list is
+    undo = widgets.named_buttons(
+        {_key: f"Bring {_name} back" for _key, _name in workspace.deleted_runs(data).items()}, lambda key: act(restore, key)
     )
-    delete_button = mo.ui.button(label=f"Delete {_name}", on_change=lambda _: act(delete, _name))
-    _offer = common.side_by_side(name_form, delete_button)
-    _shown = common.fact("This run comes with the package and stays as it is." if _name else "Choose a run above.") if _fixed else _offer
-    common.stack(common.section(f"The chosen run: {_name}" if _name else "The chosen run"), _shown)
+    return (undo,)
+
+
+@app.cell
+def _(compare, found, get_jump, get_said, get_table, memory, runs, ticks, undo, words):
+    jump = get_jump()
+    _answer = "Everything that was trained on this data, here or in a terminal. Tick two runs and hold them against one another."
+    _head = common.heading("Which runs are there?", _answer, "from finished runs")
+    _rest = len(found) - len(runs)
+    _more = common.fact(f"{_rest} more; type words to narrow them down.") if _rest else None
+    _none = None if len(found) else common.fact("No run has these words." if len(get_table()) else "Nothing is trained on this data yet.")
+    _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{compare.text}</div></div>')
+    _undo = mo.hstack([common.fact("Deleted within a day:"), *undo.elements.values()], justify="start", wrap=True) if len(undo) else None
+    common.stack(_head, _bar, get_said(), _undo, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
+    return (jump,)
+
+
+@app.cell
+def _(get_chosen):
+    name_box = mo.ui.text(value=get_chosen(), label="Another name")
+    return (name_box,)
+
+
+@app.cell
+def _(act, delete, get_chosen, name_box, rename):
+    _name = get_chosen()
+    rename_button = mo.ui.button(label="Rename", on_change=lambda _: act(rename, _name, name_box.value), disabled=name_box.value == _name)
+    delete_button = mo.ui.button(label="Delete this run", on_change=lambda _: act(delete, _name))
+    _row = [name_box, rename_button, delete_button]
+    _told = common.fact("This run comes with the package and stays as it is." if _name else "Choose a run above.")
+    _offer = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in _row)}</div>')
+    _title = common.section(f"The chosen run: {_name}" if _name else "The chosen run")
+    common.stack(_title, _told if _name in ("", workspace.SHIPPED) else _offer)
     return
 
 
@@ -171,8 +186,9 @@ def _(get_chosen, get_table, view):
     _curve = None
     try:
         if get_chosen():
-            _run = workspace.find_run(get_chosen())
-            _curve = common.chart(figures.learning_curves(_run.history(), _run.steps(), _run.knob_changes(), dark=view.is_dark))
+            _run, _hint = workspace.find_run(get_chosen()), "Choose another run above: its curve takes this place."
+            _drawn = figures.learning_curves(_run.history(), _run.steps(), _run.knob_changes(), dark=view.is_dark, hint=_hint)
+            _curve = common.chart(_drawn)
     except LabError as _error:
         _curve = common.problem(_error, "The other runs are unharmed.", "Choose another run above.")
     _curve
@@ -180,16 +196,13 @@ def _(get_chosen, get_table, view):
 
 
 @app.cell
-def _(act, data, delete, get_table, restore):
+def _(act, data, delete, get_table):
     get_table()  # read anew whenever the list is
     _damaged = workspace.damaged_lines()
-    _waiting = workspace.deleted_runs(data)
     sweepers = widgets.named_buttons(dict.fromkeys(_damaged, "Delete it"), lambda name: act(delete, name))
-    undo = widgets.named_buttons({_key: f"Undo: bring {_name} back" for _key, _name in _waiting.items()}, lambda key: act(restore, key))
-    _lines = [mo.hstack([common.notes([line]), sweepers.elements[name]], widths=[1, 0], align="center") for name, line in _damaged.items()]
-    _back = mo.hstack(list(undo.elements.values()), justify="start", wrap=True) if _waiting else None
-    common.stack(common.section("Deleted within the last day") if _waiting else None, _back, *_lines)
-    return sweepers, undo
+    _lines = [common.stack(common.notes([line]), sweepers.elements[name]) for name, line in _damaged.items()]
+    common.stack(common.section("What can’t be read"), *_lines) if _lines else None
+    return (sweepers,)
 
 
 @app.cell

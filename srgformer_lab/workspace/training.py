@@ -20,6 +20,8 @@ from srgformer_lab.workspace.scene import runs_of
 
 GOING = ("queued", "running")
 SHOWN_SETTINGS = {"d": "embedding_dim", "K": "n_hyperedges", "α": "attention_scale", "β": "hypergraph_scale"}
+TRAINED_WITH = {"γ": "modality_contrast_weight", "τ_C": "contrast_temperature"}
+"""Settings of the training that SRGFormer alone obeys."""
 SMALL_EPOCHS = 25
 MOST_WAITING = 12
 """Trainings that may wait for a place in the working folder."""
@@ -131,6 +133,8 @@ def run_table(data: Dataset) -> pd.DataFrame:
     for name, run in runs_of(data).items():
         config, status = run.config, run.status()
         numbers = [f"{symbol} {getattr(config.model, key):g}" for symbol, key in SHOWN_SETTINGS.items() if hasattr(config.model, key)]
+        contrasts = TRAINED_WITH if config.model_name == "srgformer" else {}
+        numbers += [f"{symbol} {getattr(config.train, key):g}" for symbol, key in contrasts.items()]
         about = {"run": name, "what": ", ".join([config.model_name, *numbers]), "how far": f"{status.state}, {status.epoch} epochs"}
         scores = {"valid Recall@20": status.best_metric, "test Recall@20": run.test_metrics().get(SELECTION_METRIC, math.nan)}
         rows.append(about | {column: f"{100 * value:.1f} %" if value == value else "" for column, value in scores.items()})
