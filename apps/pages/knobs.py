@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import trained
     import widgets
 
     from srgformer_lab import Trace, compare_lists, figures, metric_surface, workspace
@@ -56,9 +57,10 @@ def _(base, first_run, get_jump, get_trouble):
 def _(base, view):
     mo.stop(base.trained is None)
     get_user, set_user = mo.state(view.user)
+    get_carried, set_carried = mo.state("")  # a run of the grid that every page is to look at
     get_rebuilt, set_rebuilt = mo.state(0)
     turned = dict(base.knobs)  # where the sliders stand; a reset changes it and has them made anew
-    return get_rebuilt, get_user, set_rebuilt, set_user, turned
+    return get_carried, get_rebuilt, get_user, set_carried, set_rebuilt, set_user, turned
 
 
 @app.cell
@@ -90,12 +92,13 @@ def _(base, get_rebuilt, turned):
 
 
 @app.cell
-def _(base, get_user, sliders, view):
-    picked = {"user": get_user()} | {
+def _(base, get_carried, get_user, sliders, view):
+    _knobs = {
         short: "" if sliders.value[knob] == base.trained_knobs[knob] else f"{sliders.value[knob]:g}"
         for short, knob in workspace.KNOB_OF.items()
     }
-    look, _trouble = common.open_scene(view, **picked)
+    picked = {"user": get_user()} | ({"run": get_carried()} if get_carried() else _knobs)
+    look, _trouble = common.open_scene(view, user=get_user(), **_knobs)
     mo.stop(look is None, _trouble)
     return look, picked
 
@@ -180,6 +183,53 @@ def _(controls, head, moves, people, surface):
 
 
 @app.cell
+def _(base):
+    mo.stop(base.trained is None)
+    get_point, set_point = mo.state(workspace.point_of(base.run))
+    get_grid, set_grid = mo.state(workspace.contrast_grid(base.data, base.view.run), allow_self_loops=True)
+    get_refused, set_refused = mo.state(None)
+    return get_grid, get_point, get_refused, set_grid, set_point, set_refused
+
+
+@app.cell
+def _(base, set_point):
+    # not from the grid: sliders that are made anew lose the keyboard's focus
+    movers = trained.sliders(base, workspace.contrast_grid(base.data, base.view.run), set_point)
+    return (movers,)
+
+
+@app.cell
+def _(base, get_grid, get_point, set_grid, set_refused):
+    queuers = trained.buttons(base, get_grid(), get_point(), set_grid, set_refused)
+    ticks = trained.ticker(base, get_grid(), set_grid)
+    return queuers, ticks
+
+
+@app.cell
+def _(base, get_grid, get_point, set_carried):
+    _name, _state, _ = workspace.run_at(get_grid(), get_point())
+    carry = mo.ui.button(
+        label="Look at this run on every page",
+        on_change=lambda _: set_carried(_name),
+        disabled=_state != "finished" or _name == base.view.run,
+    )
+    return (carry,)
+
+
+@app.cell
+def _(base, carry, get_grid, get_point, get_refused, get_user, memory, movers, picked, queuers, ticks, view):
+    _at = base, get_grid(), get_point()
+    _trouble = common.problem(get_refused(), "What was queued before goes on.") if get_refused() else None
+    _buttons = mo.hstack([*queuers.elements.values(), carry], justify="start", wrap=True)
+    _left = common.stack(trained.boxes(base, movers), trained.numbers(*_at), _buttons, _trouble, trained.progress(get_grid(), ticks))
+    _said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
+    _head = common.stack(common.section("And the knobs that need training?", "from finished runs"), common.fact(_said))
+    _way = common.way_on(view, picked, memory)
+    common.stack(_head, common.knob_layout(_left, trained.lists(*_at, get_user()), trained.chart(*_at)), _way)
+    return
+
+
+@app.cell
 def _():
     common.how(
         r"$\mathbf E^{*}=\mathbf E^{id}+\sum_m\mathrm{nz}(\mathbf E^m)+\alpha\,\mathrm{nz}(\mathbf E^{att})+"
@@ -189,6 +239,7 @@ def _():
         "Source: Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
         (Trace.fuse, "fused = replace"),
         (metric_surface, "evaluate("),
+        (workspace.contrast_grid, "_settings(run) == alike"),
     )
     return
 

@@ -20,7 +20,7 @@ from srgformer_lab.workspace.scene import runs_of
 
 GOING = ("queued", "running")
 SHOWN_SETTINGS = {"d": "embedding_dim", "K": "n_hyperedges", "α": "attention_scale", "β": "hypergraph_scale"}
-TRAINED_WITH = {"γ": "modality_contrast_weight", "τ_C": "contrast_temperature"}
+TRAINED_WITH = {"γ": "modality_contrast_weight", "contrast τ": "contrast_temperature"}
 """Settings of the training that SRGFormer alone obeys."""
 SMALL_EPOCHS = 25
 MOST_WAITING = 12
@@ -87,17 +87,17 @@ def cost(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) ->
     return estimate(data, *settings(variant, model, train)[1:])
 
 
-def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -> Run:
-    """Make a run folder in the working folder and start its training in a process of its own.
+def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig, name: str = "") -> Run:
+    """Make a run folder in the working folder, named after data and variant unless told otherwise, and start its training beside us.
 
     Raises:
         ConfigError: A setting is out of its range.
         RunError: The folder can't be written, or too many trainings wait already.
     """
-    name, config, train = settings(variant, model, train)
+    kind, config, train = settings(variant, model, train)
     with _lock:
         _check_queue()
-        run = Run.create(RUNS, f"{data.name}-{variant}", data, name, config, train)
+        run = Run.create(RUNS, name or f"{data.name}-{variant}", data, kind, config, train)
         worker.start(run)
     return run
 
