@@ -128,7 +128,7 @@ def _finding(values: np.ndarray, table: pd.DataFrame, knobs: tuple[str, str], me
     is_known = loaded is not None and loaded[0] in table.index and loaded[1] in table.columns
     there = float(values[table.index.get_loc(loaded[0]), table.columns.get_loc(loaded[1])]) if is_known and loaded else np.nan
     if there == best:
-        return f"None of the {count - 1} others beats the loaded run: {name} {metric_value(metric, best)}"
+        return f"The loaded run is the best of {count}: {name} {metric_value(metric, best)}"
     instead = f" instead of {metric_value(metric, there)}" if there == there else ""
     return first_that_fits(
         f"{where} is best of {count} runs: {name} {metric_value(metric, best)}{instead}", f"{where} is best: {metric_value(metric, best)}"
