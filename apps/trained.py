@@ -117,7 +117,7 @@ def lists(base: workspace.Scene, grid: pd.DataFrame, point: Point, user_id: str)
     """Show one person's list of the loaded run beside that of the run at a point."""
     name, state, _ = workspace.run_at(grid, point)
     if name == base.view.run:
-        return common.fact("This is the loaded run. Move γ or τ to another filled cell: its list takes this place, held against this one.")
+        return common.fact("This is the loaded run. Move γ or τ to another filled cell: its list comes here, held against this one.")
     if not name or state in workspace.GOING:
         return common.fact("There is no list here until a training of these values has finished. Filled cells have one.")
     try:

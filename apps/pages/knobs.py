@@ -225,7 +225,7 @@ def _(base, carry, get_grid, get_point, get_refused, get_user, memory, movers, p
     _said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
     _head = common.stack(common.section("And the knobs that need training?", "from finished runs"), common.fact(_said))
     _way = common.way_on(view, picked, memory)
-    common.stack(_head, common.knob_layout(_left, trained.lists(*_at, get_user()), trained.chart(*_at)), _way)
+    common.stack(_head, common.side_by_side(_left, trained.chart(*_at)), trained.lists(*_at, get_user()), _way)
     return
 
 

@@ -83,14 +83,13 @@ def _(data, get_chosen, get_table, set_chosen, set_link, ticked, words):
             set_link(lambda link: {**link, "run": name})
 
     runs = widgets.run_rows(_shown, get_chosen(), _choose)
-    ticks = mo.ui.dictionary({name: mo.ui.checkbox(value=name in ticked, disabled=name not in _can) for name in _shown["run"]})
+    ticks = widgets.tick_boxes(_shown["run"], _can, ticked)
     return found, runs, ticks
 
 
 @app.cell
 def _(get_link, set_jump, set_link, ticked, ticks):
-    for _name, _is_ticked in ticks.value.items():
-        (ticked.add if _is_ticked else ticked.discard)(_name)
+    ticks.value  # `ticked` has it, also where the rows are made anew in the same moment
 
     def _compare(count):
         first, *others = sorted(ticked, key=lambda name: (name != get_link()["run"], name))

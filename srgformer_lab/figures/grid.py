@@ -12,6 +12,7 @@ from srgformer_lab.figures.language import (
     MUTED,
     SINGLE_SCALE,
     TIED,
+    digits,
     knob_color,
     knob_markup,
     knob_name,
@@ -78,11 +79,11 @@ def knob_grid(
         hoverinfo="skip",
     )
     factor = metric_unit(metric)[0]
-    write_cells(figure, [[f"{factor * value:.3g}" if value == value else "" for value in line] for line in values])
+    write_cells(figure, [[digits(factor * value) if value == value else "" for value in line] for line in values])
     _rest(figure, states, is_done, dark)
     for point, dash, width in ((loaded, "dot", 2), (chosen, "solid", 3)):
         if point is not None and point[0] in table.index and point[1] in table.columns:
-            _frame(figure, table.index.get_loc(point[0]), table.columns.get_loc(point[1]), dash, width, dark)
+            _frame(figure, table.index.get_loc(point[0]), table.columns.get_loc(point[1]), dash, width, INK[dark])
     for axis, knob, named in ((figure.layout.yaxis, knobs[0], table.index), (figure.layout.xaxis, knobs[1], table.columns)):
         title = {"text": f"<b>{knob_markup(knob)}</b> {safe(knob_name(knob))}", "font": {"color": knob_color(knob, dark)}}
         words = [setting(value) for value in named]
@@ -92,26 +93,18 @@ def knob_grid(
 
 def _rest(figure: go.Figure, states: np.ndarray, is_done: np.ndarray, dark: bool) -> None:
     """Mark the points that have no value: hollow and named where a training is on its way, a dot where there is none."""
-    row, column = np.nonzero(~is_done)
-    waits = np.isin(states[row, column], WAITING)
-    for is_shown, symbol, size in ((waits, "square-open", 30), (~waits, "circle", 4)):
-        if is_shown.any():
-            words = states[row[is_shown], column[is_shown]] if symbol == "square-open" else []
-            figure.add_scatter(
-                x=column[is_shown],
-                y=row[is_shown],
-                mode="markers+text",
-                marker={"symbol": symbol, "size": size, "color": MUTED[dark], "line": {"width": 1.5}},
-                text=list(words),
-                textfont={"size": TICK_SIZE, "color": INK[dark]},
-                hoverinfo="skip",
-            )
+    waits = np.isin(states, WAITING)
+    for row, column in zip(*np.nonzero(waits), strict=True):
+        _frame(figure, int(row), int(column), "solid", 1, MUTED[dark])
+        figure.add_annotation(x=column, y=row, text=str(states[row, column]), font={"size": TICK_SIZE})
+    row, column = np.nonzero(~is_done & ~waits)
+    figure.add_scatter(x=column, y=row, mode="markers", marker={"size": 4, "color": MUTED[dark]}, hoverinfo="skip")
 
 
-def _frame(figure: go.Figure, row: int, column: int, dash: str, width: int, dark: bool) -> None:
-    reach = 0.47 if dash == "solid" else 0.4
+def _frame(figure: go.Figure, row: int, column: int, dash: str, width: int, color: str) -> None:
+    reach = 0.4 if dash == "dot" else 0.47
     corners = {"x0": column - reach, "x1": column + reach, "y0": row - reach, "y1": row + reach}
-    figure.add_shape(type="rect", **corners, line={"color": INK[dark], "width": width, "dash": dash})
+    figure.add_shape(type="rect", **corners, line={"color": color, "width": width, "dash": dash})
 
 
 def _finding(values: np.ndarray, table: pd.DataFrame, knobs: tuple[str, str], metric: str, loaded: Point | None) -> str:

@@ -5,9 +5,10 @@ import shutil
 
 from playwright.sync_api import expect
 
+import srgformer_lab as lab
 from srgformer_lab.workspace import SHIPPED
 from tests.browser.conftest import LIMIT
-from tests.browser.steps import ask, question
+from tests.browser.steps import ask, question, slider
 
 expect.set_options(timeout=LIMIT)
 
@@ -50,3 +51,21 @@ def test_runs_are_renamed_deleted_brought_back_and_compared(studio_app, visit):
     expect(question(page, "What changed between runs?")).to_be_visible()
     assert {*ask(page)["run"], *ask(page)["runs"]} == {"tidy", SHIPPED}
     shutil.rmtree(runs / "tidy")
+
+
+def test_a_missing_point_of_the_grid_is_trained_and_then_moved_to(studio_app, visit):
+    page = visit(studio_app.link(page="knobs"))
+    expect(page.get_by_text("This is the loaded run.")).to_be_visible()
+    slider(page, 3).press("ArrowRight")  # γ from 1e-6 to 1e-5, which nobody trained
+    expect(page.get_by_text("Nobody has trained these two values.")).to_be_visible()
+    page.get_by_role("button", name="Train this point").click()
+    run = studio_app.folder / "runs" / "studio-gamma1e-05-tau0.2"
+    expect(page.locator(".lab-finding").filter(has_text=run.name)).to_be_visible()
+    expect(page.locator(".srg-moves")).to_have_count(2)  # α, β and τ have theirs; the second is the grid's
+    expect(page.locator(".lab-ticker")).to_have_count(0)
+    status, base = lab.Run.open(run), lab.Run.open(studio_app.folder / "runs" / "short")
+    assert status.config.train == base.config.train.replace(modality_contrast_weight=1e-5)
+    page.get_by_role("button", name="Look at this run on every page").click()
+    page.wait_for_url(re.compile(f"run={run.name}"))
+    expect(page.get_by_text("This is the loaded run.")).to_be_visible()
+    shutil.rmtree(run)

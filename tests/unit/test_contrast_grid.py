@@ -121,8 +121,9 @@ def test_only_finished_cells_are_filled_and_running_ones_named():
     drawn = figures.knob_grid(frame(*rows))
     (filled,) = [trace.z for trace in drawn.data if trace.type == "heatmap"]
     assert [[value == value for value in line] for line in filled] == [[True, False], [False, False]]
-    words = [word for trace in drawn.data if trace.type == "scatter" for word in (trace.text or ()) if word]
-    assert sorted(words) == ["30", "queued", "running"]
+    written = [word for trace in drawn.data if trace.type == "scatter" for word in (trace.text or ()) if word]
+    assert written == ["30.0"]
+    assert {(note.text, note.x, note.y) for note in drawn.layout.annotations} == {("running", 0, 1), ("queued", 1, 0)}
 
 
 @pytest.mark.parametrize(("given", "match"), [(frame(), "0 rows"), (frame(*[(0.0, 0.2, "finished", 0.3)] * 2), "exactly once")])
