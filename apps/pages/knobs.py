@@ -57,10 +57,9 @@ def _(base, first_run, get_jump, get_trouble):
 def _(base, view):
     mo.stop(base.trained is None)
     get_user, set_user = mo.state(view.user)
-    get_carried, set_carried = mo.state("")  # a run of the grid that every page is to look at
     get_rebuilt, set_rebuilt = mo.state(0)
     turned = dict(base.knobs)  # where the sliders stand; a reset changes it and has them made anew
-    return get_carried, get_rebuilt, get_user, set_carried, set_rebuilt, set_user, turned
+    return get_rebuilt, get_user, set_rebuilt, set_user, turned
 
 
 @app.cell
@@ -92,13 +91,13 @@ def _(base, get_rebuilt, turned):
 
 
 @app.cell
-def _(base, get_carried, get_user, sliders, view):
+def _(base, get_user, sliders, view):
     _knobs = {
         short: "" if sliders.value[knob] == base.trained_knobs[knob] else f"{sliders.value[knob]:g}"
         for short, knob in workspace.KNOB_OF.items()
     }
-    picked = {"user": get_user()} | ({"run": get_carried()} if get_carried() else _knobs)
-    look, _trouble = common.open_scene(view, user=get_user(), **_knobs)
+    picked = {"user": get_user()} | _knobs
+    look, _trouble = common.open_scene(view, **picked)
     mo.stop(look is None, _trouble)
     return look, picked
 
@@ -206,26 +205,14 @@ def _(base, get_grid, get_point, set_grid, set_refused):
 
 
 @app.cell
-def _(base, get_grid, get_point, set_carried):
-    _name, _state, _ = workspace.run_at(get_grid(), get_point())
-    carry = mo.ui.button(
-        label="Look at this run on every page",
-        on_change=lambda _: set_carried(_name),
-        disabled=_state != "finished" or _name == base.view.run,
-    )
-    return (carry,)
-
-
-@app.cell
-def _(base, carry, get_grid, get_point, get_refused, get_user, memory, movers, picked, queuers, ticks, view):
+def _(base, get_grid, get_point, get_refused, get_user, movers, queuers, ticks):
     _at = base, get_grid(), get_point()
     _trouble = common.problem(get_refused(), "What was queued before goes on.") if get_refused() else None
-    _buttons = mo.hstack([*queuers.elements.values(), carry], justify="start", wrap=True)
+    _buttons = mo.hstack(list(queuers.elements.values()), justify="start", wrap=True)
     _left = common.stack(trained.boxes(base, movers), trained.numbers(*_at), _buttons, _trouble, trained.progress(get_grid(), ticks))
     _said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
     _head = common.stack(common.section("And the knobs that need training?", "from finished runs"), common.fact(_said))
-    _way = common.way_on(view, picked, memory)
-    common.stack(_head, common.side_by_side(_left, trained.chart(*_at)), trained.lists(*_at, get_user()), _way)
+    common.stack(_head, common.side_by_side(_left, trained.chart(*_at)), trained.lists(*_at, get_user()))
     return
 
 
