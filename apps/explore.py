@@ -12,6 +12,7 @@ with app.setup:
         "start": ("What is this?", ("run", "user", "cohort", "epoch"), "instant"),
         "data": ("What is in the data?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
         "train": ("How does it learn?", ("run",), "needs training"),
+        "runs": ("Which runs are there?", ("run", "runs", "alpha", "beta", "tau", "epoch", "hyperedge"), "from finished runs"),
         "knobs": ("What does each knob do?", ("run", "user", "cohort", "alpha", "beta", "tau", "epoch"), "instant"),
         "hyperedges": (
             "What did the hyperedges learn?",

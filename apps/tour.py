@@ -22,6 +22,7 @@ STEPS = (
 QUESTIONS = {
     "data": "Who took what, and who is served badly?",
     "train": "How does it learn, and can I steer it meanwhile?",
+    "runs": "What has been trained, and how do I tidy up?",
     "knobs": "What happens if I turn the attention down?",
     "hyperedges": "Which groups has it found, and do they mean anything?",
     "attention": "Does it matter what the attention looks at?",

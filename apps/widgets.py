@@ -1,7 +1,7 @@
 """What a page shows and moves: items as pictures, people as their histories, and knobs in the colours of their parts."""
 
 import html
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -219,6 +219,30 @@ def _headed(name: str, value: str) -> str:
 def rows(buttons: mo.ui.array) -> mo.Html:
     """Lay out buttons as the rows of a table."""
     return mo.Html(f'<div class="lab-rows">{"".join(button.text for button in buttons.elements)}</div>')
+
+
+def tick_boxes(names: Iterable[str], possible: Container[str], ticked: set[str]) -> mo.ui.dictionary:
+    """Make a tick for each name, to be kept in ``ticked``; those that are not possible can't be ticked."""
+
+    def keep(name: str) -> Callable[[bool], None]:
+        return lambda is_on: ticked.add(name) if is_on else ticked.discard(name)
+
+    return mo.ui.dictionary(
+        {name: mo.ui.checkbox(value=name in ticked, disabled=name not in possible, on_change=keep(name)) for name in names}
+    )
+
+
+def ticked_rows(ticks: mo.ui.dictionary, buttons: mo.ui.array) -> mo.Html:
+    """Lay out buttons as the rows of a table, each behind its tick."""
+    pairs = zip(ticks.elements.values(), buttons.elements, strict=True)
+    inside = "".join(f'<div class="lab-ticked">{tick.text}{button.text}</div>' for tick, button in pairs)
+    return mo.Html(f'<div class="lab-rows">{inside}</div>')
+
+
+def named_buttons(words: Mapping[str, str], act: Callable[[str], None]) -> mo.ui.dictionary:
+    """Make a button for each name, with its words; a press hands the name on."""
+    made = {name: mo.ui.button(label=said, value=name, on_click=lambda value: value, on_change=act) for name, said in words.items()}
+    return mo.ui.dictionary(made)
 
 
 def picker(buttons: mo.ui.array) -> mo.Html:

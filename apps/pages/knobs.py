@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import trained
     import widgets
 
     from srgformer_lab import Trace, compare_lists, figures, metric_surface, workspace
@@ -91,10 +92,11 @@ def _(base, get_rebuilt, turned):
 
 @app.cell
 def _(base, get_user, sliders, view):
-    picked = {"user": get_user()} | {
+    _knobs = {
         short: "" if sliders.value[knob] == base.trained_knobs[knob] else f"{sliders.value[knob]:g}"
         for short, knob in workspace.KNOB_OF.items()
     }
+    picked = {"user": get_user()} | _knobs
     look, _trouble = common.open_scene(view, **picked)
     mo.stop(look is None, _trouble)
     return look, picked
@@ -180,6 +182,41 @@ def _(controls, head, moves, people, surface):
 
 
 @app.cell
+def _(base):
+    mo.stop(base.trained is None)
+    get_point, set_point = mo.state(workspace.point_of(base.run))
+    get_grid, set_grid = mo.state(workspace.contrast_grid(base.data, base.view.run), allow_self_loops=True)
+    get_refused, set_refused = mo.state(None)
+    return get_grid, get_point, get_refused, set_grid, set_point, set_refused
+
+
+@app.cell
+def _(base, set_point):
+    # not from the grid: sliders that are made anew lose the keyboard's focus
+    movers = trained.sliders(base, workspace.contrast_grid(base.data, base.view.run), set_point)
+    return (movers,)
+
+
+@app.cell
+def _(base, get_grid, get_point, set_grid, set_refused):
+    queuers = trained.buttons(base, get_grid(), get_point(), set_grid, set_refused)
+    ticks = trained.ticker(base, get_grid(), set_grid)
+    return queuers, ticks
+
+
+@app.cell
+def _(base, get_grid, get_point, get_refused, get_user, movers, queuers, ticks):
+    _at = base, get_grid(), get_point()
+    _trouble = common.problem(get_refused(), "What was queued before goes on.") if get_refused() else None
+    _buttons = mo.hstack(list(queuers.elements.values()), justify="start", wrap=True)
+    _left = common.stack(trained.boxes(base, movers), trained.numbers(*_at), _buttons, _trouble, trained.progress(get_grid(), ticks))
+    _said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
+    _head = common.stack(common.section("And the knobs that need training?", "from finished runs"), common.fact(_said))
+    common.stack(_head, common.side_by_side(_left, trained.chart(*_at)), trained.lists(*_at, get_user()))
+    return
+
+
+@app.cell
 def _():
     common.how(
         r"$\mathbf E^{*}=\mathbf E^{id}+\sum_m\mathrm{nz}(\mathbf E^m)+\alpha\,\mathrm{nz}(\mathbf E^{att})+"
@@ -189,6 +226,7 @@ def _():
         "Source: Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
         (Trace.fuse, "fused = replace"),
         (metric_surface, "evaluate("),
+        (workspace.contrast_grid, "_settings(run) == alike"),
     )
     return
 

@@ -218,7 +218,7 @@ def _(data, get_ticking, get_watched, set_ticking, set_watched):
 @app.cell
 def _(runs):
     _damaged = workspace.damaged_lines()
-    _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs), common.notes(_damaged)]
+    _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs), common.notes(_damaged.values())]
     common.stack(*_parts)
     return
 

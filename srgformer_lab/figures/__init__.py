@@ -16,6 +16,7 @@ from srgformer_lab.figures.deletion import deletion_curves
 from srgformer_lab.figures.effects import effect_meaning, effect_scatter
 from srgformer_lab.figures.entropy import entropy_scatter
 from srgformer_lab.figures.flow import flow, flow_finding
+from srgformer_lab.figures.grid import knob_grid
 from srgformer_lab.figures.growth import growth
 from srgformer_lab.figures.heads import attention_heads
 from srgformer_lab.figures.history import history_bars, sources_waterfall
@@ -98,6 +99,7 @@ __all__ = [
     "incidence_heatmap",
     "interaction_matrix",
     "knob_color",
+    "knob_grid",
     "knob_label",
     "knob_name",
     "knob_symbol",

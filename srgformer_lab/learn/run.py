@@ -59,8 +59,7 @@ class Run:
             RunError: The folder can't be written.
         """
         name = name or f"{data.name}-{model_name}"
-        if Path(name).name != name or name.startswith("."):
-            raise ConfigError(f"name={name!r} must be a plain folder name, without / and not starting with a dot")
+        check_name(name)
         run = cls(_new_folder(Path(root), name))
         write_json(run.path / "knobs.json", _numbers(model) | _numbers(train))
         run.write_status(Status("queued"))
@@ -251,6 +250,16 @@ class Run:
         away = self.path.with_name(f".deleted-{self.name}-{time.time_ns()}")
         self.path.rename(away)
         shutil.rmtree(away)
+
+
+def check_name(name: str) -> None:
+    """Refuse what can't name a run folder.
+
+    Raises:
+        ConfigError: It is empty, starts with a dot, or holds a / or what can't be printed.
+    """
+    if not name or Path(name).name != name or name.startswith(".") or not name.isprintable():
+        raise ConfigError(f"name={name!r} must be a plain folder name, without / and not starting with a dot")
 
 
 def versions() -> dict[str, str]:

@@ -21,8 +21,18 @@ from srgformer_lab.workspace.comparing import (
     run_ranking,
 )
 from srgformer_lab.workspace.finding import find_items, people, takers, usual_user
+from srgformer_lab.workspace.grid import GRID_KNOBS, begin_points, contrast_grid, missing_neighbours, point_of, run_at, with_missing
 from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
 from srgformer_lab.workspace.judging import Health, Sureness, health, popularity_quality, sureness
+from srgformer_lab.workspace.managing import (
+    delete_run,
+    deleted_runs,
+    matching_runs,
+    rename_run,
+    restore_run,
+    runs_stamp,
+    without_run,
+)
 from srgformer_lab.workspace.reasoning import addable_items, carrying_hyperedges, membership_paths
 from srgformer_lab.workspace.report import Report
 from srgformer_lab.workspace.report_parts import SECTIONS, sections_of
@@ -54,6 +64,7 @@ from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View, joined
 __all__ = [
     "COHORTS",
     "GOING",
+    "GRID_KNOBS",
     "KNOB_OF",
     "MOST_ITEMS",
     "MOST_RUNS",
@@ -79,6 +90,7 @@ __all__ = [
     "adjusted",
     "attending",
     "begin",
+    "begin_points",
     "begin_small",
     "can_go_on",
     "can_show",
@@ -92,10 +104,13 @@ __all__ = [
     "cohort_table",
     "cohort_users",
     "comparable_runs",
+    "contrast_grid",
     "cost",
     "coverage",
     "damaged_lines",
     "dataset",
+    "delete_run",
+    "deleted_runs",
     "devices",
     "facts",
     "find_items",
@@ -108,14 +123,21 @@ __all__ = [
     "joined",
     "knows_quality",
     "knows_served",
+    "matching_runs",
     "membership_paths",
+    "missing_neighbours",
     "people",
+    "point_of",
     "popularity_quality",
+    "rename_run",
+    "restore_run",
+    "run_at",
     "run_moves",
     "run_quality",
     "run_ranking",
     "run_table",
     "runs_of",
+    "runs_stamp",
     "scene",
     "sections_of",
     "served_users",
@@ -128,4 +150,6 @@ __all__ = [
     "usual_run",
     "usual_user",
     "variants",
+    "with_missing",
+    "without_run",
 ]

@@ -20,6 +20,8 @@ from srgformer_lab.workspace.scene import runs_of
 
 GOING = ("queued", "running")
 SHOWN_SETTINGS = {"d": "embedding_dim", "K": "n_hyperedges", "α": "attention_scale", "β": "hypergraph_scale"}
+TRAINED_WITH = {"γ": "modality_contrast_weight", "contrast τ": "contrast_temperature"}
+"""Settings of the training that SRGFormer alone obeys."""
 SMALL_EPOCHS = 25
 MOST_WAITING = 12
 """Trainings that may wait for a place in the working folder."""
@@ -85,17 +87,17 @@ def cost(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) ->
     return estimate(data, *settings(variant, model, train)[1:])
 
 
-def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -> Run:
-    """Make a run folder in the working folder and start its training in a process of its own.
+def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig, name: str = "") -> Run:
+    """Make a run folder in the working folder, named after data and variant unless told otherwise, and start its training beside us.
 
     Raises:
         ConfigError: A setting is out of its range.
         RunError: The folder can't be written, or too many trainings wait already.
     """
-    name, config, train = settings(variant, model, train)
+    kind, config, train = settings(variant, model, train)
     with _lock:
         _check_queue()
-        run = Run.create(RUNS, f"{data.name}-{variant}", data, name, config, train)
+        run = Run.create(RUNS, name or f"{data.name}-{variant}", data, kind, config, train)
         worker.start(run)
     return run
 
@@ -131,15 +133,17 @@ def run_table(data: Dataset) -> pd.DataFrame:
     for name, run in runs_of(data).items():
         config, status = run.config, run.status()
         numbers = [f"{symbol} {getattr(config.model, key):g}" for symbol, key in SHOWN_SETTINGS.items() if hasattr(config.model, key)]
+        contrasts = TRAINED_WITH if config.model_name == "srgformer" else {}
+        numbers += [f"{symbol} {getattr(config.train, key):g}" for symbol, key in contrasts.items()]
         about = {"run": name, "what": ", ".join([config.model_name, *numbers]), "how far": f"{status.state}, {status.epoch} epochs"}
         scores = {"valid Recall@20": status.best_metric, "test Recall@20": run.test_metrics().get(SELECTION_METRIC, math.nan)}
         rows.append(about | {column: f"{100 * value:.1f} %" if value == value else "" for column, value in scores.items()})
     return pd.DataFrame(rows if rows else {"run": []})
 
 
-def damaged_lines() -> list[str]:
-    """Say which run folders can't be read, and why."""
-    return [f"{path.name} is left out: {reason}" for path, reason in damaged_runs(RUNS).items()]
+def damaged_lines() -> dict[str, str]:
+    """Say which run folders can't be read, by their name, and why."""
+    return {path.name: f"{path.name} is left out: {reason}" for path, reason in damaged_runs(RUNS).items()}
 
 
 def devices() -> list[str]:

@@ -10,7 +10,7 @@ from srgformer_lab import workspace
 from tests.shops import train_shop, write_shop
 
 APPS = Path(__file__).parents[2] / "apps"
-PAGES = ("start", "data", "train", "knobs", "hyperedges", "attention", "alignment", "why", "compare", "report")
+PAGES = ("start", "data", "train", "runs", "knobs", "hyperedges", "attention", "alignment", "why", "compare", "report")
 
 
 @pytest.fixture(scope="session")

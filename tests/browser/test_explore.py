@@ -16,6 +16,7 @@ QUESTIONS = {
     "start": "What is this?",
     "data": "What is in the data?",
     "train": "How does it learn?",
+    "runs": "Which runs are there?",
     "knobs": "What does each knob do?",
     "hyperedges": "What did the hyperedges learn?",
     "attention": "What does it look at, and does that matter?",

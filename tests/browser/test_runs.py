@@ -1,0 +1,68 @@
+"""Looking after runs in a real browser: they are found, renamed, deleted, brought back and compared, and a terminal's appear."""
+
+import re
+import shutil
+
+from playwright.sync_api import expect
+
+import srgformer_lab as lab
+from srgformer_lab.workspace import SHIPPED
+from tests.browser.conftest import LIMIT
+from tests.browser.steps import ask, question, slider
+
+expect.set_options(timeout=LIMIT)
+
+
+def test_runs_are_renamed_deleted_brought_back_and_compared(studio_app, visit):
+    runs = studio_app.folder / "runs"
+    page = visit(studio_app.link(page="runs"))
+    rows = page.locator(".lab-ticked")
+    expect(rows.filter(has_text="short")).to_be_visible()
+
+    shutil.copytree(runs / "short", runs / "from-terminal")  # it appears by itself
+    expect(rows.filter(has_text="from-terminal")).to_be_visible()
+    rows.filter(has_text="from-terminal").get_by_role("button").click()
+    page.wait_for_url(re.compile("run=from-terminal"))
+
+    name = page.get_by_role("textbox", name="Another name")
+    name.fill("tidy")
+    name.press("Enter")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    page.wait_for_url(re.compile("run=tidy"))
+    assert not (runs / "from-terminal").exists()
+    expect(rows.filter(has_text="tidy")).to_be_visible()
+
+    page.get_by_role("button", name="Delete this run").click()
+    expect(rows.filter(has_text="tidy")).to_have_count(0)
+    assert not (runs / "tidy").exists()
+    page.get_by_role("button", name="Bring tidy back").click()
+    expect(rows.filter(has_text="tidy")).to_be_visible()
+
+    words = page.get_by_role("textbox", name="Only those with these words")
+    words.fill("tidy")
+    words.press("Enter")
+    expect(rows).to_have_count(1)
+    rows.get_by_role("checkbox").click()
+    words.fill(SHIPPED)
+    words.press("Enter")
+    expect(rows.filter(has_text=SHIPPED)).to_be_visible()
+    rows.get_by_role("checkbox").click()
+    page.get_by_role("button", name="Compare the 2 ticked").click()
+    expect(question(page, "What changed between runs?")).to_be_visible()
+    assert {*ask(page)["run"], *ask(page)["runs"]} == {"tidy", SHIPPED}
+    shutil.rmtree(runs / "tidy")
+
+
+def test_a_missing_point_of_the_grid_is_trained_and_then_moved_to(studio_app, visit):
+    page = visit(studio_app.link(page="knobs"))
+    expect(page.get_by_text("This is the loaded run.")).to_be_visible()
+    slider(page, 3).press("ArrowRight")  # γ from 1e-6 to 1e-5, which nobody trained
+    expect(page.get_by_text("Nobody has trained these two values.")).to_be_visible()
+    page.get_by_role("button", name="Train this point").click()
+    run = studio_app.folder / "runs" / "studio-gamma1e-05-tau0.2"
+    expect(page.locator(".lab-finding").filter(has_text=run.name)).to_be_visible()
+    expect(page.get_by_text(re.compile("was held back and is found"))).to_be_visible()  # both lists, with their hits
+    expect(page.locator(".lab-ticker")).to_have_count(0)
+    status, base = lab.Run.open(run), lab.Run.open(studio_app.folder / "runs" / "short")
+    assert status.config.train == base.config.train.replace(modality_contrast_weight=1e-5)
+    shutil.rmtree(run)
