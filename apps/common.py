@@ -22,7 +22,7 @@ from srgformer_lab import Dataset, LabError, Run, TrainConfig, figures, workspac
 
 def view_alone(kind: figures.Kind) -> tuple[workspace.View, mo.Html]:
     """Read what a page that runs by itself shows, from its link first, then from the command line; and give its strip."""
-    view, said = workspace.settle(workspace.View.of(mo.query_params().to_dict(), mo.cli_args().to_dict()))
+    view, said = workspace.settle(workspace.arrival(mo.query_params().to_dict(), mo.cli_args().to_dict()))
     look, trouble = open_scene(view)
     shown = strip(look, kind) if look else trouble
     return view, stack(styles(), shown, theme_link(view), notes(said))

@@ -9,6 +9,7 @@ from srgformer_lab.learn.run import Status
 from srgformer_lab.statistics import Interval
 from srgformer_lab.workspace import attending
 from srgformer_lab.workspace.aligning import MOST_ITEMS, Alignment
+from srgformer_lab.workspace.class_room import arrival, data_choices, may_manage, may_steer, most_epochs, widths
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
 from srgformer_lab.workspace.comparing import (
     MOST_RUNS,
@@ -76,6 +77,7 @@ __all__ = [
     "View",
     "addable_items",
     "adjusted",
+    "arrival",
     "attending",
     "begin",
     "begin_small",
@@ -94,6 +96,7 @@ __all__ = [
     "cost",
     "coverage",
     "damaged_lines",
+    "data_choices",
     "dataset",
     "devices",
     "facts",
@@ -107,7 +110,10 @@ __all__ = [
     "joined",
     "knows_quality",
     "knows_served",
+    "may_manage",
+    "may_steer",
     "membership_paths",
+    "most_epochs",
     "people",
     "popularity_quality",
     "run_moves",
@@ -127,4 +133,5 @@ __all__ = [
     "usual_run",
     "usual_user",
     "variants",
+    "widths",
 ]

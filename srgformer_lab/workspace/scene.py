@@ -20,6 +20,7 @@ from srgformer_lab.learn.run import RUNS, Run
 from srgformer_lab.model.ranking import rank_items
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
+from srgformer_lab.workspace import class_room
 from srgformer_lab.workspace.shelf import Shelf
 from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View
 
@@ -150,11 +151,11 @@ def dataset(view: View) -> Dataset:
     """Open a view's data, once for all visitors; a folder that changed is read anew.
 
     Raises:
-        DataError: It can't be opened, or is not what its layout promises.
+        DataError: It can't be opened, is not what its layout promises, or is not open to this class.
     """
+    class_room.check_data(view)
     options = view.options
-    key = (view.data, tuple(options.items()), _folder_stamp(view.data))
-    return _data.get(key, lambda: open_data(view.data or STUDIO, **options))
+    return _data.get((view.data, *options.items(), _folder_stamp(view.data)), lambda: open_data(view.data or STUDIO, **options))
 
 
 def runs_of(data: Dataset) -> dict[str, Run]:
