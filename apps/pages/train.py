@@ -131,16 +131,13 @@ def _(drawn, get_ticking, run, set_drawn, set_ticking):
 def _(run, ticker):
     mo.stop(run is None, common.fact("Nothing has been trained on this data yet. The form above is set for a first run."))
     ticker.value if ticker is not None else None
-    status = run.status()
+    status, _trouble = common.status_of(run)
+    mo.stop(status is None, _trouble)
     return (status,)
 
 
 @app.cell
 def _(run, set_ticking, set_trouble):
-    def _stop(count):
-        run.request_stop()
-        return count
-
     def _resume(count):
         try:
             workspace.carry_on(run)
@@ -149,7 +146,7 @@ def _(run, set_ticking, set_trouble):
             set_trouble(error)
         return count
 
-    stop_button = mo.ui.button(label="Stop", on_click=_stop)
+    stop_button = mo.ui.button(label="Stop", on_click=common.tried(run.request_stop, set_trouble))
     resume_button = widgets.action("Resume", _resume)
     return resume_button, stop_button
 

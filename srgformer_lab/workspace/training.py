@@ -101,8 +101,12 @@ def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -
         class_room.check_turn()
         _check_queue()
         run = Run.create(RUNS, f"{data.name}-{variant}", data, name, config, train)
+        try:
+            worker.start(run)
+        except RunError:
+            run.delete()  # nothing was learned yet
+            raise
         class_room.note_start(run)
-        worker.start(run)
     return run
 
 
@@ -119,6 +123,14 @@ def begin_small(data: Dataset, variant: str = "whole") -> Run:
 def going_on(data: Dataset) -> str:
     """Name the newest run of this data that is being trained or waits for it, in a class one's own; empty if there is none."""
     return next((name for name, run in runs_of(data).items() if run.status().state in GOING and class_room.may_steer(run)), "")
+
+
+def is_going(run: Run) -> bool:
+    """Tell whether a run is being trained or waits for it; not if its folder is gone."""
+    try:
+        return run.status().state in GOING
+    except RunError:
+        return False
 
 
 def can_go_on(run: Run) -> bool:
