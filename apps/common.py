@@ -22,7 +22,7 @@ from srgformer_lab import Dataset, LabError, Run, TrainConfig, figures, workspac
 
 def view_alone(kind: figures.Kind) -> tuple[workspace.View, mo.Html]:
     """Read what a page that runs by itself shows, from its link first, then from the command line; and give its strip."""
-    view, said = workspace.settle(workspace.View.of(mo.query_params().to_dict(), mo.cli_args().to_dict()))
+    view, said = workspace.settle(workspace.arrival(mo.query_params().to_dict(), mo.cli_args().to_dict()))
     look, trouble = open_scene(view)
     shown = strip(look, kind) if look else trouble
     return view, stack(styles(), shown, theme_link(view), notes(said))
@@ -30,10 +30,15 @@ def view_alone(kind: figures.Kind) -> tuple[workspace.View, mo.Html]:
 
 def open_scene(view: workspace.View, **changes: str) -> tuple[workspace.Scene | None, mo.Html | None]:
     """Load what a view names, changed by what a page chose; or say what is wrong with it."""
+    remedy = "Choose other data or another run on the page “What is this?”."
     try:
-        return workspace.scene(workspace.settle(view.change(**changes))[0] if changes else view), None
+        wanted = view.change(**changes)
+        settled, said = workspace.settle(wanted) if changes else (wanted, ())
+        if said and (settled.data, settled.run) != (wanted.data, wanted.run):  # it was deleted or damaged since
+            return None, problem(said[0].partition(". You see")[0], remedy=remedy)
+        return workspace.scene(settled), None
     except LabError as error:
-        return None, problem(error, remedy="Choose other data or another run on the page “What is this?”.")
+        return None, problem(error, remedy=remedy)
 
 
 def link(view: workspace.View, page: str = "") -> str:
@@ -138,6 +143,14 @@ def run_line(name: str, run: Run) -> str:
     status = run.status()
     best = f", Recall@20 {share(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
     return f"{name}: {run.config.model_name}, {status.state}{best}"
+
+
+def status_of(run: Run) -> tuple[workspace.Status | None, mo.Html | None]:
+    """Read how far a run is, or say that its folder is gone or damaged."""
+    try:
+        return run.status(), None
+    except LabError as error:
+        return None, problem(error, "The other runs are as they were.", "Choose another run below, or start a new training.")
 
 
 def duration(seconds: float) -> str:
@@ -273,6 +286,19 @@ def code_line(function: Callable[..., Any], containing: str) -> tuple[str, str]:
     lines, first = inspect.getsourcelines(inspect.unwrap(function))
     number = next(number for number, line in enumerate(lines) if containing in line)
     return f"{function.__module__.replace('.', '/')}.py, line {first + number}", lines[number].strip()
+
+
+def tried(act: Callable[[], object], set_trouble: Callable[[LabError], None]) -> Callable[[Any], Any]:
+    """Make what a click does: act, and tell the page if that is refused."""
+
+    def click(count: Any) -> Any:
+        try:
+            act()
+        except LabError as error:
+            set_trouble(error)
+        return count
+
+    return click
 
 
 def first_run(data: Dataset, set_jump: Callable[[str], None], set_trouble: Callable[[LabError], None]) -> mo.ui.button:

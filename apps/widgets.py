@@ -302,7 +302,7 @@ def look_for_news(
         if run.history_size() != drawn["size"]:
             drawn["size"] = run.history_size()
             draw(drawn["size"])
-        elif run.status().state not in workspace.GOING:
+        elif not workspace.is_going(run):
             tick_on(False)
 
     return look

@@ -12,7 +12,7 @@ with app.setup(hide_code=True):
     import torch
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -32,8 +32,7 @@ def _():
 def _():
     run = lab.shipped_run()
     data, dark = run.open_data(), kit.dark()
-    model = run.model(data)
-    trace = model.trace()
+    model, trace = workspace.trained_pass(run, data)
     user = 17
     user_id = data.user_ids[user]
     even, overall = 1 / len(data.history(user_id)), by_hand.largest_against_even(trace, data.n_users)

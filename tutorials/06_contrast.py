@@ -12,7 +12,7 @@ with app.setup(hide_code=True):
     import torch
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -33,7 +33,7 @@ def _():
     run = lab.shipped_run()
     data, dark = run.open_data(), kit.dark()
     groups = lab.item_labels(data)
-    modality = run.model(data).trace().modality
+    modality = workspace.trained_pass(run, data)[1].modality
     images, texts = (modality[name].items.detach() for name in ("image", "text"))
     return dark, data, groups, images, texts
 
@@ -297,7 +297,7 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
     _push = by_hand.pushes(_cosine, armchair, _tau)
     _push[armchair] = 0
     _nearest = float(_push.topk(5).values.sum() / _push.sum())
-    _own, _alike, _others, _found = by_hand.summary(*worlds[_tau], groups.to_numpy())
+    _own, _alike, _others, _found = by_hand.summary(worlds[_tau], groups.to_numpy())
     hardest.answer(
         LESSON,
         hardest_guess.value,
@@ -341,7 +341,7 @@ def _(data):
 @app.cell(hide_code=True)
 def _(broken, dark, groups, slip):
     (_own, _, _, _found), (_own_right, _, _, _found_right) = (
-        by_hand.summary(*broken[name], groups.to_numpy()) for name in (slip.value, by_hand.RIGHT)
+        by_hand.summary(broken[name], groups.to_numpy()) for name in (slip.value, by_hand.RIGHT)
     )
     _size, _size_right = (by_hand.strangers_size(*broken[name]) for name in (slip.value, by_hand.RIGHT))
     kit.stack(

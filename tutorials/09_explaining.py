@@ -9,7 +9,7 @@ with app.setup(hide_code=True):
     import marimo as mo
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -30,7 +30,7 @@ def _():
     dark = kit.dark()
     _run = lab.shipped_run()
     data = _run.open_data()
-    model = _run.model(data)
+    model, _ = workspace.trained_pass(_run, data)
     person = "u17"
     item = str(lab.recommend(model, data, person, k=1)["item_id"].iloc[0])
     why = lab.explain(model, data, person, item)

@@ -175,7 +175,9 @@ def _(act, delete, get_chosen, name_box, rename):
     _told = common.fact("This run comes with the package and stays as it is." if _name else "Choose a run above.")
     _offer = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in _row)}</div>')
     _title = common.section(f"The chosen run: {_name}" if _name else "The chosen run")
-    common.stack(_title, _told if _name in ("", workspace.SHIPPED) else _offer)
+    if not workspace.may_manage():
+        _told = common.fact("In a class the runs belong to all: nobody renames or deletes them.")
+    common.stack(_title, _offer if workspace.may_manage() and _name not in ("", workspace.SHIPPED) else _told)
     return
 
 

@@ -158,6 +158,10 @@ def _(view):
     }
     _laid_out = mo.Html("<div>{data}</div><div class='lab-form'>{min_rating}{k_core}</div>").batch(**_texts)
     opener = _laid_out.form(submit_button_label="Open this data", bordered=False)
+    _words, _choices = view.only().to_dict(), workspace.data_choices()
+    if _choices:  # a class chooses from a list
+        _here = next((label for label, words in _choices.items() if words.items() <= _words.items()), None)
+        opener = mo.ui.dropdown(_choices, value=_here, label="Data", full_width=True)
     return (opener,)
 
 

@@ -55,11 +55,11 @@ def _(data, memory):
 
 @app.cell
 def _(preset_box):
-    _model, _train = preset(preset_box.value).model, preset(preset_box.value).train
+    _model, _train, _widths = preset(preset_box.value).model, preset(preset_box.value).train, workspace.widths()
     numbers = mo.ui.dictionary(
         {
-            "epochs": mo.ui.number(1, 10_000, value=_train.epochs, label="Most epochs"),
-            "embedding_dim": mo.ui.dropdown(["16", "32", "64", "128", "256"], value=str(_model.embedding_dim), label="Width d"),
+            "epochs": mo.ui.number(1, workspace.most_epochs(), value=min(_train.epochs, workspace.most_epochs()), label="Most epochs"),
+            "embedding_dim": mo.ui.dropdown([*map(str, _widths)], value=str(min(_model.embedding_dim, _widths[-1])), label="Width d"),
             "n_hyperedges": mo.ui.number(1, 256, value=_model.n_hyperedges, label="Hyperedges K"),
             "n_heads": mo.ui.dropdown(["1", "2", "4", "8", "16"], value=str(_model.n_heads), label="Attention heads h"),
             "device": mo.ui.dropdown(workspace.devices(), value="auto", label="Device"),
@@ -131,16 +131,13 @@ def _(drawn, get_ticking, run, set_drawn, set_ticking):
 def _(run, ticker):
     mo.stop(run is None, common.fact("Nothing has been trained on this data yet. The form above is set for a first run."))
     ticker.value if ticker is not None else None
-    status = run.status()
+    status, _trouble = common.status_of(run)
+    mo.stop(status is None, _trouble)
     return (status,)
 
 
 @app.cell
 def _(run, set_ticking, set_trouble):
-    def _stop(count):
-        run.request_stop()
-        return count
-
     def _resume(count):
         try:
             workspace.carry_on(run)
@@ -149,14 +146,15 @@ def _(run, set_ticking, set_trouble):
             set_trouble(error)
         return count
 
-    stop_button = mo.ui.button(label="Stop", on_click=_stop)
+    stop_button = mo.ui.button(label="Stop", on_click=common.tried(run.request_stop, set_trouble))
     resume_button = widgets.action("Resume", _resume)
     return resume_button, stop_button
 
 
 @app.cell
 def _(resume_button, run, status, stop_button, ticker):
-    _buttons = [stop_button] if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
+    _stops = [stop_button] if workspace.may_steer(run) else []
+    _buttons = _stops if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
     _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker is not None else mo.Html("")
     _line = mo.hstack([*_buttons, common.progress(run, status), _tick], justify="start", align="center", wrap=True)
     common.stack(common.section(f"Run {run.name}"), _line)
@@ -188,7 +186,7 @@ def _(get_ticking, run, set_trouble):
         return turn
 
     _now = run.knobs()
-    _turned = [name for name in widgets.LIVE_KNOBS if name in _now and get_ticking()]
+    _turned = [name for name in widgets.LIVE_KNOBS if name in _now and get_ticking() and workspace.may_steer(run)]
     sliders = mo.ui.dictionary(
         {name: widgets.knob_slider(name, _now[name], _turn(name), [widgets.usual_knob(run, name)]) for name in _turned}
     )

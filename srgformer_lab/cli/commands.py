@@ -23,11 +23,24 @@ def app(options: argparse.Namespace) -> int:
     from srgformer_lab import places
 
     command = [sys.executable, "-m", "marimo", "run", str(places.apps_folder() / "explore.py")]
+    command += ["--host", options.host] if options.host else []
     command += ["--port", str(options.port)] if options.port else []
-    command += ["--headless"] if options.headless else []
+    command += ["--headless"] if options.headless or options.serve is not None else []
     passed = ["data", *READER_OPTIONS]
     extra = [part for name in passed if getattr(options, name) is not None for part in (flag(name), str(getattr(options, name)))]
-    return subprocess.call([*command, "--", *extra])
+    return subprocess.call([*command, "--", *(extra if options.serve is None else _class_data(options))])
+
+
+def _class_data(options: argparse.Namespace) -> list[str]:
+    """Open each data set of a class once, so that a mistake shows before anybody comes, and give the app's arguments."""
+    from srgformer_lab.data.source import open_data
+    from srgformer_lab.workspace import View, class_room
+
+    if options.data != "studio" or any(getattr(options, name) is not None for name in READER_OPTIONS):
+        raise ConfigError("--serve takes the data folders itself; write --serve 'FOLDER?k_core=5' instead of --data FOLDER --k-core 5")
+    for words in class_room.read_choices(options.serve).values():
+        print(f"visitors may choose: {open_data(words['data'], **View.of(words).options)}", flush=True)
+    return ["--serve=", *(f"--serve={folder}" for folder in options.serve)]
 
 
 def train(options: argparse.Namespace) -> int:

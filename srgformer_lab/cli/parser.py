@@ -16,6 +16,13 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
 
     app = named.add_parser("app", help="open the app in a browser")
     add_data(app)
+    app.add_argument(
+        "--serve",
+        nargs="*",
+        metavar="DATA_FOLDER",
+        help="for a class: visitors choose from these folders and the built-in data; FOLDER?k_core=5&min_rating=3.5 tells its reader",
+    )
+    app.add_argument("--host", help="address of the app's server; 0.0.0.0 lets other machines in (default 127.0.0.1)")
     app.add_argument("--port", type=int, help="port of the app's server")
     app.add_argument("--headless", action="store_true", help="do not open a browser")
     app.set_defaults(command=commands.app)

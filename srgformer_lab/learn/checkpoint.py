@@ -45,6 +45,15 @@ def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
     return facts
 
 
+def check_weights(path: Path) -> None:
+    """See by its head whether a file of weights is whole, without reading them.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    _read(path, with_tensors=False)
+
+
 def load_training(path: Path, training: Training) -> dict[str, Any]:
     """Put weights and moments back, and give the facts that were saved with them.
 
@@ -71,10 +80,11 @@ def _write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], 
     write_bytes(path, save(content, {"facts": json.dumps(facts)}), durable)
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads((file.metadata() or {}).get("facts", "{}"))  # noqa: SIM118
+            names = file.keys() if with_tensors else ()
+            return {name: file.get_tensor(name) for name in names}, json.loads((file.metadata() or {}).get("facts", "{}"))
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing; the run has no weights of that epoch") from error
     except (SafetensorError, OSError, ValueError) as error:

@@ -2,8 +2,12 @@
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from errno import EEXIST, ENOTEMPTY
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +58,43 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RunError(f"{path} holds no JSON object; restore it, or delete the run")
     return content
+
+
+def changed_at(path: Path) -> int:
+    """Give when a file was changed last, in nanoseconds since 1970; 0 where there is none (it may be deleted in this instant)."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def new_folder(root: Path, name: str, fill: Callable[[Path], None]) -> Path:
+    """Make a folder under ``root`` that nobody sees before ``fill`` has put everything into it; a name that is taken gets a number.
+
+    Raises:
+        RunError: It can't be written (a full disk, no permission); nothing of it stays then.
+    """
+    hidden = root / f".new-{name}-{time.time_ns()}"
+    try:
+        hidden.mkdir(parents=True)
+        fill(hidden)
+        paths = (root / (name if number == 1 else f"{name}-{number}") for number in count(1))
+        return next(path for path in paths if _moved(hidden, path))
+    except (OSError, RunError) as error:
+        shutil.rmtree(hidden, ignore_errors=True)
+        reason = error.__cause__ or error
+        todo = "everything else is unharmed; free some space, or choose another folder"
+        raise RunError(f"the run folder {root / name} can't be made: {reason}; {todo}") from error
+
+
+def _moved(folder: Path, path: Path) -> bool:
+    """Rename a folder, unless the name is taken."""
+    if path.exists():
+        return False
+    try:
+        folder.rename(path)
+    except OSError as error:
+        if error.errno not in (EEXIST, ENOTEMPTY):
+            raise
+        return False  # somebody took the name in this instant
+    return True

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -86,8 +86,8 @@ def _failure_is_noted(run: Run) -> Iterator[None]:
     except BaseException as error:
         state, message = ("stopped", "interrupted from the keyboard") if isinstance(error, KeyboardInterrupt) else ("failed", str(error))
         if run.path.is_dir():
-            status = run.status()
-            run.write_status(replace(status, state=state, message=message or type(error).__name__))
+            with suppress(RunError):  # a full disk takes no status either; what went wrong first is said
+                run.write_status(replace(run.status(), state=state, message=message or type(error).__name__))
         raise
 
 

@@ -19,8 +19,8 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.source import reopen, source_from_dict
 from srgformer_lab.errors import ConfigError, LabError, RunError
 from srgformer_lab.learn import records
-from srgformer_lab.learn.checkpoint import load_weights
-from srgformer_lab.learn.files import read_json, write_bytes, write_json
+from srgformer_lab.learn.checkpoint import check_weights, load_weights
+from srgformer_lab.learn.files import new_folder, read_json, write_bytes, write_json
 from srgformer_lab.learn.records import RunConfig, Status
 from srgformer_lab.model import catalog
 from srgformer_lab.model.protocol import Recommender
@@ -60,13 +60,15 @@ class Run:
         """
         name = name or f"{data.name}-{model_name}"
         check_name(name)
-        run = cls(_new_folder(Path(root), name))
-        write_json(run.path / "knobs.json", _numbers(model) | _numbers(train))
-        run.write_status(Status("queued"))
         facts = {"model_name": model_name, "model": model.to_dict(), "train": train.to_dict(), "source": data.source.to_dict()}
         about = {"fingerprint": data.fingerprint, "data": repr(data), "versions": versions(), "created": time.time()}
-        write_json(run.path / "config.json", facts | about)
-        return run
+
+        def fill(folder: Path) -> None:
+            write_json(folder / "knobs.json", _numbers(model) | _numbers(train))
+            write_json(folder / "config.json", facts | about)
+            cls(folder).write_status(Status("queued"))
+
+        return cls(new_folder(Path(root), name, fill))
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
@@ -78,7 +80,9 @@ class Run:
         run = cls(Path(path))
         if not run.path.is_dir():
             raise RunError(f"there is no run folder {run.path}; `srgformer-lab runs` lists those that there are")
-        run.config, run.status(), run.history()  # reading is the check
+        run.config, run.status(), run.history(), run.test_metrics()  # reading is the check
+        if run.weights_path("best").exists():
+            check_weights(run.weights_path("best"))
         return run
 
     @property
@@ -171,7 +175,10 @@ class Run:
     def test_metrics(self) -> dict[str, float]:
         """Give the metrics on the test split at the best validation epoch; empty until the run has finished."""
         path = self.path / "result.json"
-        return read_json(path)["test"] if path.exists() else {}
+        try:
+            return read_json(path)["test"] if path.exists() else {}
+        except KeyError as error:
+            raise RunError(f"{path} is damaged: it has no {error}; restore it, or delete the run") from error
 
     def epochs(self) -> list[int]:
         """List the epochs whose weights are kept; 0 is before training."""
@@ -223,8 +230,8 @@ class Run:
         try:
             with self.hold(seconds=0):
                 return False
-        except RunError:
-            return True
+        except RunError as error:
+            return isinstance(error.__cause__, Timeout)
 
     @contextmanager
     def hold(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
@@ -233,11 +240,17 @@ class Run:
         Raises:
             RunError: Another process holds it.
         """
+        lock = FileLock(self.path / "run.lock", timeout=seconds)
         try:
-            with FileLock(self.path / "run.lock", timeout=seconds):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise RunError(f"run {self.name} is being trained by another process; stop that one first") from error
+        except OSError as error:
+            raise RunError(f"run {self.name} can't be locked: {error}; free some space or choose another folder, and try again") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def delete(self) -> None:
         """Delete the folder.
@@ -265,21 +278,6 @@ def check_name(name: str) -> None:
 def versions() -> dict[str, str]:
     """Name the versions that a run depends on."""
     return {"python": platform.python_version(), "srgformer-lab": VERSION} | {name: version(name) for name in ("torch", "numpy")}
-
-
-def _new_folder(root: Path, name: str) -> Path:
-    number = 1
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        while True:
-            path = root / (name if number == 1 else f"{name}-{number}")
-            try:
-                path.mkdir()
-                return path
-            except FileExistsError:
-                number += 1
-    except OSError as error:
-        raise RunError(f"the run folder {root / name} can't be made: {error}; choose another folder") from error
 
 
 def _numbers(config: Config) -> dict[str, float]:

@@ -26,14 +26,19 @@ def start(run: Run) -> subprocess.Popen[bytes]:
     What the process prints goes to ``log.txt`` in the run folder.
 
     Raises:
-        RunError: The run is being trained already.
+        RunError: The run is being trained already, or the machine has no room for it.
     """
     if run.is_held():
         raise RunError(f"run {run.name} is being trained already")
     run.write_status(replace(run.status(), state="queued", message="starting"))
     command = [sys.executable, "-m", "srgformer_lab", "train", "--resume", str(run.path), "--queue"]
-    with (run.path / "log.txt").open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment())
+    try:
+        with (run.path / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment()
+            )
+    except OSError as error:
+        raise RunError(f"the training of {run.name} can't be started: {error}; free some space or memory, and try again") from error
     threading.Thread(target=process.wait, daemon=True).start()  # so that a training that ended doesn't stay as a zombie
     return process
 

@@ -9,6 +9,7 @@ from srgformer_lab.learn.run import Status
 from srgformer_lab.statistics import Interval
 from srgformer_lab.workspace import attending
 from srgformer_lab.workspace.aligning import MOST_ITEMS, Alignment
+from srgformer_lab.workspace.class_room import arrival, data_choices, may_manage, may_steer, most_epochs, widths
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
 from srgformer_lab.workspace.comparing import (
     MOST_RUNS,
@@ -55,6 +56,7 @@ from srgformer_lab.workspace.training import (
     damaged_lines,
     devices,
     going_on,
+    is_going,
     run_table,
     settings,
     variants,
@@ -88,6 +90,7 @@ __all__ = [
     "View",
     "addable_items",
     "adjusted",
+    "arrival",
     "attending",
     "begin",
     "begin_points",
@@ -108,6 +111,7 @@ __all__ = [
     "cost",
     "coverage",
     "damaged_lines",
+    "data_choices",
     "dataset",
     "delete_run",
     "deleted_runs",
@@ -118,14 +122,18 @@ __all__ = [
     "going_on",
     "health",
     "history_lengths",
+    "is_going",
     "item_counts",
     "item_groups",
     "joined",
     "knows_quality",
     "knows_served",
     "matching_runs",
+    "may_manage",
+    "may_steer",
     "membership_paths",
     "missing_neighbours",
+    "most_epochs",
     "people",
     "point_of",
     "popularity_quality",
@@ -150,6 +158,7 @@ __all__ = [
     "usual_run",
     "usual_user",
     "variants",
+    "widths",
     "with_missing",
     "without_run",
 ]

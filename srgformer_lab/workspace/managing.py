@@ -12,11 +12,13 @@ import pandas as pd
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.learn.run import RUNS, Run, check_name
+from srgformer_lab.workspace import class_room
 from srgformer_lab.workspace.training import GOING
 from srgformer_lab.workspace.view import OF_RUN, SHIPPED, View, joined
 
 TRASH = ".trash"
 """The hidden folder beside the runs that deleted ones wait in."""
+NOT_IN_CLASS = "in a class the runs belong to all; ask whoever started the app"
 KEPT_SECONDS = 24 * 3600
 """What was deleted longer ago goes for good at the next deletion."""
 _lock = Lock()
@@ -128,6 +130,8 @@ def _state(run: Run) -> str:
 
 @contextmanager
 def _unharmed(name: str, done: str) -> Iterator[None]:
+    if not class_room.may_manage():
+        raise RunError(f"run {name} can't be {done}: {NOT_IN_CLASS}")
     try:
         yield
     except OSError as error:

@@ -15,11 +15,13 @@ from srgformer_lab.explain.comparing import Versus, versus
 from srgformer_lab.explain.contributions import Explanation, explain
 from srgformer_lab.explain.counterfactual import Change, WhatIf, what_if
 from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate, metric_surface
+from srgformer_lab.learn.files import changed_at
 from srgformer_lab.learn.listing import list_runs, shipped_run
 from srgformer_lab.learn.run import RUNS, Run
 from srgformer_lab.model.ranking import rank_items
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
+from srgformer_lab.workspace import class_room
 from srgformer_lab.workspace.shelf import Shelf
 from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View
 
@@ -150,11 +152,11 @@ def dataset(view: View) -> Dataset:
     """Open a view's data, once for all visitors; a folder that changed is read anew.
 
     Raises:
-        DataError: It can't be opened, or is not what its layout promises.
+        DataError: It can't be opened, is not what its layout promises, or is not open to this class.
     """
+    class_room.check_data(view)
     options = view.options
-    key = (view.data, tuple(options.items()), _folder_stamp(view.data))
-    return _data.get(key, lambda: open_data(view.data or STUDIO, **options))
+    return _data.get((view.data, *options.items(), _folder_stamp(view.data)), lambda: open_data(view.data or STUDIO, **options))
 
 
 def runs_of(data: Dataset) -> dict[str, Run]:
@@ -175,8 +177,7 @@ def find_run(name: str) -> Run:
     run = Run(RUNS / name)
     if Path(name).name != name or not run.path.is_dir():
         raise RunError(f"there is no run {name!r} in {RUNS.resolve()}; choose one of those that the Train page lists")
-    run.config, run.status()
-    return run
+    return Run.open(run.path)
 
 
 def scene(view: View) -> Scene:
@@ -230,7 +231,7 @@ def _knobs(trace: Trace) -> dict[str, float]:
 
 def _weights_stamp(run: Run, epoch: int | str) -> tuple[str, int]:
     path = run.weights_path(epoch)
-    return (str(path.resolve()), path.stat().st_mtime_ns if path.exists() else 0)
+    return (str(path.resolve()), changed_at(path))
 
 
 def _folder_stamp(path: str) -> int:
@@ -238,7 +239,7 @@ def _folder_stamp(path: str) -> int:
     if path in ("", STUDIO):
         return 0
     folders = [Path(path), Path(path) / "features"]
-    return max((file.stat().st_mtime_ns for folder in folders if folder.is_dir() for file in folder.iterdir()), default=0)
+    return max((changed_at(file) for folder in folders if folder.is_dir() for file in folder.iterdir()), default=0)
 
 
 def _shipped() -> Run | None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from srgformer_lab.config import ModelConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, LabError
+from srgformer_lab.learn.checkpoint import check_weights
+from srgformer_lab.learn.run import Run
 from srgformer_lab.workspace.cohorts import COHORTS
 from srgformer_lab.workspace.finding import usual_user
 from srgformer_lab.workspace.scene import dataset, find_run, runs_of, scene
@@ -80,13 +82,24 @@ def _settled_places(view: View, data: Dataset, notes: list[str]) -> dict[str, st
     modality = _one_of(view.modality, data.modalities, "modality", notes) or next(iter(data.modalities), "")
     runs = runs_of(data)
     return {
-        "epoch": _one_of(view.epoch, [str(epoch) for epoch in run.epochs()] if run else [], "epoch with kept weights", notes),
+        "epoch": _readable_epoch(run, view.epoch, notes),
         "modality": modality,
         "hyperedge": _one_of(view.hyperedge, [str(n) for n in range(getattr(config, "n_hyperedges", 0))], "hyperedge", notes),
         "cohort": _one_of(view.cohort, COHORTS, "cohort", notes),
         "items": joined(item for item in view.chosen_items if _one_of(item, data.item_ids, "item", notes)),
         "runs": joined(name for name in view.compared_runs if name != view.run and _one_of(name, runs, "run", notes)),
     }
+
+
+def _readable_epoch(run: Run | None, epoch: str, notes: list[str]) -> str:
+    epoch = _one_of(epoch, [str(kept) for kept in run.epochs()] if run else [], "epoch with kept weights", notes)
+    try:
+        if run and epoch:
+            check_weights(run.weights_path(int(epoch)))
+        return epoch
+    except LabError as error:
+        notes.append(f"Epoch {epoch} could not be opened: {error}. You see the best one.")
+        return ""
 
 
 def _one_of(name: str, known: Container[str], what: str, notes: list[str]) -> str:

@@ -16,6 +16,7 @@ from srgformer_lab.learn.evaluation import SELECTION_METRIC
 from srgformer_lab.learn.listing import damaged_runs, list_runs
 from srgformer_lab.learn.run import RUNS, Run
 from srgformer_lab.model.baselines.light_gcn import LightGCNConfig
+from srgformer_lab.workspace import class_room
 from srgformer_lab.workspace.scene import runs_of
 
 GOING = ("queued", "running")
@@ -71,11 +72,13 @@ def adjusted(preset_name: str, *, device: str, **sizes: str | float) -> tuple[Mo
     """Give a preset's configurations with the device and the sizes that a person chose: ``epochs`` and fields of the model.
 
     Raises:
-        ConfigError: A size is out of its range, or the heads don't divide the width.
+        ConfigError: A size is out of its range or too much for a class, or the heads don't divide the width.
     """
     chosen, whole = preset(preset_name), {name: int(size) for name, size in sizes.items()}
     train = chosen.train.replace(epochs=whole.pop("epochs", chosen.train.epochs), device=device)
-    return chosen.model.replace(**whole), train
+    model = chosen.model.replace(**whole)
+    class_room.check_sizes(model, train)
+    return model, train
 
 
 def cost(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -> Estimate:
@@ -91,14 +94,21 @@ def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig, n
     """Make a run folder in the working folder, named after data and variant unless told otherwise, and start its training beside us.
 
     Raises:
-        ConfigError: A setting is out of its range.
-        RunError: The folder can't be written, or too many trainings wait already.
+        ConfigError: A setting is out of its range, or too much for a class.
+        RunError: The folder can't be written, too many trainings wait already, or it is not this visitor's turn.
     """
     kind, config, train = settings(variant, model, train)
+    class_room.check_sizes(config, train)
     with _lock:
+        class_room.check_turn()
         _check_queue()
         run = Run.create(RUNS, name or f"{data.name}-{variant}", data, kind, config, train)
-        worker.start(run)
+        try:
+            worker.start(run)
+        except RunError:
+            run.delete()  # nothing was learned yet
+            raise
+        class_room.note_start(run)
     return run
 
 
@@ -113,13 +123,22 @@ def begin_small(data: Dataset, variant: str = "whole") -> Run:
 
 
 def going_on(data: Dataset) -> str:
-    """Name the newest run of this data that is being trained or waits for it; empty if there is none."""
-    return next((name for name, run in runs_of(data).items() if run.status().state in GOING), "")
+    """Name the newest run of this data that is being trained or waits for it, in a class one's own; empty if there is none."""
+    return next((name for name, run in runs_of(data).items() if run.status().state in GOING and class_room.may_steer(run)), "")
+
+
+def is_going(run: Run) -> bool:
+    """Tell whether a run is being trained or waits for it; not if its folder is gone."""
+    try:
+        return run.status().state in GOING
+    except RunError:
+        return False
 
 
 def can_go_on(run: Run) -> bool:
-    """Tell whether a run can be resumed: it was stopped or broken off, and is not one of the shipped ones."""
-    return run.status().state in ("stopped", "interrupted", "failed") and not run.path.resolve().is_relative_to(places.PACKAGE)
+    """Tell whether this visitor can resume a run: it was stopped or broken off, and is not one of the shipped ones."""
+    is_own = class_room.may_steer(run) and not run.path.resolve().is_relative_to(places.PACKAGE)
+    return is_own and run.status().state in ("stopped", "interrupted", "failed")
 
 
 def can_show(run: Run) -> bool:
@@ -155,9 +174,10 @@ def carry_on(run: Run) -> None:
     """Start a run that waits, or resume one that was stopped.
 
     Raises:
-        RunError: It is being trained already, or too many trainings wait already.
+        RunError: It is being trained already, too many trainings wait already, or it is not this visitor's turn.
     """
     with _lock:
+        class_room.check_turn(resumed=run)
         _check_queue()
         worker.start(run)
 

@@ -52,10 +52,11 @@ def studio_app(tmp_path_factory, tiny):
 
 @pytest.fixture(scope="session")
 def movies_app(tmp_path_factory):
-    """The app on real films with posters, and a short run."""
+    """The app on real films with posters, and two short runs."""
     films, folder = data_folder("movielens_posters"), tmp_path_factory.mktemp("movies")
     data = lab.read_folder(films, **MOVIES)
     lab.fit(lab.SRGFormer(data, lab.ModelConfig(embedding_dim=16)), data, lab.TrainConfig(epochs=2), folder / "runs", "short")
+    lab.fit(lab.LightGCN(data, lab.LightGCNConfig(embedding_dim=16)), data, lab.TrainConfig(epochs=1), folder / "runs", "other")
     with serve(folder, "--data", str(films), "--min-rating", "3.5", "--k-core", "5") as served:
         yield served
 

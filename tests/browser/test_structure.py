@@ -32,7 +32,7 @@ def test_a_chosen_hyperedge_and_thing_are_in_the_link_and_survive_a_reload(world
     third = cards.sort_values("mass", ascending=False, kind="stable")["hyperedge"].iloc[2]
     page = visit(app.link(page="hyperedges"))
     expect(question(page, HYPEREDGES)).to_be_visible()
-    page.get_by_role("radio", name="text").click()
+    page.get_by_role("radio", name="text", exact=True).click()
     page.wait_for_url(re.compile("modality=text"))
     page.locator(".lab-picker").first.get_by_role("button").nth(2).click()
     page.wait_for_url(re.compile(f"hyperedge={third}(&|$)"))

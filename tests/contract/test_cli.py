@@ -10,6 +10,7 @@ from srgformer_lab import cli
 from srgformer_lab.cli.options import model_option
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.model import catalog
+from tests.shops import write_shop
 
 SMALL = ["--epochs", "2", "--embedding-dim", "8", "--n-heads", "2", "--n-hyperedges", "3", "--batch-size", "4096"]
 
@@ -142,3 +143,36 @@ def test_resuming_a_finished_run_changes_nothing(run_copy):
     before = run_copy.history()
     assert cli.main(["train", "--resume", str(run_copy.path)]) == 0
     pd.testing.assert_frame_equal(run_copy.history(), before)
+
+
+@pytest.fixture
+def started(work, monkeypatch):
+    """What the command line starts instead of a server."""
+    commands = []
+    monkeypatch.setattr("subprocess.call", lambda command: commands.append(command) or 0)
+    return commands
+
+
+def test_a_class_is_served_without_a_browser_on_the_data_that_was_opened(tiny, work, started, capsys):
+    write_shop(work / "my shop", tiny)
+    assert cli.main(["app", "--serve", "my shop?k_core=1", "--host", "0.0.0.0", "--port", "2800"]) == 0
+    (command,) = started
+    assert command[-8:] == ["--host", "0.0.0.0", "--port", "2800", "--headless", "--", "--serve=", "--serve=my shop?k_core=1"]
+    told = capsys.readouterr().out
+    assert told.count("visitors may choose") == 2
+    assert "my shop" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--serve", "nowhere"], "nowhere"),
+        (["--serve", "--k-core", "5"], "--serve takes the data folders itself"),
+        (["--serve", "shop", "--data", "other"], "--serve takes the data folders itself"),
+        (["--serve", "shop?core=5"], "core is no option of a data folder"),
+    ],
+)
+def test_a_class_with_a_mistake_is_not_started(arguments, message, work, started, capsys):
+    assert cli.main(["app", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert started == []

@@ -63,12 +63,12 @@ def test_pushes_are_the_gradient(contrast):
 def test_small_temperature_tells_apart_large_keeps_groups_and_no_strangers_collapse(contrast):
     data = lab.studio()
     groups = lab.item_labels(data).to_numpy()
-    small, large = (contrast.summary(*contrast.trained(data, tau), groups) for tau in (0.05, 3.0))
+    small, large = (contrast.summary(contrast.trained(data, tau), groups) for tau in (0.05, 3.0))
     assert small[3] > large[3] + 0.2
     assert large[0] > small[0]
     assert large[1] > small[1]
     worlds = {slip: contrast.trained(data, 0.2, slip) for slip in contrast.SLIPS}
-    right, alone, mixed = ((contrast.summary(*world, groups), contrast.strangers_size(*world)) for world in worlds.values())
+    right, alone, mixed = ((contrast.summary(world, groups), contrast.strangers_size(*world)) for world in worlds.values())
     assert alone[0][0] > right[0][0]
     assert alone[1] > 2 * right[1]
     assert alone[0][3] < right[0][3] / 2

@@ -70,6 +70,14 @@ def test_what_is_trained_or_waits_is_neither_renamed_nor_deleted(run):
     assert run.path.is_dir()
 
 
+def test_in_a_class_nobody_renames_or_deletes(run, monkeypatch):
+    monkeypatch.setattr(workspace.class_room, "_choices", {"the built-in data": {"data": "studio"}})
+    for act in (lambda: workspace.rename_run(run.name, "mine"), lambda: workspace.delete_run(run.name)):
+        with pytest.raises(lab.RunError, match="in a class the runs belong to all"):
+            act()
+    assert run.path.is_dir()
+
+
 def test_a_deleted_run_comes_back_as_it_was(run, tiny):
     before = contents(run.path)
     workspace.delete_run(run.name)

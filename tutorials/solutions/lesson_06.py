@@ -53,9 +53,9 @@ def pairs(images, texts):
     return pd.DataFrame({"kind": ["positive"] * len(own) + ["negative"] * len(strangers), "cosine": torch.cat([own, strangers]).numpy()})
 
 
-def summary(images, texts, groups):
+def summary(vectors, groups):
     """Give four means: own pairs, strangers of the same group, other strangers, and how often a picture finds its text among all."""
-    cosine = cosines(images, texts)
+    cosine = cosines(*vectors)
     is_own = torch.eye(len(cosine), dtype=torch.bool)
     alike = torch.as_tensor(np.asarray(groups)[:, None] == np.asarray(groups)) & ~is_own
     found = (cosine.argmax(1) == torch.arange(len(cosine))).float().mean()

@@ -1,0 +1,111 @@
+"""What lies on disk may be deleted, damaged or half there while people look at it: the app says so and goes on."""
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+import srgformer_lab as lab
+from srgformer_lab import workspace
+
+
+@pytest.fixture
+def looked_at(shop_root, tmp_path, monkeypatch):
+    """A view of a run that is looked at, in a folder with a second, less good one."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(shop_root / "shop", "shop")
+    shutil.copytree(shop_root / "runs" / "first", "runs/first")
+    other = Path(shutil.copytree("runs/first", "runs/second"))
+    status = (other / "status.json").read_text()
+    (other / "status.json").write_text(re.sub('"best_metric": [0-9.]+', '"best_metric": 0.001', status))
+    view, notes = workspace.settle(workspace.View(data=str(tmp_path / "shop")))
+    assert (view.run, notes) == ("first", ())
+    workspace.scene(view)
+    return view
+
+
+def spoil(path, content):
+    path.write_bytes(content)
+    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns + 10**9))
+
+
+SPOILS = {
+    "deleted": lambda run: shutil.rmtree(run),
+    "weights cut off": lambda run: spoil(run / "best.safetensors", (run / "best.safetensors").read_bytes()[:1000]),
+    "weights empty": lambda run: spoil(run / "best.safetensors", b""),
+    "status broken": lambda run: spoil(run / "status.json", b'{"state": "fin'),
+    "config broken": lambda run: spoil(run / "config.json", b"[]"),
+    "result broken": lambda run: spoil(run / "result.json", b"{}"),
+    "history broken": lambda run: spoil(run / "history.jsonl", b"no\n"),
+    "half-written": lambda run: [(run / name).unlink() for name in ("config.json", "best.safetensors", "result.json")],
+}
+
+
+@pytest.mark.parametrize("what", SPOILS)
+def test_a_new_visitor_sees_another_run_and_hears_why(looked_at, page, what):
+    SPOILS[what](Path("runs/first"))
+    view, notes = workspace.settle(looked_at)
+    assert view.run == "second"
+    assert any("You see the best run of this data instead" in note for note in notes)
+    assert workspace.settle(workspace.View(data=looked_at.data))[0].run == "second"
+    assert "lab-question" in page("start", view)[0]
+
+
+@pytest.mark.parametrize("name", ["start", "train", "knobs"])
+@pytest.mark.parametrize("what", ["deleted", "weights cut off"])
+def test_a_page_on_a_spoilt_run_says_what_to_do(looked_at, page, name, what):
+    SPOILS[what](Path("runs/first"))
+    shown, _ = page(name, looked_at)
+    assert re.search("Choose other data or another run|delete the run|choose one of those that the Train page lists", shown)
+
+
+@pytest.mark.parametrize("what", SPOILS)
+def test_the_list_of_runs_names_the_damaged_one_and_keeps_the_others(looked_at, page, what):
+    SPOILS[what](Path("runs/first"))
+    shown, _ = page("train", workspace.settle(looked_at)[0])
+    assert "second" in shown
+    if what != "deleted":
+        assert re.search(r"first is left out: .*(restore|resume|delete)", shown, re.DOTALL)
+
+
+def test_damaged_weights_of_an_epoch_give_the_best_ones(looked_at):
+    path = lab.Run.open("runs/first").weights_path(1)
+    spoil(path, path.read_bytes()[:500])
+    view, notes = workspace.settle(looked_at.change(epoch="1"))
+    assert (view.run, view.epoch) == ("first", "")
+    assert any("damaged" in note for note in notes)
+
+
+def test_a_stop_that_can_not_be_written_is_said(looked_at, page):
+    _, names = page("train", looked_at)
+    shutil.rmtree("runs/first")
+    names["stop_button"]._update(1)
+    assert "can't be written" in str(names["get_trouble"]())
+
+
+def test_a_data_folder_that_changes_is_said_with_what_to_do(looked_at, page):
+    interactions = Path("shop/interactions.csv")
+    whole = interactions.read_bytes()
+    spoil(interactions, whole[: len(whole) // 2].rpartition(b"\n")[0] + b"\n")
+    shown, _ = page("knobs", looked_at)
+    assert "was trained on" in shown
+    spoil(interactions, b"nonsense")
+    os.utime(interactions, ns=(time.time_ns(), time.time_ns() + 10**10))
+    view, notes = workspace.settle(looked_at)
+    assert view.data == "studio"
+    assert any("What you see is the built-in data" in note for note in notes)
+    interactions.write_bytes(whole)
+    assert workspace.settle(looked_at) == (looked_at, ())
+
+
+def test_a_training_that_vanishes_ends_the_watching(looked_at, page):
+    _, names = page("train", looked_at)
+    drawn, told = {"size": 0}, []
+    look = names["widgets"].look_for_news(names["run"], drawn, told.append, told.append)
+    shutil.rmtree("runs/first")
+    look(None)
+    look(None)
+    assert told[-1] is False

@@ -1,0 +1,60 @@
+"""A class at one server: a list of data, links that lead nowhere else, and one training for each visitor."""
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import expect
+
+import srgformer_lab as lab
+from tests.browser.conftest import LIMIT
+from tests.browser.server import serve
+from tests.browser.steps import ask
+from tests.shops import train_shop, write_shop
+
+expect.set_options(timeout=LIMIT)
+
+
+@pytest.fixture(scope="module")
+def class_app(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("class")
+    for name in ("shop", "secret"):
+        write_shop(folder / name, tiny)
+    train_shop(folder / "shop", folder)
+    with serve(folder, "--serve=", "--serve=shop") as served:
+        yield served
+
+
+def test_visitors_choose_from_the_list_and_links_lead_nowhere_else(class_app, visit):
+    page = visit(class_app.address)
+    choice = page.get_by_label("Data", exact=True)
+    expect(choice.locator("option", has_text="shop")).to_have_count(1)
+    expect(page.get_by_text("the path of a folder")).to_have_count(0)
+    choice.select_option("shop")
+    page.wait_for_url(re.compile("data=shop"))
+    expect(page.locator(".srg-strip")).to_contain_text("shop")
+
+    closed = visit(f"{class_app.address}/?{urlencode({'data': str(class_app.folder / 'secret')})}")
+    expect(closed.get_by_text("is not open to this class; choose the built-in data or shop")).to_be_visible()
+    expect(closed.locator(".srg-strip")).to_contain_text("studio")
+
+
+@pytest.mark.timeout(400)
+def test_each_visitor_trains_one_model_and_leaves_those_of_others_alone(class_app, visit):
+    first, second = (visit(f"{class_app.address}/?page=train&data=shop") for _ in range(2))
+    train, progress = first.get_by_role("button", name="Train", exact=True), first.locator(".lab-progress")
+    train.click()
+    expect(progress).to_contain_text(re.compile("queued|running"))
+    (run,) = [run for run in lab.list_runs(class_app.folder / "runs") if run.name != "first"]
+    train.click()
+    expect(first.get_by_text(f"Your training {run.name} is still").or_(progress.get_by_text("finished"))).to_be_visible()
+
+    second.reload()
+    second.get_by_role("button", name=re.compile(run.name)).click()
+    expect(second.get_by_text(f"Run {run.name}")).to_be_visible()
+    expect(second.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+    second.get_by_role("button", name="Train", exact=True).click()
+    expect(second.locator(".lab-progress")).to_contain_text(re.compile("queued|running|finished"))
+    expect(second.get_by_text(f"Run {run.name}", exact=True)).to_have_count(0)
+    assert len(lab.list_runs(class_app.folder / "runs")) == 3
+    assert ask(second)["data"] == ["shop"]
