@@ -52,7 +52,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing; this is not a complete run folder") from error
+        raise RunError(f"{path} is missing; this is not a complete run folder: wait if it is being copied, else delete it") from error
     except (OSError, ValueError) as error:
         raise RunError(f"{path} can't be read: {error}; restore it, or delete the run") from error
     if not isinstance(content, dict):
