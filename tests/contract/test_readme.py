@@ -26,7 +26,7 @@ def commands() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for document in DOCUMENTS:
         for line in code_lines(document, "bash"):
-            if match := re.match(r"srgformer-lab (\w+)(.*)", line):
+            if match := re.match(r"srgformer-lab ((?:lessons )?\w+)(.*)", line):
                 found.setdefault(match.group(1), set()).update(re.findall(r"(?<= )--[\w-]+", match.group(2)))
     return found
 
@@ -40,7 +40,7 @@ def test_python_code_runs(document: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(("command", "options"), commands().items(), ids=lambda value: value if isinstance(value, str) else "")
 def test_command_exists_with_its_options(command: str, options: set[str]) -> None:
-    shown = subprocess.run([sys.executable, "-m", "srgformer_lab", command, "--help"], cwd=ROOT, capture_output=True, text=True)
+    shown = subprocess.run([sys.executable, "-m", "srgformer_lab", *command.split(), "--help"], cwd=ROOT, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
     assert options <= set(re.findall(r"--[\w-]+", shown.stdout))
 
