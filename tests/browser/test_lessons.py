@@ -15,13 +15,15 @@ def gallery(tmp_path_factory):
         yield served
 
 
-@pytest.mark.parametrize("width", [1280, 800])
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
-def test_lesson_opens_and_fits(visit, gallery, lesson, width):
-    page = visit(f"{gallery.address}/?file={lesson.file}", width=width)
+def test_lesson_opens_and_fits(visit, gallery, lesson):
+    page = visit(f"{gallery.address}/?file={lesson.file}")
     page.get_by_text(f"To write: srgformer-lab lessons open {lesson.number}").last.wait_for()
     page.get_by_text("Transfer", exact=True).wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    for width in (1280, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(f"window.innerWidth === {width}")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.locator(".marimo-error").count() == 0
 
 
