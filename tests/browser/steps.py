@@ -20,3 +20,13 @@ def slider(page, number):
 
 def ask(page):
     return parse_qs(urlsplit(page.url).query)
+
+
+def choose_first(page, box):
+    """Choose the first thing of a box that takes several; the place before it takes all of them.
+
+    Its list may open below the window, where a mouse can't reach it.
+    """
+    box.click()
+    page.get_by_role("option", disabled=False).nth(1).dispatch_event("click")
+    page.keyboard.press("Escape")

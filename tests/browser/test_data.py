@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 import srgformer_lab as lab
 from srgformer_lab import workspace
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
-from tests.browser.steps import ask, choose_page, question
+from tests.browser.steps import ask, choose_first, choose_page, question
 
 expect.set_options(timeout=LIMIT)
 DATA = "What is in the data?"
@@ -86,11 +86,7 @@ def test_the_tour_leads_on_and_marks_where_one_was(studio_app, visit):
 def test_a_thing_added_is_answered_with_rank_before_and_after(studio_app, visit):
     page = visit(studio_app.link(page="why"))
     expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()
-    add = page.get_by_text("Select...").nth(1)
-    add.evaluate("thing => thing.scrollIntoView({block: 'center'})")  # else the options open below the window
-    add.click()
-    page.get_by_role("option", disabled=False).nth(1).click()  # the first of them takes all
-    page.keyboard.press("Escape")
+    choose_first(page, page.get_by_text("Select...").nth(1))
     expect(page.locator(".lab-finding", has_text=re.compile(r"goes from .*, number 1 → number \d"))).to_be_visible()
 
 

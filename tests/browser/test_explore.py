@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 import srgformer_lab as lab
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
-from tests.browser.steps import ask, choose_page, question, slider
+from tests.browser.steps import ask, choose_first, choose_page, question, slider
 
 expect.set_options(timeout=LIMIT)
 
@@ -93,11 +93,7 @@ def test_a_link_brings_everything_back(studio_app, visit):
 def test_a_thing_taken_away_changes_the_list_and_is_kept_on_return(studio_app, visit):
     page = visit(studio_app.link(page="why"))
     expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()
-    choice = page.get_by_text("Select...").first
-    choice.evaluate("box => box.scrollIntoView({block: 'center'})")  # its list opens below it
-    choice.click()
-    page.get_by_role("option", disabled=False).nth(1).click()  # the first of them takes all
-    page.keyboard.press("Escape")
+    choose_first(page, page.get_by_text("Select...").first)
     answer = page.locator(".lab-finding", has_text=re.compile("goes from .*, number 1 → number"))
     expect(answer).to_be_visible()
     first = answer.inner_text()
