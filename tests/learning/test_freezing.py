@@ -84,7 +84,6 @@ def logits_of(made):
         ({"memberships_every": 0, "attention_every": 0}, {1}, {1}),
         ({"memberships_every": 100, "attention_every": 100}, {1}, {1}),
     ],
-    ids=str,
 )
 def test_weights_behind_kept_numbers_move_only_where_those_are_computed(settings, steps_of_attributes, steps_of_scoring):
     """At the other steps Adam must not carry them on by what it remembers."""
@@ -96,7 +95,7 @@ def test_weights_behind_kept_numbers_move_only_where_those_are_computed(settings
 
 
 @pytest.mark.usefixtures("way")
-@pytest.mark.parametrize("settings", [{}, {"memberships_every": 3, "attention_every": 2}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"memberships_every": 3, "attention_every": 2}])
 def test_after_the_last_learning_epoch_they_are_frozen_to_the_bit(settings):
     moved, everything = movements(HEAVY.replace(epochs=3, freeze_after=1, **settings))
     assert {name for (epoch, _), names in moved.items() if epoch == 1 for name in names} == everything
@@ -185,7 +184,6 @@ def steps_by_hand(model, data, train, steps):
         ({"attention_form": "linear"}, {"attention_every": 2, "freeze_after": 1}),
         ({"attention_form": "uniform", "attention_input": "propagated"}, {"attention_every": 0, "freeze_after": 1}),
     ],
-    ids=str,
 )
 def test_steps_with_kept_numbers_equal_the_steps_by_hand(changes, settings):
     """Two epochs by the reference's gradients and Adam written out; the noise is read off each pass."""
@@ -232,7 +230,6 @@ ENTERS, LEAVES = 3, 5
         ([uniform_attention()], lambda made: bool(made.attention.score.abs().max() == 0)),
         ([*merge_hyperedges("text", 0, 2)], lambda made: bool(made.hypergraph["text"].membership.users[:, 2].abs().max() == 0)),
     ],
-    ids=str,
 )
 def test_an_edit_comes_and_goes_between_refreshes_and_leaves_nothing_behind(edits, is_in_force):
     train = HEAVY.replace(memberships_every=0, attention_every=0, epochs=1)

@@ -236,7 +236,6 @@ ATTRIBUTES = {"implicit_attribute.image", "implicit_attribute.text"}
         ({"hypergraph_scale": 0.0, "no_contrast": True}, ATTRIBUTES),
         ({"n_id_layers": 0, "n_modality_layers": 0}, set()),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("training", [False, True])
 def test_every_parameter_gets_a_gradient_except_by_construction(changes, silent, training):
@@ -282,7 +281,6 @@ def test_propagated_features_give_the_same_losses_and_gradients(monkeypatch, n_m
         ({"hypergraph_scale": 0.0}, {}, set()),
         ({}, {"hypergraph_contrast_weight": 0.0}, set()),
     ],
-    ids=str,
 )
 def test_a_step_leaves_out_what_no_term_reads_and_a_reading_leaves_out_nothing(changes, weights, silent):
     model = build(shop(), small(**changes)).train()
