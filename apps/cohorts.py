@@ -10,7 +10,6 @@ import widgets
 from srgformer_lab import Dataset, figures, workspace
 
 METRICS = ("recall@20", "ndcg@20")
-EVERYBODY = "everybody"
 ORDERS = {"worst served first": False, "best served first": True}
 SHOWN = 8
 """People on one page of a cohort."""
@@ -21,11 +20,6 @@ MEANING = (
 )
 
 LARGE = "This data is large: to make and judge a list for everybody takes some seconds. It is done once, and kept."
-
-
-def cohort_name(cohort: str) -> str:
-    """Call a cohort as a person would."""
-    return workspace.COHORTS[cohort] if cohort else EVERYBODY
 
 
 def finding(table: pd.DataFrame) -> str:
@@ -50,7 +44,7 @@ def cohort_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None])
         people = f"<small>people, histories</small><br>{row['judged']:,} of {row['users']:,}, {row['shortest']:,}–{row['longest']:,} items"
         cells = "".join(f"<span>{_interval(metric, row, most[metric])}</span>" for metric in METRICS)
         marked = " lab-chosen" if cohort == chosen else ""
-        label = f'<div class="lab-run lab-cohort{marked}"><b>{cohort_name(cohort)}</b><span>{people}</span>{cells}</div>'
+        label = f'<div class="lab-run lab-cohort{marked}"><b>{workspace.cohort_name(cohort)}</b><span>{people}</span>{cells}</div>'
         rows.append(mo.ui.button(label=label, value=cohort, on_click=lambda value: value, on_change=choose))
     return mo.ui.array(rows)
 

@@ -12,7 +12,6 @@ from srgformer_lab import Dataset, figures, workspace
 
 LISTED = 10
 METRICS = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
-EVERYBODY = "everybody"
 
 
 def lists(data: Dataset, names: Sequence[str], user_id: str) -> mo.Html:
@@ -41,11 +40,6 @@ def _column(data: Dataset, first: str, name: str, user_id: str) -> mo.Html:
     return common.stack(common.finding(name), common.fact(said + found), column, dropped)
 
 
-def group_name(cohort: str) -> str:
-    """Name a cohort, or everybody."""
-    return workspace.COHORTS.get(cohort, EVERYBODY)
-
-
 def quality_table(quality: pd.DataFrame) -> mo.Html:
     """Set the runs' metrics beside one another, the best of each in bold."""
     best = quality[list(METRICS)].max()
@@ -67,7 +61,7 @@ def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
     rows = ""
     for cohort, those in differences.groupby("cohort", sort=False):
         start = those.iloc[0]
-        cells = [group_name(str(cohort)), f"{start['judged']:,}", figures.metric_value(metric, start["first"])]
+        cells = [workspace.cohort_name(str(cohort)), f"{start['judged']:,}", figures.metric_value(metric, start["first"])]
         for row in those.to_dict("records"):
             difference, low, high = (figures.signed(scale * row[name]) for name in ("difference", "low", "high"))
             cells.append(f"{figures.metric_value(metric, row['value'])}<br><small>{difference} [{low}, {high}]{unit}</small>")

@@ -117,7 +117,7 @@ def _(base, chosen, first, judge, metric, view):
         with mo.status.spinner("Everybody’s lists are made and judged", remove_on_exit=True):
             _quality = workspace.run_quality(base.data, (first, *chosen))
             differences = workspace.cohort_differences(base.data, first, chosen, metric.value)
-        _named = differences.assign(group=differences["cohort"].map(comparison.group_name))
+        _named = differences.assign(group=differences["cohort"].map(workspace.cohort_name))
         _figure = common.chart(figures.paired_differences(_named, first, metric.value, dark=view.is_dark))
         _beside = common.side_by_side(_figure, comparison.quality_table(_quality))
         _shown = common.stack(_beside, comparison.cohort_table(differences, first, metric.value))
@@ -129,8 +129,8 @@ def _(base, chosen, first, judge, metric, view):
 
 @app.cell
 def _(chosen, get_cohort, memory, set_cohort):
-    _names = {comparison.group_name(cohort): cohort for cohort in ("", *workspace.COHORTS)}
-    group = mo.ui.dropdown(_names, value=comparison.group_name(get_cohort()), label="Among", on_change=set_cohort)
+    _names = {workspace.cohort_name(cohort): cohort for cohort in ("", *workspace.COHORTS)}
+    group = mo.ui.dropdown(_names, value=workspace.cohort_name(get_cohort()), label="Among", on_change=set_cohort)
     rival = widgets.choice(memory, "compare.rival", "Who gains from", {name: name for name in chosen})
     return group, rival
 

@@ -179,7 +179,7 @@ def _(look, order, people, rows, table):
         common.finding(cohorts.finding(table)),
         widgets.rows(rows),
         common.fact(cohorts.MEANING),
-        common.finding(f"Choose a person: {cohorts.cohort_name(look.view.cohort)}"),
+        common.finding(f"Choose a person: {workspace.cohort_name(look.view.cohort)}"),
         order,
         widgets.picker(people),
     )

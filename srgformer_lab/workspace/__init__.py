@@ -10,7 +10,7 @@ from srgformer_lab.statistics import Interval
 from srgformer_lab.workspace import attending
 from srgformer_lab.workspace.aligning import MOST_ITEMS, Alignment
 from srgformer_lab.workspace.class_room import arrival, data_choices, may_manage, may_steer, most_epochs, widths
-from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
+from srgformer_lab.workspace.cohorts import COHORTS, cohort_name, cohort_users
 from srgformer_lab.workspace.comparing import (
     MOST_RUNS,
     changed_users,
@@ -103,6 +103,7 @@ __all__ = [
     "changed_users",
     "choose_items",
     "cohort_differences",
+    "cohort_name",
     "cohort_served",
     "cohort_table",
     "cohort_users",

@@ -7,9 +7,22 @@ import numpy as np
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import UnknownIdError
+from srgformer_lab.statistics import Interval, over_users
 
 COHORTS: Mapping[str, str] = MappingProxyType({"cold": "short histories", "middle": "middling histories", "heavy": "long histories"})
 """The thirds of the users by the number of items that they have to learn from, and what a person calls them."""
+
+
+def cohort_name(cohort: str) -> str:
+    """Call a cohort, or all users without one, as a person would."""
+    return COHORTS[cohort] if cohort else "everybody"
+
+
+def cohort_mean(values: np.ndarray) -> Interval:
+    """Give a cohort's mean with its bounds over users; NaN stands for what too few users can't tell."""
+    if len(values) > 1:
+        return over_users(values)
+    return Interval(float(values[0]) if len(values) else np.nan, np.nan, np.nan)
 
 
 def cohort_users(data: Dataset, cohort: str = "") -> list[str]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from srgformer_lab.data.dataset import Dataset
@@ -14,8 +13,7 @@ from srgformer_lab.model.protocol import Recommender
 from srgformer_lab.model.ranking import compare_lists, rank_items
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.model.trace import Trace
-from srgformer_lab.statistics import Interval, over_users
-from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
+from srgformer_lab.workspace.cohorts import COHORTS, cohort_mean, cohort_users
 from srgformer_lab.workspace.scene import find_run, runs_of
 from srgformer_lab.workspace.shelf import Shelf
 
@@ -113,7 +111,7 @@ def _against(data: Dataset, first: str, second: str, metric: str) -> pd.DataFram
         rows = []
         for cohort in (*COHORTS, ""):
             pairs = changed_users(data, first, second, cohort, metric)
-            interval = _interval(pairs["difference"].to_numpy(float))
+            interval = cohort_mean(pairs["difference"].to_numpy(float))
             means = {"first": pairs["first"].mean(), "value": pairs["second"].mean()}
             bounds = {"difference": interval.mean, "low": interval.low, "high": interval.high}
             rows.append({"cohort": cohort, "run": second, "judged": len(pairs), **means, **bounds})
@@ -125,12 +123,6 @@ def _against(data: Dataset, first: str, second: str, metric: str) -> pd.DataFram
 def _paired(data: Dataset, first: str, second: str, metric: str) -> pd.DataFrame:
     ours, theirs = (_users(data, name).set_index("user_id")[metric] for name in (first, second))
     return pd.DataFrame({"first": ours, "second": theirs, "difference": theirs - ours}).reset_index()
-
-
-def _interval(values: np.ndarray) -> Interval:
-    if len(values) > 1:
-        return over_users(values)
-    return Interval(float(values[0]) if len(values) else math.nan, math.nan, math.nan)
 
 
 def _users(data: Dataset, name: str) -> pd.DataFrame:

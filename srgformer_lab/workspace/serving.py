@@ -1,13 +1,11 @@
 """How well a model serves whom: from a table of cohorts to one person's list, with what they really took."""
 
-import numpy as np
 import pandas as pd
 
 from srgformer_lab.errors import RunError
 from srgformer_lab.learn.evaluation import evaluate_users
 from srgformer_lab.model.ranking import rank_items
-from srgformer_lab.statistics import Interval, over_users
-from srgformer_lab.workspace.cohorts import COHORTS
+from srgformer_lab.workspace.cohorts import COHORTS, cohort_mean
 from srgformer_lab.workspace.inventory import history_lengths
 from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene
 from srgformer_lab.workspace.shelf import Shelf
@@ -63,16 +61,10 @@ def _by_cohort(served: pd.DataFrame, lengths: pd.DataFrame) -> pd.DataFrame:
         row = {"cohort": cohort, "users": len(those), "judged": len(judged)}
         row |= {"shortest": history.min(), "median": history.median(), "longest": history.max()}
         for metric in SERVED_METRICS:
-            interval = _interval(judged[metric].to_numpy(float))
+            interval = cohort_mean(judged[metric].to_numpy(float))
             row |= {metric: interval.mean, f"{metric} low": interval.low, f"{metric} high": interval.high}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _interval(values: np.ndarray) -> Interval:
-    if len(values) > 1:
-        return over_users(values)
-    return Interval(float(values[0]) if len(values) else np.nan, np.nan, np.nan)
 
 
 def cohort_served(look: Scene, cohort: str = "", best_first: bool = False) -> pd.DataFrame:
