@@ -7,6 +7,7 @@ with app.setup(hide_code=True):
     import sys
 
     import marimo as mo
+    import numpy as np  # noqa: F401 for what the learner writes
 
     import srgformer_lab as lab
     from srgformer_lab import figures, places, workspace
