@@ -14,8 +14,8 @@ with app.setup(hide_code=True):
     from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
+    import dials
     import kit
-    import widgets
     from solutions import lesson_04 as by_hand
 
     LESSON = 4
@@ -32,7 +32,7 @@ def _():
     dark = kit.dark()
     data, run = lab.studio(), lab.shipped_run()
     model, trace = workspace.trained_pass(run, data)
-    tau_knob = kit.knob("temperature", widgets.TEMPERATURE_STEPS, 0.2)
+    tau_knob = kit.knob("temperature", dials.TEMPERATURE_STEPS, 0.2)
     return dark, data, model, run, tau_knob, trace
 
 
@@ -130,7 +130,7 @@ def _(data, run, trace):
 @app.cell(hide_code=True)
 def _(cards, data, hyperedge):
     _card = cards.loc[hyperedge.value]
-    _shown = widgets.item_cards(data, list(_card["top_items"]), width=64)
+    _shown = workspace.item_cards(data, list(_card["top_items"]), width=64)
     kit.stack(
         kit.step(
             "Drag",

@@ -10,11 +10,10 @@ with app.setup(hide_code=True):
     import numpy as np
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_07 as by_hand
 
     LESSON = 7
@@ -52,7 +51,7 @@ def _(dark, data, trace):
             This is a finished SRGFormer on the built-in shop. One person took, among {len(data.history(_user_id))} things, these:
             """,
         ),
-        mo.Html(figures.card_row(widgets.item_cards(data, _known, width=64), size="small")),
+        mo.Html(figures.card_row(workspace.item_cards(data, _known, width=64), size="small")),
         kit.told(
             "The model recommends the item below first. Its score is a sum of five parts: what neighbours in the graph say "
             "(**collaborative**, or id), what "
@@ -60,8 +59,8 @@ def _(dark, data, trace):
             "**hypergraph** of learned groups. This lesson is about how much of each comes in, and who may decide it."
         ),
         kit.side_by_side(
-            mo.Html(figures.card_row(widgets.item_cards(data, [item_id], width=64), size="small")),
-            kit.chart(figures.waterfall(_parts, item=widgets.title(data, item_id), dark=dark, hint="The parts add up to the score.")),
+            mo.Html(figures.card_row(workspace.item_cards(data, [item_id], width=64), size="small")),
+            kit.chart(figures.waterfall(_parts, item=workspace.title(data, item_id), dark=dark, hint="The parts add up to the score.")),
             widths="1fr 4fr",
         ),
     )
@@ -176,7 +175,7 @@ def _(alpha, beta, dark, data, item_id, square, square_guess, trace, user):
             kit.knob_box(beta, "β", f"hypergraph: {beta.value:g}", "hypergraph"),
         ),
         kit.chart(figures.parts_table(_table, dark=dark, hint="All cells sum to the score.")),
-        mo.Html(figures.card_row(widgets.item_cards(data, list(_list["item_id"]), _lines, 64), size="small")),
+        mo.Html(figures.card_row(workspace.item_cards(data, list(_list["item_id"]), _lines, 64), size="small")),
     )
     return
 

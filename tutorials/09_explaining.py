@@ -14,7 +14,6 @@ with app.setup(hide_code=True):
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_09 as by_hand
 
     LESSON = 9
@@ -44,7 +43,7 @@ def _():
             of the {len(why.history)} things that the model knows of them:
             """,
         ),
-        mo.Html(figures.card_row(widgets.item_cards(data, data.history(person)[:9], width=64), size="small")),
+        mo.Html(figures.card_row(workspace.item_cards(data, data.history(person)[:9], width=64), size="small")),
         kit.told(
             "The score is one number. But the model adds up a person from parts (collaborative, image, text, attention, hypergraph), and "
             "an item, too. So the number can be taken apart:"
@@ -235,7 +234,7 @@ def _(data, fall, n_gone, orders, why):
         _ids = list(_order["item_id"][: min(_n, 9)])
         _rows.append(kit.told(f"Largest {_name} first:"))
         _rows.append(
-            mo.Html(figures.card_row(widgets.item_cards(data, _ids, width=64), size="small")) if _ids else kit.told("nothing is gone")
+            mo.Html(figures.card_row(workspace.item_cards(data, _ids, width=64), size="small")) if _ids else kit.told("nothing is gone")
         )
     _first, _second = (fall[_name, _n] for _name in orders)
     kit.stack(
