@@ -14,7 +14,6 @@ with app.setup(hide_code=True):
     from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
-    import dials
     import kit
     from solutions import lesson_04 as by_hand
 
@@ -32,7 +31,7 @@ def _():
     dark = kit.dark()
     data, run = lab.studio(), lab.shipped_run()
     model, trace = workspace.trained_pass(run, data)
-    tau_knob = kit.knob("temperature", dials.TEMPERATURE_STEPS, 0.2)
+    tau_knob = kit.knob("temperature", (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0), 0.2)
     return dark, data, model, run, tau_knob, trace
 
 

@@ -13,7 +13,7 @@ TUTORIALS = Path(__file__).parents[2] / "tutorials"
 LESSONS = available()
 EXERCISES = [(lesson, exercise) for lesson in LESSONS for exercise in lesson.exercises]
 NAMES = [f"{lesson.number:02}-{exercise}" for lesson, exercise in EXERCISES]
-HELPERS = ("kit", "common", "dials", "widgets", "solutions")
+HELPERS = ("kit", "common", "widgets", "solutions")
 
 
 @pytest.fixture(autouse=True)
