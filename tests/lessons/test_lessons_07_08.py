@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import srgformer_lab as lab
+from srgformer_lab import places
 from srgformer_lab.model.losses import anchors, info_nce
 
 
@@ -57,6 +58,14 @@ def test_parts_look_needed_when_switched_off_but_only_content_is_when_trained_wi
     assert max(fusion.switched_off(model, model.trace(), data).values()) < -0.005
     surely = {part for part, (_, low, high) in fusion.retrained().items() if low > 0 or high < 0}
     assert surely == {"image", "text"}
+
+
+def test_guide_quotes_what_switching_off_and_training_without_attention_change(fusion, model, data):
+    off, anew = fusion.switched_off(model, model.trace(), data)["attention"], fusion.retrained()["attention"]
+    fell, mean, low, high = (f"{100 * value:+.1f}".replace("-", "−") for value in (off, *anew))
+    page = (places.tutorials_folder() / "guide" / "07.md").read_text("utf-8")
+    assert f"α = 0 changes test Recall@20 by {fell} points" in page
+    assert f"the difference is {mean} points, with an interval from {low} to {high}" in page
 
 
 def test_a_fusion_without_a_mistake_is_the_models_and_every_mistake_costs(fusion, model, data):
