@@ -93,7 +93,8 @@ def compare(value: Any, case: Case, hints: Mapping[str, str], call: str) -> Verd
     if slip:
         return Verdict(False, f"{call} gives {shown(value)}, not {shown(case.expected)}. {hints[slip]}", slip)
     if got.shape != expected.shape:
-        return Verdict(False, f"{call} has shape {got.shape}; it must have {expected.shape}.", "wrong shape")
+        must = f"have {expected.shape}" if expected.ndim else "be one number"
+        return Verdict(False, f"{call} has shape {got.shape}; it must {must}.", "wrong shape")
     if not np.isfinite(got).all():
         return Verdict(
             False, f"{call} gives {shown(value)}, which is not finite. Is something divided by 0, or the log of 0 taken?", "not finite"

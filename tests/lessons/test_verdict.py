@@ -47,6 +47,10 @@ def test_what_is_wrong_is_named(answer, misconception, words):
     assert words in message
 
 
+def test_one_number_is_asked_for_in_words():
+    assert judge(lambda: [[1.0]], [Case((), 1.0)], {}, "Right.").message.endswith("has shape (1, 1); it must be one number.")
+
+
 def test_right_values_pass_as_list_array_or_tensor():
     import torch
 
