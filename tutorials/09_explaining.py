@@ -156,9 +156,9 @@ def _(correlations, dark, effects, which, which_guess):
         kit.chart(figures.effect_scatter(effects, "contribution", correlations=correlations, dark=dark)),
         kit.chart(figures.effect_scatter(effects, "attention", correlations=correlations, dark=dark)),
         kit.told(
-            f"A point is one thing taken away from one person; its contribution is its exact share. Of all removals, {figures.percent(_less)} cost less than the share says: "
-            "the others take over a part of what is gone. The removals took minutes, so they are stored; "
-            "`lab.faithfulness(model, data, n_users=20)` makes them again."
+            "A point is one thing taken away from one person; its contribution is its exact share. "
+            f"Of all removals, {figures.percent(_less)} cost less than the share says: the others take over a part of what is gone. "
+            "The removals took minutes, so they are stored; `lab.faithfulness(model, data, n_users=20)` makes them again."
         ),
     )
     return
