@@ -332,7 +332,7 @@ def _(boards, slip):
         kit.step(
             "Break it",
             "The same lists, judged wrongly",
-            "The models stay as they are; only the judging changes. Which mistakes flatter a model, and which make it look worse than it is?",
+            "The models stay as they are; only the judging changes. Which mistakes flatter a model, and which make it look worse?",
         ),
         slip,
         kit.finding(_finding),
@@ -356,8 +356,8 @@ def _():
                 "numbers. Why? Would DCG be the same too?": "Another base multiplies every discount by the same constant, "
                 "in DCG and in IDCG; the ratio does not change. DCG alone does: it gets 1 / ln 2 = 1.44 times as large.",
                 "**2.** A shop shows five items and most people have one hidden item. Which of Recall@20 and NDCG@5 would you choose a "
-                "model by, and what would you measure beside it?": "What is shown is five, so places 6 to 20 help nobody: NDCG@5 (or Recall@5). "
-                "Beside it, always popularity: it knows nothing of the person, so only what is above it is personal.",
+                "model by, and what would you measure beside it?": "What is shown is five, so places 6 to 20 help nobody: NDCG@5 "
+                "(or Recall@5). Beside it, always popularity: it knows nothing of the person, so only what is above it is personal.",
             }
         ),
     )

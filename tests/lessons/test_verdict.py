@@ -47,6 +47,17 @@ def test_what_is_wrong_is_named(answer, misconception, words):
     assert words in message
 
 
+def test_a_large_value_is_told_where_it_differs():
+    import torch
+
+    large = torch.full((6, 6), 0.5**0.5)
+    spoilt = large.clone()
+    spoilt[4, 1] = 3
+    message = judge(lambda: spoilt, [Case((), large)], {}, "Right.").message
+    assert "gives [[0.7071, 0.7071, " in message
+    assert "(they differ first at [4, 1]: 3, not 0.7071)" in message
+
+
 def test_right_values_pass_as_list_array_or_tensor():
     import torch
 
