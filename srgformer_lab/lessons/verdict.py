@@ -30,7 +30,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Case:
-    """One worked example: what goes in, what must come out, and what comes out of known slips.
+    """One worked example: what goes in, what must come out, and what comes out of known slips (a tuple: any of its values).
 
     ``told`` describes what goes in, where it is too large to be shown.
     """
@@ -86,7 +86,7 @@ def compare(value: Any, case: Case, hints: Mapping[str, str], call: str) -> Verd
         return Verdict(False, f"{call} must give {what}, not {shown(value)}.", "no number")
     if _equal(got, expected):
         return None
-    slip = next((name for name, wrong in case.slips.items() if _equal(got, numbers(wrong))), "")
+    slip = next((name for name, wrong in case.slips.items() if _any_equal(got, wrong)), "")
     where = _first_apart(got, expected) if shown(case.expected).endswith("…") else ""
     if slip:
         return Verdict(False, f"{call} gives {shown(value)}, not {shown(case.expected)}{where}. {hints[slip]}", slip)
@@ -150,6 +150,10 @@ def _first_apart(got: np.ndarray, expected: np.ndarray) -> str:
         return ""
     place = tuple(np.argwhere(~np.isclose(got, expected, rtol=TOLERANCE, atol=TOLERANCE))[0].tolist())
     return f" (they differ first at [{', '.join(map(str, place))}]: {got[place]:.4g}, not {expected[place]:.4g})"
+
+
+def _any_equal(got: np.ndarray, wrong: Any) -> bool:
+    return any(_equal(got, numbers(one)) for one in (wrong if isinstance(wrong, tuple) else (wrong,)))
 
 
 def _same(before: Any, after: Any) -> bool:

@@ -39,8 +39,8 @@ LIGHT_GCN = {
 BPR = {
     "sum": "This is the sum over the pairs. Take the mean, so that the loss doesn't grow with the batch.",
     "wrong way round": "The loss is small where the negative item wins. The positive score comes first: positive − negative.",
-    "no logarithm": "This is σ with a minus, not its logarithm. A pair that is quite wrong should cost a lot more than one that is level.",
-    "one minus σ": "1 − σ(…) is the probability of the wrong order. It never gets above 1; a pair that is quite wrong should cost more.",
+    "no logarithm": "This is a probability, σ(…) or 1 − σ(…) or −σ(…), not its logarithm. A pair that is quite wrong should cost a lot "
+    "more than 1.",
     "mean before the logarithm": "You take the mean of σ, and then the logarithm. Each pair has a logarithm of its own; the mean comes "
     "last.",
     "σ of each score": "You squeeze each score alone. BPR compares: take the difference first, then σ.",
@@ -119,8 +119,7 @@ def check_bpr_loss(answer: Callable[..., Any]) -> Verdict:
             {
                 "not negated": -_cost(2),
                 "wrong way round": _cost(-2),
-                "no logarithm": -1 / (1 + exp(-2)),
-                "one minus σ": 1 / (1 + exp(2)),
+                "no logarithm": (-1 / (1 + exp(-2)), 1 / (1 + exp(-2)), 1 / (1 + exp(2))),
                 "σ of each score": _cost(3) - _cost(1),
                 "a hinge": 0.0,
             },

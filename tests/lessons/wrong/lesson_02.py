@@ -112,10 +112,6 @@ def likelihood(positive, negative):
 
 
 def probability(positive, negative):
-    return -torch.sigmoid(positive - negative).mean()
-
-
-def other_order(positive, negative):
     return 1 - torch.sigmoid(positive - negative).mean()
 
 
@@ -162,7 +158,6 @@ WRONG = {
         "wrong way round": swapped,
         "not negated": likelihood,
         "no logarithm": probability,
-        "one minus σ": other_order,
         "mean before the logarithm": early_mean,
         "σ of each score": one_by_one,
         "a hinge": hinge,
