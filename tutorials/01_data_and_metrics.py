@@ -69,7 +69,7 @@ def _():
 
 @app.cell(hide_code=True)
 def _():
-    head_share = kit.knob("share of the items", [round(0.05 * _step, 2) for _step in range(1, 20)], 0.2)
+    head_share = kit.knob("share of the items, in percent", range(5, 100, 5), 20)
     return (head_share,)
 
 
@@ -81,8 +81,8 @@ def _(dark, data, head_share, tail, tail_guess):
         LESSON,
         tail_guess.value,
         kit.step("Drag", "How many items hold half of everything?"),
-        kit.knob_box(head_share, "", f"share of the items that count as the head: {figures.percent(head_share.value)}"),
-        kit.chart(figures.head_share(_items, head_share.value, dark=dark)),
+        kit.knob_box(head_share, "", f"share of the items that count as the head: {head_share.value} %"),
+        kit.chart(figures.head_share(_items, head_share.value / 100, dark=dark)),
     )
     return
 
@@ -137,10 +137,10 @@ def _():
 
 @app.function
 def top_k(scores, known, k):
-    """Give the rows of the k best items that are not known, best first.
+    """Give the k best items that are not known, best first.
 
     scores: array with a number for each item, of either sign
-    known: rows of items; k: how many
+    known: items, each as its index in scores; k: how many
     Example: top_k(np.array([0.9, 0.2, 0.8]), [0], 1) is [2].
     """
     answer = ...  # write here
@@ -215,6 +215,7 @@ def recall_at_k(ranked, relevant, k):
 
     ranked: list of items, the best first
     relevant: set of items, never empty; k: from 1
+    Example: recall_at_k([5, 2, 8], {2, 4, 9}, 2) is 1 / 3.
     """
     answer = ...  # write here
     return answer
@@ -260,7 +261,11 @@ def _(move, move_guess):
 @app.cell(hide_code=True)
 def _():
     kit.stack(
-        kit.step("Write", "Exercise 3 of 3: NDCG@k"),
+        kit.step(
+            "Write",
+            "Exercise 3 of 3: NDCG@k",
+            "Normalised discounted cumulative gain: a hit counts less the later it comes, and the best list that is possible gets 1.",
+        ),
         kit.explain(
             r"$$\text{DCG@}k = \sum_{p=1}^{k} \frac{[\,L_u(p) \in H_u\,]}{\log_2(p+1)} \qquad "
             r"\text{NDCG@}k = \frac{\text{DCG@}k}{\text{IDCG@}k}$$",
@@ -282,7 +287,7 @@ def ndcg_at_k(ranked, relevant, k):
 
     ranked: list of items, the best first
     relevant: set of items, never empty; k: from 1
-    log2 is imported already.
+    Example: ndcg_at_k([5, 2, 8], {2}, 3) is 1 / log2(3), about 0.63.
     """
     answer = ...  # write here
     return answer
@@ -326,7 +331,7 @@ def _(boards, slip):
         kit.step(
             "Break it",
             "The same lists, judged wrongly",
-            "The models stay as they are; only the judging changes. Which mistakes make a paper look good, and which go unnoticed?",
+            "The models stay as they are; only the judging changes. Which mistakes flatter a model, and which make it look worse?",
         ),
         slip,
         kit.finding(_finding),
@@ -348,11 +353,10 @@ def _():
             {
                 "**1.** Someone computes NDCG with the natural logarithm instead of $\\log_2$, and gets the same "
                 "numbers. Why? Would DCG be the same too?": "Another base multiplies every discount by the same constant, "
-                "in DCG and in IDCG; the "
-                "ratio does not change. DCG alone does change, by the factor ln 2.",
+                "in DCG and in IDCG; the ratio does not change. DCG alone does: it gets 1 / ln 2 = 1.44 times as large.",
                 "**2.** A shop shows five items and most people have one hidden item. Which of Recall@20 and NDCG@5 would you choose a "
-                "model by, and what would popularity score?": "What is shown is five, so places 6 to 20 help nobody: NDCG@5 (or Recall@5). "
-                "And always measure popularity beside it: it needs no model, so only what is above it is learned.",
+                "model by, and what would you measure beside it?": "What is shown is five, so places 6 to 20 help nobody: NDCG@5 "
+                "(or Recall@5). Beside it, always popularity: it knows nothing of the person, so only what is above it is personal.",
             }
         ),
     )

@@ -108,7 +108,7 @@ def _():
                 "$d_a$": "the degree of node $a$: how many lines it has, the sum of its row of $A$",
                 r"$\tilde A$": "the normalised adjacency; where a node has no line, its row and its column are 0",
             },
-            "You may use `torch`. In the picture above: A has 2 lines and the goggles have 2, so the goggles got 1 / (√2 · √2) = 0.5; the "
+            "You may use `torch`. In the picture above: person A has 2 lines and the goggles have 2, so they got 1 / (√2 · √2) = 0.5; the "
             "skis have 1, so they got 1 / √2 = 0.71.",
         ),
     )
@@ -146,9 +146,9 @@ def _():
             "Explain",
             "From a signal to an embedding",
             """
-            A model does not walk with a single 1. Every node gets a row of $d$ numbers, its **embedding**, drawn at random at first, and
-            all rows walk at the same time: $\\tilde A E$ moves them one step. The score of an item for a user is the inner product of their
-            two rows. Training changes the rows at the start until things that people took score high.
+            A model does not walk with a single 1. Every node gets a row of $d$ numbers (here $d$ is no degree), its **embedding**, drawn
+            at random at first. All rows walk at once: $\\tilde A E$ moves them one step. The score of an item for a user is the inner
+            product of their two rows. Training changes the rows at the start until things that people took score high.
 
             One layer is one step. After a layer a node holds only what its neighbours had, and nothing of its own; so LightGCN takes the
             **mean over all layers**, the start included.
@@ -175,6 +175,8 @@ def light_gcn(adjacency, embedding, n_layers):
     adjacency: tensor (nodes, nodes), normalised already
     embedding: tensor (nodes, d); n_layers: from 0
     Gives a tensor (nodes, d).
+    Example: with adjacency [[0, 1], [1, 0]], embedding [[4], [0]] and
+    1 layer it is [[2], [2]].
     """
     answer = ...  # write here
     return answer
@@ -283,8 +285,8 @@ def _(dark, race, weights, weights_guess):
         LESSON,
         weights_guess.value,
         kit.finding(
-            f"LightGCN ends at a training loss of {_light['loss'].iloc[-1]:.2f}, with W and ReLU at {_heavy['loss'].iloc[-1]:.2f}; its "
-            f"lists hold {'more' if _light['recall@20'].iloc[-1] > _heavy['recall@20'].iloc[-1] else 'less'} of what is hidden"
+            f"LightGCN ends at a training loss of {_light['loss'].iloc[-1]:.2f}, with W and ReLU at {_heavy['loss'].iloc[-1]:.2f}; "
+            f"LightGCN's lists hold {'more' if _light['recall@20'].iloc[-1] > _heavy['recall@20'].iloc[-1] else 'less'} of what is hidden"
         ),
         kit.chart(
             figures.learning_curves(_heavy, baseline={_name: _light["recall@20"].max()}, dark=dark, hint="The curve: with W and ReLU.")
@@ -356,7 +358,7 @@ def _(by_depth, data, depth, way):
             "as in plain matrix factorisation.",
         ),
         kit.side_by_side(kit.knob_box(depth, "L", f"layers: {depth.value}", "id"), way),
-        kit.finding(f"{figures.percent(_popular)} of everyone's list is what simply is most popular"),
+        kit.finding(f"{figures.percent(_popular)} of what people are shown is what popularity would show them too"),
         kit.tiles(
             [
                 ("Recall@20", figures.metric_value("recall", _recall), "on the validation items"),
@@ -381,9 +383,9 @@ def _():
             {
                 "**1.** A new thing comes into the shop; nobody has taken it yet. What is its row of $\\tilde A$, and what does LightGCN "
                 "know of it?": "The "
-                "row is 0: nothing arrives. Of its mean only layer 0 is left, divided by $L+1$: random numbers, as no pair ever trained "
-                "them. Its score for everyone is chance. Pictures and texts can help it, and the hyperedges of lessons 3 and 4 carry "
-                "them.",
+                "row is 0: nothing arrives. Of its mean only layer 0 is left, divided by $L+1$: random numbers, as no pair trained "
+                "them. Its score for everyone is chance. (Had it been there in training, it could only have been drawn as $q$: pushed "
+                "down.) Pictures and texts can help it, and the hyperedges of lessons 3 and 4 carry them.",
                 "**2.** Someone puts the pictures' features into $E^{(0)}$ and freezes them. Is it still right to have no matrix?": "No. "
                 "Now the rows are given and can't adapt, so a matrix has something to do: it says which directions of a picture matter "
                 "for taste. SRGFormer's $W^m$ does that. It stands before the walk, but since the walk is linear, $\\tilde A(XW)=(\\tilde "

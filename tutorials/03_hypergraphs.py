@@ -37,7 +37,8 @@ def _():
             fact about four of them, not six facts about pairs. An edge that holds any number of nodes is called a **hyperedge**, and nodes
             with hyperedges are a **hypergraph**. A thing may be in several, as the thermos is.
 
-            Below, we put a **1** on the thermos and let it go to its hyperedges.
+            To draw a hypergraph, we give each hyperedge a dot of its own, with a line to each of its members: the four of winter sports
+            are one edge. We put a **1** on the thermos and let it go to its hyperedges.
             """,
         ),
         kit.chart(
@@ -167,7 +168,7 @@ def adjacency_of(H):
     """Give which items share a hyperedge, items × items, of 0 and 1.
 
     H: incidence matrix, array (items, hyperedges) of 0 and 1
-    An item is not joined to itself.
+    Example: [[1], [1], [0]] gives [[0, 1, 0], [1, 0, 0], [0, 0, 0]].
     """
     answer = ...  # write here
     return answer
@@ -207,10 +208,10 @@ def _():
         "cost",
         "A hyperedge holds 1,000 things. In H it takes 1,000 ones. How many pairs are needed to say the same in A?",
         {
-            "1,000": "That would be one pair for each thing. But each thing is paired with all 999 others.",
-            "2,000": "Pairs don't grow like twice the members: each of the 1,000 things is paired with all 999 others.",
+            "999": "A chain of 999 pairs reaches every thing. But each two of the things share the hyperedge, so each two need a pair.",
             "499,500": "1,000 · 999 / 2. So passing messages through the hyperedge is also cheaper: 1,000 messages in and 1,000 out, "
             "instead of one along each pair, both ways.",
+            "1,000,000": "That is every cell of a block of 1,000 × 1,000. It has each pair twice, and each thing with itself.",
         },
         right="499,500",
     )
@@ -240,8 +241,8 @@ def _(dark, half_steps, thing):
             "Into the hyperedges and back",
             """
             A message goes in two half steps: things **write** into their hyperedges, and then **read** from them. After two half steps the
-            thermos' message is on everything that shares a hyperedge with it, and most on itself: it gets its own message back, once
-            through each of its groups. Which things need four half steps to reach the tent?
+            thermos' message is on everything that shares a hyperedge with it (here on all), and most on itself: it gets its own message
+            back, once through each of its groups. Which things need four half steps to reach the tent?
             """,
         ),
         kit.side_by_side(kit.knob_box(half_steps, "½", f"half steps: {half_steps.value}", "hypergraph"), thing),
@@ -288,6 +289,7 @@ def pass_messages(H, Z):
     H: array (items, hyperedges), each entry in 0…1
     Z: array (items, d)
     Gives an array (items, d).
+    Example: H = [[1], [1]] and Z = [[2], [3]] give [[5], [5]].
     """
     answer = ...  # write here
     return answer

@@ -81,7 +81,7 @@ def contents(lessons: Iterable[catalog.Lesson], known: progress.Progress, title:
 
 def _head(title: str, *lines: str) -> mo.Html:
     asked = f'<div role="heading" aria-level="1" class="lab-question">{html.escape(title)}</div>'
-    room = "<style>#App .output-area { padding-inline: 16px; }</style>" if mo.app_meta().mode == "edit" else ""
+    room = "<style>#App .output-area { padding-inline: 16px; max-height: none; }</style>" if mo.app_meta().mode == "edit" else ""
     return mo.Html(f'{STYLE}{room}<header class="lab-head">{asked}{"".join(f"<p>{line}</p>" for line in lines)}</header>')
 
 

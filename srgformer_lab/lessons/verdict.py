@@ -31,7 +31,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Case:
-    """One worked example: what goes in, what must come out, and what comes out of known slips.
+    """One worked example: what goes in, what must come out, and what comes out of known slips (a tuple: any of its values).
 
     ``told`` describes what goes in, where it is too large to be shown.
     """
@@ -89,9 +89,10 @@ def compare(value: Any, case: Case, hints: Mapping[str, str], call: str) -> Verd
         return Verdict(False, f"{call} must give {what}, not {shown(value)}.", "no number")
     if _equal(got, expected):
         return None
-    slip = next((name for name, wrong in case.slips.items() if _equal(got, numbers(wrong))), "")
+    slip = next((name for name, wrong in case.slips.items() if _any_equal(got, wrong)), "")
+    where = _first_apart(got, expected) if shown(case.expected).endswith("…") else ""
     if slip:
-        return Verdict(False, f"{call} gives {shown(value)}, not {shown(case.expected)}. {hints[slip]}", slip)
+        return Verdict(False, f"{call} gives {shown(value)}, not {shown(case.expected)}{where}. {hints[slip]}", slip)
     if got.shape != expected.shape:
         must = f"have {expected.shape}" if expected.ndim else "be one number"
         return Verdict(False, f"{call} has shape {got.shape}; it must {must}.", "wrong shape")
@@ -99,7 +100,9 @@ def compare(value: Any, case: Case, hints: Mapping[str, str], call: str) -> Verd
         return Verdict(
             False, f"{call} gives {shown(value)}, which is not finite. Is something divided by 0, or the log of 0 taken?", "not finite"
         )
-    return Verdict(False, f"{call} gives {shown(value)}; by hand it is {shown(case.expected)}. Do this example on paper, line by line.")
+    return Verdict(
+        False, f"{call} gives {shown(value)}; by hand it is {shown(case.expected)}{where}. Do this example on paper, line by line."
+    )
 
 
 def numbers(value: Any) -> np.ndarray:
@@ -126,6 +129,8 @@ def shown(value: Any) -> str:
     """Write a value in few characters."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray) and value.dtype == np.float32:
+        value = value.astype(float)  # in float32, 0.7071 would be written 0.707099974155426
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
     if isinstance(value, np.ndarray):
@@ -141,6 +146,18 @@ def shown(value: Any) -> str:
 
 def _equal(first: np.ndarray, second: np.ndarray) -> bool:
     return first.shape == second.shape and bool(np.allclose(first, second, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))
+
+
+def _first_apart(got: np.ndarray, expected: np.ndarray) -> str:
+    """Say where two arrays differ first: the rest of a large one is not shown."""
+    if got.shape != expected.shape:
+        return ""
+    place = tuple(np.argwhere(~np.isclose(got, expected, rtol=TOLERANCE, atol=TOLERANCE))[0].tolist())
+    return f" (they differ first at [{', '.join(map(str, place))}]: {got[place]:.4g}, not {expected[place]:.4g})"
+
+
+def _any_equal(got: np.ndarray, wrong: Any) -> bool:
+    return any(_equal(got, numbers(one)) for one in (wrong if isinstance(wrong, tuple) else (wrong,)))
 
 
 def _same(before: Any, after: Any) -> bool:

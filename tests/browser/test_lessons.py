@@ -49,7 +49,8 @@ def test_writing_a_solution_turns_the_verdict_and_is_remembered(visit, tmp_path)
     with serve_command(["lessons", "open", "1", "--folder", str(tmp_path), "--headless"], tmp_path, state) as address:
         page = visit(address)
         page.get_by_text("top_k gives nothing back yet").wait_for()
-        page.locator(".cm-content", has_text="known: rows of items").click()
+        assert page.locator(".output-area").first.evaluate("area => getComputedStyle(area).maxHeight") == "none"  # no picture is cut off
+        page.locator(".cm-content", has_text="known: items, each as its index").click()
         page.keyboard.press("ControlOrMeta+a")
         page.keyboard.insert_text("def top_k(scores, known, k):\n    return np.argsort(-scores)[:k]")
         page.keyboard.press("ControlOrMeta+Enter")

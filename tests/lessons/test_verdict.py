@@ -51,6 +51,17 @@ def test_one_number_is_asked_for_in_words():
     assert judge(lambda: [[1.0]], [Case((), 1.0)], {}, "Right.").message.endswith("has shape (1, 1); it must be one number.")
 
 
+def test_a_large_value_is_told_where_it_differs():
+    import torch
+
+    large = torch.full((6, 6), 0.5**0.5)
+    spoilt = large.clone()
+    spoilt[4, 1] = 3
+    message = judge(lambda: spoilt, [Case((), large)], {}, "Right.").message
+    assert "gives [[0.7071, 0.7071, " in message
+    assert "(they differ first at [4, 1]: 3, not 0.7071)" in message
+
+
 def test_right_values_pass_as_list_array_or_tensor():
     import torch
 

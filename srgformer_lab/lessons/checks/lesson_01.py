@@ -1,4 +1,4 @@
-"""Lesson 1: a list from scores, Recall@k, NDCG@k. Items are rows; a better place is an earlier one."""
+"""Lesson 1: a list from scores, Recall@k, NDCG@k. An item is its index; a better place is an earlier one."""
 
 from collections.abc import Callable
 from math import log2
@@ -11,24 +11,28 @@ from srgformer_lab.lessons.verdict import Case, Verdict, judge
 TOP_K = {
     "keeps what is known": "An item that the person already has is in the list. It must not be: nobody needs to be told of it again.",
     "worst first": "The lowest scores come first. The list must begin with the highest score.",
+    "best last": "These are the right items in the wrong order: the best must come first. A list is read from its top.",
     "cuts before hiding": "The list is too short. You cut to k first and took the known items out afterwards; "
     "hide them first, then the next best item moves up.",
-    "hides with 0": "A known item is in the list. Setting its score to 0 does not hide it: here all other scores are below 0. "
+    "hides with 0": "A known item is in the list. Setting its score to 0 or −1 does not hide it: here all others are lower. "
     "Which number is below every score?",
-    "numbers the rest anew": "These are places in a shortened array, not rows of items. When items are removed, all later ones get another "
+    "numbers the rest anew": "These are places in a shortened array, not the items. When items are removed, all later ones get another "
     "number; hide them without removing them.",
-    "gives scores": "These are scores. The list must hold the items: their rows.",
+    "gives scores": "These are scores. The list must hold the items: where these scores stand.",
 }
 RECALL = {
     "divides by k": "You divide by k. That is precision: which share of the list was right. Recall asks which share of the person's "
     "hidden items was found.",
     "counts only": "This is the number of hits. Recall is a share: of how many items that could have been found?",
     "ignores k": "Hits after place k count as well. Only the first k items of the list are looked at.",
+    "gives percent": "This is in percent. Give the share itself: all found is 1, not 100.",
     "one hit is enough": "This says whether there is a hit at all (the hit rate). Recall counts how many of the hidden items were found.",
     "divides by min(k, positives)": "You divide by the most hits that a list of k can have. Then a list can be perfect that misses half of "
     "what the person took; recall divides by all hidden items.",
 }
 NDCG = {
+    "divides by the hidden": "You divide by how many items are hidden, as Recall does. But even the best list has a discount on its second "
+    "hit, so it would not get 1. Divide by the DCG of the best list that is possible.",
     "ideal list always full": "Your ideal list has a hit at each of the k places. But this person has fewer hidden items than k, so nobody "
     "could reach 1. How many hits can the best list have?",
     "no ideal": "This is DCG: it depends on how many items the person has. Divide by the DCG of the best list that is possible.",
@@ -52,6 +56,7 @@ def check_top_k(answer: Callable[..., Any]) -> Verdict:
             {
                 "keeps what is known": [0, 2, 4],
                 "worst first": [1, 3, 4],
+                "best last": [3, 4, 2],
                 "cuts before hiding": [2, 4],
                 "numbers the rest anew": [1, 3, 2],
                 "gives scores": [0.8, 0.7, 0.4],
@@ -65,16 +70,16 @@ def check_top_k(answer: Callable[..., Any]) -> Verdict:
 
 def check_recall_at_k(answer: Callable[..., Any]) -> Verdict:
     """Check ``recall_at_k(ranked, relevant, k)``: the share of the relevant items that is among the first k."""
-    ranked = [7, 3, 9, 1, 4]
+    ranked = [7, 3, 9, 1, 5, 4]
     cases = [
         Case(
-            (ranked, {3, 4, 8}, 4),
-            1 / 3,
-            {"divides by k": 1 / 4, "counts only": 1, "ignores k": 2 / 3},
+            (ranked, {3, 9, 4, 8}, 5),
+            2 / 4,
+            {"divides by k": 2 / 5, "counts only": 2, "one hit is enough": 1, "ignores k": 3 / 4, "gives percent": 50},
         ),
-        Case((ranked, {7, 3, 8, 5}, 2), 2 / 4, {"divides by min(k, positives)": 1.0, "one hit is enough": 1.0, "counts only": 2}),
+        Case((ranked, {7, 3, 8, 6}, 2), 2 / 4, {"divides by min(k, positives)": 1.0, "one hit is enough": 1.0, "counts only": 2}),
         Case((ranked, {7, 3}, 5), 1.0, {"divides by k": 2 / 5}),
-        Case((ranked, {7, 5}, 1), 1 / 2, {"one hit is enough": 1.0, "divides by min(k, positives)": 1.0}),
+        Case((ranked, {7, 6}, 1), 1 / 2, {"one hit is enough": 1.0, "divides by min(k, positives)": 1.0}),
         Case((ranked, {6}, 5), 0.0),
     ]
     return judge(answer, cases, RECALL, "Right: found, divided by all that there was to find.")
@@ -93,6 +98,7 @@ def check_ndcg_at_k(answer: Callable[..., Any]) -> Verdict:
             {
                 "ideal list always full": hits / sum(gain),
                 "no ideal": hits,
+                "divides by the hidden": hits / 2,
                 "starts one place late": (late[1] + late[3]) / (late[0] + late[1]),
                 "one over the place": (1 / 2 + 1 / 4) / (1 + 1 / 2),
                 "no discount": 1.0,

@@ -16,6 +16,11 @@ ADJACENCY = {
     "not normalised": "These are the zeros and ones of A. Without the division, whoever has many neighbours would receive and send most.",
     "divides by the row only": "Each row sums to 1, so this is the mean over the neighbours. LightGCN divides by the square roots of "
     "both ends' degrees: an item that everyone takes then also says less.",
+    "divides by the column only": "Each column sums to 1: every node shares out what it has, however busy the other end is. Both ends' "
+    "degrees count, by their square roots.",
+    "items first": "This is right, but for items before users. The first rows and columns belong to the users.",
+    "R on the diagonal": "R stands on the diagonal, so users are joined to users. Rows of users and columns of items meet at the upper "
+    "right.",
     "no square root": "You divide by the product of the two degrees. It is the square root of that product.",
     "loops to itself": "The diagonal is not 0: a node is joined to itself. LightGCN adds no self-loops; the mean over the layers keeps "
     "each node's own vector.",
@@ -27,14 +32,18 @@ LIGHT_GCN = {
     "sum of the layers": "This is the sum of the layers. Divide by how many there are.",
     "divides by n_layers": "You divide by n_layers, but layer 0 counts too: there are n_layers + 1.",
     "cuts negative values": "Negative values became 0: that is a ReLU. LightGCN has no non-linearity between its layers.",
+    "walks the sum": "What walks on is the sum so far, so every step takes the earlier ones along again. Only the last layer walks on.",
     "always from layer 0": "Every step begins at layer 0 again, so all of them are the same step. Each step takes what the one before "
     "gave.",
 }
 BPR = {
     "sum": "This is the sum over the pairs. Take the mean, so that the loss doesn't grow with the batch.",
     "wrong way round": "The loss is small where the negative item wins. The positive score comes first: positive − negative.",
-    "no logarithm": "This is a probability, −σ(…) or 1 − σ(…), not its logarithm. A pair that is quite wrong should cost a lot more than "
-    "1.",
+    "no logarithm": "This is a probability, σ(…) or 1 − σ(…) or −σ(…), not its logarithm. A pair that is quite wrong should cost a lot "
+    "more than 1.",
+    "mean before the logarithm": "You take the mean of σ, and then the logarithm. Each pair has a logarithm of its own; the mean comes "
+    "last.",
+    "σ of each score": "You squeeze each score alone. BPR compares: take the difference first, then σ.",
     "not negated": "This is below 0, and it would fall as the model gets worse. A loss is what should become small: mind the sign.",
     "a hinge": "This is a hinge, max(0, 1 − difference). BPR uses −ln σ(difference), which has no corner and never quite reaches 0.",
 }
@@ -56,8 +65,11 @@ def check_normalized_adjacency(answer: Callable[..., Any]) -> Verdict:
                 "only one direction": _both_ways(upper, back=False),
                 "not normalised": whole,
                 "divides by the row only": whole / degree,
+                "divides by the column only": whole / degree.T,
+                "items first": _both_ways(upper.T),
+                "R on the diagonal": _rooted(torch.block_diag(small, small.T)),
                 "no square root": whole / (degree * degree.T),
-                "loops to itself": _with_loops(whole),
+                "loops to itself": _rooted(whole + torch.eye(len(whole))),
                 "items only": upper,
             },
         ),
@@ -84,9 +96,10 @@ def check_light_gcn(answer: Callable[..., Any]) -> Verdict:
                 "sum of the layers": start + one + two,
                 "divides by n_layers": (start + one + two) / 2,
                 "cuts negative values": (start + cut + (path @ cut).relu()) / 3,
+                "walks the sum": (start + one + path @ (start + one)) / 3,
                 "always from layer 0": (start + 2 * one) / 3,
             },
-            told="a path of three nodes, embeddings [[4, 0], [0, -8], [2, 0]], 2 layers",
+            told="adjacency [[0, 0.5, 0], [0.5, 0, 1], [0, 1, 0]], embedding [[4, 0], [0, -8], [2, 0]], 2 layers",
         ),
         Case((path, start, 0), start, told="the same, 0 layers"),
     ]
@@ -98,25 +111,35 @@ def check_bpr_loss(answer: Callable[..., Any]) -> Verdict:
     """Check ``bpr_loss(positive, negative)``: the mean of −ln σ(positive − negative)."""
     positive, negative = [2.0, 0.0, 1.0], [0.0, 1.0, 1.0]
     difference = [one - other for one, other in zip(positive, negative, strict=True)]
-    cost = [log(1 + exp(-gap)) for gap in difference]
-    share = [1 / (1 + exp(-gap)) for gap in difference]
+    cost = [_cost(gap) for gap in difference]
     cases = [
-        Case((torch.tensor([3.0]), torch.tensor([3.0])), log(2), {"not negated": -log(2), "no logarithm": -0.5, "a hinge": 1.0}),
+        Case(
+            (torch.tensor([3.0]), torch.tensor([1.0])),
+            _cost(2),
+            {
+                "not negated": -_cost(2),
+                "wrong way round": _cost(-2),
+                "no logarithm": (-1 / (1 + exp(-2)), 1 / (1 + exp(-2)), 1 / (1 + exp(2))),
+                "σ of each score": _cost(3) - _cost(1),
+                "a hinge": 0.0,
+            },
+        ),
         Case(
             (torch.tensor(positive), torch.tensor(negative)),
             sum(cost) / 3,
             {
                 "sum": sum(cost),
-                "wrong way round": sum(log(1 + exp(gap)) for gap in difference) / 3,
-                "no logarithm": -sum(share) / 3,
-                "not negated": -sum(cost) / 3,
-                "a hinge": sum(max(0.0, 1 - gap) for gap in difference) / 3,
+                "mean before the logarithm": -log(sum(exp(-one) for one in cost) / 3),
             },
         ),
         Case((torch.tensor([0.0]), torch.tensor([200.0])), 200.0, told="a pair that is very wrong: positive 0, negative 200"),
     ]
     praise = "Right: level scores cost ln 2, a pair in the right order costs less, and a very wrong one as much as it is wrong."
     return judge(answer, cases, BPR, praise)
+
+
+def _cost(gap: float) -> float:
+    return log(1 + exp(-gap))
 
 
 def _both_ways(block: torch.Tensor, back: bool = True) -> torch.Tensor:
@@ -128,10 +151,9 @@ def _both_ways(block: torch.Tensor, back: bool = True) -> torch.Tensor:
     return whole
 
 
-def _with_loops(whole: torch.Tensor) -> torch.Tensor:
-    looped = whole + torch.eye(len(whole))
-    root = looped.sum(1, keepdim=True).sqrt()
-    return looped / (root * root.T)
+def _rooted(whole: torch.Tensor) -> torch.Tensor:
+    root = whole.sum(1, keepdim=True).sqrt()
+    return whole / (root * root.T)
 
 
 def _not_a_number_at(row: int) -> torch.Tensor:

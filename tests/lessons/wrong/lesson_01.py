@@ -27,6 +27,10 @@ def ascending(scores, known, k):
     return [item for item in np.argsort(scores) if item not in known][:k]
 
 
+def best_last(scores, known, k):
+    return [item for item in np.argsort(scores) if item not in known][-k:]
+
+
 def spoils(scores, known, k):
     scores[list(known)] = -np.inf
     return np.argsort(-scores)[:k]
@@ -40,12 +44,24 @@ def at_most(ranked, relevant, k):
     return len(set(ranked[:k]) & set(relevant)) / min(k, len(relevant))
 
 
+def hit_rate(ranked, relevant, k):
+    return float(bool(set(ranked[:k]) & set(relevant)))
+
+
+def percent(ranked, relevant, k):
+    return 100 * len(set(ranked[:k]) & set(relevant)) / len(relevant)
+
+
 def whole_list(ranked, relevant, k):
     return len(set(ranked) & set(relevant)) / len(relevant)
 
 
 def dcg(ranked, relevant, k, offset=2):
     return sum(1 / math.log2(place + offset) for place, item in enumerate(ranked[:k]) if item in relevant)
+
+
+def per_hidden(ranked, relevant, k):
+    return dcg(ranked, relevant, k) / len(relevant)
 
 
 def full_ideal(ranked, relevant, k):
@@ -72,16 +88,20 @@ WRONG = {
         "cuts before hiding": cuts_first,
         "numbers the rest anew": removes,
         "worst first": ascending,
+        "best last": best_last,
         "changes its input": spoils,
     },
     "recall_at_k": {
         "divides by k": precision,
         "divides by min(k, positives)": at_most,
         "ignores k": whole_list,
+        "one hit is enough": hit_rate,
+        "gives percent": percent,
     },
     "ndcg_at_k": {
         "ideal list always full": full_ideal,
         "no ideal": dcg,
+        "divides by the hidden": per_hidden,
         "ideal of the found": found_ideal,
         "starts one place late": one_late,
         "ideal ignores k": long_ideal,

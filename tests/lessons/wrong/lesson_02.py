@@ -26,6 +26,18 @@ def row_means(R):
     return A / A.sum(1, keepdim=True).clamp(min=1)
 
 
+def column_means(R):
+    return row_means(R).T
+
+
+def items_first(R):
+    return rooted(blocks(R.T))
+
+
+def on_the_diagonal(R):
+    return rooted(torch.block_diag(R, R.T))
+
+
 def no_root(R):
     A = blocks(R)
     degree = A.sum(1).clamp(min=1)
@@ -77,6 +89,12 @@ def with_relu(adjacency, embedding, n_layers):
     return torch.stack(layers(adjacency, embedding, n_layers, torch.relu)).mean(0)
 
 
+def walks_the_sum(adjacency, embedding, n_layers):
+    for _ in range(n_layers):
+        embedding = embedding + adjacency @ embedding
+    return embedding / (n_layers + 1)
+
+
 def never_onwards(adjacency, embedding, n_layers):
     return torch.stack([embedding, *([adjacency @ embedding] * n_layers)]).mean(0)
 
@@ -94,7 +112,15 @@ def likelihood(positive, negative):
 
 
 def probability(positive, negative):
-    return -torch.sigmoid(positive - negative).mean()
+    return 1 - torch.sigmoid(positive - negative).mean()
+
+
+def early_mean(positive, negative):
+    return -torch.log(torch.sigmoid(positive - negative).mean())
+
+
+def one_by_one(positive, negative):
+    return (torch.nn.functional.logsigmoid(negative) - torch.nn.functional.logsigmoid(positive)).mean()
 
 
 def hinge(positive, negative):
@@ -109,6 +135,9 @@ WRONG = {
     "normalized_adjacency": {
         "not normalised": plain,
         "divides by the row only": row_means,
+        "divides by the column only": column_means,
+        "items first": items_first,
+        "R on the diagonal": on_the_diagonal,
         "no square root": no_root,
         "loops to itself": self_loops,
         "only one direction": one_way,
@@ -121,6 +150,7 @@ WRONG = {
         "sum of the layers": total,
         "divides by n_layers": one_too_few,
         "cuts negative values": with_relu,
+        "walks the sum": walks_the_sum,
         "always from layer 0": never_onwards,
     },
     "bpr_loss": {
@@ -128,6 +158,8 @@ WRONG = {
         "wrong way round": swapped,
         "not negated": likelihood,
         "no logarithm": probability,
+        "mean before the logarithm": early_mean,
+        "σ of each score": one_by_one,
         "a hinge": hinge,
         "not finite": overflows,
     },

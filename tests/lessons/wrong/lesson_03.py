@@ -59,6 +59,10 @@ def product(H):
     return H @ H.T
 
 
+def upper(H):
+    return np.triu(H @ H.T > 0, 1)
+
+
 def of_groups(H):
     return H.T @ H
 
@@ -79,6 +83,19 @@ def mean_in(H, Z):
 
 def mean_over(H, Z):
     return H @ (H.T @ Z) / H.sum(1, keepdims=True)
+
+
+def mean_both(H, Z):
+    return mean_in(H, Z) / H.sum(1, keepdims=True)
+
+
+def residual(H, Z):
+    return Z + H @ (H.T @ Z)
+
+
+def unit_rows(H, Z):
+    found = H @ (H.T @ Z)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
 def on_lines(H, Z):
@@ -105,6 +122,7 @@ WRONG = {
         "joined to itself": with_itself,
         "counts the groups": counted,
         "counts, and joins to itself": product,
+        "half of the lines": upper,
         "groups instead of items": of_groups,
     },
     "pass_messages": {
@@ -112,6 +130,9 @@ WRONG = {
         "stops at the hyperedges": gathered,
         "means in the hyperedges": mean_in,
         "means over the hyperedges": mean_over,
+        "means both ways": mean_both,
+        "adds its own row": residual,
+        "divides by the length": unit_rows,
         "along the lines": on_lines,
         "all or nothing": hard,
     },
