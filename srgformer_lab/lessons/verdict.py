@@ -100,9 +100,8 @@ def compare(value: Any, case: Case, hints: Mapping[str, str], call: str) -> Verd
         return Verdict(
             False, f"{call} gives {shown(value)}, which is not finite. Is something divided by 0, or the log of 0 taken?", "not finite"
         )
-    return Verdict(
-        False, f"{call} gives {shown(value)}; by hand it is {shown(case.expected)}{where}. Do this example on paper, line by line."
-    )
+    how = "Compare your lines with the formula, one by one." if case.told else "Do this example on paper, line by line."
+    return Verdict(False, f"{call} gives {shown(value)}; by hand it is {shown(case.expected)}{where}. {how}")
 
 
 def numbers(value: Any) -> np.ndarray:
@@ -134,7 +133,7 @@ def shown(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
     if isinstance(value, np.ndarray):
-        value = value.round(4).tolist()
+        value = (value.astype(float).round(4) if value.dtype.kind == "f" else value).tolist()
     elif isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, (list, tuple)):
@@ -182,6 +181,8 @@ def _told(answer: Callable[..., Any], name: str, error: Exception, count: int) -
     if not lines and isinstance(error, TypeError) and not _fits(answer, count):
         return f"{name} must take {count} arguments, in the order of the first line that stood here: {error}."
     where = f" in the line “{lines[-1].strip()}”" if lines else ""
+    if "ellipsis" in str(error):
+        return f"{name} stops{where}: a function that it calls gives nothing back yet. Write that one first, or put “by_hand.” before it."
     return f"{name} stops{where}: {type(error).__name__}: {error}."
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from srgformer_lab.lessons.verdict import Case, judge
+from srgformer_lab.lessons.verdict import Case, judge, shown
 
 HINTS = {"adds": "You add; multiply instead."}
 CASES = [Case((2.0, np.array([1.0, 3.0])), [2.0, 6.0], {"adds": [3.0, 5.0]})]
@@ -37,6 +37,7 @@ def spoils(a, x):
         (lambda a, x: a * x + 1, "", "by hand it is [2.0, 6.0]"),
         (lambda a: a, "stops with an error", "must take 2 arguments"),
         (divides, "stops with an error", "in the line “return a / nothing”: ZeroDivisionError"),
+        (lambda a, x: ... * x, "stops with an error", "a function that it calls gives nothing back yet"),
         (spoils, "changes its input", "Work on a copy"),
     ],
 )
@@ -60,6 +61,13 @@ def test_a_large_value_is_told_where_it_differs():
     message = judge(lambda: spoilt, [Case((), large)], {}, "Right.").message
     assert "gives [[0.7071, 0.7071, " in message
     assert "(they differ first at [4, 1]: 3, not 0.7071)" in message
+
+
+def test_numbers_of_any_precision_are_shown_rounded():
+    import torch
+
+    assert shown(torch.tensor([0.018, 0.98201])) == shown(np.array([0.018, 0.98201])) == "[0.018, 0.982]"
+    assert shown(torch.tensor([1, 2])) == "[1, 2]"
 
 
 def test_right_values_pass_as_list_array_or_tensor():
