@@ -68,7 +68,9 @@ def attempt(answer: Any, *arguments: Any) -> Any:
     except Exception as error:  # whatever a learner's code raises is told, never passed on
         return Verdict(False, _told(answer, name, error, len(arguments)), "stops with an error")
     if value is None or value is Ellipsis:
-        return Verdict(False, f"{name} gives nothing back yet. Write its body, and end it with “return …”.", "nothing returned")
+        return Verdict(
+            False, f"{name} gives nothing back yet. Write its body where “...” stands, and end it with “return …”.", "nothing returned"
+        )
     if not all(_same(before, after) for before, after in zip(arguments, given, strict=True)):
         return Verdict(
             False, f"{name} changes what it is given: the caller's data is different afterwards. Work on a copy.", "changes its input"
@@ -125,7 +127,7 @@ def shown(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
     if isinstance(value, np.ndarray):
-        value = value.round(4).tolist()
+        value = (value.round(4) if value.dtype.kind == "f" else value).tolist()
     elif isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, (list, tuple)):
