@@ -15,7 +15,6 @@ with app.setup(hide_code=True):
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_04 as by_hand
 
     LESSON = 4
@@ -32,7 +31,7 @@ def _():
     dark = kit.dark()
     data, run = lab.studio(), lab.shipped_run()
     model, trace = workspace.trained_pass(run, data)
-    tau_knob = kit.knob("temperature", widgets.TEMPERATURE_STEPS, 0.2)
+    tau_knob = kit.knob("temperature", (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0), 0.2)
     return dark, data, model, run, tau_knob, trace
 
 
@@ -130,7 +129,7 @@ def _(data, run, trace):
 @app.cell(hide_code=True)
 def _(cards, data, hyperedge):
     _card = cards.loc[hyperedge.value]
-    _shown = widgets.item_cards(data, list(_card["top_items"]), width=64)
+    _shown = workspace.item_cards(data, list(_card["top_items"]), width=64)
     kit.stack(
         kit.step(
             "Drag",

@@ -17,6 +17,7 @@ TOLERANCE = 1e-5
 """Relative and absolute difference up to which two numbers are the same; float32 passes."""
 LONGEST = 60
 """Characters of a value that a message shows."""
+NOTHING = "nothing returned"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def judge(answer: Any, cases: Sequence[Case], hints: Mapping[str, str], praise: 
     """
     for case in cases:
         found = attempt(answer, *case.arguments)
+        if isinstance(found, Verdict) and found.misconception == NOTHING and case is not cases[0]:
+            return Verdict(False, f"{call_text(answer, case)} gives nothing back. Let every way through it end with “return …”.", NOTHING)
         verdict = found if isinstance(found, Verdict) else compare(found, case, hints, call_text(answer, case))
         if verdict is not None:
             return verdict
@@ -68,9 +71,7 @@ def attempt(answer: Any, *arguments: Any) -> Any:
     except Exception as error:  # whatever a learner's code raises is told, never passed on
         return Verdict(False, _told(answer, name, error, len(arguments)), "stops with an error")
     if value is None or value is Ellipsis:
-        return Verdict(
-            False, f"{name} gives nothing back yet. Write its body where “...” stands, and end it with “return …”.", "nothing returned"
-        )
+        return Verdict(False, f"{name} gives nothing back yet. Write its body where “...” stands, and end it with “return …”.", NOTHING)
     if not all(_same(before, after) for before, after in zip(arguments, given, strict=True)):
         return Verdict(
             False, f"{name} changes what it is given: the caller's data is different afterwards. Work on a copy.", "changes its input"
@@ -92,7 +93,8 @@ def compare(value: Any, case: Case, hints: Mapping[str, str], call: str) -> Verd
     if slip:
         return Verdict(False, f"{call} gives {shown(value)}, not {shown(case.expected)}. {hints[slip]}", slip)
     if got.shape != expected.shape:
-        return Verdict(False, f"{call} has shape {got.shape}; it must have {expected.shape}.", "wrong shape")
+        must = f"have {expected.shape}" if expected.ndim else "be one number"
+        return Verdict(False, f"{call} has shape {got.shape}; it must {must}.", "wrong shape")
     if not np.isfinite(got).all():
         return Verdict(
             False, f"{call} gives {shown(value)}, which is not finite. Is something divided by 0, or the log of 0 taken?", "not finite"

@@ -48,8 +48,18 @@ def test_what_is_wrong_is_named(answer, misconception, words):
     assert words in message
 
 
+def test_one_number_is_asked_for_in_words():
+    assert judge(lambda: [[1.0]], [Case((), 1.0)], {}, "Right.").message.endswith("has shape (1, 1); it must be one number.")
+
+
 def test_right_values_pass_as_list_array_or_tensor():
     import torch
 
     for kind in (list, np.asarray, torch.tensor):
         assert said(lambda a, x, kind=kind: kind(a * x)) == (True, "", "Right.")
+
+
+def test_a_forgotten_way_out_is_told_with_its_example():
+    verdict = judge(lambda part: 1 if part == "image" else None, [Case(("image",), 1), Case(("text",), 1)], {}, "Right.")
+    assert verdict.misconception == "nothing returned"
+    assert "('text') gives nothing back. Let every way through it end" in verdict.message
