@@ -36,6 +36,7 @@ STYLE = """<style>
 .lab-step b { font-size: 12px; letter-spacing: 0.06em; text-transform: uppercase; color: var(--muted-foreground); min-width: 74px; }
 .lab-step span { font: 600 18px/1.3 var(--text-font, inherit); }
 .lab-symbols td { padding: 2px 14px 2px 0; vertical-align: top; border: 0; }
+.lab-symbols td:first-child { white-space: nowrap; }
 .lab-symbols { border: 0; margin: 4px 0; }
 .lab-lesson-knob { max-width: 420px; }
 .lab-lessons { list-style: none; padding: 0; margin: 18px 0; display: grid; gap: 16px; }

@@ -71,7 +71,7 @@ def attempt(answer: Any, *arguments: Any) -> Any:
     except Exception as error:  # whatever a learner's code raises is told, never passed on
         return Verdict(False, _told(answer, name, error, len(arguments)), "stops with an error")
     if value is None or value is Ellipsis:
-        return Verdict(False, f"{name} gives nothing back yet. Write its body, and end it with “return …”.", NOTHING)
+        return Verdict(False, f"{name} gives nothing back yet. Write its body where “...” stands, and end it with “return …”.", NOTHING)
     if not all(_same(before, after) for before, after in zip(arguments, given, strict=True)):
         return Verdict(
             False, f"{name} changes what it is given: the caller's data is different afterwards. Work on a copy.", "changes its input"
@@ -128,12 +128,10 @@ def shown(value: Any) -> str:
     """Write a value in few characters."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    if isinstance(value, np.ndarray) and value.dtype == np.float32:
-        value = value.astype(float)  # in float32, 0.7071 would be written 0.707099974155426
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
     if isinstance(value, np.ndarray):
-        value = (value.astype(float).round(4) if value.dtype.kind == "f" else value).tolist()
+        value = (value.astype(float).round(4) if value.dtype.kind == "f" else value).tolist()  # not 0.707099974155426, as of float32
     elif isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, (list, tuple)):

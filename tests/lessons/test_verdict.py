@@ -34,6 +34,7 @@ def spoils(a, x):
         (lambda a, x: a * x * np.nan, "not finite", "not finite"),
         (lambda a, x: "six", "no number", "numbers of shape (2,)"),
         (lambda a, x: [[1], [2, 3]], "no number", "numbers of shape (2,)"),
+        (lambda a, x: x > 2, "", "gives [False, True]"),
         (lambda a, x: a * x + 1, "", "by hand it is [2.0, 6.0]"),
         (lambda a: a, "stops with an error", "must take 2 arguments"),
         (divides, "stops with an error", "in the line “return a / nothing”: ZeroDivisionError"),
