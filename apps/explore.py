@@ -112,8 +112,9 @@ async def _(apps, change, get_view, known, memory, nav, page_app, sent, set_page
         if known.get(_page) != _view.only(*_needs):  # first visit, or the strip or another page chose
             sent[_page] = {"view": _view.only(*_needs), "memory": memory}
         _result = await page_app.embed(defs=sent[_page])
-        _wanted = _view.change(**_result.defs.get("picked", {}))
-        known[_page] = _wanted.only(*_needs)
+        _chosen = _view.change(**_result.defs.get("picked", {}))
+        known[_page] = _chosen.only(*_needs)  # the page follows what it picked by itself; with what it loads it is run anew
+        _wanted = _chosen.change(**_result.defs.get("loads", {}))
         if _wanted != _view:
             _view = change(_wanted)
         if _view.only(*_needs) == known[_page]:  # the page chose and nothing else follows: it is not run again

@@ -1,7 +1,9 @@
 """The knobs that need training, γ and the contrasts' τ: a grid of finished runs to move through, and a queue for the missing ones."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import common
@@ -18,16 +20,24 @@ MOST_PROGRESS = 4
 Point = tuple[float, float]
 
 
-def sliders(base: workspace.Scene, grid: pd.DataFrame, move: Callable[[Callable[[Point], Point]], None]) -> mo.ui.dictionary:
-    """Make the sliders of γ and τ, at the loaded run, over the usual steps and all that is trained."""
-    assert base.run is not None
-    here = workspace.point_of(base.run)
+def marks(grid: pd.DataFrame) -> tuple[frozenset[float], ...]:
+    """Give the trained values of γ and of τ that lie between the usual steps of their sliders."""
+    return tuple(frozenset(grid[knob]) - frozenset(dials.STEPS[knob]) for knob in workspace.GRID_KNOBS)
 
-    def turn(place: int) -> Callable[[float], None]:
-        return lambda value: move(lambda point: (value, point[1]) if place == 0 else (point[0], value))
 
-    made = {knob: dials.knob_slider(knob, here[place], turn(place), grid[knob]) for place, knob in enumerate(workspace.GRID_KNOBS)}
-    return mo.ui.dictionary(made)
+def sliders(between: Sequence[Iterable[float]], stood: list[float], moved: Callable[[], None]) -> mo.ui.dictionary:
+    """Make the sliders of γ and τ over the usual steps and those ``between``; they keep in ``stood`` where they stand."""
+
+    def turn(place: int, value: float) -> None:
+        stood[place] = value
+        moved()
+
+    return mo.ui.dictionary(
+        {
+            knob: dials.knob_slider(knob, stood[place], partial(turn, place), between[place])
+            for place, knob in enumerate(workspace.GRID_KNOBS)
+        }
+    )
 
 
 def boxes(base: workspace.Scene, made: Any) -> mo.Html:
@@ -37,22 +47,23 @@ def boxes(base: workspace.Scene, made: Any) -> mo.Html:
     return common.stack(*(dials.knob_box(knob, slider, mark, base.view.is_dark) for (knob, slider), mark in here))
 
 
-def ticker(base: workspace.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFrame], None]) -> mo.ui.refresh | None:
-    """Read the runs anew while some of the grid are on their way, but only if something changed."""
+def ticker(base: workspace.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFrame], None]) -> mo.ui.refresh:
+    """Read the runs anew when something changed: often while some of the grid are on their way, else for what a terminal trains."""
     seen = [workspace.runs_stamp()]
 
     def look(_: object) -> None:
         if workspace.runs_stamp() != seen[0]:
             seen[0] = workspace.runs_stamp()
-            tell(workspace.contrast_grid(base.data, base.view.run))
+            with suppress(LabError):  # the loaded run was deleted meanwhile: the grid stays as it was
+                tell(workspace.contrast_grid(base.data, base.view.run))
 
-    return mo.ui.refresh(default_interval="2s", on_change=look) if _going(grid) else None
+    return mo.ui.refresh(default_interval="2s" if _going(grid) else "10s", on_change=look)
 
 
-def progress(grid: pd.DataFrame, ticks: mo.ui.refresh | None) -> mo.Html | None:
+def progress(grid: pd.DataFrame) -> mo.Html | None:
     """Say how far the trainings of the grid are that are on their way."""
     names = _going(grid)
-    if not names or ticks is None:
+    if not names:
         return None
     lines: list[Any] = []
     for name in names[:MOST_PROGRESS]:
@@ -62,7 +73,7 @@ def progress(grid: pd.DataFrame, ticks: mo.ui.refresh | None) -> mo.Html | None:
         except LabError as error:
             lines.append(common.problem(error))
     rest = common.fact(f"and {len(names) - MOST_PROGRESS} more wait") if len(names) > MOST_PROGRESS else None
-    return common.stack(*lines, rest, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
+    return common.stack(*lines, rest)
 
 
 def chart(base: workspace.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plotly:
@@ -73,15 +84,16 @@ def chart(base: workspace.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plot
 
 
 def buttons(
-    base: workspace.Scene, grid: pd.DataFrame, point: Point, tell: Callable[[pd.DataFrame], None], refuse: Callable[[LabError | None], None]
+    base: workspace.Scene,
+    grid: pd.DataFrame,
+    point: Point,
+    tell: Callable[[pd.DataFrame], None],
+    refuse: Callable[[LabError | None], None],
+    load: Callable[[str], None],
 ) -> mo.ui.dictionary:
-    """Make the buttons that queue what is missing: the point itself, and those one step around it."""
+    """Make the buttons of a point: the one that loads its run, or those that queue what is missing, there and one step around it."""
+    name, state, _ = workspace.run_at(grid, point)
     around = workspace.missing_neighbours(grid, dials.STEPS, point)
-    words: dict[str, tuple[str, list[Point]]] = {}
-    if not workspace.run_at(grid, point)[0]:
-        words["point"] = "Train this point", [point]
-    if around:
-        words["around"] = f"Train the {len(around)} missing next to it" if len(around) > 1 else "Train the missing one next to it", around
 
     def begin(points: list[Point]) -> None:
         refuse(None)
@@ -91,10 +103,17 @@ def buttons(
             refuse(error)
         tell(workspace.contrast_grid(base.data, base.view.run))
 
-    made = {
-        key: mo.ui.button(label=said, value=points, on_click=lambda value: value, on_change=begin) for key, (said, points) in words.items()
-    }
-    return mo.ui.dictionary(made)
+    made: dict[str, tuple[str, Any, Callable[[Any], None]]] = {}
+    if not name:
+        made["point"] = "Train this point", [point], begin
+    elif name != base.view.run and state not in workspace.GOING:
+        made["load"] = "Look at this run on every page", name, load
+    if around:
+        those = f"the {len(around)} missing" if len(around) > 1 else "the missing one"
+        made["around"] = f"Train {those} next to it", around, begin
+    return mo.ui.dictionary(
+        {key: mo.ui.button(label=said, value=of, on_click=lambda value: value, on_change=act) for key, (said, of, act) in made.items()}
+    )
 
 
 def numbers(base: workspace.Scene, grid: pd.DataFrame, point: Point) -> mo.Html:

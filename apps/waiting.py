@@ -64,9 +64,14 @@ def ticker(slow: workspace.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refr
 
 
 def slow_line(slow: workspace.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
-    """Offer to look for something slow; or say how far that is, or what went wrong."""
+    """Offer to look for something slow; or say how far that is, that it takes unusually long, or what went wrong."""
     if ticks is None:
         return common.stack(common.problem(slow.error) if slow.error else None, button)
+    if slow.is_late:
+        happened = f"This takes unusually long: for {duration(slow.silence_seconds)} it has come no further"
+        safe = "All pages work as before, and should it still end, its result is shown here."
+        late = common.problem(happened, safe, "You need not wait for it: the button begins it anew.")
+        return common.stack(late, button, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
     left = f"about {duration(slow.eta_seconds)} left" if slow.share else "just begun"
     bar = (
         f'<progress max="1" value="{slow.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'

@@ -187,33 +187,55 @@ def _(base):
     mo.stop(base.trained is None)
     get_point, set_point = mo.state(workspace.point_of(base.run))
     get_grid, set_grid = mo.state(workspace.contrast_grid(base.data, base.view.run), allow_self_loops=True)
+    get_marks, set_marks = mo.state(trained.marks(get_grid()), allow_self_loops=True)
     get_refused, set_refused = mo.state(None)
-    return get_grid, get_point, get_refused, set_grid, set_point, set_refused
+    get_loaded, set_loaded = mo.state("")
+    stood = list(get_point())  # where the sliders of the grid stand
+
+    def tell(grid):
+        set_grid(grid)
+        if trained.marks(grid) != get_marks():
+            set_marks(trained.marks(grid))
+
+    return get_grid, get_loaded, get_marks, get_point, get_refused, set_loaded, set_point, set_refused, stood, tell
 
 
 @app.cell
-def _(base, set_point):
+def _(base, get_marks, set_point, stood):
     # not from the grid: sliders that are made anew lose the keyboard's focus
-    movers = trained.sliders(base, workspace.contrast_grid(base.data, base.view.run), set_point)
+    movers = trained.sliders(get_marks(), stood, lambda: set_point(tuple(stood)))
     return (movers,)
 
 
 @app.cell
-def _(base, get_grid, get_point, set_grid, set_refused):
-    queuers = trained.buttons(base, get_grid(), get_point(), set_grid, set_refused)
-    ticks = trained.ticker(base, get_grid(), set_grid)
+def _(base, get_grid, get_point, set_loaded, set_refused, tell):
+    queuers = trained.buttons(base, get_grid(), get_point(), tell, set_refused, set_loaded)
+    ticks = trained.ticker(base, get_grid(), tell)
     return queuers, ticks
 
 
 @app.cell
-def _(base, get_grid, get_point, get_refused, get_user, movers, queuers, ticks):
-    _at = base, get_grid(), get_point()
+def _(base, get_grid, get_loaded, get_point, get_refused, memory, movers, queuers, view):
+    loads = {"run": get_loaded()} if get_loaded() else {}
     _trouble = common.problem(get_refused(), "What was queued before goes on.") if get_refused() else None
     _buttons = mo.hstack(list(queuers.elements.values()), justify="start", wrap=True)
-    _left = common.stack(trained.boxes(base, movers), trained.numbers(*_at), _buttons, _trouble, trained.progress(get_grid(), ticks))
+    _numbers = trained.numbers(base, get_grid(), get_point())
+    _left = common.stack(trained.boxes(base, movers), _numbers, _buttons, _trouble, common.way_on(view, loads, memory))
     _said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
     _head = common.stack(common.section("And the knobs that need training?", "from finished runs"), common.fact(_said))
-    common.stack(_head, common.side_by_side(_left, trained.chart(*_at)), trained.lists(*_at, get_user()))
+    common.stack(_head, common.side_by_side(_left, trained.chart(base, get_grid(), get_point())))
+    return (loads,)
+
+
+@app.cell
+def _(get_grid, ticks):
+    common.stack(trained.progress(get_grid()), mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
+    return
+
+
+@app.cell
+def _(base, get_grid, get_point, get_user):
+    trained.lists(base, get_grid(), get_point(), get_user())
     return
 
 

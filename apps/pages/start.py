@@ -196,14 +196,13 @@ def _(opener, view):
 
 @app.cell
 def _(get_user, memory, opened, run_box, view):
+    picked, loads = {"user": get_user()}, {}
     if opened and view.change(**opened) != view:
-        picked = opened
+        loads = opened
     elif run_box.value and run_box.value != view.run:
-        picked = {"run": run_box.value}
-    else:
-        picked = {"user": get_user()}
-    common.way_on(view, picked, memory)
-    return (picked,)
+        loads = {"run": run_box.value}
+    common.way_on(view, loads, memory)
+    return loads, picked
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Several spaces of a model in one plane, with the numbers that say how far the picture can be believed."""
 
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -10,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import ConfigError
+from srgformer_lab.errors import ConfigError, LabError
 from srgformer_lab.explain.spaces import ids_of, space_names, unit_vectors
 from srgformer_lab.model.trace import Trace
 
@@ -20,8 +22,12 @@ FEWEST_ROWS = 4
 QUALITY_NEIGHBORS = 10
 QUALITY_ROWS = 2_000
 """Trustworthiness and continuity compare all pairs of rows: beyond so many rows, those of a sample."""
+LONGEST_UMAP = 600.0
+"""Seconds after which nobody waits for another's UMAP any more."""
 _one_at_a_time = Lock()
 """Numba's plainest threads end the process when two of its parallel functions run at once, as two visitors' UMAPs would."""
+_turn_began = float("inf")
+"""When the UMAP that runs was begun; nothing is waited for too long while none does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +76,7 @@ def project(
     Raises:
         ConfigError: A space, ``side`` or ``method`` is unknown, the data is other, ``n_neighbors`` or ``sample`` is out of range, or
             there are fewer than 4 rows or no two different vectors to draw.
+        LabError: Another UMAP of this process, which must end first, has not ended for ten minutes.
 
     Source: Venna and Kaski 2001 (trustworthiness and continuity).
     """
@@ -132,7 +139,7 @@ def _pca(stacked: Float[np.ndarray, "points dim"]) -> tuple[Float[np.ndarray, "p
 def _umap(stacked: Float[np.ndarray, "points dim"], n_neighbors: int, seed: int) -> Float[np.ndarray, "points 2"]:
     if not 2 <= n_neighbors < len(stacked):
         raise ConfigError(f"n_neighbors={n_neighbors} must be from 2 to {len(stacked) - 1}: there are {len(stacked):,} points in all")
-    with _one_at_a_time, warnings.catch_warnings():
+    with _umap_turn(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # its parametric form wants Tensorflow, which isn't used here
         warnings.simplefilter("ignore", UserWarning)  # two modalities often make two unconnected neighbourhood graphs
         from umap import UMAP
@@ -142,6 +149,24 @@ def _umap(stacked: Float[np.ndarray, "points dim"], n_neighbors: int, seed: int)
     if not np.isfinite(plane).all():
         raise ConfigError(f"UMAP found no neighbour for some of {len(stacked):,} points; ask for more n_neighbors, or take method='pca'")
     return plane
+
+
+@contextmanager
+def _umap_turn() -> Iterator[None]:
+    """Wait until no other UMAP runs, but not for one that hangs."""
+    global _turn_began
+    while not _one_at_a_time.acquire(timeout=0.2):
+        if time.monotonic() - _turn_began > LONGEST_UMAP:
+            raise LabError(
+                f"another UMAP has not ended for {LONGEST_UMAP / 60:.0f} minutes, and two can't be drawn at once; take PCA, or start "
+                "this program anew: trainings go on meanwhile, and links stay valid"
+            )
+    _turn_began = time.monotonic()
+    try:
+        yield
+    finally:
+        _turn_began = float("inf")  # before the next one has its turn
+        _one_at_a_time.release()
 
 
 def _quality(original: Float[np.ndarray, "rows dim"], plane: Float[np.ndarray, "rows 2"], seed: int) -> dict[str, float | int]:

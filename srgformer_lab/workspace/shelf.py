@@ -28,6 +28,11 @@ class Shelf:
         with self._lock:
             return len(self._values)
 
+    def abandon(self, key: Hashable) -> None:
+        """Let the next who asks for ``key`` make it, without waiting for whoever is at it."""
+        with self._lock:
+            self._making.pop(key, None)
+
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Give the value of ``key``, made by ``make`` if it isn't here; an error of ``make`` is passed on and not kept."""
         with self._lock:

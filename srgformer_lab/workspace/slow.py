@@ -10,6 +10,8 @@ from srgformer_lab.explain.faithfulness import Watch
 from srgformer_lab.workspace.shelf import Shelf
 
 Value = TypeVar("Value")
+PATIENCE = 300.0
+"""Seconds without a finished step after which a search is called late."""
 
 _found = Shelf(96)
 _begun: dict[Hashable, "_Errand"] = {}
@@ -21,6 +23,7 @@ class _Errand:
 
     def __init__(self) -> None:
         self.done, self.total, self.since = 0, 0, time.monotonic()
+        self.heard = self.since
         self.error: LabError | None = None
 
     def watch(self, steps: Sequence[Any]) -> Iterator[Any]:
@@ -29,6 +32,7 @@ class _Errand:
         for step in steps:
             yield step
             self.done += 1
+            self.heard = time.monotonic()
 
 
 class Slow(Generic[Value]):
@@ -53,7 +57,18 @@ class Slow(Generic[Value]):
     def is_going(self) -> bool:
         """Whether it is being looked for."""
         errand = _begun.get(self.key)
-        return errand is not None and errand.error is None
+        return errand is not None and errand.error is None and self.key not in _found
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it has been looked for unusually long without a step; perhaps it hangs, so it may be begun anew."""
+        return self.is_going and self.silence_seconds > PATIENCE
+
+    @property
+    def silence_seconds(self) -> float:
+        """How long ago the last step was finished, or the search began; 0 where none is going on."""
+        errand = _begun.get(self.key)
+        return time.monotonic() - errand.heard if errand else 0.0
 
     @property
     def error(self) -> LabError | None:
@@ -82,10 +97,14 @@ class Slow(Generic[Value]):
         return _found.get(self.key, lambda: self.find(iter))
 
     def begin(self) -> None:
-        """Look for it beside the pages; nothing happens if that is going on already."""
+        """Look for it beside the pages; nothing happens if that is going on already, unless it is late: then it is begun anew.
+
+        A late search is left to itself. Should it still end, what it found counts.
+        """
         with _lock:
-            if self.is_going or self.key in _found:
+            if self.key in _found or (self.is_going and not self.is_late):
                 return
+            _found.abandon(self.key)
             _begun[self.key] = errand = _Errand()
         Thread(target=self._search, args=(errand,), daemon=True).start()
 
@@ -98,4 +117,6 @@ class Slow(Generic[Value]):
             errand.error = LabError(f"this could not be found: {error}")
             raise
         else:
-            _begun.pop(self.key, None)
+            with _lock:
+                if _begun.get(self.key) is errand:
+                    del _begun[self.key]

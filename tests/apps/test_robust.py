@@ -1,8 +1,10 @@
 """What lies on disk may be deleted, damaged or half there while people look at it: the app says so and goes on."""
 
+import importlib
 import os
 import re
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -109,3 +111,24 @@ def test_a_training_that_vanishes_ends_the_watching(looked_at, page):
     look(None)
     look(None)
     assert told[-1] is False
+
+
+def test_a_search_that_hangs_says_so_and_is_offered_anew(page, shop, monkeypatch):
+    page("report", shop)  # brings the pages' helpers
+    waiting, begun, go_on = importlib.import_module("waiting"), threading.Event(), threading.Event()
+
+    def find(watch):
+        begun.set()
+        assert go_on.wait(30)
+
+    slow = workspace.Slow("hangs on a page", find)
+    slow.begin()
+    assert begun.wait(30)
+    button, ticks = waiting.slow_button(slow, "Look for it", lambda _: None), waiting.ticker(slow, lambda _: None)
+    assert "the page stays usable" in waiting.slow_line(slow, button, ticks).text
+    monkeypatch.setattr("srgformer_lab.workspace.slow.PATIENCE", 0.0)
+    shown = waiting.slow_line(slow, button, ticks).text
+    assert "takes unusually long" in shown
+    assert button.text in shown
+    assert ticks.text in shown  # should it still end, the page shows what was found
+    go_on.set()

@@ -1,7 +1,13 @@
 """The page of runs says which there are, and what a person does to one the view follows."""
 
+import importlib
+import json
 import shutil
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
+import marimo
 import pytest
 
 import srgformer_lab as lab
@@ -84,3 +90,86 @@ def test_a_run_of_a_terminal_appears_at_the_next_tick_and_nothing_is_read_before
     shutil.copytree(tmp_path / "runs" / "first", tmp_path / "runs" / "third")
     names["ticker"]._update("tick")
     assert "third" in list(names["get_table"]()["run"])
+
+
+@pytest.fixture
+def retrained(own, tmp_path):
+    """Give `second` another τ, as if it had been trained so."""
+
+    def retrain(tau):
+        path = tmp_path / "runs" / "second" / "config.json"
+        config = json.loads(path.read_text())
+        config["train"]["contrast_temperature"] = tau
+        path.write_text(json.dumps(config))
+        (path.parent / "status.json").touch()
+
+    retrain(0.4)
+    return retrain
+
+
+def grid_buttons(names, point, loaded):
+    trained = importlib.import_module("trained")
+    tell = refuse = lambda _: None
+    return trained.buttons(names["base"], names["get_grid"](), point, tell, refuse, loaded.append).elements
+
+
+def test_a_finished_run_of_the_grid_is_offered_to_every_page_the_loaded_one_is_not(page, own, retrained):
+    _, names = page("knobs", own)
+    (gamma, tau), loaded = names["get_point"](), []
+    assert "load" not in grid_buttons(names, (gamma, tau), loaded)
+    assert "load" not in grid_buttons(names, (gamma, 0.3), loaded)
+    button = grid_buttons(names, (gamma, 0.4), loaded)["load"]
+    assert "Look at this run on every page" in button.text
+    button._update(1)
+    assert loaded == ["second"]
+    names["set_loaded"]("second")
+    assert names["loads"] == {}  # of the page as it was opened
+
+
+def test_a_run_that_is_still_trained_is_not_offered(page, own, retrained, tmp_path):
+    lab.Run.open("runs/second").write_status(replace(lab.Run.open("runs/second").status(), state="queued"))
+    _, names = page("knobs", own)
+    assert grid_buttons(names, (names["get_point"]()[0], 0.4), []).keys() == {"around"}
+
+
+def test_the_sliders_of_the_grid_are_made_anew_only_for_a_value_that_they_lack(page, own, retrained):
+    _, names = page("knobs", own)
+    marks = names["get_marks"]()
+    slider = names["movers"].elements["contrast_temperature"]
+    slider._update(slider.steps.index(0.4))
+    assert names["get_point"]()[1] == 0.4
+    retrained(0.6)  # a usual step
+    names["ticks"]._update("tick")
+    assert sorted(names["get_grid"]()["contrast_temperature"]) == [0.2, 0.6]
+    assert names["get_marks"]() is marks
+    retrained(0.33)
+    names["ticks"]._update("tick")
+    made = importlib.import_module("trained").sliders(names["get_marks"](), names["stood"], lambda: None)
+    anew = made.elements["contrast_temperature"]
+    assert 0.33 in anew.steps
+    assert anew.value == 0.4  # where it was
+
+
+@pytest.mark.parametrize(("how", "seen"), [("loads", ["first", "second"]), ("picked", ["first"])])
+def test_a_page_is_run_anew_with_a_run_that_it_loads_and_not_with_one_that_it_picks(page, own, monkeypatch, how, seen):
+    fake = marimo.App()
+
+    @fake.cell
+    def _():
+        view, memory = None, {}
+        return memory, view
+
+    @fake.cell
+    def _(memory, view):
+        import sys
+
+        memory.setdefault("shown", []).append(view.run)
+        picked, loads = {"user": view.user, "alpha": view.alpha}, {}
+        (loads if sys.modules["pages.start"].how == "loads" else picked).update({"run": "second"} if view.run == "first" else {})
+        return loads, picked
+
+    monkeypatch.setitem(sys.modules, "pages.start", SimpleNamespace(app=fake, how=how))
+    monkeypatch.setattr("marimo.cli_args", lambda: SimpleNamespace(to_dict=lambda: {"data": own.data, "run": "first"}))
+    _, names = importlib.import_module("explore").app.run()
+    assert names["memory"]["shown"] == seen
+    assert names["get_view"]().run == "second"

@@ -1,5 +1,6 @@
 """Looking after runs in a real browser: they are found, renamed, deleted, brought back and compared, and a terminal's appear."""
 
+import json
 import re
 import shutil
 
@@ -62,7 +63,27 @@ def test_a_missing_point_of_the_grid_is_trained_and_then_moved_to(studio_app, vi
     run = studio_app.folder / "runs" / "studio-gamma1e-05-tau0.2"
     expect(page.locator(".lab-finding").filter(has_text=run.name)).to_be_visible()
     expect(page.get_by_text(re.compile("was held back and is found"))).to_be_visible()  # both lists, with their hits
-    expect(page.locator(".lab-ticker")).to_have_count(0)
+    expect(page.locator(".lab-progress")).to_have_count(0)
     status, base = lab.Run.open(run), lab.Run.open(studio_app.folder / "runs" / "short")
     assert status.config.train == base.config.train.replace(modality_contrast_weight=1e-5)
+
+    page.get_by_role("button", name="Look at this run on every page").click()
+    page.wait_for_url(re.compile(f"run={run.name}"))
+    expect(page.locator(".srg-strip")).to_contain_text(run.name)
+    expect(page.get_by_text("This is the loaded run.")).to_be_visible()
+    expect(page.locator(".lab-knob-head").nth(3)).to_contain_text("1e-5")
     shutil.rmtree(run)
+
+
+def test_a_point_that_a_terminal_trained_is_reached_by_the_slider_without_a_reload(studio_app, visit):
+    runs = studio_app.folder / "runs"
+    page = visit(studio_app.link(page="knobs"))
+    expect(page.get_by_text("This is the loaded run.")).to_be_visible()
+    shutil.copytree(runs / "short", runs / "between")
+    config = json.loads((runs / "between" / "config.json").read_text())
+    config["train"]["contrast_temperature"] = 0.23
+    (runs / "between" / "config.json").write_text(json.dumps(config))
+    expect(page.locator(".xtick", has_text="0.23")).to_be_visible()
+    slider(page, 4).press("ArrowRight")
+    expect(page.locator(".lab-finding", has_text="between")).to_be_visible()
+    shutil.rmtree(runs / "between")

@@ -208,6 +208,16 @@ def test_two_umaps_at_once_give_what_each_gives_alone():
     assert at_once == [draw(0), draw(1)]
 
 
+def test_nobody_waits_for_a_umap_that_hangs_and_the_next_turn_is_free_again(monkeypatch):
+    trace, data = trace_of(**clouds(n=30, dim=8))
+    monkeypatch.setattr(projection, "LONGEST_UMAP", 0.0)
+    with projection._umap_turn(), pytest.raises(LabError, match="another UMAP has not ended for 0 minutes.*take PCA"):
+        project(trace, data, method="umap", n_neighbors=6)
+    with projection._umap_turn():
+        assert projection._one_at_a_time.locked()
+    assert not projection._one_at_a_time.locked()
+
+
 def test_more_neighbours_than_points_are_refused_before_umap_is_loaded():
     trace, data = trace_of(**clouds(n=6))
     with pytest.raises(ConfigError, match="n_neighbors=15 must be from 2 to 11: there are 12 points in all"):

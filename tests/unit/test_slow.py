@@ -1,6 +1,7 @@
 """What takes long is found once, beside whoever asked, and says how far it is and what went wrong."""
 
 import threading
+from types import SimpleNamespace
 
 import srgformer_lab as lab
 from srgformer_lab.workspace import Slow
@@ -67,3 +68,47 @@ def test_what_is_quick_needs_no_asking():
 
 def test_what_was_not_begun_has_no_end_in_sight():
     assert Slow("never begun", lambda watch: 0).eta_seconds == float("inf")
+
+
+def test_what_hangs_is_late_and_begun_anew_without_waiting_for_it(monkeypatch):
+    hangs, go_on, found = threading.Event(), threading.Event(), iter(("late", "anew"))
+
+    def find(watch):
+        mine = next(found)
+        for _ in watch(range(2)):
+            if mine == "late":
+                hangs.set()
+                assert go_on.wait(LIMIT)
+        return mine
+
+    slow = Slow("hanging", find)
+    slow.begin()
+    assert hangs.wait(LIMIT)
+    assert (slow.is_going, slow.is_late) == (True, False)
+    slow.begin()  # nobody has waited long enough for another one
+    monkeypatch.setattr("srgformer_lab.workspace.slow.PATIENCE", 0.0)
+    assert slow.is_late
+    others = threading.enumerate()
+    slow.begin()
+    for thread in set(threading.enumerate()) - set(others):
+        thread.join(LIMIT)
+    assert slow.value() == "anew"
+    assert (slow.is_ready, slow.is_going, slow.is_late, slow.error) == (True, False, False, None)
+    go_on.set()
+    waited(slow)
+    assert slow.is_ready
+
+
+def test_each_step_is_a_sign_of_life(monkeypatch):
+    monkeypatch.setattr("srgformer_lab.workspace.slow.PATIENCE", 100.0)
+    now, silences = iter(range(0, 900, 90)), []
+    monkeypatch.setattr("srgformer_lab.workspace.slow.time", SimpleNamespace(monotonic=lambda: next(now)))
+
+    def find(watch):
+        for _ in watch(range(3)):
+            silences.append(slow.is_late)
+
+    slow = Slow("alive", find)
+    slow.begin()
+    waited(slow)
+    assert silences == [False, False, False]
