@@ -74,13 +74,26 @@ def styles() -> mo.Html:
 
 
 def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
-    """Say what is being looked at: data, run, person, item, and the knobs that Python used."""
+    """Say what is being looked at: data, run, person, item, what was chosen together, and the knobs that Python used."""
     data, view = look.data, look.view
-    item = view.item and {"title": workspace.title(data, view.item), "picture": workspace.picture(data, view.item, workspace.SMALL_WIDTH)}
-    pictures = widgets.user_pictures(data, view.user) if view.user else ()
-    run = f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet"
-    label = f"cohort: {workspace.COHORTS[view.cohort]}" if view.cohort else ""
-    return mo.Html(figures.strip(data.name, run, pictures, item or None, look.knobs or None, look.trained_knobs or None, kind, label))
+
+    def shown(item_id: str) -> dict[str, str]:
+        return {"title": workspace.title(data, item_id), "picture": workspace.picture(data, item_id, workspace.SMALL_WIDTH)}
+
+    return mo.Html(
+        figures.strip(
+            data.name,
+            f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet",
+            widgets.user_pictures(data, view.user) if view.user else (),
+            shown(view.item) if view.item else None,
+            look.knobs or None,
+            look.trained_knobs or None,
+            kind,
+            f"cohort: {workspace.COHORTS[view.cohort]}" if view.cohort else "",
+            [shown(item_id) for item_id in view.chosen_items[: figures.MOST_FACES]],
+            f"{len(view.chosen_items)} chosen together",
+        )
+    )
 
 
 def theme_link(view: workspace.View, page: str = "") -> mo.Html:

@@ -13,18 +13,22 @@ with app.setup:
         "data": ("What is in the data?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
         "train": ("How does it learn?", ("run",), "needs training"),
         "runs": ("Which runs are there?", ("run", "runs", "alpha", "beta", "tau", "epoch", "hyperedge"), "from finished runs"),
-        "knobs": ("What does each knob do?", ("run", "user", "cohort", "alpha", "beta", "tau", "epoch"), "instant"),
+        "knobs": ("What does each knob do?", ("run", "user", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
         "hyperedges": (
             "What did the hyperedges learn?",
-            ("run", "user", "item", "alpha", "beta", "tau", "epoch", "modality", "hyperedge"),
+            ("run", "user", "item", "items", "alpha", "beta", "tau", "epoch", "modality", "hyperedge"),
             "instant",
         ),
         "attention": (
             "What does it look at, and does that matter?",
-            ("run", "user", "item", "cohort", "alpha", "beta", "tau", "epoch"),
+            ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"),
             "instant",
         ),
-        "alignment": ("Do pictures and texts agree?", ("run", "item", "items", "alpha", "beta", "tau", "epoch"), "instant"),
+        "alignment": (
+            "Do pictures and texts agree?",
+            ("run", "item", "items", "alpha", "beta", "tau", "epoch", "modality", "hyperedge"),
+            "instant",
+        ),
         "why": ("Why this item?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
         "compare": ("What changed between runs?", ("run", "user", "cohort", "runs"), "from finished runs"),
         "report": (

@@ -95,35 +95,6 @@ def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Ca
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
 
 
-def hyperedge_button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callable[[str], None]) -> mo.ui.button:
-    """Make a button that shows a hyperedge, a row of ``hyperedge_cards``, as its first items, its words, and what is wrong with it."""
-    images = "".join(small_picture(data, item_id, workspace.SMALL_WIDTH) for item_id in card["top_items"][:4])
-    twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
-    items = f"{card['items']:,} item{'' if card['items'] == 1 else 's'}"
-    line = f"{items}, {figures.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
-    words = html.escape(", ".join(card["words"][:2]) or "no words")
-    label = (
-        f'<div class="lab-pick lab-pick-hyperedge{" lab-chosen" if chosen else ""}{" lab-dead" if card["is_dead"] else ""}">'
-        f"<span>{images}</span>"
-        f"<b>{card['hyperedge']} · {words}</b><small>{line}</small></div>"
-    )
-    return mo.ui.button(label=label, value=str(card["hyperedge"]), on_click=lambda value: value, on_change=choose)
-
-
-def hyperedge_tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float) -> list[tuple[str, str, str]]:
-    """Give the numbers of a hyperedge, and how far this person is in it, for ``common.tiles``."""
-    even = figures.percent(1 / n_hyperedges)
-    category = f"most are “{card['label']}”" if card["labelled"] else "no categories are known"
-    return [
-        ("items", f"{card['items']:,}", "have it as their first"),
-        ("users", f"{card['users']:,}", "have it as their first"),
-        ("mass", figures.percent(card["mass"]), f"of all membership; an even share is {even}"),
-        ("entropy", figures.digits(round(card["entropy"], 3), 2), "of its items: 0 if they are in it alone, 1 if in all alike"),
-        ("purity", figures.digits(card["purity"], 2), category),
-        ("this person", figures.percent(own_share), "in it"),
-    ]
-
-
 def people_picker(
     data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6, cohort: str = ""
 ) -> mo.ui.array:

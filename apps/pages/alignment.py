@@ -11,6 +11,7 @@ with app.setup:
     import common
     import dials
     import marimo as mo
+    import together
     import waiting
     import widgets
 
@@ -60,7 +61,8 @@ def _(base, view):
     get_epoch, set_epoch = mo.state(view.epoch)
     get_item, set_item = mo.state(view.item)
     get_items, set_items = mo.state(view.chosen_items)
-    return get_epoch, get_item, get_items, set_epoch, set_item, set_items
+    get_hyperedge, set_hyperedge = mo.state(view.hyperedge)
+    return get_epoch, get_hyperedge, get_item, get_items, set_epoch, set_hyperedge, set_item, set_items
 
 
 @app.cell
@@ -125,11 +127,23 @@ def _(is_umap, slow, space):
 
 
 @app.cell
-def _(drawn, trouble, view):
+def _(get_hyperedge, look):
+    ringed = workspace.items_of_hyperedge(look) if get_hyperedge() else []
+    return (ringed,)
+
+
+@app.cell
+def _(drawn, ringed, trouble, view):
     mo.stop(drawn is None, trouble)
-    # made from the projection alone: a figure that follows its own selection would lose it
-    chart = common.chart(figures.alignment_scatter(drawn.points, drawn.quality, dark=view.is_dark))
+    # not made from what is circled in it: a figure that follows its own selection would lose it
+    chart = common.chart(figures.alignment_scatter(drawn.points, drawn.quality, marked=ringed, dark=view.is_dark))
     return (chart,)
+
+
+@app.cell
+def _(ringed, set_hyperedge):
+    unring = mo.ui.button(label="Show all alike", on_click=lambda count: set_hyperedge("")) if ringed else None
+    return (unring,)
 
 
 @app.cell
@@ -143,37 +157,27 @@ def _(chart, drawn, set_item, set_items, space):
 
 
 @app.cell
-def _(get_epoch, get_item, get_items):
+def _(get_epoch, get_hyperedge, get_item, get_items):
     _kept = get_items()[: workspace.MOST_ITEMS]
-    picked = {"epoch": get_epoch(), "item": get_item(), "items": workspace.joined(_kept)}
+    picked = {"epoch": get_epoch(), "item": get_item(), "items": workspace.joined(_kept), "hyperedge": get_hyperedge()}
     return (picked,)
 
 
 @app.cell
 def _(get_items, look, set_item, set_items):
-    chosen = get_items()
-    _shown = chosen[: workspace.MOST_ITEMS]
-    wall = mo.ui.array([widgets.item_button(look.data, _id, "", False, set_item) for _id in _shown])
+    wall = together.wall(look.data, get_items(), set_item)
     let_go = mo.ui.button(label="Let them go", on_click=lambda count: set_items(()))
-    return chosen, let_go, wall
+    return let_go, wall
 
 
 @app.cell
-def _(chart, chosen, drawn, get_item, let_go, look, wall):
-    _n = len(chosen)
-    _more = f"; the first {workspace.MOST_ITEMS} are shown and kept in the link" if _n > workspace.MOST_ITEMS else ""
-    _said = f"{_n} item{'' if _n == 1 else 's'} chosen{_more}" if _n else "Nothing is circled yet"
-    _item = f"Every page looks at “{workspace.title(look.data, get_item())}”." if get_item() else ""
-    _hint = f"Click one to look at it on every page. {_item}" if _n else "Draw a loop around some points with the mouse, or click one."
+def _(chart, drawn, get_item, get_items, let_go, look, ringed, unring, wall):
     _of = f"{sum(drawn.explained):.0%} of the variance is in this plane." if drawn.explained else "UMAP distances are not model distances."
+    _trust = common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, about 0.5 chance.")
     common.side_by_side(
-        common.stack(chart, common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, about 0.5 chance.")),
-        common.stack(
-            common.finding(_said),
-            common.fact(_hint),
-            mo.Html(f'<div class="lab-wall">{widgets.picker(wall).text}</div>') if _n else None,
-            let_go if _n else None,
-        ),
+        common.stack(together.ring(look, len(ringed)), chart, _trust, unring),
+        together.circled(look, len(get_items()), get_item(), wall, let_go),
+        widths="3fr 2fr",
     )
     return
 

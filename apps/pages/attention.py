@@ -14,6 +14,7 @@ with app.setup:
     import common
     import dials
     import marimo as mo
+    import together
     import waiting
     import widgets
 
@@ -50,20 +51,9 @@ def _(view):
         set_user(user_id)
 
     return (
-        base,
-        choose_user,
-        get_epoch,
-        get_item,
-        get_jump,
-        get_news,
-        get_trouble,
-        get_user,
-        set_epoch,
-        set_item,
-        set_jump,
-        set_news,
+        base, choose_user, get_epoch, get_item, get_jump, get_news, get_trouble, get_user, set_epoch, set_item, set_jump, set_news,
         set_trouble,
-    )
+    )  # fmt: skip
 
 
 @app.cell
@@ -123,8 +113,9 @@ def _(head, look):
 def _(look, view, weights, why):
     mo.stop(not len(weights), common.fact("This person has no history to look at. Choose another one below."))
     _lines = {_item: f"weight {figures.percent(_weight)}" for _item, _weight in weights.items()}
-    _shown = list(weights.index[:14])
+    _shown = [_item for _place, _item in enumerate(weights.index) if _place < 14 or _item in look.view.chosen_items]
     _cards = workspace.item_cards(look.data, _shown, [_lines[_item] for _item in _shown], workspace.SMALL_WIDTH)
+    _cards = together.marked(_cards, look.view.chosen_items)
     _even = f"Looking at all {len(weights)} alike would give each {figures.percent(1 / len(weights))}."
     _rest = f" Not shown: {len(weights) - len(_shown)} with less." if len(weights) > len(_shown) else ""
     common.stack(

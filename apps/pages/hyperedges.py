@@ -12,13 +12,13 @@ with app.setup:
     import changes
     import common
     import dials
+    import groups
     import marimo as mo
     import waiting
     import widgets
 
     from srgformer_lab import LabError, Trace, agreement, compare_lists, drop_hyperedge, figures, hyperedge_cards, workspace
 
-    MOST_CARDS = 24
     TAU = "membership_temperature"
 
 
@@ -106,9 +106,9 @@ def _(get_epoch, get_hyperedge, get_item, get_modality, get_tau, view):
     look, _trouble = common.open_scene(view, **picked)
     mo.stop(look is None, _trouble)
     assert look is not None
-    groups = workspace.Hyperedges(look, get_modality())
-    cards = groups.cards
-    return cards, groups, look, picked
+    hyperedges = workspace.Hyperedges(look, get_modality())
+    cards = hyperedges.cards
+    return cards, hyperedges, look, picked
 
 
 @app.cell
@@ -128,55 +128,39 @@ def _(base, epochs, modalities, reset, tau, view):
 
 
 @app.cell
-def _(groups, look, set_hyperedge):
-    _choose = partial(widgets.hyperedge_button, look.data, choose=set_hyperedge)
-    wall = mo.ui.array([_choose(card, chosen=card["hyperedge"] == groups.chosen) for card in groups.largest(MOST_CARDS)])
+def _(hyperedges, set_hyperedge):
+    wall = groups.wall(hyperedges, set_hyperedge)
     return (wall,)
 
 
 @app.cell
-def _(cards, wall):
-    _rest = len(cards) - len(wall.elements)
-    _wrong, _more = figures.hyperedge_warning(cards), f"And {_rest} smaller ones; the bars below count them too."
-    _remedy = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
-    _warning = common.problem(_wrong, remedy=_remedy) if _wrong else None
-    common.stack(_warning, widgets.picker(wall), common.fact(_more) if _rest else None)
+def _(hyperedges, wall):
+    groups.shown_wall(hyperedges, wall)
     return
 
 
 @app.cell
-def _(groups, look, set_item):
-    _choose = partial(widgets.item_button, look.data, choose=set_item)
-    _rows = groups.members.itertuples()
-    members = mo.ui.array(
-        [_choose(row.item_id, f"{figures.percent(row.membership)} in it", row.item_id == look.view.item) for row in _rows]
-    )
+def _(hyperedges, set_item):
+    members = groups.members(hyperedges, set_item)
     return (members,)
 
 
 @app.cell
-def _(cards, groups, members):
-    _card = cards.set_index("hyperedge", drop=False).loc[groups.chosen]
-    _words = f"Words that set it apart: {', '.join(_card['words'])}." if _card["words"] else "No words set it apart."
-    common.stack(
-        common.finding(figures.hyperedge_finding(_card)),
-        common.tiles(widgets.hyperedge_tiles(_card, len(cards), groups.share_of_user)),
-        common.fact(f"{_words} These are most in it; choose one, and every page looks at it."),
-        widgets.picker(members),
-    )
+def _(hyperedges, members):
+    groups.chosen_one(hyperedges, members)
     return
 
 
 @app.cell
-def _(groups, look):
+def _(hyperedges, look):
     try:
-        _found = look.what_if(drop_hyperedge(groups.modality, groups.chosen))
+        _found = look.what_if(drop_hyperedge(hyperedges.modality, hyperedges.chosen))
         _hint = "Choose another hyperedge above, or another person on the page “Why this item?”."
         _moves = changes.moved_list(look.data, compare_lists(_found.before, _found.after, 10), ("With it", "Without it"), _hint)
     except LabError as _error:
         _moves = common.problem(_error, "Nothing was changed.")
     common.stack(
-        common.section(f"What if hyperedge {groups.chosen} of {groups.modality} were not there, for this person?", "instant"),
+        common.section(f"What if hyperedge {hyperedges.chosen} of {hyperedges.modality} were not there, for this person?", "instant"),
         widgets.history(look.data, look.view.user),
         _moves,
     )
@@ -184,17 +168,17 @@ def _(groups, look):
 
 
 @app.cell
-def _(cards, groups, look, view):
-    _figures = [figures.incidence_heatmap(groups.incidence, dark=view.is_dark), figures.hyperedge_usage(cards, dark=view.is_dark)]
+def _(cards, hyperedges, look, view):
+    _figures = [figures.incidence_heatmap(hyperedges.incidence, dark=view.is_dark), figures.hyperedge_usage(cards, dark=view.is_dark)]
     _asked = "How decided are the memberships, and is each hyperedge used?"
     common.stack(common.section(_asked, "instant"), common.side_by_side(*map(common.chart, _figures)))
     return
 
 
 @app.cell
-def _(groups, view):
-    _draw = partial(figures.agreement_table, first=groups.modality, dark=view.is_dark)
-    _found = {_other: groups.beside(_other) for _other in groups.others} | {"category": groups.beside_categories()}
+def _(hyperedges, view):
+    _draw = partial(figures.agreement_table, first=hyperedges.modality, dark=view.is_dark)
+    _found = {_other: hyperedges.beside(_other) for _other in hyperedges.others} | {"category": hyperedges.beside_categories()}
     _tables = [_draw(_one.contingency, second=_name, nmi=_one.nmi, chance=_one.chance) for _name, _one in _found.items() if _one]
     _none = common.fact("There is one modality and no category is known, so there is nothing to compare with.")
     common.stack(

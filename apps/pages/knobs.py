@@ -11,6 +11,7 @@ with app.setup:
     import common
     import dials
     import marimo as mo
+    import together
     import trained
     import widgets
 
@@ -107,7 +108,10 @@ def _(base, get_user, sliders, view):
 def _(look):
     _moved = compare_lists(look.ranking(as_trained=True), look.ranking(), 10)
     _moves = workspace.with_pictures(_moved, look.data, workspace.SMALL_WIDTH)
-    moves = mo.Html(figures.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs"))
+    moves = common.stack(
+        mo.Html(figures.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs")),
+        together.places(look),
+    )
     return (moves,)
 
 

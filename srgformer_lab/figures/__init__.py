@@ -24,11 +24,12 @@ from srgformer_lab.figures.hyperedge_bars import hyperedge_finding, hyperedge_us
 from srgformer_lab.figures.hyperedges import agreement_table, incidence_heatmap
 from srgformer_lab.figures.inventory import coverage_bars, history_lengths, long_tail
 from srgformer_lab.figures.knobs import metric_surface
-from srgformer_lab.figures.labels import Kind, badge, knob_label, part_knob_style, strip
+from srgformer_lab.figures.labels import MOST_FACES, Kind, badge, knob_label, part_knob_style, strip
 from srgformer_lab.figures.language import (
     PART_COLORS,
     PARTS,
     change,
+    count,
     digits,
     knob_color,
     knob_name,
@@ -58,6 +59,7 @@ from srgformer_lab.figures.training import learning_curves
 
 __all__ = [
     "CONFIG",
+    "MOST_FACES",
     "PARTS",
     "PART_COLORS",
     "STYLE",
@@ -77,6 +79,7 @@ __all__ = [
     "comparison",
     "correlation",
     "cosine_distributions",
+    "count",
     "coverage_bars",
     "deletion_curves",
     "depth_bars",

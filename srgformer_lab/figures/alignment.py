@@ -18,17 +18,28 @@ FURTHER_MARKS = ((6, "▼"), (17, "★"), (14, "⬢"), (13, "⬟"))
 """Marks of modalities beyond image and text."""
 IN_A_LINE = 4
 """Names of spaces that fit beside each other."""
+HEIGHT, LINE_HEIGHT = 590, 20
+"""Pixels of the figure, taller than others as directions and neighbourhoods need room, and of a line of names."""
+RING, PALE = 2, 0.12
+"""Pixels of the ring around a marked point, and the opacity of what stands back."""
 CLEAR = 0.9
 """Own points that lie farther apart than this share of strangers' distance are called no closer."""
 
 
 def alignment_scatter(
-    points: pd.DataFrame, quality: pd.DataFrame, pairs: int | Sequence[str] = 24, *, dark: bool = False, hint: str | None = None
+    points: pd.DataFrame,
+    quality: pd.DataFrame,
+    pairs: int | Sequence[str] = 24,
+    *,
+    marked: Sequence[str] = (),
+    dark: bool = False,
+    hint: str | None = None,
 ) -> go.Figure:
     """Draw every space's points in one plane, each space with its colour and mark, and join what belongs to one user or item.
 
     ``pairs`` is how many of them to join, evenly chosen, or the ids of those. All points are one trace, the first, in the frame's
     order: what a person selects comes back as positions in ``points``. The line below the finding always tells the quality.
+    Those ``marked``, by their ids, wear a ring, all others pale, and the evenly chosen are of them; an id without a point is passed over.
 
     Raises:
         DataError: A column is missing, there is no point, or an id to join has none.
@@ -39,9 +50,11 @@ def alignment_scatter(
         raise DataError("alignment scatter: the frame has no point; project at least one space")
     spaces = list(points["space"].unique())
     noun = str(quality["side"].iloc[0]).removesuffix("s") if "side" in quality else "item"
-    figure = new_figure(_finding(points, spaces, noun), _hint(quality, hint), dark, left=14, right=14, bottom=12)
-    _draw_points(figure, points, spaces, dark)
-    _join(figure, points, _joined(points, pairs), dark)
+    figure = new_figure(_finding(points, spaces, noun), _hint(quality, hint), dark, HEIGHT, left=14, right=14, bottom=12)
+    is_marked = points["id"].isin(marked).to_numpy()
+    _draw_points(figure, points, spaces, is_marked, dark)
+    joinable = points[is_marked] if isinstance(pairs, int) and is_marked.any() else points
+    _join(figure, points, _joined(joinable, pairs), dark)
     _name_spaces(figure, points, spaces, dark)
     figure.update_layout(dragmode="lasso", clickmode="event+select")
     figure.update_xaxes(visible=False)
@@ -59,11 +72,15 @@ def _mark(space: str, spaces: Sequence[str]) -> tuple[int, str]:
     return FURTHER_MARKS[sorted(set(spaces) - set(MARKS)).index(space) % len(FURTHER_MARKS)]
 
 
-def _draw_points(figure: go.Figure, points: pd.DataFrame, spaces: list[str], dark: bool) -> None:
+def _draw_points(figure: go.Figure, points: pd.DataFrame, spaces: list[str], is_marked: np.ndarray, dark: bool) -> None:
     codes = pd.Categorical(points["space"], categories=spaces).codes.astype(np.uint8)
     symbols = np.array([_mark(space, spaces)[0] for space in spaces], dtype=np.uint8)
     colors = [_space_color(space, spaces, dark) for space in spaces]
     n = len(points)
+    opacity, line = 0.8 if n <= 6_000 else 0.5, {"width": 0.5 if n <= 6_000 else 0, "color": SURFACE[dark]}
+    if is_marked.any():
+        opacity = np.where(is_marked, 1, PALE).astype(np.float32)
+        line = {"width": np.where(is_marked, RING, 0).astype(np.uint8), "color": part_color("hypergraph", dark)}
     figure.add_scattergl(
         x=points["x"].to_numpy(np.float32),
         y=points["y"].to_numpy(np.float32),
@@ -76,11 +93,11 @@ def _draw_points(figure: go.Figure, points: pd.DataFrame, spaces: list[str], dar
             "showscale": False,
             "symbol": symbols[codes],
             "size": 8 if n <= 1_000 else 6 if n <= 6_000 else 4,
-            "opacity": 0.8 if n <= 6_000 else 0.5,
-            "line": {"width": 0.5 if n <= 6_000 else 0, "color": SURFACE[dark]},
+            "opacity": opacity,
+            "line": line,
         },
         selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 0.12}},
+        unselected={"marker": {"opacity": PALE}},
         hoverinfo="none",  # nothing to read, but points can be clicked
         name="points",
     )
@@ -119,7 +136,7 @@ def _name_spaces(figure: go.Figure, points: pd.DataFrame, spaces: list[str], dar
     order = [*part_order(space for space in spaces if space != "fused"), *(space for space in spaces if space == "fused")]
     names = [f'<span style="color:{_space_color(space, spaces, dark)}">{words[space]}</span>' for space in order]
     broken = ["   ".join(names[place : place + IN_A_LINE]) for place in range(0, len(names), IN_A_LINE)]
-    figure.update_yaxes(domain=[0, 1 - 0.08 * len(broken)])
+    figure.update_yaxes(domain=[0, 1 - LINE_HEIGHT * len(broken) / (HEIGHT - figure.layout.margin.t - figure.layout.margin.b)])
     figure.add_annotation(
         x=0,
         y=1,

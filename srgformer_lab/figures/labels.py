@@ -70,8 +70,10 @@ def strip(
     trained: Mapping[str, Number] | None = None,
     kind: Kind | None = None,
     user_label: str = "",
+    items: Sequence[Mapping[str, str]] = (),
+    items_label: str = "",
 ) -> str:
-    """Say what a page looks at: data set, run, the user as first pictures of their history, the item, knobs, and a badge.
+    """Say what a page looks at: data set, run, the user as first pictures of their history, the item, others, knobs, and a badge.
 
     Args:
         data: The data set's name.
@@ -82,6 +84,8 @@ def strip(
         trained: The values that the model was trained with; a hollow mark names them where they differ.
         kind: What the badge says.
         user_label: Words for the user, such as "12 things taken".
+        items: The first of several items that were chosen together, each as ``item``.
+        items_label: Words for all of them, such as "7 chosen together".
 
     Raises:
         DataError: A picture is no data URI, or the kind of badge is unknown.
@@ -95,6 +99,9 @@ def strip(
     if item is not None:
         shown = card(item.get("title", ""), item.get("picture", ""), item.get("line", ""), size="small")
         cells.append(_cell("Item", f'<span class="srg-lying">{shown}</span>'))
+    if items:
+        faces = "".join(picture_html(one.get("title", ""), one.get("picture", "")) for one in items[:MOST_FACES])
+        cells.append(_cell("Items", f'<span class="srg-faces">{faces}</span>{html.escape(items_label)}'))
     if knobs:
         labels = "".join(knob_label(name, value, (trained or {}).get(name)) for name, value in knobs.items())
         cells.append(f'<div class="srg-knobs">{labels}</div>')

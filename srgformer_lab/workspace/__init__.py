@@ -9,6 +9,7 @@ from srgformer_lab.learn.run import Status
 from srgformer_lab.statistics import Interval
 from srgformer_lab.workspace import attending
 from srgformer_lab.workspace.aligning import MOST_ITEMS, Alignment
+from srgformer_lab.workspace.chosen import chosen_places, items_of_hyperedge
 from srgformer_lab.workspace.class_room import arrival, data_choices, may_manage, may_steer, most_epochs, widths
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_name, cohort_users
 from srgformer_lab.workspace.comparing import (
@@ -105,6 +106,7 @@ __all__ = [
     "categories",
     "changed_users",
     "choose_items",
+    "chosen_places",
     "cohort_differences",
     "cohort_name",
     "cohort_served",
@@ -130,6 +132,7 @@ __all__ = [
     "item_cards",
     "item_counts",
     "item_groups",
+    "items_of_hyperedge",
     "joined",
     "knows_quality",
     "knows_served",

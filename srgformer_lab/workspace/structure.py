@@ -10,7 +10,7 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError, RunError
 from srgformer_lab.explain.clusters import hyperedge_cards, hyperedge_incidence, hyperedge_members
 from srgformer_lab.explain.faithfulness import Watch
-from srgformer_lab.explain.groups import item_labels, memberships, visible_labels
+from srgformer_lab.explain.groups import NO_HOME, homes, item_labels, item_membership, memberships, visible_labels
 from srgformer_lab.explain.matching import Agreement, against_labels, agreement, hyperedge_river
 from srgformer_lab.model.trace import Trace
 from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene, trained_pass
@@ -46,14 +46,37 @@ class Hyperedges:
         return int(self.cards.loc[self.cards["mass"].idxmax(), "hyperedge"])
 
     def largest(self, most: int) -> list[dict[str, Any]]:
-        """Give the largest of the ``cards``, the largest first, and the chosen one in any case."""
-        by_mass = self.cards.sort_values("mass", ascending=False, kind="stable").to_dict("records")
-        return [card for place, card in enumerate(by_mass) if place < most or card["hyperedge"] == self.chosen]
+        """Give the largest of the ``cards``, the largest first; the chosen one and those of items chosen together in any case."""
+        by_mass, wanted = self.cards.sort_values("mass", ascending=False, kind="stable").to_dict("records"), {self.chosen, *self.held}
+        return [card for place, card in enumerate(by_mass) if place < most or card["hyperedge"] in wanted]
 
     @property
     def members(self) -> pd.DataFrame:
         """The items that are most in the chosen one."""
         return hyperedge_members(self._trace, self.look.data, self.modality, self.chosen)
+
+    @property
+    def home(self) -> pd.Series:
+        """The hyperedge in which an item's membership is largest, by item id; <NA> for one whose memberships are all the same."""
+
+        def find() -> pd.Series:
+            found = pd.Series(homes(item_membership(self._trace, self.modality, self.look.data)), index=list(self.look.data.item_ids))
+            return found.astype("Int64").mask(found == NO_HOME)
+
+        return self._keep("home", find)
+
+    @property
+    def held(self) -> dict[int, int]:
+        """How many of the items that the view names together have a hyperedge as their first, by its number; those with none left out."""
+        return self.home[list(self.look.view.chosen_items)].value_counts().to_dict()
+
+    @property
+    def held_items(self) -> pd.Series:
+        """Those of them that have the chosen one as their first: their membership in it (0 to 1) by item id, the largest first."""
+        together = self.home[list(self.look.view.chosen_items)]
+        rows = [self.look.data.item_row(item_id) for item_id in together.index[together.eq(self.chosen).fillna(False)]]
+        membership = item_membership(self._trace, self.modality)[rows, self.chosen]
+        return pd.Series(membership, index=[self.look.data.item_ids[row] for row in rows]).sort_values(ascending=False, kind="stable")
 
     @property
     def share_of_user(self) -> float:

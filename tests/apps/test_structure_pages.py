@@ -24,7 +24,7 @@ def test_hyperedges_are_those_of_the_package(page, shop):
     cards = lab.hyperedge_cards(trace_of(names), data, "image")
     pd.testing.assert_frame_equal(names["cards"], cards)
     largest = cards.loc[cards["mass"].idxmax()]
-    assert names["groups"].chosen == largest["hyperedge"]
+    assert names["hyperedges"].chosen == largest["hyperedge"]
     assert html.escape(lab.figures.hyperedge_finding(largest)) in shown
     assert f"{largest['users']:,}" in shown
     for title in largest["top_titles"]:
@@ -44,8 +44,8 @@ def test_hyperedges_follow_epoch_modality_tau_and_choice(page, shop):
     data = names["look"].data
     items, users = membership.items.double().numpy(), membership.users.double().numpy()
     best = np.argsort(-items[:, 2], kind="stable")[:12]
-    assert names["groups"].members["item_id"].tolist() == [data.item_ids[row] for row in best]
-    assert names["groups"].share_of_user == pytest.approx(users[data.user_row(shop.user), 2], rel=1e-5)
+    assert names["hyperedges"].members["item_id"].tolist() == [data.item_ids[row] for row in best]
+    assert names["hyperedges"].share_of_user == pytest.approx(users[data.user_row(shop.user), 2], rel=1e-5)
     assert lab.figures.percent(items[best[0], 2]) + " in it" in shown
     assert shop.change(**names["picked"]) == view
     assert "before training" in shown
@@ -56,7 +56,7 @@ def test_a_hyperedge_and_a_thing_that_are_chosen_go_to_the_other_pages(page, sho
     assert shop.change(**names["picked"]) == shop
     second = names["wall"].elements[1]
     chosen = []
-    again = names["widgets"].hyperedge_button(names["look"].data, names["groups"].largest(2)[1], False, chosen.append)
+    again = names["groups"].button(names["look"].data, names["hyperedges"].largest(2)[1], False, chosen.append)
     again._update(second._value)
     assert chosen == [str(names["cards"].sort_values("mass", ascending=False)["hyperedge"].iloc[1])]
 
@@ -65,7 +65,7 @@ def test_hyperedges_say_what_their_absence_would_change(page, shop):
     shown, names = page("hyperedges", shop)
     look = names["look"]
     model = look.run.model(look.data)
-    found = lab.what_if(model, look.data, shop.user, lab.drop_hyperedge("image", names["groups"].chosen))
+    found = lab.what_if(model, look.data, shop.user, lab.drop_hyperedge("image", names["hyperedges"].chosen))
     assert html.escape(lab.figures.describe_moves(lab.compare_lists(found.before, found.after), 10)) in shown
 
 

@@ -77,7 +77,7 @@ def below(figure):
 @pytest.mark.parametrize("name", list(every_figure()))
 def test_every_figure_keeps_the_house_rules(name, dark):
     figure = every_figure(dark)[name]
-    assert figure.layout.height <= 360
+    assert figure.layout.height <= (360 if name in ("cosines", "recall") else 600)
     assert figure.layout.width is None
     assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
     assert all(len(line) <= 42 for line in figure.layout.title.text.split("<br>"))
@@ -112,6 +112,18 @@ def test_each_space_has_its_colour_and_a_mark_of_its_own(dark):
     assert {space: shown[space] for space in PART_COLORS} == {space: pair[dark] for space, pair in PART_COLORS.items()}
     assert shown["fused"] == INK[dark]
     assert len(set(shown.values())) == len(SPACES)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_marked_things_wear_a_ring_are_joined_and_stand_out_in_every_space(dark):
+    figure = alignment_scatter(points(40), quality(), marked=["i7", "i12", "gone"], dark=dark)
+    marker, rows = figure.data[0].marker, [7, 12, 47, 52]
+    assert np.flatnonzero(marker.line.width).tolist() == rows
+    assert marker.line.color == PART_COLORS["hypergraph"][dark]
+    assert np.flatnonzero(np.asarray(marker.opacity) == 1).tolist() == rows
+    assert np.delete(marker.opacity, rows).max() < 0.2
+    assert len(lines_of(figure)) == 2
+    assert alignment_scatter(points(40), quality(), marked=["gone"], dark=dark) == alignment_scatter(points(40), quality(), dark=dark)
 
 
 def lines_of(figure):

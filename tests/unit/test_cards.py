@@ -275,6 +275,15 @@ def test_the_strip_says_what_is_looked_at_and_what_was_turned():
     assert read.text.count("○") == 1
 
 
+def test_the_strip_shows_the_first_of_several_items_with_their_names():
+    several = [{"title": f"Mug <{n}>", "picture": PIXEL if n else ""} for n in range(9)]
+    read = Reader(figures.strip("studio", items=several, items_label="9 chosen together"))
+    assert [image["alt"] for image in read.all("img")] == ["Mug <1>", "Mug <2>", "Mug <3>", "Mug <4>"]
+    assert "Items" in read.text
+    assert "9 chosen together" in read.text
+    assert "chosen" not in Reader(figures.strip("studio", items_label="0 chosen together")).text
+
+
 def test_a_knob_wears_its_parts_colours():
     source = figures.knob_label("membership_temperature", 0.2)
     assert all(color in source for color in figures.PART_COLORS["hypergraph"])

@@ -1,0 +1,68 @@
+"""What was chosen together on one page, as that page and others show it; nothing on the others where nothing was chosen."""
+
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+import common
+import marimo as mo
+import pandas as pd
+import widgets
+
+from srgformer_lab import Dataset, figures, workspace
+
+MARK = "● chosen"
+
+
+def places(look: workspace.Scene) -> mo.Html | None:
+    """Show where the chosen items stand in this person's list, as trained and at the view's knobs."""
+    if not look.view.chosen_items:
+        return None
+    found = workspace.chosen_places(look)
+    cards = workspace.item_cards(
+        look.data, list(found["item_id"]), [_place(row) for row in found.to_dict("records")], workspace.SMALL_WIDTH
+    )
+    row = mo.Html(figures.card_row(cards.assign(moved=found["moved"]), size="small"))
+    return common.stack(
+        common.section(f"Where the {figures.count(len(found), 'chosen item')} stand{'' if len(found) > 1 else 's'}"),
+        mo.Html(f'<div class="lab-wall">{row.text}</div>'),
+    )
+
+
+def wall(data: Dataset, chosen: Sequence[str], choose: Callable[[str], None]) -> mo.ui.array:
+    """Make a button of each of the chosen items that a link carries."""
+    return mo.ui.array([widgets.item_button(data, item_id, "", False, choose) for item_id in chosen[: workspace.MOST_ITEMS]])
+
+
+def circled(look: workspace.Scene, count: int, item_id: str, buttons: mo.ui.array, let_go: mo.ui.button) -> mo.Html:
+    """Show what was circled in a figure, ``count`` items, and offer to let them go; or say how to circle."""
+    if not count:
+        return common.stack(
+            common.finding("Nothing is circled yet"), common.fact("Draw a loop around some points with the mouse, or click one.")
+        )
+    most = workspace.MOST_ITEMS
+    more = f"; the first {most} are shown and kept in the link" if count > most else ""
+    looked_at = f" Every page looks at “{workspace.title(look.data, item_id)}”." if item_id else ""
+    return common.stack(
+        common.finding(f"{figures.count(count, 'item')} chosen{more}"),
+        common.fact(f"Click one to look at it on every page.{looked_at}"),
+        mo.Html(f'<div class="lab-wall">{widgets.picker(buttons).text}</div>'),
+        let_go,
+    )
+
+
+def ring(look: workspace.Scene, count: int) -> mo.Html | None:
+    """Say which ``count`` items wear a ring: those of the hyperedge that the view names."""
+    said = f"{look.view.modality} hyperedge {look.view.hyperedge}"
+    return common.fact(f"Ringed: what has {said} as its first, {figures.count(count, 'item')} in all.") if count else None
+
+
+def marked(cards: pd.DataFrame, chosen: Container[str]) -> pd.DataFrame:
+    """Mark those of a card frame that are among the chosen."""
+    return cards.assign(mark=[MARK if item_id in chosen else "" for item_id in cards["item_id"]])
+
+
+def _place(row: dict[str, Any]) -> str:
+    if pd.isna(row["rank_after"]):
+        return "taken already"
+    first, last = f"{row['rank_before']:,}", f"{row['rank_after']:,}"
+    return f"place {last}" if first == last else f"place {first} → {last}"
