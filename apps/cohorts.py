@@ -9,7 +9,6 @@ import widgets
 
 from srgformer_lab import Dataset, figures, workspace
 
-METRICS = ("recall@20", "ndcg@20")
 ORDERS = {"worst served first": False, "best served first": True}
 SHOWN = 8
 """People on one page of a cohort."""
@@ -19,7 +18,8 @@ MEANING = (
     "against the best one possible."
 )
 
-LARGE = "This data is large: to make and judge a list for everybody takes some seconds. It is done once, and kept."
+LARGE = "How well is each of them served? This data is large: to make and judge everybody’s list takes a while. It is done once, and kept."
+SIZES = "Thirds of the users by the length of their history. How well each is served can be judged once a model is trained."
 
 
 def finding(table: pd.DataFrame) -> str:
@@ -36,13 +36,15 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def cohort_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None]) -> mo.ui.array:
-    """Make the cohort table; a row is a button that chooses its people."""
-    most = {metric: table[f"{metric} high"].fillna(table[metric]).max() for metric in METRICS}
+    """Make the rows of ``cohort_table``, or of ``cohort_sizes`` without metrics; each is a button that chooses its people."""
+    metrics = [metric for metric in workspace.SERVED_METRICS if metric in table]
+    most = {metric: table[f"{metric} high"].fillna(table[metric]).max() for metric in metrics}
     rows = []
     for row in table.to_dict("records"):
         cohort = str(row["cohort"])
-        people = f"<small>people, histories</small><br>{row['judged']:,} of {row['users']:,}, {row['shortest']:,}–{row['longest']:,} items"
-        cells = "".join(f"<span>{_interval(metric, row, most[metric])}</span>" for metric in METRICS)
+        judged = f"{row['judged']:,} of " if metrics else ""
+        people = f"<small>people, histories</small><br>{judged}{row['users']:,}, {row['shortest']:,}–{row['longest']:,} items"
+        cells = "".join(f"<span>{_interval(metric, row, most[metric])}</span>" for metric in metrics)
         marked = " lab-chosen" if cohort == chosen else ""
         label = f'<div class="lab-run lab-cohort{marked}"><b>{workspace.cohort_name(cohort)}</b><span>{people}</span>{cells}</div>'
         rows.append(mo.ui.button(label=label, value=cohort, on_click=lambda value: value, on_change=choose))

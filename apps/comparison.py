@@ -1,34 +1,60 @@
 """What the page of comparisons shows: lists of several runs beside one another, and a table of cohorts."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import common
 import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, figures, workspace
+from srgformer_lab import Dataset, LabError, figures, workspace
 
 LISTED = 10
-METRICS = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
+METRICS = {figures.metric_name(metric): metric for metric in workspace.COMPARED_METRICS}
+LARGE = "This data is large: to make and judge everybody’s lists takes a while. It is done once, and kept."
 
 
-def lists(data: Dataset, names: Sequence[str], user_id: str) -> mo.Html:
+def opened(first: workspace.Scene | None, names: Sequence[str]) -> tuple[dict[str, workspace.Scene], mo.Html | None]:
+    """Open what is compared; nothing, and what is wrong, where that can't be."""
+    try:
+        return (workspace.sides(first, names) if first else {}), None
+    except LabError as error:
+        return {}, problem(error)
+
+
+def problem(error: LabError) -> mo.Html:
+    """Say what is wrong with a run that is compared."""
+    return common.problem(error, "The other runs are unharmed.", "Choose other runs above.")
+
+
+def how_it_counts(first: workspace.Scene) -> mo.Html | None:
+    """Say how the view's run is looked at where that is not as it was trained."""
+    if not workspace.is_changed(first):
+        return None
+    run = first.view.run
+    said = f"{run} counts here as you turned it; the other runs count as trained, at their best epoch."
+    return common.fact(f"{said} Hold it against “{run} as trained” to see what turning it changed.")
+
+
+def lists(sides: Mapping[str, workspace.Scene], user_id: str) -> mo.Html:
     """Show one person's lists: two joined by lines, or up to four beside one another, each held against the first."""
-    if len(names) == 2:
-        moves = workspace.with_pictures(workspace.run_moves(data, names[0], names[1], user_id, LISTED), data, workspace.SMALL_WIDTH)
+    names, (first, second, *_) = list(sides), sides.values()
+    if len(sides) == 2:
+        moves = workspace.with_pictures(workspace.run_moves(first, second, user_id, LISTED), first.data, workspace.SMALL_WIDTH)
         hint = "● was held back and is found (a hit), ○ is not known to be taken. Choose another person below."
         return mo.Html(figures.rank_moves_cards(moves, LISTED, before=names[0], after=names[1], hint=hint))
-    return common.side_by_side(*(_column(data, names[0], name, user_id) for name in names), widths=f"repeat({len(names)}, 1fr)")
+    columns = (_column(name, first, look, user_id) for name, look in sides.items())
+    return common.side_by_side(*columns, widths=f"repeat({len(sides)}, 1fr)")
 
 
-def _column(data: Dataset, first: str, name: str, user_id: str) -> mo.Html:
-    moves = workspace.run_moves(data, first, name, user_id, LISTED)
+def _column(name: str, first: workspace.Scene, look: workspace.Scene, user_id: str) -> mo.Html:
+    data, moves = look.data, workspace.run_moves(first, look, user_id, LISTED)
     shown = moves[moves["rank_after"] <= LISTED]
     cards = shown[["item_id", "title", "hit"]].assign(line=[f"number {rank}" for rank in shown["rank_after"]])
     gone = moves.loc[moves["rank_after"] > LISTED, "title"].tolist()
-    if name != first:
+    if look is not first:
         new = shown["rank_before"] > LISTED
         cards = cards.assign(moved=shown["moved"], mark=["new" if is_new else "" for is_new in new])
         said = f"{int(new.sum())} new, {len(gone)} dropped, {int(((shown['moved'] != 0) & ~new).sum())} moved"
@@ -42,12 +68,13 @@ def _column(data: Dataset, first: str, name: str, user_id: str) -> mo.Html:
 
 def quality_table(quality: pd.DataFrame) -> mo.Html:
     """Set the runs' metrics beside one another, the best of each in bold."""
-    best = quality[list(METRICS)].max()
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("run", "model, epoch", *map(figures.metric_name, METRICS)))
+    metrics = workspace.COMPARED_METRICS
+    best = quality[list(metrics)].max()
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("run", "model, epoch", *map(figures.metric_name, metrics)))
     rows = ""
     for row in quality.to_dict("records"):
-        cells = [figures.metric_value(name, row[name]) for name in METRICS]
-        marked = [f"<b>{cell}</b>" if row[name] == best[name] else cell for name, cell in zip(METRICS, cells, strict=True)]
+        cells = [figures.metric_value(name, row[name]) for name in metrics]
+        marked = [f"<b>{cell}</b>" if row[name] == best[name] else cell for name, cell in zip(metrics, cells, strict=True)]
         told = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in told)}</tr>"
     return _table(head, rows)
@@ -57,14 +84,13 @@ def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
     """Write the cohorts' metric under each run, and the paired difference with its bounds."""
     runs = list(dict.fromkeys(differences["run"]))
     head = f"<th>who</th><th>judged</th><th>{html.escape(first)}</th>" + "".join(f"<th>{html.escape(name)}</th>" for name in runs)
-    scale, unit = (100, " points") if figures.metric_value(metric, 0.5).endswith("%") else (1, "")
     rows = ""
     for cohort, those in differences.groupby("cohort", sort=False):
         start = those.iloc[0]
         cells = [workspace.cohort_name(str(cohort)), f"{start['judged']:,}", figures.metric_value(metric, start["first"])]
         for row in those.to_dict("records"):
-            difference, low, high = (figures.signed(scale * row[name]) for name in ("difference", "low", "high"))
-            cells.append(f"{figures.metric_value(metric, row['value'])}<br><small>{difference} [{low}, {high}]{unit}</small>")
+            difference = _difference(metric, row["difference"], row["low"], row["high"])
+            cells.append(f"{figures.metric_value(metric, row['value'])}<br><small>{difference}</small>")
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     return _table(head, rows)
 
@@ -74,9 +100,21 @@ def _table(head: str, rows: str) -> mo.Html:
 
 
 def winners(
-    data: Dataset, changed: pd.DataFrame, chosen: str, choose: Callable[[str], None], count: int = 4
+    data: Dataset, changed: pd.DataFrame, metric: str, chosen: str, choose: Callable[[str], None], count: int = 4
 ) -> tuple[mo.ui.array, mo.ui.array]:
-    """Make buttons of those who gain most, and of those who lose most; none where nobody does."""
+    """Make buttons of those who gain most, and of those who lose most, with how much; none where nobody does."""
     gain, lose = changed[changed["difference"] > 0].head(count), changed[changed["difference"] < 0].tail(count).iloc[::-1]
-    buttons = [[widgets.person_button(data, user, user == chosen, choose) for user in those["user_id"]] for those in (gain, lose)]
-    return mo.ui.array(buttons[0]), mo.ui.array(buttons[1])
+
+    def button(row: Mapping[Any, Any]) -> mo.ui.button:
+        line = f"{figures.metric_name(metric)} {_difference(metric, row['difference'])}"
+        return widgets.person_button(data, row["user_id"], row["user_id"] == chosen, choose, line)
+
+    gaining, losing = (mo.ui.array([button(row) for row in those.to_dict("records")]) for those in (gain, lose))
+    return gaining, losing
+
+
+def _difference(metric: str, *values: float) -> str:
+    """Write a difference of a metric, with its bounds where they are given too, in points where the metric is in percent."""
+    factor, unit = figures.metric_unit(metric)
+    written, *bounds = (figures.signed(factor * value) for value in values)
+    return written + (f" [{', '.join(bounds)}]" if bounds else "") + (" points" if unit else "")

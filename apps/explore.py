@@ -30,7 +30,11 @@ with app.setup:
             "instant",
         ),
         "why": ("Why this item?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
-        "compare": ("What changed between runs?", ("run", "user", "cohort", "runs"), "from finished runs"),
+        "compare": (
+            "What changed between runs?",
+            ("run", "user", "cohort", "runs", "alpha", "beta", "tau", "epoch"),
+            "from finished runs",
+        ),
         "report": (
             "How do I keep and share this?",
             ("run", "user", "item", "items", "alpha", "beta", "tau", "epoch", "modality", "hyperedge", "cohort", "runs"),

@@ -141,7 +141,7 @@ def lists(base: workspace.Scene, grid: pd.DataFrame, point: Point, user_id: str)
     if not name or state in workspace.GOING:
         return common.fact("There is no list here until a training of these values has finished. Filled cells have one.")
     try:
-        return comparison.lists(base.data, (base.view.run, name), user_id)
+        return comparison.lists({each: workspace.as_trained(base, each) for each in (base.view.run, name)}, user_id)
     except LabError as error:
         return common.problem(error, "The loaded run is unharmed.", "Move to another cell.")
 

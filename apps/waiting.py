@@ -66,7 +66,8 @@ def ticker(slow: workspace.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refr
 def slow_line(slow: workspace.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
     """Offer to look for something slow; or say how far that is, that it takes unusually long, or what went wrong."""
     if ticks is None:
-        return common.stack(common.problem(slow.error) if slow.error else None, button)
+        remedy = "Press the button to try again; if that fails too, choose another run on the page “What is this?”."
+        return common.stack(common.problem(slow.error, "Nothing else is harmed.", remedy) if slow.error else None, button)
     if slow.is_late:
         happened = f"This takes unusually long: for {duration(slow.silence_seconds)} it has come no further"
         safe = "All pages work as before, and should it still end, its result is shown here."

@@ -11,6 +11,7 @@ with app.setup:
     import common
     import comparison
     import marimo as mo
+    import waiting
     import widgets
 
     from srgformer_lab import LabError, compare_lists, figures, workspace
@@ -34,28 +35,24 @@ def _(view):
     get_cohort, set_cohort = mo.state(base.view.cohort)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
-    return base, get_cohort, get_jump, get_trouble, get_user, set_cohort, set_jump, set_trouble, set_user
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
+    return base, get_cohort, get_jump, get_news, get_trouble, get_user, set_cohort, set_jump, set_news, set_trouble, set_user
 
 
 @app.cell
 def _(base):
-    known = workspace.comparable_runs(base.data)
-    first = base.view.run if base.view.run in known else next(iter(known), "")
-    others = [name for name in known if name != first]
+    first = workspace.first_side(base)
+    others = workspace.other_sides(first) if first else {}
     return first, others
 
 
 @app.cell
 def _(base, others, set_jump, set_trouble):
-    def _begin(count):
-        try:
-            workspace.begin_small(base.data, "no-hypergraph" if base.run is not None else "whole")
-            set_jump("train")
-        except LabError as error:
-            set_trouble(error)
-        return count
+    def _begin():
+        workspace.begin_small(base.data, "no-hypergraph" if base.run is not None else "whole")
+        set_jump("train")
 
-    begin = widgets.action("Train a run to compare with", _begin, disabled=bool(others))
+    begin = widgets.action("Train a run to compare with", common.tried(_begin, set_trouble), disabled=bool(others))
     return (begin,)
 
 
@@ -70,76 +67,98 @@ def _(begin, get_jump, get_trouble, others):
 
 
 @app.cell
-def _(base, first, others):
+def _(first, others):
     mo.stop(not others)
-    _chosen = [name for name in base.view.compared_runs if name in others][: workspace.MOST_RUNS - 1]
-    against = mo.ui.multiselect(others, value=_chosen or others[:1], label=f"Hold against {first}", max_selections=workspace.MOST_RUNS - 1)
+    _most, _words = workspace.MOST_RUNS - 1, f"Hold against {workspace.side_name(first)}"
+    _kept = [words for words, name in others.items() if name in first.view.compared_runs][:_most]
+    against = mo.ui.multiselect(others, value=_kept or list(others)[:1], label=_words, max_selections=_most)
     return (against,)
 
 
 @app.cell
 def _(against, get_cohort, get_user, others):
-    chosen = against.value or others[:1]
+    chosen = against.value or list(others.values())[:1]
     picked = {"user": get_user(), "cohort": get_cohort(), "runs": workspace.joined(chosen)}
     return chosen, picked
 
 
 @app.cell
-def _(against, base, chosen, first, get_user):
+def _(chosen, first):
+    sides, trouble = comparison.opened(first, chosen)
+    return sides, trouble
+
+
+@app.cell
+def _(against, base, first, get_user, sides, trouble):
     _answer = "The same person, the same data, other runs. Which things are new, which are dropped, and which were truly taken?"
     _head = common.heading("What changed between runs?", _answer, "from finished runs")
-    try:
-        _lists = comparison.lists(base.data, (first, *chosen), get_user())
-    except LabError as _error:
-        _lists = common.problem(_error, "The other runs are unharmed.", "Choose other runs above.")
-    common.stack(_head, against, widgets.history(base.data, get_user()), _lists)
+    _lists = trouble
+    if sides:
+        try:
+            _lists = comparison.lists(sides, get_user())
+        except LabError as _error:
+            _lists = comparison.problem(_error)
+    common.stack(_head, against, comparison.how_it_counts(first), widgets.history(base.data, get_user()), _lists)
     return
 
 
 @app.cell
 def _(memory, others):
     mo.stop(not others)
-    metric = widgets.choice(memory, "compare.metric", "Judged by", {figures.metric_name(name): name for name in comparison.METRICS})
-    judge = mo.ui.run_button(label="Judge everybody’s lists")
-    return judge, metric
+    metric = widgets.choice(memory, "compare.metric", "Judged by", comparison.METRICS)
+    return (metric,)
 
 
 @app.cell
-def _(base, chosen, first, judge, metric, view):
-    _wait = "Judging everybody’s lists takes a moment on data of this size."
-    try:
-        _is_asked = base.is_quick or judge.value or workspace.knows_quality(base.data, (first, *chosen))
-    except LabError:
-        _is_asked = True  # what is wrong is said below
-    mo.stop(not _is_asked, common.stack(common.section("Who is served how well?"), common.fact(_wait), judge))
-    differences, _trouble = None, None
-    try:
-        with mo.status.spinner("Everybody’s lists are made and judged", remove_on_exit=True):
-            _quality = workspace.run_quality(base.data, (first, *chosen))
-            differences = workspace.cohort_differences(base.data, first, chosen, metric.value)
-        _named = differences.assign(group=differences["cohort"].map(workspace.cohort_name))
-        _figure = common.chart(figures.paired_differences(_named, first, metric.value, dark=view.is_dark))
-        _beside = common.side_by_side(_figure, comparison.quality_table(_quality))
-        _shown = common.stack(_beside, comparison.cohort_table(differences, first, metric.value))
-    except LabError as _error:
-        _shown = common.problem(_error, "The other runs are unharmed.", "Choose other runs above.")
-    common.stack(common.section("Who is served how well?", "from finished runs"), metric, _shown)
+def _(memory, metric):
+    _rest = {words: name for words, name in comparison.METRICS.items() if name != metric.value}
+    second_metric = widgets.choice(memory, "compare.second", "and by", _rest)
+    return (second_metric,)
+
+
+@app.cell
+def _(get_news, set_news, sides):
+    mo.stop(not sides)
+    get_news()  # the judging began or ended
+    judged = workspace.run_quality(sides)
+    judge = waiting.slow_button(judged, "Judge everybody’s lists", set_news)
+    judging = waiting.ticker(judged, set_news)
+    return judge, judged, judging
+
+
+@app.cell
+def _(judge, judged, judging, metric, second_metric, sides, view):
+    _controls = mo.hstack([metric, second_metric], justify="start", wrap=True)
+    differences, _shown = None, common.stack(common.fact(comparison.LARGE), waiting.slow_line(judged, judge, judging))
+    if judged.is_ready:
+        try:
+            _quality, (_first, *_) = judged.value(), sides
+            differences = workspace.cohort_differences(sides, metric.value)
+            _named = differences.assign(group=differences["cohort"].map(workspace.cohort_name))
+            _paired = figures.paired_differences(_named, _first, metric.value, dark=view.is_dark)
+            _plane = figures.metric_plane(_quality, metric.value, second_metric.value, dark=view.is_dark)
+            _tables = comparison.cohort_table(differences, _first, metric.value), comparison.quality_table(_quality)
+            _charts = common.side_by_side(common.chart(_paired), common.chart(_plane))
+            _shown = common.stack(_controls, _charts, common.side_by_side(*_tables))
+        except LabError as _error:
+            _shown = comparison.problem(_error)
+    common.stack(common.section("Who is served how well?", "from finished runs"), _shown)
     return (differences,)
 
 
 @app.cell
-def _(chosen, get_cohort, memory, set_cohort):
+def _(get_cohort, memory, set_cohort, sides):
     _names = {workspace.cohort_name(cohort): cohort for cohort in ("", *workspace.COHORTS)}
     group = mo.ui.dropdown(_names, value=workspace.cohort_name(get_cohort()), label="Among", on_change=set_cohort)
-    rival = widgets.choice(memory, "compare.rival", "Who gains from", {name: name for name in chosen})
+    rival = widgets.choice(memory, "compare.rival", "Who gains from", {name: name for name in list(sides)[1:]})
     return group, rival
 
 
 @app.cell
-def _(base, differences, first, get_cohort, get_user, metric, rival, set_user):
+def _(differences, first, get_cohort, get_user, metric, rival, set_user, sides):
     mo.stop(differences is None)
-    _changed = workspace.changed_users(base.data, first, rival.value, get_cohort(), metric.value)
-    gaining, losing = comparison.winners(base.data, _changed, get_user(), set_user)
+    _changed = workspace.changed_users(first, sides[rival.value], get_cohort(), metric.value)
+    gaining, losing = comparison.winners(first.data, _changed, metric.value, get_user(), set_user)
     return gaining, losing
 
 

@@ -12,6 +12,7 @@ with app.setup:
     import common
     import inventory
     import marimo as mo
+    import waiting
     import widgets
 
     from srgformer_lab import evaluate_users, workspace
@@ -34,6 +35,7 @@ def _(view):
     get_chosen, set_chosen = mo.state({name: getattr(base.view, name) for name in ("user", "item", "cohort", "items")})
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
 
     def choosing(name):
         return lambda value: set_chosen({**get_chosen(), name: value})
@@ -45,7 +47,7 @@ def _(view):
         choosing("item")(item_id)
         set_jump("why")
 
-    return ask_why, base, choose_user, choosing, get_chosen, get_jump, get_trouble, set_jump, set_trouble
+    return ask_why, base, choose_user, choosing, get_chosen, get_jump, get_news, get_trouble, set_jump, set_news, set_trouble
 
 
 @app.cell
@@ -142,20 +144,25 @@ def _(base, first_run, get_jump, get_trouble):
 
 
 @app.cell
-def _(base, memory):
-    mo.stop(base.trained is None)
+def _(memory):
     order = widgets.choice(memory, "cohorts.order", "Who comes first?", cohorts.ORDERS)
-    judge = mo.ui.run_button(label="Judge everybody’s list")
-    return judge, order
+    return (order,)
 
 
 @app.cell
-def _(base, judge):
-    _wait = not (base.is_quick or workspace.knows_served(base) or judge.value)
-    mo.stop(_wait, common.stack(common.section("Who is served how well?"), common.fact(cohorts.LARGE), judge))
-    with mo.status.spinner("Everybody’s list is made and judged", remove_on_exit=True):
-        table = workspace.cohort_table(base)
-    return (table,)
+def _(base, get_news, set_news):
+    get_news()  # the judging began or ended
+    served = workspace.cohort_table(base)
+    judge = waiting.slow_button(served, "Judge everybody’s list", set_news)
+    judging = waiting.ticker(served, set_news)
+    return judge, judging, served
+
+
+@app.cell
+def _(base, served):
+    is_judged = base.trained is not None and served.is_ready
+    table = served.value() if is_judged else workspace.cohort_sizes(base.data)
+    return is_judged, table
 
 
 @app.cell
@@ -165,22 +172,27 @@ def _(choosing, look, table):
 
 
 @app.cell
-def _(choose_user, look, memory, order, table):
-    mo.stop(table is None)
-    _served = workspace.cohort_served(look, look.view.cohort, order.value)
-    people = cohorts.served_people(look.data, _served, look.view.user, memory, choose_user)
+def _(choose_user, is_judged, look, memory, order):
+    if is_judged:
+        _served = workspace.cohort_served(look, look.view.cohort, order.value)
+        people = cohorts.served_people(look.data, _served, look.view.user, memory, choose_user)
+    else:
+        people = widgets.people_picker(look.data, look.view.user, memory, choose_user, cohorts.SHOWN, look.view.cohort)
     return (people,)
 
 
 @app.cell
-def _(look, order, people, rows, table):
+def _(is_judged, judge, judging, look, order, people, rows, served, table):
+    if is_judged:
+        _told = [common.finding(cohorts.finding(table)), widgets.rows(rows), common.fact(cohorts.MEANING)]
+    else:
+        _wait = [common.fact(cohorts.LARGE), waiting.slow_line(served, judge, judging)]
+        _told = [widgets.rows(rows), *(_wait if look.trained else [common.fact(cohorts.SIZES)])]
     common.stack(
-        common.section("Who is served how well?", "instant"),
-        common.finding(cohorts.finding(table)),
-        widgets.rows(rows),
-        common.fact(cohorts.MEANING),
+        common.section("Who is served how well?" if look.trained else "Who has how long a history?", "instant"),
+        *_told,
         common.finding(f"Choose a person: {workspace.cohort_name(look.view.cohort)}"),
-        order,
+        order if is_judged else None,
         widgets.picker(people),
     )
     return
@@ -189,7 +201,7 @@ def _(look, order, people, rows, table):
 @app.cell
 def _(ask_why, look):
     mo.stop(look.trained is None)
-    _ranking = workspace.tested_ranking(look)
+    _ranking = workspace.tested_ranking(look, look.view.user)
     listed = cohorts.listed_items(look.data, _ranking.head(20), ask_why)
     held_back = cohorts.listed_items(look.data, _ranking[_ranking["hit"]], ask_why)
     return held_back, listed

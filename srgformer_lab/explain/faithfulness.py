@@ -1,8 +1,7 @@
 """Do explanations say what the model does? Claimed importance of history items against what really happens without them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,11 @@ from srgformer_lab.errors import ConfigError, DataError
 from srgformer_lab.explain.contributions import explain
 from srgformer_lab.explain.counterfactual import drop_items, variant
 from srgformer_lab.explain.reading import read_for
+from srgformer_lab.model.protocol import Watch
 from srgformer_lab.model.ranking import recommend
 from srgformer_lab.model.srgformer import SRGFormer
 from srgformer_lab.statistics import over_users, rank_correlation
 
-Watch = Callable[[Sequence[Any]], Iterable[Any]]
-"""Hands on the steps of something slow one by one, so that a bar can show how far it is; ``iter`` shows nothing."""
 ORDERS = ("contribution", "attention", "random")
 FEWEST = 4
 """Items that a history must have to be ranked."""

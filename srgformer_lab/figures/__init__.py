@@ -35,6 +35,7 @@ from srgformer_lab.figures.language import (
     knob_name,
     knob_symbol,
     metric_name,
+    metric_unit,
     metric_value,
     part_color,
     part_name,
@@ -48,6 +49,7 @@ from srgformer_lab.figures.losses import loss_terms
 from srgformer_lab.figures.moves import describe_moves, rank_moves
 from srgformer_lab.figures.offline import Block, offline_page
 from srgformer_lab.figures.paired import paired_differences
+from srgformer_lab.figures.plane import metric_plane
 from srgformer_lab.figures.river import hyperedge_river
 from srgformer_lab.figures.rows import correlation
 from srgformer_lab.figures.score import parts_table, waterfall
@@ -111,7 +113,9 @@ __all__ = [
     "long_tail",
     "loss_terms",
     "metric_name",
+    "metric_plane",
     "metric_surface",
+    "metric_unit",
     "metric_value",
     "offline_page",
     "paired_differences",

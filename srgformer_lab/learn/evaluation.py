@@ -13,13 +13,15 @@ from scipy import sparse
 
 from srgformer_lab.data.dataset import SPLITS, Dataset
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.model.protocol import Recommender
+from srgformer_lab.model.protocol import Recommender, Watch
 from srgformer_lab.model.ranking import device_of, hide_pairs, scorer_of, top_k
 from srgformer_lab.model.trace import Trace
 
 CUTOFFS = (10, 20)
 SELECTION_METRIC = "recall@20"
 BLOCK_CELLS = 16_000_000
+WATCHED_CELLS = 1_000_000
+"""Scores that are made at once: blocks of a second or so where somebody watches, else as many as memory allows."""
 HIDDEN = -1
 """Stands in a list for the places that nothing is left for."""
 
@@ -34,29 +36,34 @@ def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cu
     return {name: float(values.mean()) for name, values in columns.items()}
 
 
-def evaluate_users(model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS) -> pd.DataFrame:
+def evaluate_users(
+    model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS, watch: Watch | None = None
+) -> pd.DataFrame:
     """Give each user's Recall@k and NDCG@k: one row for every user with a positive in ``split``.
 
     Recall@k = hits / positives; NDCG@k is binary, its ideal list has min(positives, k) hits. Ties go to the lower item row.
+    ``watch`` hands on the blocks of users.
 
     Raises:
         ConfigError: The split or a cut-off does not exist.
     """
-    users, columns = _by_user(model, data, split, cutoffs)
+    users, columns = _by_user(model, data, split, cutoffs, watch)
     return pd.DataFrame({"user_id": [data.user_ids[row] for row in users.tolist()], **columns})
 
 
-def _by_user(model: Recommender | Trace, data: Dataset, split: str, cutoffs: Sequence[int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _by_user(
+    model: Recommender | Trace, data: Dataset, split: str, cutoffs: Sequence[int], watch: Watch | None = None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Rank for every user with a positive in ``split``, in blocks; give the user rows and a column a metric."""
     if split not in SPLITS[1:] or not cutoffs or min(cutoffs) < 1:
         raise ConfigError(f"split={split!r}, cutoffs={tuple(cutoffs)}: the split must be valid or test, cut-offs whole numbers from 1")
     relevant, known = data.matrix(split), data.matrix("train")
     users = np.flatnonzero(np.diff(relevant.indptr))
     scorer, device = scorer_of(model), device_of(model)
-    block = max(1, BLOCK_CELLS // data.n_items)
+    block = max(1, (WATCHED_CELLS if watch else BLOCK_CELLS) // data.n_items)
     listed = np.empty((len(users), min(max(cutoffs), data.n_items)), dtype=np.int64)
     with torch.no_grad():
-        for start in range(0, len(users), block):
+        for start in (watch or iter)(range(0, len(users), block)):
             chosen = users[start : start + block]
             scores = scorer(torch.from_numpy(chosen).to(device))
             hide_pairs(scores, known[chosen])

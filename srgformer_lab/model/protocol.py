@@ -4,8 +4,8 @@ Only a ``Recommender`` that is also ``Trainable`` needs training: popularity, fo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +15,8 @@ from srgformer_lab.config import Config, TrainConfig
 
 B = TypeVar("B")
 """What a model takes at a step: triples, or whatever else it learns from."""
+Watch = Callable[[Sequence[Any]], Iterable[Any]]
+"""Hands on the steps of something slow one by one, so that a bar can show how far it is; ``iter`` shows nothing."""
 
 
 class Recommender(nn.Module, ABC):

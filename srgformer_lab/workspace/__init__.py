@@ -13,14 +13,19 @@ from srgformer_lab.workspace.chosen import chosen_places, items_of_hyperedge
 from srgformer_lab.workspace.class_room import arrival, data_choices, may_manage, may_steer, most_epochs, widths
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_name, cohort_users
 from srgformer_lab.workspace.comparing import (
+    COMPARED_METRICS,
     MOST_RUNS,
+    as_trained,
     changed_users,
     cohort_differences,
     comparable_runs,
-    knows_quality,
+    first_side,
+    is_changed,
+    other_sides,
     run_moves,
     run_quality,
-    run_ranking,
+    side_name,
+    sides,
 )
 from srgformer_lab.workspace.finding import find_items, people, takers, usual_user
 from srgformer_lab.workspace.grid import GRID_KNOBS, begin_points, contrast_grid, missing_neighbours, point_of, run_at, with_missing
@@ -40,7 +45,7 @@ from srgformer_lab.workspace.reasoning import addable_items, carrying_hyperedges
 from srgformer_lab.workspace.report import Report
 from srgformer_lab.workspace.report_parts import SECTIONS, sections_of
 from srgformer_lab.workspace.scene import Scene, dataset, find_run, runs_of, scene, trained_pass
-from srgformer_lab.workspace.serving import cohort_served, cohort_table, knows_served, served_users, tested_ranking
+from srgformer_lab.workspace.serving import SERVED_METRICS, cohort_served, cohort_sizes, cohort_table, served, served_users, tested_ranking
 from srgformer_lab.workspace.settling import settle, usual_run
 from srgformer_lab.workspace.shelf import Shelf
 from srgformer_lab.workspace.slow import Slow
@@ -67,6 +72,7 @@ from srgformer_lab.workspace.view import KNOB_OF, SHIPPED, STUDIO, View, joined
 
 __all__ = [
     "COHORTS",
+    "COMPARED_METRICS",
     "GOING",
     "GRID_KNOBS",
     "KNOB_OF",
@@ -76,6 +82,7 @@ __all__ = [
     "PICTURE_WIDTH",
     "POPULARITY",
     "SECTIONS",
+    "SERVED_METRICS",
     "SHIPPED",
     "SMALL_WIDTH",
     "STUDIO",
@@ -95,6 +102,7 @@ __all__ = [
     "addable_items",
     "adjusted",
     "arrival",
+    "as_trained",
     "attending",
     "begin",
     "begin_points",
@@ -110,6 +118,7 @@ __all__ = [
     "cohort_differences",
     "cohort_name",
     "cohort_served",
+    "cohort_sizes",
     "cohort_table",
     "cohort_users",
     "comparable_runs",
@@ -125,23 +134,24 @@ __all__ = [
     "facts",
     "find_items",
     "find_run",
+    "first_side",
     "going_on",
     "health",
     "history_lengths",
+    "is_changed",
     "is_going",
     "item_cards",
     "item_counts",
     "item_groups",
     "items_of_hyperedge",
     "joined",
-    "knows_quality",
-    "knows_served",
     "matching_runs",
     "may_manage",
     "may_steer",
     "membership_paths",
     "missing_neighbours",
     "most_epochs",
+    "other_sides",
     "people",
     "picture",
     "point_of",
@@ -151,15 +161,17 @@ __all__ = [
     "run_at",
     "run_moves",
     "run_quality",
-    "run_ranking",
     "run_table",
     "runs_of",
     "runs_stamp",
     "scene",
     "sections_of",
+    "served",
     "served_users",
     "settings",
     "settle",
+    "side_name",
+    "sides",
     "sureness",
     "takers",
     "tested_ranking",

@@ -7,8 +7,8 @@ import pandas as pd
 
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.explain.alignment import NeighborAgreement, cosines, cross_modal_recall, geometry, neighbor_agreement
-from srgformer_lab.explain.faithfulness import Watch
 from srgformer_lab.explain.projection import Projection, project
+from srgformer_lab.model.protocol import Watch
 from srgformer_lab.model.trace import Trace
 from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene, scene
 from srgformer_lab.workspace.shelf import Shelf, Value

@@ -1,25 +1,29 @@
-"""Runs side by side, of whatever model: their lists for one user, and how well each serves whom."""
+"""Runs side by side, of whatever model: their lists for one user, and how well each serves whom.
+
+Each side is a scene: the view's run counts as the view has it, at its epoch and knobs; the others as trained, at their best epoch.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from srgformer_lab import figures
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import RunError
-from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate_users
-from srgformer_lab.learn.run import Run
-from srgformer_lab.model.protocol import Recommender
-from srgformer_lab.model.ranking import compare_lists, rank_items
-from srgformer_lab.model.srgformer import SRGFormer
-from srgformer_lab.model.trace import Trace
+from srgformer_lab.learn.evaluation import SELECTION_METRIC
+from srgformer_lab.model.protocol import Watch
+from srgformer_lab.model.ranking import compare_lists
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_mean, cohort_users
-from srgformer_lab.workspace.scene import find_run, runs_of
+from srgformer_lab.workspace.scene import Scene, runs_of, scene
+from srgformer_lab.workspace.serving import mean_metrics, served, served_users, tested_ranking
 from srgformer_lab.workspace.shelf import Shelf
+from srgformer_lab.workspace.slow import Slow
+from srgformer_lab.workspace.view import KNOB_OF
 
 MOST_RUNS = 4
 """So many runs can be looked at beside one another."""
-_readers, _served, _cohorts = Shelf(8), Shelf(32), Shelf(32)
+COMPARED_METRICS = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
+_cohorts = Shelf(32)
 
 
 def comparable_runs(data: Dataset) -> list[str]:
@@ -28,123 +32,139 @@ def comparable_runs(data: Dataset) -> list[str]:
     return sorted(found, key=lambda name: -found[name] if found[name] == found[name] else math.inf)
 
 
-def run_ranking(data: Dataset, name: str, user_id: str) -> pd.DataFrame:
-    """Rank for a user all that a run did not have to learn from, as the evaluation does.
-
-    Columns: ``rank``, ``item_id``, ``title``, ``score``, ``hit`` (held back for validation, and so to be found).
+def as_trained(look: Scene, name: str) -> Scene:
+    """Give a run of the same data as it was trained: its best epoch, its own knobs.
 
     Raises:
-        RunError: The run is gone or damaged, has no weights yet, or is of other data.
-        UnknownIdError: No user has that id.
+        LabError: The run is gone or damaged, or is of other data.
     """
-    ranking = rank_items(_reader(data, name)[1], data, user_id, hide="train")
-    return ranking.assign(hit=ranking["item_id"].isin(data.history(user_id, "valid")))
+    plain = dict.fromkeys((*KNOB_OF, "epoch"), "")
+    return scene(look.view.change(run=name, **plain))
 
 
-def run_moves(data: Dataset, first: str, second: str, user_id: str, k: int = 10) -> pd.DataFrame:
-    """Join two runs' lists of a user as ``compare_lists`` does, with ``hit``.
+def is_changed(look: Scene) -> bool:
+    """Tell whether a view looks at its run at another epoch than the best, or under other knobs than the trained ones."""
+    return bool(_differences(look))
+
+
+def first_side(look: Scene) -> Scene | None:
+    """Give the run that others are held against: the view's as the view has it; the best of this data where that has no weights.
 
     Raises:
-        RunError: A run is gone or damaged, has no weights yet, or is of other data.
+        LabError: The run is gone or damaged.
+    """
+    known = comparable_runs(look.data)
+    if look.view.run in known:
+        return look
+    return as_trained(look, known[0]) if known else None
+
+
+def other_sides(first: Scene) -> dict[str, str]:
+    """Name, by what a person calls them, the runs that can be held against the first: itself as trained if it is changed, the others."""
+    names = [first.view.run] if is_changed(first) else []
+    names += [name for name in comparable_runs(first.data) if name != first.view.run]
+    return {_trained_name(first, name): name for name in names}
+
+
+def sides(first: Scene, names: Iterable[str]) -> dict[str, Scene]:
+    """Give what is compared by what a person calls it, the first side first, then those of ``other_sides`` that are named.
+
+    Raises:
+        LabError: A run is gone or damaged.
+    """
+    return {side_name(first): first} | {_trained_name(first, name): as_trained(first, name) for name in names}
+
+
+def side_name(look: Scene) -> str:
+    """Call a side by its run, and by what differs from how that was trained."""
+    changed = _differences(look)
+    return f"{look.view.run} at {', '.join(changed)}" if changed else look.view.run
+
+
+def _trained_name(first: Scene, name: str) -> str:
+    return f"{name} as trained" if name == first.view.run else name
+
+
+def _differences(look: Scene) -> list[str]:
+    if look.run is None:
+        return []
+    epoch = look.view.epoch
+    found = [f"epoch {epoch}"] if epoch and int(epoch) != look.run.status().best_epoch else []
+    turned = {name: value for name, value in look.knobs.items() if value != look.trained_knobs[name]}
+    return found + [f"{figures.knob_symbol(name).partition('_')[0]} {figures.setting(value)}" for name, value in turned.items()]
+
+
+def run_moves(first: Scene, second: Scene, user_id: str, k: int = 10) -> pd.DataFrame:
+    """Join two sides' lists of a user as ``compare_lists`` does, with ``hit``.
+
+    Raises:
+        RunError: A run has no weights yet, or is damaged.
         UnknownIdError: No user has that id.
     """
-    before, after = (run_ranking(data, name, user_id) for name in (first, second))
+    before, after = (tested_ranking(side, user_id) for side in (first, second))
     moved = compare_lists(before.drop(columns="hit"), after.drop(columns="hit"), k)
-    return moved.assign(hit=moved["item_id"].isin(data.history(user_id, "valid")))
+    return moved.assign(hit=moved["item_id"].isin(first.data.history(user_id, "valid")))
 
 
-def run_quality(data: Dataset, names: Sequence[str]) -> pd.DataFrame:
-    """Evaluate runs on the validation split: ``run``, ``model``, ``epoch`` (the best), and a column a metric, in 0…1.
+def run_quality(compared: Mapping[str, Scene]) -> Slow[pd.DataFrame]:
+    """Evaluate sides on the validation split, one after the other, each in blocks of users.
+
+    Columns: ``run`` (what it is called), ``model``, ``epoch``, and for each of the ``COMPARED_METRICS`` its mean in 0…1 and the bounds
+    of its bootstrap interval over users, ``recall@20``, ``recall@20 low``, ``recall@20 high`` and so on. ``RunError`` comes with its
+    value where a run has no weights yet, or is damaged.
+    """
+
+    def find(watch: Watch) -> pd.DataFrame:
+        rows = []
+        for name, look in watch(list(compared.items())):
+            means = mean_metrics(served(look).value(watch), COMPARED_METRICS)
+            assert look.run is not None  # else nobody could be served
+            epoch = int(look.view.epoch or look.run.status().best_epoch)
+            rows.append({"run": name, "model": look.run.config.model_name, "epoch": epoch, **means})
+        return pd.DataFrame(rows)
+
+    key = ("quality", *((name, *look.key()) for name, look in compared.items()))
+    return Slow(key, find, all(look.is_quick for look in compared.values()))
+
+
+def cohort_differences(compared: Mapping[str, Scene], metric: str = SELECTION_METRIC) -> pd.DataFrame:
+    """Hold sides against the first of them, cohort by cohort, all users last.
+
+    Columns: ``cohort`` (empty for all), ``run`` (what it is called), ``judged`` (users with something to find), ``first`` and ``value``
+    (the metric of both), ``difference`` (value − first), ``low`` and ``high``: the bounds of its paired bootstrap interval over users,
+    NaN for fewer than two.
 
     Raises:
-        RunError: A run is gone or damaged, has no weights yet, or is of other data.
+        RunError: A run has no weights yet, or is damaged.
     """
-    rows = []
-    for name in names:
-        run, metrics = find_run(name), _users(data, name).drop(columns="user_id").mean()
-        rows.append({"run": name, "model": run.config.model_name, "epoch": run.status().best_epoch, **metrics.to_dict()})
-    return pd.DataFrame(rows)
+    (_, first), *others = compared.items()
+    return pd.concat([_against(first, look, metric).assign(run=name) for name, look in others], ignore_index=True)
 
 
-def knows_quality(data: Dataset, names: Sequence[str]) -> bool:
-    """Tell whether everybody's lists have been judged already under these runs, so that ``run_quality`` answers at once.
-
-    Raises:
-        RunError: A run is gone or damaged, or has no weights yet.
-    """
-    return all(_stamp(data, find_run(name)) in _served for name in names)
-
-
-def cohort_differences(data: Dataset, first: str, others: Sequence[str], metric: str = SELECTION_METRIC) -> pd.DataFrame:
-    """Hold runs against the first one, cohort by cohort, all users last.
-
-    Columns: ``cohort`` (empty for all), ``run``, ``judged`` (users with something to find), ``first`` and ``value`` (the metric of
-    both runs), ``difference`` (value − first), ``low`` and ``high``: the bounds of its paired bootstrap interval over users, NaN for
-    fewer than two.
-
-    Raises:
-        RunError: A run is gone or damaged, has no weights yet, or is of other data.
-    """
-    tables = [_against(data, first, name, metric) for name in others]
-    columns = ["cohort", "run", "judged", "first", "value", "difference", "low", "high"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-
-
-def changed_users(data: Dataset, first: str, second: str, cohort: str = "", metric: str = SELECTION_METRIC) -> pd.DataFrame:
-    """List a cohort's judged users, those first that gain most from the second run.
+def changed_users(first: Scene, second: Scene, cohort: str = "", metric: str = SELECTION_METRIC) -> pd.DataFrame:
+    """List a cohort's judged users, those first that gain most from the second side.
 
     Columns: ``user_id``, ``first``, ``second``, ``difference``.
 
     Raises:
-        RunError: A run is gone or damaged, has no weights yet, or is of other data.
+        RunError: A run has no weights yet, or is damaged.
         UnknownIdError: There is no such cohort.
     """
-    pairs = _paired(data, first, second, metric)
-    pairs = pairs[pairs["user_id"].isin(cohort_users(data, cohort))] if cohort else pairs
+    ours, theirs = (served_users(look).set_index("user_id")[metric] for look in (first, second))
+    pairs = pd.DataFrame({"first": ours, "second": theirs, "difference": theirs - ours}).reset_index()
+    pairs = pairs[pairs["user_id"].isin(cohort_users(first.data, cohort))] if cohort else pairs
     return pairs.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
 
 
-def _against(data: Dataset, first: str, second: str, metric: str) -> pd.DataFrame:
-    key = ("against", _reader(data, first)[0], _reader(data, second)[0], metric)
-
+def _against(first: Scene, second: Scene, metric: str) -> pd.DataFrame:
     def compute() -> pd.DataFrame:
         rows = []
         for cohort in (*COHORTS, ""):
-            pairs = changed_users(data, first, second, cohort, metric)
+            pairs = changed_users(first, second, cohort, metric)
             interval = cohort_mean(pairs["difference"].to_numpy(float))
             means = {"first": pairs["first"].mean(), "value": pairs["second"].mean()}
             bounds = {"difference": interval.mean, "low": interval.low, "high": interval.high}
-            rows.append({"cohort": cohort, "run": second, "judged": len(pairs), **means, **bounds})
+            rows.append({"cohort": cohort, "judged": len(pairs), **means, **bounds})
         return pd.DataFrame(rows)
 
-    return _cohorts.get(key, compute)
-
-
-def _paired(data: Dataset, first: str, second: str, metric: str) -> pd.DataFrame:
-    ours, theirs = (_users(data, name).set_index("user_id")[metric] for name in (first, second))
-    return pd.DataFrame({"first": ours, "second": theirs, "difference": theirs - ours}).reset_index()
-
-
-def _users(data: Dataset, name: str) -> pd.DataFrame:
-    stamp, reader = _reader(data, name)
-    return _served.get(stamp, lambda: evaluate_users(reader, data, "valid"))
-
-
-def _reader(data: Dataset, name: str) -> tuple[tuple[object, ...], Recommender | Trace]:
-    """Give what ranks for a run, and what it is known by: new weights make it anew."""
-    run = find_run(name)
-    stamp = _stamp(data, run)
-    return stamp, _readers.get(stamp, lambda: _read(run, data))
-
-
-def _stamp(data: Dataset, run: Run) -> tuple[object, ...]:
-    path = run.weights_path("best")
-    try:
-        return (data.fingerprint, str(path.resolve()), path.stat().st_mtime_ns)
-    except OSError as error:
-        raise RunError(f"run {run.name} has no weights yet; wait for its first epoch, or choose another run") from error
-
-
-def _read(run: Run, data: Dataset) -> Recommender | Trace:
-    model = run.model(data)
-    return model.trace() if isinstance(model, SRGFormer) else model
+    return _cohorts.get(("against", first.key(), second.key(), metric), compute)

@@ -11,7 +11,7 @@ from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate, evaluate_
 from srgformer_lab.model.baselines.popularity import Popularity
 from srgformer_lab.statistics import Interval, over_users
 from srgformer_lab.workspace.scene import Scene
-from srgformer_lab.workspace.serving import knows_served, served_users
+from srgformer_lab.workspace.serving import served
 from srgformer_lab.workspace.shelf import Shelf
 
 _counted, _sure = Shelf(8), Shelf(24)
@@ -60,13 +60,13 @@ def sureness(look: Scene) -> Sureness | None:
     Raises:
         RunError: There is no trained SRGFormer to ask.
     """
-    if not (look.is_quick or knows_served(look)) or len(served := served_users(look)) < 2:
+    if not (found := served(look)).is_ready or len(users := found.value()) < 2:
         return None
-    return _sure.get(look.key(), lambda: _sureness(look.data, served))
+    return _sure.get(look.key(), lambda: _sureness(look.data, users))
 
 
-def _sureness(data: Dataset, served: pd.DataFrame) -> Sureness:
-    ours = served[SELECTION_METRIC].to_numpy(float)
+def _sureness(data: Dataset, users: pd.DataFrame) -> Sureness:
+    ours = users[SELECTION_METRIC].to_numpy(float)
     bar = _counted.get(("users", data.fingerprint), lambda: evaluate_users(Popularity(data), data, "valid", (20,)))
     return Sureness(over_users(ours), over_users(ours - bar[SELECTION_METRIC].to_numpy(float)))
 

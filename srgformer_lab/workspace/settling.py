@@ -76,18 +76,19 @@ def _settled_knobs(view: View, notes: list[str]) -> dict[str, str]:
 
 
 def _settled_places(view: View, data: Dataset, notes: list[str]) -> dict[str, str]:
-    """Keep the epoch, modality, hyperedge, cohort, items and compared runs that there are."""
+    """Keep the epoch, modality, hyperedge, cohort, items and compared runs that there are; a changed run is compared with itself, too."""
     run = find_run(view.run) if view.run else None
     config = run.config.model if run else None
     modality = _one_of(view.modality, data.modalities, "modality", notes) or next(iter(data.modalities), "")
-    runs = runs_of(data)
+    runs, epoch = runs_of(data), _readable_epoch(run, view.epoch, notes)
+    is_changed = bool(epoch or any(getattr(view, name) for name in KNOB_OF))
     return {
-        "epoch": _readable_epoch(run, view.epoch, notes),
+        "epoch": epoch,
         "modality": modality,
         "hyperedge": _one_of(view.hyperedge, [str(n) for n in range(getattr(config, "n_hyperedges", 0))], "hyperedge", notes),
         "cohort": _one_of(view.cohort, COHORTS, "cohort", notes),
         "items": joined(item for item in view.chosen_items if _one_of(item, data.item_ids, "item", notes)),
-        "runs": joined(name for name in view.compared_runs if name != view.run and _one_of(name, runs, "run", notes)),
+        "runs": joined(name for name in view.compared_runs if (is_changed or name != view.run) and _one_of(name, runs, "run", notes)),
     }
 
 

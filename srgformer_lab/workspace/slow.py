@@ -6,7 +6,7 @@ from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from srgformer_lab.errors import LabError
-from srgformer_lab.explain.faithfulness import Watch
+from srgformer_lab.model.protocol import Watch
 from srgformer_lab.workspace.shelf import Shelf
 
 Value = TypeVar("Value")
@@ -22,17 +22,19 @@ class _Errand:
     """How far one search is, and whether it failed."""
 
     def __init__(self) -> None:
-        self.done, self.total, self.since = 0, 0, time.monotonic()
+        self.share, self.since = 0.0, time.monotonic()
         self.heard = self.since
+        self._part = 1.0  # of the whole that the present step is
         self.error: LabError | None = None
 
     def watch(self, steps: Sequence[Any]) -> Iterator[Any]:
-        """Hand on the steps one by one and count them."""
-        self.total = len(steps)
-        for step in steps:
+        """Hand on the steps one by one and count them; steps that are watched within a step are parts of it."""
+        start, part = self.share, self._part
+        for place, step in enumerate(steps):
+            self.share, self._part = start + part * place / len(steps), part / len(steps)
             yield step
-            self.done += 1
             self.heard = time.monotonic()
+        self.share, self._part = start + part, part
 
 
 class Slow(Generic[Value]):
@@ -80,7 +82,7 @@ class Slow(Generic[Value]):
     def share(self) -> float:
         """How far the search is, from 0 to 1."""
         errand = _begun.get(self.key)
-        return errand.done / errand.total if errand and errand.total else 0.0
+        return errand.share if errand else 0.0
 
     @property
     def eta_seconds(self) -> float:
@@ -88,13 +90,13 @@ class Slow(Generic[Value]):
         errand, share = _begun.get(self.key), self.share
         return (time.monotonic() - errand.since) * (1 - share) / share if errand and share else float("inf")
 
-    def value(self) -> Value:
-        """Give it; find it first, and wait for that, where it isn't there.
+    def value(self, watch: Watch = iter) -> Value:
+        """Give it; find it first, and wait for that, where it isn't there. ``watch`` hands on its steps.
 
         Raises:
             LabError: It can't be found.
         """
-        return _found.get(self.key, lambda: self.find(iter))
+        return _found.get(self.key, lambda: self.find(watch))
 
     def begin(self) -> None:
         """Look for it beside the pages; nothing happens if that is going on already, unless it is late: then it is begun anew.

@@ -9,9 +9,9 @@ import pandas as pd
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError, RunError
 from srgformer_lab.explain.clusters import hyperedge_cards, hyperedge_incidence, hyperedge_members
-from srgformer_lab.explain.faithfulness import Watch
 from srgformer_lab.explain.groups import NO_HOME, homes, item_labels, item_membership, memberships, visible_labels
 from srgformer_lab.explain.matching import Agreement, against_labels, agreement, hyperedge_river
+from srgformer_lab.model.protocol import Watch
 from srgformer_lab.model.trace import Trace
 from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene, trained_pass
 from srgformer_lab.workspace.shelf import Shelf

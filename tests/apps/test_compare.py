@@ -36,7 +36,8 @@ def test_without_a_choice_the_best_other_run_is_shown(page, shop, three):
 
 
 def test_an_item_of_both_lists_has_the_ranks_that_the_models_give(shop, three):
-    moves = workspace.run_moves(three, "first", "lightgcn", shop.user, 5)
+    look = workspace.scene(shop)
+    moves = workspace.run_moves(look, workspace.as_trained(look, "lightgcn"), shop.user, 5)
     taken = set(three.history(shop.user, "valid"))
     for name, column in (("first", "rank_before"), ("lightgcn", "rank_after")):
         listed = lab.recommend(workspace.find_run(name).model(three), three, shop.user, 5, hide="train")["item_id"].tolist()
@@ -44,8 +45,8 @@ def test_an_item_of_both_lists_has_the_ranks_that_the_models_give(shop, three):
     assert set(moves.loc[moves["hit"], "item_id"]) == taken & set(moves["item_id"])
 
 
-def test_differences_are_paired_and_agree_with_the_cohorts(three):
-    table = workspace.cohort_differences(three, "first", ["lightgcn"]).set_index("cohort")
+def test_differences_are_paired_and_agree_with_the_cohorts(shop, three):
+    table = workspace.cohort_differences(workspace.sides(workspace.scene(shop), ["lightgcn"])).set_index("cohort")
     users = {name: lab.evaluate_users(workspace.find_run(name).model(three), three, "valid") for name in ("first", "lightgcn")}
     for cohort, row in table.iterrows():
         people = workspace.cohort_users(three, cohort)
@@ -57,17 +58,78 @@ def test_differences_are_paired_and_agree_with_the_cohorts(three):
 
 
 def test_a_run_against_itself_changes_nothing(shop, three):
-    moves = workspace.run_moves(three, "first", "first", shop.user)
+    look = workspace.scene(shop)
+    moves = workspace.run_moves(look, look, shop.user)
     assert (moves["moved"] == 0).all()
-    table = workspace.cohort_differences(three, "first", ["first"])
+    table = workspace.cohort_differences({"first": look, "again": workspace.as_trained(look, "first")})
     assert (table[["difference", "low", "high"]] == 0).all(axis=None)
 
 
-def test_a_run_without_weights_is_refused_by_name(three, tmp_path):
+@pytest.fixture
+def turned(shop, three):
+    """Look at the first run at its first epoch, without attention; give the view, and the pass that this is."""
+    view, said = workspace.settle(shop.change(alpha="0", epoch="1", runs="first,lightgcn"))
+    assert said == ()
+    return view, workspace.find_run("first").model(three, 1).trace().fuse(attention_scale=0.0)
+
+
+def test_the_loaded_run_counts_at_the_epoch_and_knobs_of_the_view(page, three, turned):
+    view, trace = turned
+    shown, found = page("compare", view)
+    names = ["first at epoch 1, α 0", "first as trained", "lightgcn"]
+    assert list(found["sides"]) == names
+    assert (found["chosen"], found["picked"]["runs"]) == (["first", "lightgcn"], "first,lightgcn")
+    readers = [trace, *(workspace.find_run(name).model(three) for name in ("first", "lightgcn"))]
+    users = {name: lab.evaluate_users(reader, three, "valid") for name, reader in zip(names, readers, strict=True)}
+    for row in found["judged"].value().to_dict("records"):
+        assert {name: row[name] for name in workspace.COMPARED_METRICS} == pytest.approx(
+            users[row["run"]].drop(columns="user_id").mean().to_dict()
+        )
+    told = found["differences"].set_index(["cohort", "run"])
+    expected = users["first as trained"]["recall@20"].mean() - users[names[0]]["recall@20"].mean()
+    assert expected != 0
+    assert told.loc[("", "first as trained"), "difference"] == pytest.approx(expected)
+    listed = lab.recommend(trace, three, view.user, 3, hide="train")["title"].tolist()
+    places = [shown.index(title) for title in listed]
+    assert places == sorted(places)
+    assert "first counts here as you turned it" in shown
+
+
+def test_a_changed_run_is_held_against_itself_and_an_unchanged_one_is_not(page, shop, turned):
+    view, _ = turned
+    _, found = page("compare", view.change(runs=""))
+    assert (next(iter(found["others"])), found["chosen"]) == ("first as trained", ["first"])
+    trained = workspace.scene(view).trained_knobs["attention_scale"]
+    for same in (shop, shop.change(alpha=f"{trained:g}", runs="first"), workspace.settle(view.change(alpha="", epoch=""))[0]):
+        shown, found = page("compare", same)
+        assert "first" not in found["others"].values()
+        assert next(iter(found["sides"])) == "first"
+        assert "as you turned it" not in shown
+
+
+def test_who_gains_and_loses_most_says_how_much(page, shop, three):
+    _, found = page("compare", shop.change(runs="lightgcn"), **{"compare.metric": "NDCG@20"})
+    look = workspace.scene(shop)
+    changed = workspace.changed_users(look, workspace.as_trained(look, "lightgcn"), metric="ndcg@20")
+    for buttons, row in ((found["gaining"], changed.iloc[0]), (found["losing"], changed.iloc[-1])):
+        assert f"NDCG@20 {lab.figures.signed(row['difference'])}" in buttons.elements[0].text
+        assert buttons.elements[0].value == row["user_id"]
+    _, found = page("compare", shop.change(runs="lightgcn"))
+    most = workspace.changed_users(look, workspace.as_trained(look, "lightgcn"))["difference"].iloc[0]
+    assert f"Recall@20 {lab.figures.signed(100 * most)} points" in found["gaining"].elements[0].text
+
+
+def test_the_two_metrics_of_the_plane_are_never_the_same(page, shop, three):
+    for words, second in (("Recall@20", "ndcg@20"), ("NDCG@20", "recall@20")):
+        _, found = page("compare", shop, **{"compare.metric": words, "compare.second": words})
+        assert found["second_metric"].value == second
+
+
+def test_a_run_without_weights_is_refused_by_name(shop, three):
     run = lab.Run.create("runs", "waiting", three, "lightgcn", catalog.kind("lightgcn").config(), lab.TrainConfig())
     assert "waiting" not in workspace.comparable_runs(three)
     with pytest.raises(lab.RunError, match="waiting has no weights yet"):
-        workspace.run_ranking(three, "waiting", three.user_ids[0])
+        workspace.tested_ranking(workspace.as_trained(workspace.scene(shop), "waiting"), shop.user)
     run.delete()
 
 

@@ -99,11 +99,11 @@ def test_everybody_together_is_served_as_the_run_says(look, trained):
     served = workspace.served_users(look)
     assert served["recall@20"].mean() == pytest.approx(run.status().best_metric, abs=1e-6)
     assert served["recall@20"].mean() == pytest.approx(lab.evaluate(look.trace, look.data)["recall@20"])
-    assert workspace.knows_served(look)
+    assert workspace.served(look).is_ready
 
 
 def test_the_cohort_table_averages_its_people(look):
-    table, served = workspace.cohort_table(look).set_index("cohort"), workspace.served_users(look)
+    table, served = workspace.cohort_table(look).value().set_index("cohort"), workspace.served_users(look)
     for cohort in workspace.COHORTS:
         those = served[served["user_id"].isin(workspace.cohort_users(look.data, cohort))]
         assert table.loc[cohort, "judged"] == len(those)
@@ -123,7 +123,7 @@ def test_the_worst_served_come_first(look):
 def test_a_person_is_served_as_their_list_says(look):
     served = workspace.served_users(look).set_index("user_id")
     for user in list(served.index[:10]):
-        ranking = workspace.tested_ranking(replace(look, view=look.view.change(user=user)))
+        ranking = workspace.tested_ranking(look, user)
         assert ranking["hit"].sum() == len(look.data.history(user, "valid"))
         assert ranking["hit"].head(20).sum() / ranking["hit"].sum() == pytest.approx(served.loc[user, "recall@20"])
 
@@ -139,7 +139,7 @@ def test_sureness_pairs_each_user_with_themselves(look):
 
 def test_without_a_model_nobody_is_served(tiny):
     empty = workspace.Scene(workspace.View(user=tiny.user_ids[0]), tiny, None, None, None)
-    for ask in (workspace.served_users, workspace.tested_ranking, workspace.membership_paths):
+    for ask in (workspace.served_users, lambda look: workspace.tested_ranking(look, look.view.user), workspace.membership_paths):
         with pytest.raises(RunError, match="no trained SRGFormer"):
             ask(empty)
 

@@ -1,0 +1,115 @@
+"""Metric against metric: each run as a point, with how sure both are over people."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from srgformer_lab.figures.evidence import error_bars, fit
+from srgformer_lab.figures.growth import spread
+from srgformer_lab.figures.language import (
+    INK,
+    MUTED,
+    SURFACE,
+    metric_name,
+    metric_unit,
+    metric_value,
+    require,
+    safe,
+    setting,
+    shorten,
+    ticks,
+)
+from srgformer_lab.figures.paired import SYMBOLS
+from srgformer_lab.figures.template import empty_figure, new_figure
+
+HINT = "Lines: 95 % over people. Whether two runs differ is said by their paired difference, not by lines that overlap."
+NAME_LETTERS = 26
+"""Letters of a name beside its point."""
+APART = 0.08
+"""Least distance of two names, in heights of the figure."""
+
+
+def metric_plane(
+    frame: pd.DataFrame, x: str = "recall@20", y: str = "ndcg@20", *, dark: bool = False, hint: str | None = None
+) -> go.Figure:
+    """Draw runs as points between two metrics, each with its interval in both directions; the first one is filled.
+
+    Args:
+        frame: ``run``, and for both metrics the mean in 0…1 and its bounds: ``recall@20``, ``recall@20 low``, ``recall@20 high``.
+            A bound that is not known is NaN.
+        x: The metric from left to right.
+        y: The metric from bottom to top.
+        dark: Whether the page is dark.
+        hint: Words in place of how to read it.
+
+    Raises:
+        DataError: A column is missing.
+    """
+    require(frame, ["run", *(f"{metric}{bound}" for metric in (x, y) for bound in ("", " low", " high"))], "metric plane")
+    known = frame.dropna(subset=[x, y]).reset_index(drop=True)
+    if known.empty:
+        return empty_figure("Nobody can be judged", "No person here has anything held back that could be found.", dark)
+    figure = new_figure(_finding(known, x, y), HINT if hint is None else hint, dark, left=58, right=20, bottom=46)
+    for place in range(len(known)):
+        _point(figure, known.iloc[[place]], x, y, place, dark)
+    for axis, metric in ((figure.layout.xaxis, x), (figure.layout.yaxis, y)):
+        _scale(axis, known, metric)
+    _names(figure, known, x, y)
+    return figure
+
+
+def _names(figure: go.Figure, known: pd.DataFrame, x: str, y: str) -> None:
+    """Write each name above its point, towards the middle, and no two at the same height."""
+    (left, right), (low, high) = figure.layout.xaxis.range, figure.layout.yaxis.range
+    heights = spread(known[y].tolist(), APART * (high - low), high)
+    for row, height in zip(known.to_dict("records"), heights, strict=True):
+        side, shift = ("left", 8) if row[x] <= (left + right) / 2 else ("right", -8)
+        words = safe(shorten(row["run"], NAME_LETTERS))
+        figure.add_annotation(x=row[x], y=height, text=words, xanchor=side, xshift=shift, yshift=10)
+
+
+def _point(figure: go.Figure, row: pd.DataFrame, x: str, y: str, order: int, dark: bool) -> None:
+    name, said = str(row["run"].iloc[0]), [f"{metric_name(metric)} {_with_bounds(row.iloc[0], metric)}" for metric in (x, y)]
+    figure.add_scatter(
+        x=row[x].to_numpy(float),
+        y=row[y].to_numpy(float),
+        mode="markers",
+        marker={
+            "size": 11,
+            "symbol": ("circle", *SYMBOLS)[order % (len(SYMBOLS) + 1)],
+            "color": INK[dark] if order == 0 else SURFACE[dark],
+            "line": {"width": 2, "color": INK[dark]},
+        },
+        error_x=error_bars(row[x], row[f"{x} low"], row[f"{x} high"], MUTED[dark]),
+        error_y=error_bars(row[y], row[f"{y} low"], row[f"{y} high"], MUTED[dark]),
+        hovertemplate=f"{safe(name)}<br>{'<br>'.join(said)}<extra></extra>",
+        cliponaxis=False,
+        name=safe(name),
+    )
+
+
+def _with_bounds(row: pd.Series, metric: str) -> str:
+    low, high = row[f"{metric} low"], row[f"{metric} high"]
+    bounds = "" if pd.isna(low) else f" ({metric_value(metric, low)} to {metric_value(metric, high)})"
+    return metric_value(metric, row[metric]) + bounds
+
+
+def _scale(axis: go.layout.XAxis | go.layout.YAxis, known: pd.DataFrame, metric: str) -> None:
+    ends = known[[metric, f"{metric} low", f"{metric} high"]].stack()
+    low, high = float(ends.min()), float(ends.max())
+    room, places, (factor, unit) = 0.08 * ((high - low) or abs(high) or 1.0), ticks(low, high), metric_unit(metric)
+    words = [setting(factor * place) + unit for place in places]
+    axis.update(range=[low - room, high + room], tickvals=places, ticktext=words, title={"text": metric_name(metric)}, zeroline=False)
+
+
+def _finding(known: pd.DataFrame, x: str, y: str) -> str:
+    """Name the run that is highest in both metrics, or that of each."""
+    best = {metric: known.loc[known[metric].idxmax()] for metric in (x, y)}
+    values = [f"{metric_name(metric)} {metric_value(metric, row[metric])}" for metric, row in best.items()]
+    names = [str(row["run"]) for row in best.values()]
+    if len(known) > 1 and (known[[x, y]].nunique() == 1).all():
+        return f"All {len(known)} are level: {values[0]}, {values[1]}"
+    if len(known) == 1:
+        return fit(lambda n: f"{shorten(names[0], n)}: {values[0]}, {values[1]}")
+    if names[0] == names[1]:
+        return fit(lambda n: f"{shorten(names[0], n)} is highest in both: {values[0]}, {values[1]}")
+    return fit(lambda n: f"No run is highest in both: {shorten(names[0], n)} has {values[0]}, {shorten(names[1], n)} {values[1]}")
