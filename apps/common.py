@@ -5,8 +5,6 @@ Marimo meets the package here. Nothing is computed: frames and numbers come from
 
 import html
 import inspect
-import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,7 +13,7 @@ from urllib.parse import urlencode
 import marimo as mo
 import widgets
 
-from srgformer_lab import Dataset, LabError, Run, TrainConfig, figures, workspace
+from srgformer_lab import Dataset, LabError, Run, figures, workspace
 
 # ------------------------------------------------------------------ the link
 
@@ -78,13 +76,11 @@ def styles() -> mo.Html:
 def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
     """Say what is being looked at: data, run, person, item, and the knobs that Python used."""
     data, view = look.data, look.view
-    item = (
-        {"title": widgets.title(data, view.item), "picture": widgets.picture(data, view.item, widgets.SMALL_WIDTH)} if view.item else None
-    )
+    item = view.item and {"title": workspace.title(data, view.item), "picture": workspace.picture(data, view.item, workspace.SMALL_WIDTH)}
     pictures = widgets.user_pictures(data, view.user) if view.user else ()
     run = f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet"
     label = f"cohort: {workspace.COHORTS[view.cohort]}" if view.cohort else ""
-    return mo.Html(figures.strip(data.name, run, pictures, item, look.knobs or None, look.trained_knobs or None, kind, label))
+    return mo.Html(figures.strip(data.name, run, pictures, item or None, look.knobs or None, look.trained_knobs or None, kind, label))
 
 
 def theme_link(view: workspace.View, page: str = "") -> mo.Html:
@@ -151,68 +147,6 @@ def status_of(run: Run) -> tuple[workspace.Status | None, mo.Html | None]:
         return run.status(), None
     except LabError as error:
         return None, problem(error, "The other runs are as they were.", "Choose another run below, or start a new training.")
-
-
-def duration(seconds: float) -> str:
-    """Write a time as people say it."""
-    if not math.isfinite(seconds):
-        return "an unknown time"
-    for size, name in ((3600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.2g} {name}" if seconds < 10 * size else f"{seconds / size:.0f} {name}"
-    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def cost(expected: workspace.Estimate, train: TrainConfig) -> mo.Html:
-    """Say before the start what a training will take."""
-    time = f"About {duration(expected.seconds_per_epoch)} an epoch, at most {duration(expected.seconds_at_most)} in all"
-    memory = f"{expected.memory_bytes / 1e9:.1f} GB of memory"
-    return fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better Recall@20.")
-
-
-def progress(run: Run, status: workspace.Status) -> mo.Html:
-    """Say how far a training is, and show it as a bar."""
-    most = run.config.train.epochs
-    done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
-    best = f"best Recall@20 {share(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
-    left = f"about {duration(status.eta_seconds)} left if it does not end early" if status.state == "running" and status.epoch else ""
-    said = [f"<b>{status.state}</b>", f"{status.epoch} of at most {most} epochs", best, left, html.escape(status.message)]
-    line = ", ".join(part for part in said if part)
-    return mo.Html(
-        f'<div class="lab-progress"><progress max="{most}" value="{done:.3f}" aria-label="epochs"></progress><span>{line}</span></div>'
-    )
-
-
-def slow_button(slow: workspace.Slow[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
-    """Make the button that has something slow looked for; ``tell`` sets a state that the page's ``ticker`` is made anew by."""
-
-    def begin(count: int) -> int:
-        slow.begin()
-        tell(count + 1)
-        return count + 1
-
-    return mo.ui.button(label=words, value=time.monotonic_ns(), on_click=begin)
-
-
-def ticker(slow: workspace.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
-    """Have a page look twice a second how far something slow is, as long as it is looked for; ``tell`` hears of its end."""
-
-    def look(_: object) -> None:
-        if not slow.is_going:
-            tell(time.monotonic_ns())
-
-    return mo.ui.refresh(default_interval="0.5s", on_change=look) if slow.is_going else None
-
-
-def slow_line(slow: workspace.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
-    """Offer to look for something slow; or say how far that is, or what went wrong."""
-    if ticks is None:
-        return stack(problem(slow.error) if slow.error else None, button)
-    left = f"about {duration(slow.eta_seconds)} left" if slow.share else "just begun"
-    bar = (
-        f'<progress max="1" value="{slow.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
-    )
-    return mo.Html(f'<div class="lab-progress">{bar}<div class="lab-ticker">{ticks.text}</div></div>')
 
 
 def section(name: str, kind: figures.Kind | None = None) -> mo.Html:

@@ -17,7 +17,7 @@ METRICS = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
 def lists(data: Dataset, names: Sequence[str], user_id: str) -> mo.Html:
     """Show one person's lists: two joined by lines, or up to four beside one another, each held against the first."""
     if len(names) == 2:
-        moves = widgets.with_pictures(workspace.run_moves(data, names[0], names[1], user_id, LISTED), data, widgets.SMALL_WIDTH)
+        moves = workspace.with_pictures(workspace.run_moves(data, names[0], names[1], user_id, LISTED), data, workspace.SMALL_WIDTH)
         hint = "● was held back and is found (a hit), ○ is not known to be taken. Choose another person below."
         return mo.Html(figures.rank_moves_cards(moves, LISTED, before=names[0], after=names[1], hint=hint))
     return common.side_by_side(*(_column(data, names[0], name, user_id) for name in names), widths=f"repeat({len(names)}, 1fr)")
@@ -36,7 +36,7 @@ def _column(data: Dataset, first: str, name: str, user_id: str) -> mo.Html:
         said = "the others are held against this one"
     found = f"; {int(shown['hit'].sum())} of {len(data.history(user_id, 'valid'))} held-back items among the first {LISTED}"
     dropped = common.fact(f"Dropped: {', '.join(gone)}.") if gone else None
-    column = mo.Html(figures.card_column(widgets.with_pictures(cards, data, widgets.SMALL_WIDTH)))
+    column = mo.Html(figures.card_column(workspace.with_pictures(cards, data, workspace.SMALL_WIDTH)))
     return common.stack(common.finding(name), common.fact(said + found), column, dropped)
 
 

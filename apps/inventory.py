@@ -76,7 +76,7 @@ def carrying(found: pd.DataFrame, carry: Callable[[str], None]) -> mo.ui.button:
 
 def item_panel(data: Dataset, item_id: str, takers: mo.ui.array, button: mo.ui.button | None) -> mo.Html:
     """Show one item: picture, what is known of it, and some of its people."""
-    card = mo.Html(figures.card(widgets.title(data, item_id), widgets.picture(data, item_id)))
+    card = mo.Html(figures.card(workspace.title(data, item_id), workspace.picture(data, item_id)))
     people = (
         common.stack(common.fact("Some who took it; click one to look at this item for them:"), widgets.picker(takers))
         if len(takers)

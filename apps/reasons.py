@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import changes
 import common
 import marimo as mo
 import pandas as pd
@@ -16,9 +17,9 @@ NOTHING_ASKED = "Nothing is changed yet. Choose the first thing of the list abov
 
 def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
     """Show the item with its place among ``count``, and what the person took with what each thing adds."""
-    title = widgets.title(data, why.item_id)
+    title = workspace.title(data, why.item_id)
     place = f"is number {why.rank:,} of {count:,}" if why.rank else "is not ranked, as it is known already,"
-    item = mo.Html(figures.card(title, widgets.picture(data, why.item_id), f"score {figures.digits(why.score)}"))
+    item = mo.Html(figures.card(title, workspace.picture(data, why.item_id), f"score {figures.digits(why.score)}"))
     known = common.fact("What this person took, which is all that the model knows of them, and what each thing adds to the score:")
     added = {item_id: figures.signed(total) for item_id, total in zip(why.history["item_id"], why.history["total"], strict=True)}
     past = common.stack(known, widgets.history(data, why.user_id, added))
@@ -32,7 +33,7 @@ def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
 
 def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
     """Draw the score as the sum of its parts, and say how exactly it adds up."""
-    bars = figures.waterfall(why.by_part, why.score, item=widgets.title(data, why.item_id), dark=dark)
+    bars = figures.waterfall(why.by_part, why.score, item=workspace.title(data, why.item_id), dark=dark)
     total = why.parts["contribution"].sum()
     told = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {why.residual:.1e}, is rounding."
     table = figures.parts_table(why.parts, dark=dark)
@@ -42,7 +43,7 @@ def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
 def things(why: Explanation, dark: bool) -> mo.Html:
     """Draw which things of the history carried the score, through which heads, and over how many steps."""
     shares = why.sources.groupby("kind")["contribution"].sum()
-    rest = ", ".join(f"{name} {figures.signed(shares.get(kind, 0.0))}" for kind, name in widgets.SOURCES.items())
+    rest = ", ".join(f"{name} {figures.signed(shares.get(kind, 0.0))}" for kind, name in changes.SOURCES.items())
     drawn = [
         figures.history_bars(why.history, why.score, dark=dark),
         figures.attention_heads(why.heads, dark=dark),
@@ -114,11 +115,11 @@ def what_if(data: Dataset, why: Explanation, asked: Callable[[], WhatIf] | None)
         found = asked()
     except LabError as error:
         return common.problem(error, "Nothing was changed.")
-    moves = widgets.with_pictures(compare_lists(found.before, found.after, LISTED), data, widgets.SMALL_WIDTH)
+    moves = workspace.with_pictures(compare_lists(found.before, found.after, LISTED), data, workspace.SMALL_WIDTH)
     first, last = ("not ranked" if place is None else f"number {place:,}" for place in found.ranks)
     score = figures.change(found.score_before, found.score_after)
     return common.stack(
-        common.finding(f"“{widgets.title(data, why.item_id)}” goes from {score}, {first} → {last}"),
+        common.finding(f"“{workspace.title(data, why.item_id)}” goes from {score}, {first} → {last}"),
         mo.Html(figures.rank_moves_cards(moves, LISTED, before="As it is", after="What if", hint="Take away more, or other things.")),
     )
 
@@ -132,6 +133,6 @@ def questions(look: workspace.Scene, why: Explanation, ranking: pd.DataFrame, me
         {
             "taken": widgets.choices(memory, "why.taken", "Take away from what they took", known),
             "added": widgets.choices(memory, "why.added", "Add to what they took", others),
-            "changed": widgets.choice(memory, "why.changed", "Change the model", widgets.model_changes(look.trace)),
+            "changed": widgets.choice(memory, "why.changed", "Change the model", changes.model_changes(look.trace)),
         }
     )

@@ -6,9 +6,10 @@ from typing import Any
 
 import common
 import comparison
+import dials
 import marimo as mo
 import pandas as pd
-import widgets
+import waiting
 
 from srgformer_lab import LabError, figures, workspace
 
@@ -25,7 +26,7 @@ def sliders(base: workspace.Scene, grid: pd.DataFrame, move: Callable[[Callable[
     def turn(place: int) -> Callable[[float], None]:
         return lambda value: move(lambda point: (value, point[1]) if place == 0 else (point[0], value))
 
-    made = {knob: widgets.knob_slider(knob, here[place], turn(place), grid[knob]) for place, knob in enumerate(workspace.GRID_KNOBS)}
+    made = {knob: dials.knob_slider(knob, here[place], turn(place), grid[knob]) for place, knob in enumerate(workspace.GRID_KNOBS)}
     return mo.ui.dictionary(made)
 
 
@@ -33,7 +34,7 @@ def boxes(base: workspace.Scene, made: Any) -> mo.Html:
     """Show the sliders in the colours of their parts, each with a mark at the loaded run."""
     assert base.run is not None
     here = zip(made.elements.items(), workspace.point_of(base.run), strict=True)
-    return common.stack(*(widgets.knob_box(knob, slider, mark, base.view.is_dark) for (knob, slider), mark in here))
+    return common.stack(*(dials.knob_box(knob, slider, mark, base.view.is_dark) for (knob, slider), mark in here))
 
 
 def ticker(base: workspace.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFrame], None]) -> mo.ui.refresh | None:
@@ -57,7 +58,7 @@ def progress(grid: pd.DataFrame, ticks: mo.ui.refresh | None) -> mo.Html | None:
     for name in names[:MOST_PROGRESS]:
         try:
             run = workspace.find_run(name)
-            lines.append(common.stack(common.fact(name), common.progress(run, run.status())))
+            lines.append(common.stack(common.fact(name), waiting.progress(run, run.status())))
         except LabError as error:
             lines.append(common.problem(error))
     rest = common.fact(f"and {len(names) - MOST_PROGRESS} more wait") if len(names) > MOST_PROGRESS else None
@@ -67,7 +68,7 @@ def progress(grid: pd.DataFrame, ticks: mo.ui.refresh | None) -> mo.Html | None:
 def chart(base: workspace.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plotly:
     """Draw the grid around the point that is looked at."""
     assert base.run is not None
-    whole = workspace.with_missing(grid, widgets.STEPS, point)
+    whole = workspace.with_missing(grid, dials.STEPS, point)
     return common.chart(figures.knob_grid(whole, loaded=workspace.point_of(base.run), chosen=point, dark=base.view.is_dark))
 
 
@@ -75,7 +76,7 @@ def buttons(
     base: workspace.Scene, grid: pd.DataFrame, point: Point, tell: Callable[[pd.DataFrame], None], refuse: Callable[[LabError | None], None]
 ) -> mo.ui.dictionary:
     """Make the buttons that queue what is missing: the point itself, and those one step around it."""
-    around = workspace.missing_neighbours(grid, widgets.STEPS, point)
+    around = workspace.missing_neighbours(grid, dials.STEPS, point)
     words: dict[str, tuple[str, list[Point]]] = {}
     if not workspace.run_at(grid, point)[0]:
         words["point"] = "Train this point", [point]

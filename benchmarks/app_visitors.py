@@ -18,7 +18,7 @@ import pandas as pd
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.app_latency import MOVIES, knob_to_list, opened, prepare
-from tests.browser.server import FLAGS, Served, serve
+from tests.browser.server import FLAGS, Served, free_port, serve_command
 
 QUESTIONS = {
     "What is in the data?": "data",
@@ -46,19 +46,19 @@ def main() -> None:
         root = Path(folder)
         prepare(root, asked.data)
         listed = f"{asked.data.resolve()}?" + "&".join(f"{name}={value}" for name, value in MOVIES.items())
-        with serve(root, "--serve=", f"--serve={listed}") as app:
-            link = app.link(data=asked.data.resolve(), **MOVIES)
-            print(measure(browser, app, link, asked.visitors).to_string(index=False))
+        port = free_port()
+        with serve_command(["app", "--serve", listed, "--headless", "--port", str(port)], root, {}) as address:
+            link = Served(address, root).link(data=asked.data.resolve(), **MOVIES)
+            print(measure(browser, _listener(port), link, asked.visitors).to_string(index=False))
         print(f"load average at the end {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         browser.close()
 
 
-def measure(browser: Browser, app: Served, link: str, visitors: int) -> pd.DataFrame:
+def measure(browser: Browser, server: int, link: str, visitors: int) -> pd.DataFrame:
     """Let visitors come, one after another, and give medians with their worst values.
 
     Columns: ``what``, ``median``, ``worst``, ``unit``, ``goal``.
     """
-    server = _listener(app)
     sizes, first, warm = [], [], []
     pages = []
     for number in range(visitors + 1):
@@ -103,11 +103,10 @@ def resident(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _listener(app: Served) -> int:
+def _listener(port: int) -> int:
     """Find the server's process by its port."""
-    port = app.address.rpartition(":")[2]
     for command in Path("/proc").glob("[0-9]*/cmdline"):
-        if f"--port\0{port}\0" in command.read_text(errors="replace"):
+        if "marimo\0run" in (words := command.read_text(errors="replace")) and f"--port\0{port}\0" in words:
             return int(command.parent.name)
     raise ProcessLookupError(f"no process serves port {port}")
 

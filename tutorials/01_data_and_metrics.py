@@ -13,11 +13,10 @@ with app.setup(hide_code=True):
     import torch
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_01 as by_hand
 
     LESSON = 1
@@ -94,7 +93,7 @@ def _(data):
     _user_id = data.user_ids[user]
     _known = data.history(_user_id, "train")[-9:]
     _hidden = data.history(_user_id, "test")
-    _cards = [mo.Html(figures.card_row(widgets.item_cards(data, _ids, width=64), size="small")) for _ids in (_known, _hidden)]
+    _cards = [mo.Html(figures.card_row(workspace.item_cards(data, _ids, width=64), size="small")) for _ids in (_known, _hidden)]
     kit.stack(
         kit.step(
             "Explain",
@@ -174,7 +173,7 @@ def _(chosen, data, k_knob, models, user):
     _user_id, _k = data.user_ids[user], k_knob.value
     _list = lab.recommend(models[chosen.value], data, _user_id, _k, hide="train")
     _hidden = data.history(_user_id, "test")
-    _cards = widgets.item_cards(data, list(_list["item_id"]), [f"place {_place}" for _place in _list["rank"]], 64)
+    _cards = workspace.item_cards(data, list(_list["item_id"]), [f"place {_place}" for _place in _list["rank"]], 64)
     _cards["hit"] = _list["item_id"].isin(_hidden).to_numpy()
     _hits = list(_list["rank"][_cards["hit"].to_numpy()])
     _judged = lab.evaluate_users(models[chosen.value], data, "test", (_k,)).set_index("user_id").loc[_user_id]

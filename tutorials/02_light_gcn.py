@@ -10,11 +10,10 @@ with app.setup(hide_code=True):
     import torch  # noqa: F401 for what the learner writes
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_02 as by_hand
 
     LESSON = 2
@@ -350,7 +349,7 @@ def _(by_depth, data, depth, way):
     _alike, _popular = by_hand.likeness(data, _embedding)
     _user = data.user_ids[29]
     _top = lab.recommend(_model, data, _user, 8, hide="train")
-    _cards = widgets.item_cards(data, list(_top["item_id"]), [f"place {_place}" for _place in _top["rank"]], 64)
+    _cards = workspace.item_cards(data, list(_top["item_id"]), [f"place {_place}" for _place in _top["rank"]], 64)
     kit.stack(
         kit.step(
             "Break it",

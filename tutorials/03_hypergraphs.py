@@ -10,11 +10,10 @@ with app.setup(hide_code=True):
     import numpy as np  # noqa: F401 for what the learner writes
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_03 as by_hand
 
     LESSON = 3
@@ -322,7 +321,7 @@ def _(careless, data, rounds):
     _alike = by_hand.likeness(data, _units)
     _item = 0
     _ids, _said = by_hand.most_alike(data, _units, _item, 8)
-    _cards = widgets.item_cards(data, [data.item_ids[_item], *_ids], ["this one", *_said], 64)
+    _cards = workspace.item_cards(data, [data.item_ids[_item], *_ids], ["this one", *_said], 64)
     kit.stack(
         kit.step(
             "Break it",

@@ -15,7 +15,6 @@ with app.setup(hide_code=True):
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_04 as by_hand
 
     LESSON = 4
@@ -32,7 +31,7 @@ def _():
     dark = kit.dark()
     data, run = lab.studio(), lab.shipped_run()
     model, trace = workspace.trained_pass(run, data)
-    tau_knob = kit.knob("temperature", widgets.TEMPERATURE_STEPS, 0.2)
+    tau_knob = kit.knob("temperature", (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0), 0.2)
     return dark, data, model, run, tau_knob, trace
 
 
@@ -47,7 +46,8 @@ def _(dark, data, tau_knob, trace):
             """
             In lesson 3 somebody wrote down which thing is in which group. A trained SRGFormer did that by itself: it looked at the pictures
             of the built-in shop and gave every thing a share in each of 8 hyperedges. A row below is a thing, its shares add up to 1, and
-            the darker the cell, the larger the share. So this is an incidence matrix again, a **soft** one.
+            the darker the cell, the larger the share. So this is an incidence matrix again, a **soft** one. The hyperedge of a thing's
+            largest share is its **first**.
             """,
         ),
         kit.step(
@@ -58,7 +58,7 @@ def _(dark, data, tau_knob, trace):
         kit.tiles(
             [
                 ("a typical thing", figures.percent(_items), "is in its first hyperedge"),
-                ("a typical person", figures.percent(_people), "is in their first hyperedge"),
+                ("a typical person", figures.percent(_people), "is in their first hyperedge; why so much more? See “And people?”"),
             ]
         ),
     )
@@ -72,8 +72,8 @@ def _():
             "Write",
             "Exercise 1 of 3: shares from features",
             """
-            Each thing has **features**: a row of numbers that describes its picture (or its text). Each hyperedge has a row of numbers of
-            the same length that is learned: what it looks for. Their inner product is a score, and the scores become shares.
+            Each thing has **features**: a row of numbers that describes its picture (or its text). Each hyperedge has as many numbers,
+            which are learned: what it looks for. Their inner product is a score, and a thing's scores become its shares.
             """,
         ),
         kit.explain(
@@ -99,7 +99,7 @@ def memberships(X, V, tau):
 
     X: array (items, features); V: array (features, hyperedges)
     tau: the temperature, above 0
-    Example: memberships(np.zeros((1, 3)), np.ones((3, 2)), 1) is [[0.5, 0.5]].
+    Example: memberships(np.array([[1.0]]), np.array([[2.0, 0.0]]), 2) is [[0.7311, 0.2689]].
     """
     answer = ...  # write here
     return answer
@@ -130,7 +130,7 @@ def _(data, run, trace):
 @app.cell(hide_code=True)
 def _(cards, data, hyperedge):
     _card = cards.loc[hyperedge.value]
-    _shown = widgets.item_cards(data, list(_card["top_items"]), width=64)
+    _shown = workspace.item_cards(data, list(_card["top_items"]), width=64)
     kit.stack(
         kit.step(
             "Drag",
@@ -162,8 +162,9 @@ def _():
             "they get scores alike and land together. The features do most of the grouping.",
             "better than chance already": "The features do most of the grouping: things that look alike get scores alike, whatever V is. "
             "Training moved the image groups a little nearer to the interests, and the text groups away from them.",
-            "as well as after training": "Not quite as well as that in pictures, and in texts even better. Training does move the "
-            "groups, but nobody told it to find interests: it only pays for rankings and for the contrast of lesson 6.",
+            "just as after training: training moves nothing": "Training does move the groups: in pictures a little nearer to the "
+            "interests, in texts away from them. Nobody told it to find interests: it only pays for rankings and for the contrast of "
+            "lesson 6.",
         },
         right="better than chance already",
     )
@@ -221,10 +222,11 @@ def _(data, long, long_guess, tau_knob, trace):
         long_guess.value,
         kit.tiles(
             [
-                (f"at most {_few} things taken", figures.percent(_soft), f"in the first hyperedge, at τ = {tau_knob.value:g}"),
-                (f"at least {_many} things taken", figures.percent(_sharp), "the τ of the first picture above; change it there"),
+                (f"at most {_few} things taken", figures.percent(_soft), "in the first hyperedge"),
+                (f"at least {_many} things taken", figures.percent(_sharp), "in the first hyperedge"),
             ]
         ),
+        kit.told(f"At τ = {tau_knob.value:g}, the knob of the first picture."),
     )
     return
 
@@ -256,6 +258,7 @@ def user_memberships(R, S, tau):
 
     R: array (people, items) of 0 and 1
     S: array (items, hyperedges); tau: the temperature
+    Example: who took two things of scores (1, 0) has at τ = 2 the row [0.7311, 0.2689].
     """
     answer = ...  # write here
     return answer
@@ -280,9 +283,10 @@ def _():
         "Three hyperedges have the scores 2, 1 and 0. We add to each its own random number of a certain kind (Gumbel noise) and take the "
         "largest. How often does the first win?",
         {
-            "always: it is the largest": "The noise is about as large as the differences: now and then it lifts another above the first.",
-            "one time in three: noise makes all alike": "The noise is the same for all three, but the scores are not: 2 keeps its head "
-            "start.",
+            "always: it is the largest": "The noise is about as large as the differences: one time in three it lifts another above the "
+            "first, as the softmax says.",
+            "one time in three: noise makes all alike": "No hyperedge has better luck than another, so 2 keeps its head start: it wins as "
+            "often as its softmax says.",
             "two times in three: as its softmax says": "That is what Gumbel noise is made for: the largest is hyperedge k exactly as "
             "often as softmax(2, 1, 0) says. So it is a fair draw, made by adding and comparing.",
         },
@@ -294,9 +298,9 @@ def _():
             "Explain",
             "Why noise?",
             """
-            Suppose an item is put into its best hyperedge, and only there. Then a better one is never tried, and nothing tells it to move:
-            taking the largest has no slope that training could follow. So while it trains, the model **draws** a hyperedge instead, the
-            likelier ones more often; and it draws softly, so that there is a slope.
+            Suppose an item is put into its best hyperedge, and only there. Then a better one is never tried, and taking the largest has
+            no slope that training could follow. The softmax has a slope, but always favours the same one. So while it trains, the model
+            **draws** a hyperedge, the likelier ones more often; and it draws softly, so that there is a slope.
             """,
         ),
         kit.step("Predict", "A draw by noise"),
@@ -353,6 +357,7 @@ def gumbel_softmax(S, u, tau):
     S: array (rows, hyperedges), the scores
     u: array of the same shape, each number between 0 and 1
     tau: the temperature, above 0
+    Example: u = 0.3679 makes the noise 0, and u = 0.6922 makes it 1.
     """
     answer = ...  # write here
     return answer
@@ -381,7 +386,7 @@ def _(model):
 def _(beta, dark, data, model, seed, trace):
     _quiet = trace.fuse(hypergraph_scale=beta.value)
     _shown = by_hand.noisy(model, data.modalities, seed.value, beta.value) if seed.value else _quiet
-    _recall = lab.evaluate(_shown, data, "valid", (20,))["recall@20"]
+    _noisy, _without = (figures.metric_value("recall", lab.evaluate(one, data, "valid", (20,))["recall@20"]) for one in (_shown, _quiet))
     _hint = "The rows are sorted anew at each draw, so look below for how many things changed their hyperedge."
     _other = by_hand.replaced(data, _quiet, _shown)
     kit.stack(
@@ -390,8 +395,8 @@ def _(beta, dark, data, model, seed, trace):
             "Forget to switch the noise off",
             """
             Noise is for training. Some code leaves it on when the model is judged, and then nothing comes out the same twice. Here it is
-            on: every number above 0 is another draw, and 0 is off. Compare the rows with those of the first picture above. Then raise β,
-            the weight of the hypergraph in the score, and see whether the lists suffer.
+            on: every number above 0 is another draw, and 0 is off. How many things move, and do the lists suffer? Then raise β, the
+            weight of the hypergraph in the score. That alone costs recall, so compare with the same β without noise.
             """,
         ),
         kit.side_by_side(
@@ -407,7 +412,7 @@ def _(beta, dark, data, model, seed, trace):
                     figures.percent(by_hand.moved(_quiet, _shown, "image")),
                     "are in another image hyperedge than without noise",
                 ),
-                ("Recall@20", figures.metric_value("recall", _recall), "on the validation items"),
+                ("Recall@20", _noisy, f"on the validation items; without noise {_without}"),
             ]
         ),
         kit.told(
@@ -428,10 +433,10 @@ def _():
         kit.step("Transfer", "Two questions to take along"),
         kit.transfer(
             {
-                "**1.** A new thing comes into the shop, with a picture; nobody has taken it. Which parts of SRGFormer can say something "
-                "about it?": "Not the walk of lesson 2: no line leads to it. SRGFormer sends pictures along the same lines (its part "
-                "$E^m$), so the picture does not arrive that way either. But a membership needs no line: $XV$ gives it shares in the "
-                "hyperedges from its picture, and it reads what they hold. It is the only way in which its own features reach a score.",
+                "**1.** A new thing comes into the shop, with a picture; nobody has taken it. What can the walk of lesson 2 say about it, "
+                "and what can a hyperedge?": "The walk nothing: no line leads to it. SRGFormer sends pictures along the same lines, so the "
+                "picture does not arrive that way either. But a membership needs no line: $XV$ gives it shares in the hyperedges from its "
+                "picture, and it reads what they hold. It is the only way in which its own features reach a score.",
                 "**2.** Someone trains with K = 1 hyperedge, and finds that $V$ never changes. A bug?": "No. With one hyperedge every "
                 "share is 1, whatever the score, so no change of $V$ changes anything: its slope is 0. Everyone is in the one group, and "
                 "it tells nobody apart (the careless hyperedge of lesson 3).",

@@ -95,8 +95,8 @@ def _(dark, data, even, overall, sharper, spread, spread_guess, trace, user):
             "Drag",
             "From a mean to a choice",
             """
-            The model has four **heads**: four lists of weights, side by side. Multiply its scores before they become weights. At 0 nothing
-            is compared, and attention is a mean. What happens at 15, and what at 40?
+            The model has four **heads**: four lists of weights, side by side. It scores how well each thing fits the person, and makes
+            weights of the scores. Multiply the scores: at 0 nothing is compared, and attention is a mean. What happens at 15, and at 40?
             """,
         ),
         kit.knob_box(sharper, "×", f"scores times {sharper.value:g}", "attention"),
@@ -146,7 +146,7 @@ def attention_weights(query, keys):
 
     query: tensor of d numbers; keys: tensor with a row of d for each thing
     keys @ query gives all inner products; tensors have clamp, exp and sum.
-    Example: attention_weights(torch.ones(2), torch.ones(4, 2)) is 4 times 0.25.
+    Example: attention_weights(torch.tensor([1.0, 0.0]), torch.eye(2)) is [0.7311, 0.2689].
     """
     answer = ...  # write here
     return answer
@@ -195,6 +195,7 @@ def attend(user, items, query_map, key_map, value_map):
     user: embedding, d numbers; items: a row of d for each thing
     query_map, key_map, value_map: d rows each
     by_hand.attention_weights(query, keys) gives the weights.
+    Example: the user [1, 0], items and all maps torch.eye(2): [0.7311, 0.2689].
     """
     answer = ...  # write here
     return answer
@@ -241,6 +242,7 @@ def attend_with_heads(user, items, query_map, key_map, value_map, n_heads):
 
     user, items and the maps (d × d) as in exercise 2
     by_hand.attend(user, items, query_map, key_map, value_map) is one head.
+    Example: what gave [0.7311, 0.2689] with one head gives [0.7311, 0.5] with two.
     """
     answer = ...  # write here
     return answer
@@ -280,7 +282,7 @@ def _(model, trace, user):
             | scores divided by √d | clipped at ±10 | two things' weights differ by a factor of e²⁰ at most |
             | output map | none | the heads stay apart |
             | residual (adds the input) | none | the person's own embedding is not in $E^{att}$ |
-            | layer norm | none; length 1 later, in the fusion | |
+            | layer norm | none; length 1 later, in the fusion | only the direction of $E^{att}$ counts |
             | **feed-forward network (FFN)** | **none** | no matrices beside the three maps, no non-linearity but the softmax |
             | position code | none | the order of the history is not seen |
 
@@ -334,14 +336,14 @@ def _(claim, dark, removal, removal_guess, tried):
         LESSON,
         removal_guess.value,
         kit.told(
-            "Each point is a thing that was really taken away from one of five people. Right: what was said of it before. "
+            "Each point is a thing that was really taken away from one of five people. Across: what was said of it before. "
             "Up: how much their first recommendation lost."
         ),
         claim,
         kit.chart(figures.effect_scatter(tried.effects, claim.value, correlations=tried.correlations, dark=dark, hint="Try both.")),
         kit.told(
             "Five people are few. Over twenty, with 337 removals, the rank correlation of the weights is **−.01** [−.12, .10], and that of "
-            "the exact contribution **.69** [.59, .78]. Lesson 9 shows where exact contributions come from."
+            "the exact contribution **.69** [.59, .78], with 95 % bounds in brackets. Lesson 9 shows where exact contributions come from."
         ),
     )
     return
@@ -371,7 +373,7 @@ def _(change, judged):
                 (
                     "Recall@20 on valid",
                     figures.metric_value("recall", _recall),
-                    f"of the whole model: {figures.metric_value('recall', _whole)}",
+                    f"with nothing changed: {figures.metric_value('recall', _whole)}",
                 ),
                 ("stays in the first ten", figures.percent(_kept), "over all people"),
             ]
@@ -398,9 +400,9 @@ def _():
             {
                 "**1.** A person took the same things in another order. Does this attention notice?": "No. A sum over the history does not "
                 "see order, and there is no position code. A model for *what comes next* would need one.",
-                "**2.** A person has taken one thing only. What are its weight and the gradients of $W_Q$ and $W_K$ from this person's own "
-                "row?": "The weight is 1, whatever the score: softmax over one thing. So the score has no effect, and this row teaches "
-                "$W_Q$ and $W_K$ nothing. Only $W_V$ learns from it.",
+                "**2.** A person has taken one thing only. What is its weight? And which of $W_Q$, $W_K$ and $W_V$ can learn from this "
+                "person's attention?": "The weight is 1, whatever the score: softmax over one thing. So the score has no effect, and $W_Q$ "
+                "and $W_K$ learn nothing from it: their gradients are 0. Only $W_V$ learns.",
                 "**3.** Someone shows you a recommendation with “because you took X”, and X has the largest attention weight. What do you "
                 "ask?": "What happens to the recommendation when X is taken away, and whether a thing drawn by chance does less. "
                 "Both can be measured.",

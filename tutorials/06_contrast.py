@@ -16,7 +16,6 @@ with app.setup(hide_code=True):
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_06 as by_hand
 
     LESSON = 6
@@ -54,9 +53,9 @@ def _(data, groups):
             chess as well:
             """,
         ),
-        mo.Html(figures.card_row(widgets.item_cards(data, [data.item_ids[armchair]]))),
+        mo.Html(figures.card_row(workspace.item_cards(data, [data.item_ids[armchair]]))),
         kit.told(f"*{data.cards.texts[armchair]}*"),
-        mo.Html(figures.card_row(widgets.item_cards(data, _alike, width=64), size="small")),
+        mo.Html(figures.card_row(workspace.item_cards(data, _alike, width=64), size="small")),
     )
     return (armchair,)
 
@@ -157,7 +156,7 @@ def _(armchair, data, images, tau, texts):
             f"Its own text, at place {_place}, gets {figures.percent(float(_share[armchair]))}, "
             f"the nearest one {figures.percent(float(_share[_order[0]]))}; the loss is {-float(_share[armchair].log()):.2f}"
         ),
-        mo.Html(figures.card_row(widgets.item_cards(data, [data.item_ids[row] for row in _order], _lines, 64), size="small")),
+        mo.Html(figures.card_row(workspace.item_cards(data, [data.item_ids[row] for row in _order], _lines, 64), size="small")),
         kit.told(
             f"An even share would be {figures.percent(1 / data.n_items)}. Texts of things of the same group are nearest: to tell them "
             "apart is the hard part, and perhaps not even wanted."

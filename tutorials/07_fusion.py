@@ -10,11 +10,10 @@ with app.setup(hide_code=True):
     import numpy as np
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import figures, places, workspace
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_07 as by_hand
 
     LESSON = 7
@@ -52,7 +51,7 @@ def _(dark, data, trace):
             This is a finished SRGFormer on the built-in shop. One person took, among {len(data.history(_user_id))} things, these:
             """,
         ),
-        mo.Html(figures.card_row(widgets.item_cards(data, _known, width=64), size="small")),
+        mo.Html(figures.card_row(workspace.item_cards(data, _known, width=64), size="small")),
         kit.told(
             "The model recommends the item below first. Its score is a sum of five parts: what neighbours in the graph say "
             "(**collaborative**, or id), what "
@@ -60,8 +59,8 @@ def _(dark, data, trace):
             "**hypergraph** of learned groups. This lesson is about how much of each comes in, and who may decide it."
         ),
         kit.side_by_side(
-            mo.Html(figures.card_row(widgets.item_cards(data, [item_id], width=64), size="small")),
-            kit.chart(figures.waterfall(_parts, item=widgets.title(data, item_id), dark=dark, hint="The parts add up to the score.")),
+            mo.Html(figures.card_row(workspace.item_cards(data, [item_id], width=64), size="small")),
+            kit.chart(figures.waterfall(_parts, item=workspace.title(data, item_id), dark=dark, hint="The parts add up to the score.")),
             widths="1fr 4fr",
         ),
     )
@@ -88,14 +87,16 @@ def _(data, trace):
         ),
         kit.explain(
             r"$$\mathbf e^* = \mathbf e^{id} + \sum_m \mathrm{nz}(\mathbf e^m) + \alpha\,\mathrm{nz}(\mathbf e^{att}) + "
-            r"\beta\,\mathrm{nz}(\mathbf e^{H}) \qquad \hat r_{ui} = \langle \mathbf e^*_u, \mathbf e^*_i\rangle$$",
+            r"\beta\,\mathrm{nz}(\mathbf e^{H})$$"
+            "\n\n"
+            r"$$\hat r_{ui} = \langle \mathbf e^*_u, \mathbf e^*_i\rangle$$",
             {
                 r"$\mathbf e^{id}$": "the collaborative or id part, from LightGCN: a node's neighbours, without content",
                 r"$\mathbf e^m$": "from modality $m$: pictures, texts",
                 r"$\mathbf e^{att},\ \mathbf e^{H}$": "from attention over the history, and from the hypergraph",
                 r"$\mathrm{nz}(\mathbf x)$": r"$\mathbf x / \max(\lVert\mathbf x\rVert, 10^{-12})$: the same direction at length 1. "
                 "A vector of zeros stays zero: someone without a history has no attention",
-                r"$\alpha,\ \beta$": "the weights of attention and hypergraph, set by hand, the same for everyone; here both are .3",
+                r"$\alpha,\ \beta$": "the weights of attention and hypergraph, set by hand, the same for everyone; here both are 0.3",
                 r"$\hat r_{ui}$": "the score of item $i$ for person $u$: the inner product of their fused vectors",
             },
         ),
@@ -134,7 +135,7 @@ def _():
 def _():
     square = kit.Question(
         "square",
-        "α goes from .3 to .6. Part of the score is the user's attention vector times the item's attention vector. By what does it grow?",
+        "α goes from 0.3 to 0.6. Part of the score is the user's attention vector times the item's attention vector. By what does it grow?",
         {
             "it doubles": "That holds for attention times any **other** part. But here both vectors carry α: α times α, so it grows "
             "fourfold.",
@@ -168,15 +169,15 @@ def _(alpha, beta, dark, data, item_id, square, square_guess, trace, user):
         kit.step(
             "Drag",
             "Every part meets every part",
-            "A user's five parts meet an item's five parts: 25 products, and their sum is the score. Move α and β, and watch the row and "
-            "the column of each, and the list below.",
+            "A user's five parts meet an item's five parts: 25 products, and their sum is the score. Move α to 0.6 and compare "
+            "attention × attention with the rest of its row; then move both, and watch the list below.",
         ),
         kit.side_by_side(
             kit.knob_box(alpha, "α", f"attention: {alpha.value:g}", "attention"),
             kit.knob_box(beta, "β", f"hypergraph: {beta.value:g}", "hypergraph"),
         ),
         kit.chart(figures.parts_table(_table, dark=dark, hint="All cells sum to the score.")),
-        mo.Html(figures.card_row(widgets.item_cards(data, list(_list["item_id"]), _lines, 64), size="small")),
+        mo.Html(figures.card_row(workspace.item_cards(data, list(_list["item_id"]), _lines, 64), size="small")),
     )
     return
 
@@ -187,13 +188,14 @@ def _():
         kit.step(
             "Explain",
             "From 25 numbers to five",
-            "The table is exact, but 25 numbers are many. The bars at the top of this page are five. How? A cell belongs to two parts, the "
-            "user's and the item's. So each gets half of it.",
+            "A score is a sum of 25 products: each part of the user with each part of the item. The bars at the top of this page are "
+            "five. How? A product belongs to two parts, the user's and the item's. So each gets half of it.",
         ),
         kit.explain(
             r"$$s_p = \tfrac12 \sum_q \langle \mathbf u_p, \mathbf v_q\rangle + \tfrac12 \sum_q \langle \mathbf u_q, \mathbf v_p\rangle$$",
             {
                 r"$\mathbf u_p,\ \mathbf v_p$": "part $p$ of the user's and of the item's vector, already weighed",
+                r"$\langle \mathbf u_p, \mathbf v_q\rangle$": "one **cell** of the table: row $p$, column $q$",
                 "$s_p$": "the share of part $p$ in the score; all shares add up to the score",
                 "$q$": "runs over all parts, $p$ among them",
             },
@@ -239,8 +241,8 @@ def _(off):
     _fell = f"{100 * off['attention']:+.1f}".replace("-", "−")
     ablation = kit.Question(
         "ablation",
-        f"In this finished model, α = 0 changes test Recall@20 by {_fell} points. Now a model is **trained** with α = 0 from the start, on "
-        "five shops. How does it compare with the whole model?",
+        f"In this finished model, α = 0 changes test Recall@20 by {_fell} points. Now five shops like this one are drawn. In each, "
+        "one model is **trained** whole, and one with α = 0 from the start. How does the second compare with the first?",
         {
             "worse by about as much": "So it seems, but no. The finished model had learned to count on attention; a model that never had "
             "it "
@@ -259,8 +261,7 @@ def _(off):
             "Predict",
             "Switched off, or never there?",
             "An **ablation** asks what a part brings, by leaving it out. There are two ways: switch it off in a finished model, or train "
-            "anew "
-            "without it.",
+            "anew without it.",
         ),
         ablation_guess,
     )
@@ -307,7 +308,7 @@ def _():
             r"$$\mathcal L = \mathcal L_{rank} + \lambda\,\mathcal L_{reg} + c\,\mathcal L_{HCL} + \gamma\,\mathcal L_{MCL}$$",
             {
                 r"$\alpha$": "the weight of attention in the score; attention stands nowhere in the loss but through the score",
-                r"$\beta$": "the weight of the hypergraph in the score",
+                r"$\beta$": "the weight of the hypergraph in the score; its groups come from each modality that is read",
                 r"$c,\ \mathcal L_{HCL}$": "the contrast **in the hypergraph**: a node's picture groups are held against its text groups",
                 r"$\gamma,\ \mathcal L_{MCL}$": "the contrast **of the modalities**: a node's picture vector against its text vector",
                 r"$\mathcal L_{rank},\ \lambda\,\mathcal L_{reg}$": "the ranking loss and a small penalty on long vectors; they stay",
@@ -399,7 +400,8 @@ def _(fusions, slip):
         kit.step(
             "Break it",
             "The same parts, put together wrongly",
-            "Below: valid Recall@20, and how long each part is on average before the sum. A part that is long rules the score.",
+            "Below: valid Recall@20, and how long each part is on average before the sum. A long part rules the score; a short one is "
+            "not heard.",
         ),
         slip,
         kit.finding(f"Recall@20 is {_now} instead of {_then}" if _now != _then else "Nothing is wrong: choose a mistake"),

@@ -147,12 +147,10 @@ def _(dark, history, total, total_guess):
         kit.chart(figures.loss_terms(history, dark=dark)),
         kit.told(
             "The total is a sum of four terms: **ranking** (lesson 2: a taken item should score above one drawn at random; level scores "
-            "cost ln 2); **regularisation**, a small penalty on long vectors; and two **contrasts**, "
-            "which "
-            "should find a node's texts among those of all nodes, by its pictures. The largest term is the flattest. Is it flat "
-            "because "
-            "it has learned all, or because it never learned? A curve alone can't say. A yardstick can: what would it be, if it knew "
-            "nothing?"
+            "cost ln 2 on average); **regularization**, a small penalty on long vectors; and two **contrasts**, summed over the batch, "
+            "which should find a node's texts among those of all nodes, by its pictures. The largest term is the flattest. Is it flat "
+            "because it has learned all, or because it never learned? A curve alone can't say. A yardstick can: what would it be, if it "
+            "knew nothing?"
         ),
     )
     return
@@ -164,8 +162,11 @@ def _():
         kit.step("Explain", "What a contrast costs that knows nothing"),
         kit.explain(
             r"$$\mathcal L_{HCL} = \sum_{u \in B} -\ln\frac{e^{\cos(\mathbf a_u, \mathbf b_u)/\tau}}"
-            r"{\sum_{u'} e^{\cos(\mathbf a_u, \mathbf b_{u'})/\tau}} \;+\; \text{the same over the items } p \in B$$",
+            r"{\sum_{u'} e^{\cos(\mathbf a_u, \mathbf b_{u'})/\tau}}$$"
+            "\n\n"
+            r"$$+\ \text{the same over the items } p \in B$$",
             {
+                r"$\mathcal L_{HCL},\ B$": "the contrast in the hypergraph; a batch: triples with a person $u$ and a taken item $p$",
                 r"$\mathbf a_u,\ \mathbf b_u$": "two vectors of the same person: from picture groups and from text groups (lesson 4)",
                 "$u'$": "runs over **all** people of the shop, and for items over all items",
                 r"$\cos$": "how alike two directions are, from −1 to 1",
@@ -183,10 +184,10 @@ def _():
 def knowing_nothing(batch, n_users, n_items):
     """Give the value of the contrast for one batch if all cosines are equal.
 
-    batch: how many triples; each has one person and one taken item
+    batch: how many triples. Who stands in several, counts in each
     n_users, n_items: how many there are in the shop
     log (natural) is imported. The contrast is summed over the batch.
-    Example: one triple, 2 users and 1 item give log(2).
+    Example: one triple, 2 users and 4 items give log(8).
     """
     answer = ...  # write here
     return answer
@@ -251,8 +252,9 @@ def _():
             """,
         ),
         kit.explain(
-            r"$$e^* = \text{the earliest epoch with the highest } v_e \text{ so far} \qquad \text{stop after epoch } e "
-            r"\text{ as soon as } e - e^* \ge P$$",
+            r"$$e^* = \text{the earliest epoch with the highest } v_e \text{ so far}$$"
+            "\n\n"
+            r"$$\text{stop after epoch } e \text{ as soon as } e - e^* \ge P$$",
             {
                 "$v_e$": "validation Recall@20 after epoch $e$; epochs are counted from 1",
                 "$e^*$": "the best epoch so far; its weights are kept. Better means strictly greater",
@@ -302,9 +304,9 @@ def _(history):
         "early",
         f"The shipped training was planned for {len(_valid)} epochs. After which epoch would it have stopped with a patience of 2?",
         {
-            f"after about {_ten[1]}": f"The curve wavers from the start, and two epochs without a better one come soon. {_truth}",
-            "after about 25": f"Even earlier: two epochs without a better one come soon. {_truth}",
             "before epoch 10": _truth,
+            "after about 25": f"Even earlier: two epochs without a better one come soon. {_truth}",
+            f"after about {_ten[1]}": f"The curve wavers from the start, and two epochs without a better one come soon. {_truth}",
         },
         right="before epoch 10",
     )
@@ -360,8 +362,8 @@ def _(trainings):
         "The learning rate is made 100 times larger. What do you see after three epochs?",
         {
             "faster learning": f"A little more would be faster, but each step now jumps far past the place where it should land. {_said}",
-            "an error: the loss is no longer a number": f"That can happen, but not here: the optimiser (Adam) bounds each step. {_said}",
             "numbers that look like numbers, and bad lists": f"Nothing warns you but the curves. {_said}",
+            "an error: the loss is no longer a number": f"That can happen, but not here: the optimiser (Adam) bounds each step. {_said}",
         },
         right="numbers that look like numbers, and bad lists",
     )
@@ -395,6 +397,7 @@ def _(dark, fresh, rate, rate_guess, slip, trainings):
             else f"Healthy: Recall@20 {_now}"
         ),
         kit.chart(figures.loss_terms(_frame, dark=dark)),
+        mo.accordion({"Which curve": kit.told(by_hand.diagnosis(_frame, fresh)[slip.value])}),
     )
     return
 

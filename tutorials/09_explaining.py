@@ -14,7 +14,6 @@ with app.setup(hide_code=True):
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    import widgets
     from solutions import lesson_09 as by_hand
 
     LESSON = 9
@@ -44,10 +43,10 @@ def _():
             of the {len(why.history)} things that the model knows of them:
             """,
         ),
-        mo.Html(figures.card_row(widgets.item_cards(data, data.history(person)[:9], width=64), size="small")),
+        mo.Html(figures.card_row(workspace.item_cards(data, data.history(person)[:9], width=64), size="small")),
         kit.told(
             "The score is one number. But the model adds up a person from parts (collaborative, image, text, attention, hypergraph), and "
-            "an item, too. So the number can be taken apart:"
+            "an item, too. So the number can be taken apart, as in lesson 7:"
         ),
         kit.chart(figures.waterfall(why.by_part, why.score, item=why.title, dark=dark, hint="Right of zero helps, left hurts.")),
     )
@@ -59,32 +58,36 @@ def _():
     kit.stack(
         kit.step(
             "Write",
-            "Exercise 1 of 3: take the score apart",
-            "A product of two sums is the sum of all products: (a + b)(c + d) = ac + ad + bc + bd. Dot products do the same.",
+            "Exercise 1 of 3: down to single things",
+            "The bars say which part speaks, but not because of what. Each part of a person is again a sum, over the things that they "
+            "took. And a dot product goes through a sum: ⟨a + b, c⟩ = ⟨a, c⟩ + ⟨b, c⟩.",
         ),
         kit.explain(
-            r"$$\hat r_{ui} = \Big\langle \sum_p e_u^{(p)},\ \sum_q e_i^{(q)} \Big\rangle "
-            r"= \sum_p \sum_q \langle e_u^{(p)}, e_i^{(q)} \rangle$$",
+            r"$$\hat r_{ui} = \langle \mathbf o, \mathbf e_i \rangle + \sum_j s_j \qquad "
+            r"s_j = \sum_p \langle \mathbf x_j^{(p)}, \mathbf e_i \rangle$$",
             {
                 r"$\hat r_{ui}$": "the score of item $i$ for person $u$",
-                "$e_u^{(p)}$": "part $p$ of the person: a row of numbers, one for each dimension",
-                "$e_i^{(q)}$": "part $q$ of the item",
+                r"$\mathbf x_j^{(p)}$": "what thing $j$ brings to part $p$ of the person: a row of numbers, one for each dimension",
+                r"$\mathbf e_i$": "the item's fused vector: its parts, already added up",
+                "$s_j$": "the **exact share** of thing $j$",
+                r"$\mathbf o$": "what no thing brings: the person's own embedding, and hyperedges",
                 r"$\langle a, b \rangle$": "the dot product: multiply entry by entry, and sum",
             },
-            "The table has a row for each $p$ and a column for each $q$. Nothing is estimated: its cells sum to the score.",
+            "Nothing is estimated: lengths, attention weights and memberships are taken as the model has computed them.",
         ),
     )
     return
 
 
 @app.function
-def take_apart(user_parts, item_parts):
-    """Give the dot product of each part of the user with each of the item.
+def take_apart(brought, item):
+    """Give the exact share of each thing in the score: an array (things,).
 
-    user_parts, item_parts: arrays (parts, dimensions)
-    Gives an array (parts of the user, parts of the item).
-    Example: the parts [[1, 0], [0, 2]] and [[3, 1], [0, 1]] give
-    [[3, 0], [2, 2]], which sums to the score 7.
+    brought: array (things, parts, dimensions); brought[j, p] is what
+        thing j brings to part p of the person
+    item: array (dimensions,), the item's fused vector
+    Example with two things, two parts and two dimensions:
+    [[[1, 0], [0, 2]], [[1, 1], [0, 0]]] and [3, 1] give [5, 4].
     """
     answer = ...  # write here
     return answer
@@ -107,15 +110,10 @@ def _(dark, why):
     kit.stack(
         kit.step(
             "Explain",
-            "The same table for this person, and down to single things",
-            "In the picture above, a part has half of its row and half of its column. Here is the table itself.",
+            "The shares of this person's things",
+            "A bar is one exact share, and a colour is one part's term of it.",
         ),
-        kit.chart(figures.parts_table(why.parts, dark=dark, hint="All cells sum to the score.")),
-        kit.told(
-            "A person's parts are again sums, over the things that they took. So each thing has a share of the score. The rest comes from "
-            "the person's own embedding and from hyperedges."
-        ),
-        kit.chart(figures.history_bars(why.history, why.score, dark=dark, hint="Right of zero helps, left hurts.")),
+        kit.chart(figures.history_bars(why.history, why.score, dark=dark, hint="Right of zero helps, left hurts; a mark shows the sum.")),
     )
     return
 
@@ -132,8 +130,8 @@ def _():
     )
     which = kit.Question(
         "which",
-        "Each thing in the history has an exact share of the score, and an attention weight. Now really take a thing away, and run the "
-        "model again. Which of the two tells how far the score falls?",
+        "Each thing in the history has an exact share of the score, and an attention weight (lesson 5). Now really take a thing away, and "
+        "run the model again. Which of the two tells how far the score falls?",
         {
             "the attention weight": f"A weight is easily taken for a reason. {_told} A weight says how much is looked at, not whether it "
             "speaks for the item or against it, nor how much the whole attention part counts.",
@@ -157,9 +155,9 @@ def _(correlations, dark, effects, which, which_guess):
         kit.chart(figures.effect_scatter(effects, "contribution", correlations=correlations, dark=dark)),
         kit.chart(figures.effect_scatter(effects, "attention", correlations=correlations, dark=dark)),
         kit.told(
-            f"A point is one thing taken away from one person. Of all removals, {figures.percent(_less)} cost less than the share says: "
-            "the others take over a part of what is gone. The removals took minutes, so they are stored; "
-            "`lab.faithfulness(model, data, n_users=20)` makes them again."
+            "A point is one thing taken away from one person; its contribution is its exact share. "
+            f"Of all removals, {figures.percent(_less)} cost less than the share says: the others take over a part of what is gone. "
+            "The removals took minutes, so they are stored; `lab.faithfulness(model, data, n_users=20)` makes them again."
         ),
     )
     return
@@ -193,7 +191,8 @@ def rank_agreement(claimed, effect):
 
     claimed, effect: arrays of the same length; within each, no two
     values are the same. np is imported already.
-    Example: claims 0.9, 0.1, 0.5 and effects 7, 2, 3 give 1.
+    Example: claims 0.9, 0.1, 0.5 give 1 with the effects 7, 2, 3, and
+    -1 with 2, 7, 3.
     """
     answer = ...  # write here
     return answer
@@ -235,7 +234,7 @@ def _(data, fall, n_gone, orders, why):
         _ids = list(_order["item_id"][: min(_n, 9)])
         _rows.append(kit.told(f"Largest {_name} first:"))
         _rows.append(
-            mo.Html(figures.card_row(widgets.item_cards(data, _ids, width=64), size="small")) if _ids else kit.told("nothing is gone")
+            mo.Html(figures.card_row(workspace.item_cards(data, _ids, width=64), size="small")) if _ids else kit.told("nothing is gone")
         )
     _first, _second = (fall[_name, _n] for _name in orders)
     kit.stack(
@@ -285,7 +284,8 @@ def deletion(claims, score_without):
     score_without: a function; score_without([2, 0]) is the score when
     the things 2 and 0 are gone, score_without([]) when nothing is
     Gives a list of N + 1 numbers, the first of which is 0.
-    Example: with claims 0.2 and 0.9, first 1 goes, then 0 as well.
+    Example: claims 0.2 and 0.9; a score of 10, of 8 without thing 1,
+    of 3 without both. First 1 goes, then 0 as well: [0, 2, 7].
     """
     answer = ...  # write here
     return answer
@@ -306,14 +306,15 @@ def _():
 @app.cell(hide_code=True)
 def _(curves, dark):
     _half = curves[(curves["kind"] == "comprehensiveness") & (curves["share"] == 0.5)].set_index("order")["drop"]
-    _falls = ", ".join(f"{figures.digits(_half[_order])} by {_order}" for _order in ("contribution", "attention", "random"))
+    _orders = {"contribution": "by exact share (“contribution”)", "attention": "by attention weight", "random": "by chance (“random”)"}
+    _falls = ", ".join(f"{figures.digits(_half[_order])} {_said}" for _order, _said in _orders.items())
     kit.stack(
         kit.step(
             "Look",
             "The deletion test on 20 people",
             f"""
-            With half of the history gone, the score has fallen by this much: {_falls}. Where the bands of two orders meet, they are not
-            told apart. “Random” is a single draw for each person: a small lead over it is not yet a finding.
+            With half of the history gone, the score has fallen by this much: {_falls}. The heading compares means over the whole
+            curve. Where the bands of two orders meet, they are not told apart; and random is a single draw for each person.
             """,
         ),
         kit.chart(figures.deletion_curves(curves, dark=dark)),

@@ -68,8 +68,8 @@ def _(found):
             """
             Each of these five has one fault, of kinds that happen in real code and stay; two of them are in the code that SRGFormer's
             authors published. Each number is the model's Recall@20 on the hidden test items of the built-in shop. Two kinds of model are
-            among them: three times the SRGFormer that comes with this package, and twice a plain factorisation. No program stopped, no
-            warning came.
+            among them: three times the SRGFormer that comes with this package, and twice a plain matrix factorisation. No program
+            stopped, no warning came.
             """,
         ),
         kit.tiles(
@@ -90,7 +90,7 @@ def _(found):
 def _():
     glance = kit.Question(
         "glance",
-        "Beside each number you are now told what the same model reaches without its fault. Which faults make the number better?",
+        "Which of these faults make the number better than the same model would have without its fault?",
         {
             "none of them": "A fault that harms is found sooner or later, as somebody looks for it. Those that **help** stay: "
             "whoever gets a better number seldom asks why.",
@@ -140,7 +140,7 @@ def _():
             r"$$\text{test}(x) = \begin{cases}\text{True} & x \text{ is in order}\\ \text{False} & x \text{ is broken}\end{cases}$$",
             {
                 "$x$": "what is tested: memberships, a function that scores, a descent, a rule of choice, two sets of pairs",
-                "in order": "what is claimed of $x$ holds, up to rounding: single numbers (float32) have about seven digits",
+                "in order": "what is claimed of $x$ holds, up to rounding: single precision (float32) keeps about seven digits",
                 "broken": "the claim fails somewhere, perhaps in a single row",
             },
             "Three sources of known answers: a **law** that must hold (shares sum to 1), a **small example** done by hand, and a **change "
@@ -313,7 +313,7 @@ def _(dark, falls, falls_guess, rate):
 
 
 @app.cell(hide_code=True)
-def _(curves, dark):
+def _(curves, dark, falls_guess):
     _frame = pd.concat(
         [pd.DataFrame({"name": _name, "x": range(1, len(_curve) + 1), "y": _curve["valid"]}) for _name, _curve in curves.items()]
     )
@@ -331,7 +331,7 @@ def _(curves, dark):
                 dark=dark,
             )
         ),
-    )
+    ) if falls_guess.value else None
     return
 
 
@@ -357,8 +357,8 @@ def _():
 def steps_are_fresh(descend):
     """Tell whether each step uses its own gradient alone: True or False.
 
-    descend: function; descend(start, target, rate, steps) gives the
-        list of steps + 1 places of w, such as descend(0, 1, 0.1, 2)
+    descend: function; descend(0, 1, 0.1, 2) starts at w = 0, aims at
+        g = 1 with η = 0.1, and gives the list of its places: w₀, w₁, w₂
     Hint: np.allclose(a, b, atol=1e-5)
     """
     answer = ...  # write here
@@ -385,7 +385,6 @@ def _(curves, dark):
     )
     _valid, _test = int(_curve["valid"].argmax()), int(_curve["test"].argmax())
     _honest, _peeked = _curve["test"][_valid], _curve["test"][_test]
-    _gain = f"{_peeked - _honest:.4f}".lstrip("0")
     kit.stack(
         kit.step(
             "Write",
@@ -399,7 +398,7 @@ def _(curves, dark):
         kit.chart(
             figures.lines_over(
                 _frame,
-                f"Choosing on test adds {_gain} to test Recall@20, and nothing to the model",
+                f"Choosing on test adds {_peeked - _honest:.3f} to test Recall@20, and nothing to the model",
                 f"One training. Chosen on valid: epoch {_valid + 1}, test {_honest:.3f}. Chosen on test: epoch {_test + 1}, {_peeked:.3f}.",
                 x="epoch",
                 y="Recall@20",
@@ -409,8 +408,8 @@ def _(curves, dark):
         ),
         kit.told(
             "What is tested is the rule: `choose(valid, test)` takes two lists of equal length, a number for each epoch, and gives the "
-            "number of the chosen epoch, from 0. You make up the lists. In order is: the epoch that is best on valid, and of equals the "
-            "earliest."
+            "number of the chosen epoch, from 0. You make up the lists. A rule in order takes the epoch that is best on valid and, of "
+            "epochs that are equal there, the earliest."
         ),
     )
     return

@@ -12,6 +12,7 @@ with app.setup:
     from scipy import stats  # noqa: F401 learners need it
 
     from srgformer_lab import figures, places
+    from srgformer_lab.figures.evidence import points
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -71,10 +72,10 @@ def _(dark, parts):
 @app.cell(hide_code=True)
 def _(parts):
     _gains = by_hand.paired(by_hand.by_seed(parts, "whole"), by_hand.by_seed(parts, "w/o attention"))
-    _said = ", ".join(f"{_gain:+.4f}".replace("0.", ".").replace("-", "−") for _gain in _gains)
+    _said = ", ".join(f"{100 * _gain:+.1f}" for _gain in _gains).replace("-", "−") + " points"
     again = kit.Question(
         "again",
-        "In this table the whole model is ahead of the one without attention, by .006. What do four more seeds say?",
+        f"Here the whole model is ahead of the one without attention, by {100 * _gains[0]:.1f} points. What do four more seeds say?",
         {
             "ahead each time, by about as much": f"The differences are {_said}: not even their sign stays.",
             "sometimes ahead, sometimes behind": f"The differences are {_said}. Whoever had run only the third seed would have written the "
@@ -141,16 +142,17 @@ def _(dark, n_epochs, rates, trainings):
                 f"Test there: {by_hand.report(_valid, _test):.3f}. The best test number of all is {_test.max():.3f}.",
                 x="epoch",
                 y="Recall@20",
+                marks={f"{_split}, lr {rates[_setting]:g}": _epoch + 1 for _split in ("valid", "test")},
                 dark=dark,
             )
         ),
         kit.explain(
-            r"$$(s^*, t^*) = \underset{s,\,t}{\operatorname{arg\,max}}\; V_{st}, \qquad \text{reported} = T_{s^* t^*}$$",
+            r"$$(i^*, e^*) = \underset{i,\,e}{\operatorname{arg\,max}}\; V_{ie}, \qquad \text{reported} = T_{i^* e^*}$$",
             {
-                "$s$": "a setting (a row): here a learning rate",
-                "$t$": "an epoch (a column)",
-                "$V_{st}$": "Recall@20 on **validation**: it chooses",
-                "$T_{st}$": "Recall@20 on **test**: it is read once, at the chosen place",
+                "$i$": "a setting (a row): here a learning rate",
+                "$e$": "an epoch (a column)",
+                "$V_{ie}$": "Recall@20 on **validation**: it chooses, setting and epoch at once",
+                "$T_{ie}$": "Recall@20 on **test**: it is read once, at the chosen place",
             },
             "Where two cells are level on validation, the earliest counts, row by row. Such a rule must stand before anybody looks.",
         ),
@@ -164,7 +166,8 @@ def report(valid, test):
     """Give the test number at the earliest best validation number.
 
     valid, test: arrays of settings × epochs
-    Example: report(np.array([[0.1, 0.3]]), np.array([[0.2, 0.25]])) is 0.25.
+    Example: report(np.array([[0.1, 0.2], [0.3, 0.2]]),
+                    np.array([[0.5, 0.6], [0.4, 0.7]])) is 0.4.
     """
     answer = ...  # write here
     return answer
@@ -185,7 +188,7 @@ def _():
 @app.cell(hide_code=True)
 def _(models):
     _values = {_name: list(by_hand.by_seed(models, _name).values()) for _name in ("SRGFormer", "LightGCN")}
-    _range = {_name: f"{min(_all):.2f} to {max(_all):.2f}".replace("0.", ".") for _name, _all in _values.items()}
+    _range = {_name: f"{100 * min(_all):.0f} to {100 * max(_all):.0f} %" for _name, _all in _values.items()}
     overlap = kit.Question(
         "overlap",
         f"Over five seeds SRGFormer reaches {_range['SRGFormer']}, LightGCN {_range['LightGCN']}. Can five seeds show which is better?",
@@ -244,9 +247,10 @@ def _():
 
 @app.function
 def paired(ours, theirs):
-    """Give the differences ours − theirs, seed by seed, the lowest seed first.
+    """Give the list of differences ours − theirs, the lowest seed first.
 
     ours, theirs: {seed: number}; seeds in any order, and one may lack some
+    Example: paired({2: 0.5, 0: 0.6}, {0: 0.2, 1: 0.3}) is [0.4].
     """
     answer = ...  # write here
     return answer
@@ -273,7 +277,7 @@ def _():
             """
             Five differences have a mean. With five other seeds it would be another. A **95 % interval** is made so that, if the whole
             experiment were repeated again and again, 95 of 100 such intervals would hold the mean over all seeds there are. If it
-            holds 0, the difference can't be told from nothing. That is not the same as "there is none".
+            holds 0, the difference can't be told from nothing. That is not the same as “there is none”.
             """,
         ),
         kit.explain(
@@ -284,6 +288,7 @@ def _():
                 "$s$": "their spread (standard deviation); np.std(d, ddof=1)",
                 r"$t_{0.975,\,n-1}$": "Student's quantile: 12.7 for two seeds, 2.78 for five, near 1.96 for very many",
             },
+            "For the differences 0.1 and 0.3: $\\bar d = 0.2$, $s/\\sqrt 2 = 0.1$, and 0.2 ± 12.7 · 0.1 goes from −1.07 to 1.47. "
             "`np` (numpy) and `stats` (of scipy) are imported already; the quantile is `stats.t.ppf(0.975, n - 1)`.",
         ),
     )
@@ -325,7 +330,7 @@ def _(counted, dark, trainings):
     _shown = list(_table.loc[_table["gain_low"] > 0, "name"])
     _open = [_name for _name in _table["name"][1:] if _name not in _shown]
     kit.stack(
-        kit.step("Look", "Your small table", "Reported on validation, paired by seed, with intervals: three shops, trained on this page."),
+        kit.step("Look", "Your small table", "Made as your three functions do, of what this page has trained on three shops."),
         kit.chart(figures.comparison(_table, "name", "Popularity", dark=dark)),
         kit.told(
             f"Shown to be ahead of popularity with three seeds: {', '.join(_shown) or 'nothing'}"
@@ -347,24 +352,21 @@ def _(seeds):
 def _(dark, how_many, parts, seeds):
     _n = int(how_many.value)
     _table = by_hand.table(parts, "whole", seeds[:_n])
+    _points = 100 * _table.dropna().set_index("name")[["gain", "gain_low", "gain_high"]]
+    _written = {_row.Index: [f"{_value:+.2f}".replace("-", "−") for _value in _row[1:]] for _row in _points.itertuples()}
     _wide = (_table["gain_high"] - _table["gain_low"]).median()
     _sure = list(_table[(_table["gain_high"] < 0) | (_table["gain_low"] > 0)]["name"])
     kit.stack(
-        kit.step("Drag", "The ablation again, with intervals", "More seeds, narrower intervals. Which rows can be told from the whole?"),
+        kit.step(
+            "Drag",
+            "The ablation again, with intervals",
+            "Differences in points of Recall@20. More seeds, narrower intervals: which rows can be told from the whole?",
+        ),
         kit.knob_box(how_many, "n", f"seeds: {_n}"),
         kit.finding(f"With {_n} seeds, {', '.join(_sure) if _sure else 'no row'} can be told from the whole"),
-        kit.tiles(
-            [
-                (
-                    _row["name"],
-                    f"{_row['gain']:+.4f}".replace("0.", ".").replace("-", "−"),
-                    f"[{_row['gain_low']:+.3f}, {_row['gain_high']:+.3f}]".replace("0.", ".").replace("-", "−"),
-                )
-                for _, _row in _table.dropna().iterrows()
-            ]
-        ),
+        kit.tiles([(_name, _gain, f"[{_low}, {_high}]") for _name, (_gain, _low, _high) in _written.items()]),
         kit.fact(
-            f"Half of the intervals are wider than {_wide:.3f}. A row that stands out with two seeds may not with three: wait for more."
+            f"Half of the intervals are wider than {100 * _wide:.1f} points. A row that stands out with two seeds may not with three."
         ),
     )
     return
@@ -383,15 +385,21 @@ def _(dark, models, parts, seeds, way):
     _down = int((_table["gain"] < 0).sum())
     _all = len(_table) - 1
     _ours, _theirs = (np.array(list(by_hand.by_seed(models, _name).values())) for _name in ("SRGFormer", "LightGCN"))
-    _low, _high = by_hand.unpaired(_ours, _theirs)
+    _gain = {"gain": (_ours - _theirs).mean()}
+    _paired, _apart = (
+        points(pd.Series(_gain | dict(zip(("gain_low", "gain_high"), _bounds, strict=True))), signs=True)
+        for _bounds in (by_hand.interval(_ours - _theirs), by_hand.unpaired(_ours, _theirs))
+    )
     _n_shown = int((_table["gain_high"] < 0).sum())
     _hint = "A filled dot: the interval excludes 0." if _table["gain_low"].notna().any() else "No interval, no judgement."
+    if way.value == by_hand.LUCKY:
+        _hint = "A row: the whole's mean, and the row's difference to it in its one seed."
     _says = {
         by_hand.RIGHT: f"Paired, over five seeds: {_n_shown} of {_all} rows are worse than the whole, beyond chance",
         by_hand.ALONE: f"One seed: {_down} of {_all} rows are below the whole, and nothing says whether that is chance",
         by_hand.LUCKY: f"The luckiest seed for each row: {_down} of {_all} rows are below the whole. Every part “brings a gain”",
-        by_hand.APART: f"Not paired, the shops' own spread drowns everything: {_n_shown} rows are worse "
-        f"beyond chance; even SRGFormer − LightGCN would be [{_low:+.3f}, {_high:+.3f}]".replace("-0", "−0"),
+        by_hand.APART: f"Not paired, the shops' own spread drowns everything: {_n_shown} rows are worse beyond chance. "
+        f"SRGFormer − LightGCN would be {_apart} instead of {_paired}",
     }
     kit.stack(
         kit.step("Break it", "The same trainings, told wrongly", "No training changes; only how the table is made."),
@@ -426,14 +434,15 @@ def _(looks):
 
 
 @app.cell(hide_code=True)
-def _():
+def _(parts, seeds):
+    _hidden = -100 * by_hand.table(parts, "whole", seeds).set_index("name")["gain_low"]
     kit.stack(
         kit.step(
             "Explain",
             "What these tables do not show",
-            """
-            - **Not that attention or the hypergraph bring nothing.** On this shop, at this size, with five seeds, a gain of about a
-              hundredth could hide in their intervals.
+            f"""
+            - **Not that attention or the hypergraph bring nothing.** On this shop, at this size, with five seeds, a gain of
+              {_hidden["w/o attention"]:.1f} points and one of {_hidden["w/o hypergraph"]:.1f} points could hide in their intervals.
             - **Not that it is so elsewhere.** One kind of shop, 600 people, content planted so that it can help.
             - **Not that the paper is wrong.** Its data are larger, its width is 256, its features are others.
             - **Not that modalities help in general.** Here each of the two is shown to bring something; without a signal in pictures and

@@ -6,6 +6,7 @@ Marimo meets the lessons here. A lesson's notebook holds its story, its pictures
 
 import html
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +36,7 @@ STYLE = """<style>
 .lab-step b { font-size: 12px; letter-spacing: 0.06em; text-transform: uppercase; color: var(--muted-foreground); min-width: 74px; }
 .lab-step span { font: 600 18px/1.3 var(--text-font, inherit); }
 .lab-symbols td { padding: 2px 14px 2px 0; vertical-align: top; border: 0; }
+.lab-symbols td:first-child { white-space: nowrap; }
 .lab-symbols { border: 0; margin: 4px 0; }
 .lab-lesson-knob { max-width: 420px; }
 .lab-lessons { list-style: none; padding: 0; margin: 18px 0; display: grid; gap: 16px; }
@@ -155,8 +157,15 @@ def _task(answer: Callable[..., Any]) -> mo.Html:
 
 def solution(number: int, exercise: str) -> mo.Html:
     """Fold away a solution: the code that the tests of this project prove right."""
-    function = getattr(import_module(f"solutions.{catalog.lesson(number).module}"), exercise)
-    return mo.accordion({f"Solution of {exercise}": mo.md(f"```python\n{inspect.getsource(function).strip()}\n```")})
+    return mo.accordion({f"Solution of {exercise}": mo.md(f"```python\n{solution_text(number, exercise)}\n```")})
+
+
+def solution_text(number: int, exercise: str) -> str:
+    """Write a solution so that it works where it is pasted: what it calls of other exercises, it calls ``by_hand``."""
+    lesson = catalog.lesson(number)
+    source = inspect.getsource(getattr(import_module(f"solutions.{lesson.module}"), exercise)).strip()
+    others = "|".join(name for name in lesson.exercises if name != exercise)
+    return re.sub(rf"(?<![\w.])({others})\(", r"by_hand.\1(", source)
 
 
 def transfer(questions: Mapping[str, str]) -> mo.Html:

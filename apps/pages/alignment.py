@@ -9,7 +9,9 @@ with app.setup:
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
+    import dials
     import marimo as mo
+    import waiting
     import widgets
 
     from srgformer_lab import LabError, cosines, cross_modal_recall, figures, geometry, project, workspace
@@ -63,7 +65,7 @@ def _(base, view):
 
 @app.cell
 def _(base, memory, set_epoch):
-    epochs = widgets.epoch_slider(base, set_epoch)
+    epochs = dials.epoch_slider(base, set_epoch)
     methods = widgets.choice(memory, "alignment.method", "Draw by", METHODS)
     return epochs, methods
 
@@ -87,7 +89,7 @@ def _(base, epochs, methods):
             "every other page then knows these items too.",
             "instant",
         ),
-        common.side_by_side(widgets.epoch_box(base, epochs), methods),
+        common.side_by_side(dials.epoch_box(base, epochs), methods),
     )
     return
 
@@ -95,8 +97,8 @@ def _(base, epochs, methods):
 @app.cell
 def _(get_news, methods, set_news, slow):
     get_news()
-    button = common.slow_button(slow, "Draw by UMAP", set_news)
-    ticks = common.ticker(slow, set_news) if methods.value == "umap" else None
+    button = waiting.slow_button(slow, "Draw by UMAP", set_news)
+    ticks = waiting.ticker(slow, set_news) if methods.value == "umap" else None
     is_umap = methods.value == "umap" and slow.is_ready
     return button, is_umap, ticks
 
@@ -106,7 +108,7 @@ def _(button, methods, slow, ticks):
     mo.stop(methods.value != "umap")
     _wait = common.fact("UMAP takes some seconds, and up to half a minute the first time. Until then PCA is shown.")
     common.stack(
-        None if slow.is_ready else common.stack(_wait, common.slow_line(slow, button, ticks)),
+        None if slow.is_ready else common.stack(_wait, waiting.slow_line(slow, button, ticks)),
         common.fact("UMAP keeps who is near whom. Its distances are not the model's: how far two clouds lie apart means nothing."),
     )
     return
@@ -161,7 +163,7 @@ def _(chart, chosen, drawn, get_item, let_go, look, wall):
     _n = len(chosen)
     _more = f"; the first {workspace.MOST_ITEMS} are shown and kept in the link" if _n > workspace.MOST_ITEMS else ""
     _said = f"{_n} item{'' if _n == 1 else 's'} chosen{_more}" if _n else "Nothing is circled yet"
-    _item = f"Every page looks at “{widgets.title(look.data, get_item())}”." if get_item() else ""
+    _item = f"Every page looks at “{workspace.title(look.data, get_item())}”." if get_item() else ""
     _hint = f"Click one to look at it on every page. {_item}" if _n else "Draw a loop around some points with the mouse, or click one."
     _of = f"{sum(drawn.explained):.0%} of the variance is in this plane." if drawn.explained else "UMAP distances are not model distances."
     common.side_by_side(

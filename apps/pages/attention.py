@@ -12,7 +12,9 @@ with app.setup:
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
+    import dials
     import marimo as mo
+    import waiting
     import widgets
 
     from srgformer_lab import faithfulness, figures, workspace
@@ -67,7 +69,7 @@ def _(view):
 @app.cell
 def _(base, set_epoch, set_jump, set_trouble):
     first_run = common.first_run(base.data, set_jump, set_trouble)
-    epochs = widgets.epoch_slider(base, set_epoch)
+    epochs = dials.epoch_slider(base, set_epoch)
     return epochs, first_run
 
 
@@ -104,7 +106,7 @@ def _(base, epochs, head):
             "really happens when a thing is taken away: a weight is a place where the model looked, and not yet a reason.",
             "instant",
         ),
-        mo.Html(f'<div class="lab-knobs"><div>{head.text}</div>{widgets.epoch_box(base, epochs).text}</div>'),
+        mo.Html(f'<div class="lab-knobs"><div>{head.text}</div>{dials.epoch_box(base, epochs).text}</div>'),
     )
     return
 
@@ -122,7 +124,7 @@ def _(look, view, weights, why):
     mo.stop(not len(weights), common.fact("This person has no history to look at. Choose another one below."))
     _lines = {_item: f"weight {figures.percent(_weight)}" for _item, _weight in weights.items()}
     _shown = list(weights.index[:14])
-    _cards = widgets.item_cards(look.data, _shown, [_lines[_item] for _item in _shown], widgets.SMALL_WIDTH)
+    _cards = workspace.item_cards(look.data, _shown, [_lines[_item] for _item in _shown], workspace.SMALL_WIDTH)
     _even = f"Looking at all {len(weights)} alike would give each {figures.percent(1 / len(weights))}."
     _rest = f" Not shown: {len(weights) - len(_shown)} with less." if len(weights) > len(_shown) else ""
     common.stack(
@@ -147,21 +149,21 @@ def _(get_news, look, set_news):
     get_news()  # a search began or ended
     harm, many = attending.removals(look), attending.many(look)
     _words = f"Take each of the {len(look.data.history(look.view.user))} things away, one at a time"
-    harm_button = common.slow_button(harm, _words, set_news)
-    many_button = common.slow_button(many, f"Ask this of {attending.N_USERS} people", set_news)
-    harm_ticks, many_ticks = common.ticker(harm, set_news), common.ticker(many, set_news)  # last: an element is known by its place
+    harm_button = waiting.slow_button(harm, _words, set_news)
+    many_button = waiting.slow_button(many, f"Ask this of {attending.N_USERS} people", set_news)
+    harm_ticks, many_ticks = waiting.ticker(harm, set_news), waiting.ticker(many, set_news)  # last: an element is known by its place
     return harm, harm_button, harm_ticks, many, many_button, many_ticks
 
 
 @app.cell
 def _(harm, harm_button, harm_ticks, head, look, view, weights, why):
-    _title = widgets.title(look.data, why.item_id)
+    _title = workspace.title(look.data, why.item_id)
     _head = common.section(f"Take things away: what does that cost “{_title}”?", "instant")
     _line = common.fact("Each removal is a pass of the model of its own, on the changed data. Nothing is trained.")
-    _body = [_line, common.slow_line(harm, harm_button, harm_ticks)]
+    _body = [_line, waiting.slow_line(harm, harm_button, harm_ticks)]
     if harm.is_ready:
         _effects = harm.value()
-        _named = attending.of_head(_effects, weights).assign(removed=[widgets.title(look.data, _item) for _item in _effects["removed"]])
+        _named = attending.of_head(_effects, weights).assign(removed=[workspace.title(look.data, _item) for _item in _effects["removed"]])
         _draw = partial(figures.effect_scatter, _named, dark=view.is_dark)
         _found = attending.correlations(look, _effects)
         _tiles = [(_row.claim, figures.correlation(_row.spearman), "") for _row in _found.itertuples()]
@@ -203,7 +205,7 @@ def _(items, people):
 @app.cell
 def _(many, many_button, many_ticks, view):
     _line = common.fact("One person may be an exception. Over many people, with intervals; this takes a while, and is kept.")
-    _body = [_line, common.slow_line(many, many_button, many_ticks)]
+    _body = [_line, waiting.slow_line(many, many_button, many_ticks)]
     if many.is_ready:
         _faith = many.value()
         _by = partial(figures.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)

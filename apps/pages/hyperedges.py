@@ -9,8 +9,11 @@ with app.setup:
     from pathlib import Path
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import changes
     import common
+    import dials
     import marimo as mo
+    import waiting
     import widgets
 
     from srgformer_lab import LabError, Trace, agreement, compare_lists, drop_hyperedge, figures, hyperedge_cards, workspace
@@ -84,7 +87,7 @@ def _(base, view):
 def _(base, choose_modality, first_modality, reset_tau, set_epoch):
     _label = "Hyperedges of"
     modalities = mo.ui.radio(list(base.trace.hypergraph), value=first_modality, inline=True, label=_label, on_change=choose_modality)
-    epochs = widgets.epoch_slider(base, set_epoch)
+    epochs = dials.epoch_slider(base, set_epoch)
     reset = mo.ui.button(label="reset", value=0, on_click=lambda count: reset_tau(count + 1), tooltip="back to the trained value")
     return epochs, modalities, reset
 
@@ -93,7 +96,7 @@ def _(base, choose_modality, first_modality, reset_tau, set_epoch):
 def _(base, get_rebuilt, set_tau, view):
     _trained = base.trained_knobs[TAU]
     _start = _trained if get_rebuilt() else float(view.tau or _trained)
-    tau = widgets.knob_slider(TAU, _start, lambda value: set_tau("" if value == _trained else f"{value:g}"), [_trained])
+    tau = dials.knob_slider(TAU, _start, lambda value: set_tau("" if value == _trained else f"{value:g}"), [_trained])
     return (tau,)
 
 
@@ -110,7 +113,7 @@ def _(get_epoch, get_hyperedge, get_item, get_modality, get_tau, view):
 
 @app.cell
 def _(base, epochs, modalities, reset, tau, view):
-    _knob = widgets.knob_box(TAU, tau, base.trained_knobs[TAU], view.is_dark, reset)
+    _knob = dials.knob_box(TAU, tau, base.trained_knobs[TAU], view.is_dark, reset)
     common.stack(
         common.heading(
             "What did the hyperedges learn?",
@@ -119,7 +122,7 @@ def _(base, epochs, modalities, reset, tau, view):
             "instant",
         ),
         modalities,
-        mo.Html(f'<div class="lab-knobs">{widgets.epoch_box(base, epochs).text}{_knob.text}</div>'),
+        mo.Html(f'<div class="lab-knobs">{dials.epoch_box(base, epochs).text}{_knob.text}</div>'),
     )
     return
 
@@ -136,11 +139,8 @@ def _(cards, wall):
     _rest = len(cards) - len(wall.elements)
     _wrong, _more = figures.hyperedge_warning(cards), f"And {_rest} smaller ones; the bars below count them too."
     _remedy = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
-    common.stack(
-        common.problem(_wrong, remedy=_remedy) if _wrong else None,
-        widgets.picker(wall),
-        common.fact(_more) if _rest else None,
-    )
+    _warning = common.problem(_wrong, remedy=_remedy) if _wrong else None
+    common.stack(_warning, widgets.picker(wall), common.fact(_more) if _rest else None)
     return
 
 
@@ -148,8 +148,9 @@ def _(cards, wall):
 def _(groups, look, set_item):
     _choose = partial(widgets.item_button, look.data, choose=set_item)
     _rows = groups.members.itertuples()
-    _lines = [(row.item_id, f"{figures.percent(row.membership)} in it", row.item_id == look.view.item) for row in _rows]
-    members = mo.ui.array([_choose(*line) for line in _lines])
+    members = mo.ui.array(
+        [_choose(row.item_id, f"{figures.percent(row.membership)} in it", row.item_id == look.view.item) for row in _rows]
+    )
     return (members,)
 
 
@@ -171,7 +172,7 @@ def _(groups, look):
     try:
         _found = look.what_if(drop_hyperedge(groups.modality, groups.chosen))
         _hint = "Choose another hyperedge above, or another person on the page “Why this item?”."
-        _moves = widgets.moved_list(look.data, compare_lists(_found.before, _found.after, 10), ("With it", "Without it"), _hint)
+        _moves = changes.moved_list(look.data, compare_lists(_found.before, _found.after, 10), ("With it", "Without it"), _hint)
     except LabError as _error:
         _moves = common.problem(_error, "Nothing was changed.")
     common.stack(
@@ -184,12 +185,9 @@ def _(groups, look):
 
 @app.cell
 def _(cards, groups, look, view):
-    _heat = figures.incidence_heatmap(groups.incidence, dark=view.is_dark)
-    _usage = figures.hyperedge_usage(cards, dark=view.is_dark)
-    common.stack(
-        common.section("How decided are the memberships, and is each hyperedge used?", "instant"),
-        common.side_by_side(common.chart(_heat), common.chart(_usage)),
-    )
+    _figures = [figures.incidence_heatmap(groups.incidence, dark=view.is_dark), figures.hyperedge_usage(cards, dark=view.is_dark)]
+    _asked = "How decided are the memberships, and is each hyperedge used?"
+    common.stack(common.section(_asked, "instant"), common.side_by_side(*map(common.chart, _figures)))
     return
 
 
@@ -211,14 +209,14 @@ def _(groups, view):
 def _(base, get_modality, get_news, set_news):
     get_news()  # a search began or ended
     river = workspace.Hyperedges(base, get_modality()).river()
-    river_button = common.slow_button(river, f"Follow the things over {len(base.run.epochs())} epochs", set_news)
-    river_ticks = common.ticker(river, set_news)
+    river_button = waiting.slow_button(river, f"Follow the things over {len(base.run.epochs())} epochs", set_news)
+    river_ticks = waiting.ticker(river, set_news)
     return river, river_button, river_ticks
 
 
 @app.cell
 def _(river, river_button, river_ticks, view):
-    _shown = common.slow_line(river, river_button, river_ticks)
+    _shown = waiting.slow_line(river, river_button, river_ticks)
     if river.is_ready:
         _shown = common.chart(figures.hyperedge_river(river.value(), dark=view.is_dark))
     common.stack(common.section("When did they settle?", "from finished runs"), _shown)

@@ -9,6 +9,7 @@ with app.setup:
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
+    import dials
     import marimo as mo
     import trained
     import widgets
@@ -73,7 +74,7 @@ def _(base, set_rebuilt, turned):
         return reset
 
     resets = mo.ui.dictionary(
-        {name: mo.ui.button(label="reset", on_click=_back(name), tooltip="back to the trained value") for name in widgets.KNOBS}
+        {name: mo.ui.button(label="reset", on_click=_back(name), tooltip="back to the trained value") for name in dials.KNOBS}
     )
     return (resets,)
 
@@ -83,8 +84,8 @@ def _(base, get_rebuilt, turned):
     get_rebuilt()
     sliders = mo.ui.dictionary(
         {
-            name: widgets.knob_slider(name, turned[name], lambda value, name=name: turned.update({name: value}), [base.trained_knobs[name]])
-            for name in widgets.KNOBS
+            name: dials.knob_slider(name, turned[name], lambda value, name=name: turned.update({name: value}), [base.trained_knobs[name]])
+            for name in dials.KNOBS
         }
     )
     return (sliders,)
@@ -105,7 +106,7 @@ def _(base, get_user, sliders, view):
 @app.cell
 def _(look):
     _moved = compare_lists(look.ranking(as_trained=True), look.ranking(), 10)
-    _moves = widgets.with_pictures(_moved, look.data, widgets.SMALL_WIDTH)
+    _moves = workspace.with_pictures(_moved, look.data, workspace.SMALL_WIDTH)
     moves = mo.Html(figures.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs"))
     return (moves,)
 
@@ -124,8 +125,8 @@ def _(look):
 @app.cell
 def _(base, look, quality, resets, sliders, view):
     _boxes = [
-        widgets.knob_box(_name, sliders.elements[_name], base.trained_knobs[_name], view.is_dark, resets.elements[_name])
-        for _name in widgets.KNOBS
+        dials.knob_box(_name, sliders.elements[_name], base.trained_knobs[_name], view.is_dark, resets.elements[_name])
+        for _name in dials.KNOBS
     ]
     controls = common.stack(*_boxes, quality)
     head = common.stack(
@@ -144,7 +145,7 @@ def _(look):
     as_trained, _ = common.open_scene(look.view, tau="")
     assert as_trained is not None
     is_drawn = look.knows_surface() or (
-        look.is_quick and look.knobs == as_trained.knobs | {name: look.knobs[name] for name in widgets.KNOBS[:2]}
+        look.is_quick and look.knobs == as_trained.knobs | {name: look.knobs[name] for name in dials.KNOBS[:2]}
     )
     map_button = mo.ui.run_button(label=f"Draw the map at τ = {look.knobs['membership_temperature']:g}")
     return as_trained, is_drawn, map_button

@@ -128,7 +128,7 @@ def _(look):
     _items = look.view.chosen_items
     common.stack(
         common.section(f"{len(_items)} items chosen together"),
-        mo.Html(f'<div class="lab-wall">{figures.card_wall(widgets.item_cards(look.data, _items, width=widgets.SMALL_WIDTH))}</div>'),
+        mo.Html(f'<div class="lab-wall">{figures.card_wall(workspace.item_cards(look.data, _items, width=workspace.SMALL_WIDTH))}</div>'),
     )
     return
 

@@ -11,7 +11,6 @@ with app.setup:
     import common
     import marimo as mo
     import tour
-    import widgets
 
     from srgformer_lab import LabError, figures, workspace
 
@@ -55,21 +54,21 @@ def _(look, memory, set_user):
 def _(another, look):
     _data, _view = look.data, look.view
     _taken = _data.history(_view.user)
-    _seen = widgets.item_cards(_data, _taken[-18:], width=widgets.SMALL_WIDTH)
+    _seen = workspace.item_cards(_data, _taken[-18:], width=workspace.SMALL_WIDTH)
     if look.trained is None:
         _answer = "No model is trained on this data yet. Below are the things that one person took; a model learns from all such lists."
         _body = [common.heading("What is this?", _answer, "needs training"), mo.Html(figures.card_row(_seen, size="small"))]
     else:
         _list = look.ranking().head(5)
         _lines = [f"score {figures.digits(_score)}" for _score in _list["score"]]
-        _top = widgets.item_cards(_data, list(_list["item_id"]), _lines, width=widgets.SMALL_WIDTH)
+        _top = workspace.item_cards(_data, list(_list["item_id"]), _lines, width=workspace.SMALL_WIDTH)
         _parts = look.explanation().by_part
         _answer = (
             "A recommender that looks at who took what, at pictures and at words. Each stream below is one part of the model; "
             "its width is what the part adds to the score of the first item."
         )
         _drawing = figures.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
-        _finding = figures.flow_finding(_parts, widgets.title(_data, _list["item_id"].iloc[0]))
+        _finding = figures.flow_finding(_parts, workspace.title(_data, _list["item_id"].iloc[0]))
         _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
     common.stack(
         *_body,

@@ -9,7 +9,9 @@ with app.setup:
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
+    import dials
     import marimo as mo
+    import waiting
     import widgets
 
     from srgformer_lab import PRESETS, LabError, SRGFormer, figures, preset, workspace
@@ -73,7 +75,7 @@ def _(data, numbers, preset_box, variant_box):
     asked, told = None, None
     try:
         asked = variant_box.value, *workspace.adjusted(preset_box.value, **numbers.value)
-        told = common.cost(workspace.cost(data, *asked), asked[2])
+        told = waiting.cost(workspace.cost(data, *asked), asked[2])
     except (LabError, TypeError) as _error:
         told = common.problem(_error, "Nothing was started.")
     return asked, told
@@ -122,7 +124,7 @@ def _(get_watched):
 @app.cell
 def _(drawn, get_ticking, run, set_drawn, set_ticking):
     # not in a cell: explore.py does not see what follows from a state that a cell sets
-    _look = widgets.look_for_news(run, drawn, set_drawn, set_ticking)
+    _look = waiting.look_for_news(run, drawn, set_drawn, set_ticking)
     ticker = mo.ui.refresh(default_interval="0.5s", on_change=_look) if run is not None and get_ticking() else None
     return (ticker,)
 
@@ -156,7 +158,7 @@ def _(resume_button, run, status, stop_button, ticker):
     _stops = [stop_button] if workspace.may_steer(run) else []
     _buttons = _stops if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
     _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker is not None else mo.Html("")
-    _line = mo.hstack([*_buttons, common.progress(run, status), _tick], justify="start", align="center", wrap=True)
+    _line = mo.hstack([*_buttons, waiting.progress(run, status), _tick], justify="start", align="center", wrap=True)
     common.stack(common.section(f"Run {run.name}"), _line)
     return
 
@@ -186,16 +188,14 @@ def _(get_ticking, run, set_trouble):
         return turn
 
     _now = run.knobs()
-    _turned = [name for name in widgets.LIVE_KNOBS if name in _now and get_ticking() and workspace.may_steer(run)]
-    sliders = mo.ui.dictionary(
-        {name: widgets.knob_slider(name, _now[name], _turn(name), [widgets.usual_knob(run, name)]) for name in _turned}
-    )
+    _turned = [name for name in dials.LIVE_KNOBS if name in _now and get_ticking() and workspace.may_steer(run)]
+    sliders = mo.ui.dictionary({name: dials.knob_slider(name, _now[name], _turn(name), [dials.usual_knob(run, name)]) for name in _turned})
     return (sliders,)
 
 
 @app.cell
 def _(run, sliders, view):
-    _boxes = [widgets.knob_box(_name, _slider, widgets.usual_knob(run, _name), view.is_dark) for _name, _slider in sliders.elements.items()]
+    _boxes = [dials.knob_box(_name, _slider, dials.usual_knob(run, _name), view.is_dark) for _name, _slider in sliders.elements.items()]
     _knobs = mo.Html(f'<div class="lab-knobs">{"".join(box.text for box in _boxes)}</div>') if _boxes else None
     _knobs
     return

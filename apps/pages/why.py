@@ -8,6 +8,7 @@ with app.setup:
     from pathlib import Path
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import changes
     import common
     import marimo as mo
     import reasons
@@ -103,7 +104,7 @@ def _(look, memory, ranking, why):
 
 @app.cell
 def _(asked, look, why):
-    _changes = widgets.asked_changes(**asked.value)
+    _changes = changes.asked_changes(**asked.value)
     _answer = reasons.what_if(look.data, why, (lambda: look.what_if(*_changes)) if _changes else None)
     _controls = mo.hstack(list(asked.elements.values()), justify="start", align="end", wrap=True)
     common.stack(common.section("What if?", "instant"), _controls, _answer)

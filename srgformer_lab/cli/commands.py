@@ -1,6 +1,7 @@
 """What each command does with its options."""
 
 import argparse
+import os
 import sys
 from contextlib import nullcontext
 from dataclasses import fields
@@ -15,6 +16,9 @@ from srgformer_lab.errors import ConfigError
 if TYPE_CHECKING:
     from srgformer_lab.learn.run import Run
 
+TWO_HEAPS = {"MALLOC_ARENA_MAX": "2"}
+"""Every visitor of the app is a thread. Left alone, glibc gives threads heaps of their own, and what a visitor frees no other can use."""
+
 
 def app(options: argparse.Namespace) -> int:
     """Open the app in a browser."""
@@ -28,7 +32,8 @@ def app(options: argparse.Namespace) -> int:
     command += ["--headless"] if options.headless or options.serve is not None else []
     passed = ["data", *READER_OPTIONS]
     extra = [part for name in passed if getattr(options, name) is not None for part in (flag(name), str(getattr(options, name)))]
-    return subprocess.call([*command, "--", *(extra if options.serve is None else _class_data(options))])
+    command += ["--", *(extra if options.serve is None else _class_data(options))]
+    return subprocess.call(command, env=TWO_HEAPS | os.environ)
 
 
 def _class_data(options: argparse.Namespace) -> list[str]:

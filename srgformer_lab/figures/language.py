@@ -116,7 +116,8 @@ def change(before: Number, after: Number) -> str:
     """Write how a value went from one to another, sharing the power of ten where both have the same."""
     first, last = digits(before), digits(after)
     if "×" in first and first.partition("×")[2] == last.partition("×")[2]:
-        first = first.partition("×")[0]
+        mantissa, times, power = last.partition("×")
+        return f"({first.partition(times)[0]} → {mantissa}){times}{power}"
     return f"{first} → {last}"
 
 

@@ -17,6 +17,7 @@ TOLERANCE = 1e-5
 """Relative and absolute difference up to which two numbers are the same; float32 passes."""
 LONGEST = 60
 """Characters of a value that a message shows."""
+NOTHING = "nothing returned"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def judge(answer: Any, cases: Sequence[Case], hints: Mapping[str, str], praise: 
     """
     for case in cases:
         found = attempt(answer, *case.arguments)
+        if isinstance(found, Verdict) and found.misconception == NOTHING and case is not cases[0]:
+            return Verdict(False, f"{call_text(answer, case)} gives nothing back. Let every way through it end with “return …”.", NOTHING)
         verdict = found if isinstance(found, Verdict) else compare(found, case, hints, call_text(answer, case))
         if verdict is not None:
             return verdict
@@ -68,7 +71,7 @@ def attempt(answer: Any, *arguments: Any) -> Any:
     except Exception as error:  # whatever a learner's code raises is told, never passed on
         return Verdict(False, _told(answer, name, error, len(arguments)), "stops with an error")
     if value is None or value is Ellipsis:
-        return Verdict(False, f"{name} gives nothing back yet. Write its body, and end it with “return …”.", "nothing returned")
+        return Verdict(False, f"{name} gives nothing back yet. Write its body where “...” stands, and end it with “return …”.", NOTHING)
     if not all(_same(before, after) for before, after in zip(arguments, given, strict=True)):
         return Verdict(
             False, f"{name} changes what it is given: the caller's data is different afterwards. Work on a copy.", "changes its input"
@@ -91,14 +94,14 @@ def compare(value: Any, case: Case, hints: Mapping[str, str], call: str) -> Verd
     if slip:
         return Verdict(False, f"{call} gives {shown(value)}, not {shown(case.expected)}{where}. {hints[slip]}", slip)
     if got.shape != expected.shape:
-        return Verdict(False, f"{call} has shape {got.shape}; it must have {expected.shape}.", "wrong shape")
+        must = f"have {expected.shape}" if expected.ndim else "be one number"
+        return Verdict(False, f"{call} has shape {got.shape}; it must {must}.", "wrong shape")
     if not np.isfinite(got).all():
         return Verdict(
             False, f"{call} gives {shown(value)}, which is not finite. Is something divided by 0, or the log of 0 taken?", "not finite"
         )
-    return Verdict(
-        False, f"{call} gives {shown(value)}; by hand it is {shown(case.expected)}{where}. Do this example on paper, line by line."
-    )
+    how = "Compare your lines with the formula, one by one." if case.told else "Do this example on paper, line by line."
+    return Verdict(False, f"{call} gives {shown(value)}; by hand it is {shown(case.expected)}{where}. {how}")
 
 
 def numbers(value: Any) -> np.ndarray:
@@ -125,12 +128,10 @@ def shown(value: Any) -> str:
     """Write a value in few characters."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    if isinstance(value, np.ndarray) and value.dtype == np.float32:
-        value = value.astype(float)  # in float32, 0.7071 would be written 0.707099974155426
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
     if isinstance(value, np.ndarray):
-        value = value.round(4).tolist()
+        value = (value.astype(float).round(4) if value.dtype.kind == "f" else value).tolist()  # not 0.707099974155426, as of float32
     elif isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, (list, tuple)):
@@ -178,6 +179,8 @@ def _told(answer: Callable[..., Any], name: str, error: Exception, count: int) -
     if not lines and isinstance(error, TypeError) and not _fits(answer, count):
         return f"{name} must take {count} arguments, in the order of the first line that stood here: {error}."
     where = f" in the line “{lines[-1].strip()}”" if lines else ""
+    if "ellipsis" in str(error):
+        return f"{name} stops{where}: a function that it calls gives nothing back yet. Write that one first, or put “by_hand.” before it."
     return f"{name} stops{where}: {type(error).__name__}: {error}."
 
 

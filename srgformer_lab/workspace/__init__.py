@@ -24,6 +24,7 @@ from srgformer_lab.workspace.comparing import (
 from srgformer_lab.workspace.finding import find_items, people, takers, usual_user
 from srgformer_lab.workspace.grid import GRID_KNOBS, begin_points, contrast_grid, missing_neighbours, point_of, run_at, with_missing
 from srgformer_lab.workspace.inventory import POPULARITY, Facts, choose_items, coverage, facts, history_lengths, item_counts, item_groups
+from srgformer_lab.workspace.items import PICTURE_WIDTH, SMALL_WIDTH, item_cards, picture, title, with_pictures
 from srgformer_lab.workspace.judging import Health, Sureness, health, popularity_quality, sureness
 from srgformer_lab.workspace.managing import (
     delete_run,
@@ -71,9 +72,11 @@ __all__ = [
     "MOST_ITEMS",
     "MOST_RUNS",
     "MOST_WAITING",
+    "PICTURE_WIDTH",
     "POPULARITY",
     "SECTIONS",
     "SHIPPED",
+    "SMALL_WIDTH",
     "STUDIO",
     "Alignment",
     "Estimate",
@@ -124,6 +127,7 @@ __all__ = [
     "health",
     "history_lengths",
     "is_going",
+    "item_cards",
     "item_counts",
     "item_groups",
     "joined",
@@ -136,6 +140,7 @@ __all__ = [
     "missing_neighbours",
     "most_epochs",
     "people",
+    "picture",
     "point_of",
     "popularity_quality",
     "rename_run",
@@ -155,11 +160,13 @@ __all__ = [
     "sureness",
     "takers",
     "tested_ranking",
+    "title",
     "trained_pass",
     "usual_run",
     "usual_user",
     "variants",
     "widths",
     "with_missing",
+    "with_pictures",
     "without_run",
 ]

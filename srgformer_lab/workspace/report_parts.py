@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import urlencode
@@ -10,18 +10,17 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from srgformer_lab import figures
-from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import DataError, RunError
+from srgformer_lab.errors import RunError
 from srgformer_lab.explain.clusters import hyperedge_cards
 from srgformer_lab.learn.evaluation import evaluate_users
 from srgformer_lab.model.trace import Trace
 from srgformer_lab.workspace.aligning import Alignment
 from srgformer_lab.workspace.cohorts import COHORTS, cohort_users
+from srgformer_lab.workspace.items import SMALL_WIDTH, item_cards, title
 from srgformer_lab.workspace.judging import health
 from srgformer_lab.workspace.scene import NOTHING_TRAINED, Scene
 
 LIST_LENGTH, HISTORY_LENGTH = 10, 14
-SMALL_WIDTH = 64
 LISTS = ("top_items", "top_titles", "words")
 """Columns of hyperedge cards that hold several values a row."""
 
@@ -106,7 +105,7 @@ def _explanation(look: Scene) -> Section:
     )
     added = dict(zip(why.history["item_id"], why.history["total"], strict=True))
     taken = look.data.history(why.user_id)[-HISTORY_LENGTH:]
-    past = _cards(look.data, taken, [figures.signed(added[item]) if item in added else "" for item in taken])
+    past = item_cards(look.data, taken, [figures.signed(added[item]) if item in added else "" for item in taken], width=SMALL_WIDTH)
     place = f"number {why.rank:,}" if why.rank else "not ranked, as it is known already"
     body = f"<p>“{html.escape(name)}” is {place} for this person; its score is {why.score:.6f}. What they took, and what each adds:</p>"
     frames = {
@@ -123,7 +122,7 @@ def _list(look: Scene) -> Section:
     ranking = look.ranking()
     first = ranking.head(LIST_LENGTH)
     lines = [f"{row.rank}, score {figures.digits(row.score)}" for row in first.itertuples()]
-    body = figures.card_wall(_cards(look.data, list(first["item_id"]), lines), size="normal")
+    body = figures.card_wall(item_cards(look.data, list(first["item_id"]), lines, width=SMALL_WIDTH), size="normal")
     return Section(figures.Block("What is recommended to this person", body), {"ranking": ("all items, ranked for this person", ranking)})
 
 
@@ -138,7 +137,7 @@ def _hyperedge(look: Scene) -> Section:
     words = f" Words that set it apart: {', '.join(card['words'])}." if card["words"] else ""
     said = f"{card['items']:,} items and {card['users']:,} users are in hyperedge {chosen} of {modality} most.{purity}{words}"
     top = list(card["top_items"])
-    body = f"<p>{html.escape(said)}</p>{figures.card_row(_cards(look.data, top, [''] * len(top)))}"
+    body = f"<p>{html.escape(said)}</p>{figures.card_row(item_cards(look.data, top, [''] * len(top), width=SMALL_WIDTH))}"
     plain = cards.assign(**{name: [json.dumps(values, ensure_ascii=False) for values in cards[name]] for name in LISTS})
     frames = {"hyperedges": (f"the hyperedges of {modality}, one a row; lists are JSON", plain)}
     return Section(figures.Block("What does the hyperedge hold?", body, [figures.hyperedge_usage(cards, dark=look.view.is_dark)]), frames)
@@ -174,7 +173,7 @@ def _cohort(look: Scene) -> Section:
 def _chosen(look: Scene) -> Section:
     data, items = look.data, list(look.view.chosen_items)
     known = pd.DataFrame({"item_id": items, "title": [title(data, item) for item in items]})
-    body = figures.card_wall(_cards(data, items, [""] * len(items)))
+    body = figures.card_wall(item_cards(data, items, [""] * len(items), width=SMALL_WIDTH))
     return Section(figures.Block("Items that were chosen", body), {"chosen": ("the items that were chosen together", known)})
 
 
@@ -190,23 +189,6 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Scene], Section]]] = MappingProxyTyp
     }
 )
 """What a report can hold: its name for people, and what makes it."""
-
-
-def title(data: Dataset, item_id: str) -> str:
-    """Give an item's title, or its id where it has none."""
-    return data.cards.titles[data.item_row(item_id)] or item_id
-
-
-def _cards(data: Dataset, items: Sequence[str], lines: Sequence[str]) -> pd.DataFrame:
-    pictures = [_picture(data, item) for item in items]
-    return pd.DataFrame({"item_id": list(items), "title": [title(data, item) for item in items], "picture": pictures, "line": list(lines)})
-
-
-def _picture(data: Dataset, item_id: str) -> str:
-    try:
-        return figures.thumbnail_uri(data.picture(item_id), SMALL_WIDTH)
-    except DataError:
-        return ""
 
 
 def _plain(value: object) -> str:

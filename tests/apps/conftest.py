@@ -49,5 +49,6 @@ def text_of(output):
 @pytest.fixture(autouse=True)
 def _forget_notebooks():
     yield
-    for name in [name for name in sys.modules if name == "pages" or name.startswith("pages.") or name in ("common", "widgets")]:
+    forgotten = {"pages", *(path.stem for path in APPS.glob("*.py"))}
+    for name in [name for name in sys.modules if name.partition(".")[0] in forgotten]:
         del sys.modules[name]

@@ -104,7 +104,7 @@ def test_a_data_folder_that_changes_is_said_with_what_to_do(looked_at, page):
 def test_a_training_that_vanishes_ends_the_watching(looked_at, page):
     _, names = page("train", looked_at)
     drawn, told = {"size": 0}, []
-    look = names["widgets"].look_for_news(names["run"], drawn, told.append, told.append)
+    look = names["waiting"].look_for_news(names["run"], drawn, told.append, told.append)
     shutil.rmtree("runs/first")
     look(None)
     look(None)

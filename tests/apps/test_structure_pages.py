@@ -140,7 +140,7 @@ def test_the_slider_of_epochs_holds_the_kept_ones_and_the_best(page, shop):
     _, names = page("attention", shop)
     run, heard = names["look"].run, []
     best = run.status().best_epoch
-    slider = names["widgets"].epoch_slider(names["base"], heard.append)
+    slider = names["dials"].epoch_slider(names["base"], heard.append)
     assert slider.steps == sorted({*run.epochs(), best})
     assert slider.value == best
     for place in (0, slider.steps.index(best)):

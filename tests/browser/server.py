@@ -36,12 +36,17 @@ class Served:
         return f"{self.address}/?{urlencode({'run': 'short'} | parameters)}"
 
 
+def free_port():
+    """Find a port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def serve(folder, *arguments, notebook="explore.py"):
     """Run the app's server until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "marimo", "run", str(APPS / notebook), "--headless", "--no-token"]
     command += ["--port", str(port), "--host", "127.0.0.1", "--", *arguments]
     paths = os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])

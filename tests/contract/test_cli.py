@@ -149,7 +149,7 @@ def test_resuming_a_finished_run_changes_nothing(run_copy):
 def started(work, monkeypatch):
     """What the command line starts instead of a server."""
     commands = []
-    monkeypatch.setattr("subprocess.call", lambda command: commands.append(command) or 0)
+    monkeypatch.setattr("subprocess.call", lambda command, env: commands.append(command) or 0)
     return commands
 
 

@@ -1,13 +1,19 @@
 """What lessons 5 and 6 say of the model is so: their solutions are its attention and its contrast, and τ and γ do what they tell."""
 
 import importlib
+import re
 
+import pandas as pd
 import pytest
 import torch
 
 import srgformer_lab as lab
+from benchmarks.results import KEPT
 from srgformer_lab.model.losses import anchors
 from srgformer_lab.model.losses import info_nce as library_info_nce
+from tests.lessons.conftest import TUTORIALS
+
+GAIN = ["gain", "gain_low", "gain_high"]
 
 
 @pytest.fixture
@@ -43,6 +49,43 @@ def test_trained_weights_are_nearly_even_and_muting_changes_lists(attention, shi
     assert whole[1] == 1
     assert even[1] < 1
     assert abs(whole[0] - even[0]) < 0.02
+
+
+def test_examples_in_the_stubs_of_lesson_5_are_right(attention):
+    one, all_maps = torch.tensor([1.0, 0.0]), (torch.eye(2),) * 4
+    expected = torch.tensor([0.7311, 0.2689])
+    close = {"rtol": 0, "atol": 5e-5}
+    torch.testing.assert_close(attention.attention_weights(one, torch.eye(2)), expected, **close)
+    torch.testing.assert_close(attention.attend(one, *all_maps), expected, **close)
+    torch.testing.assert_close(attention.attend_with_heads(one, *all_maps, 1), expected, **close)
+    torch.testing.assert_close(attention.attend_with_heads(one, *all_maps, 2), torch.tensor([0.7311, 0.5]), **close)
+
+
+def test_lesson_5_quotes_what_was_measured():
+    told = " ".join((TUTORIALS / "05_attention.py").read_text("utf-8").split())
+    table = pd.read_csv(KEPT / "attention-studio" / "table.csv").set_index("attention")
+
+    def bounds(name):
+        gain, low, high = (f"{value:+.4f}".replace("+0.", "+.").replace("-0.", "−.") for value in table.loc[name, GAIN])
+        return gain, f"[{low}, {high}]"
+
+    assert " ".join(bounds("none")) in told
+    lost, uneven = bounds("uniform")
+    assert f"loses {lost[1:]} {uneven}" in told
+    others = table.drop(index="product")
+    assert len(others) == 6
+    assert list(others.index[(others["gain_low"] > 0) | (others["gain_high"] < 0)]) == ["uniform"]
+    assert (table["seeds"] == 5).all()
+
+
+def test_lesson_5_quotes_the_removals_of_the_page_on_explanations():
+    told = " ".join((TUTORIALS / "05_attention.py").read_text("utf-8").replace('"', "").replace("*", "").split())
+    page = (TUTORIALS.parent / "docs" / "explanations.md").read_text("utf-8")
+    [(removals, contribution, weights)] = re.findall(r"built-in shop, shipped run, (\d+) removals \| ([^|]+) \| ([^|]+) \|", page)
+    assert (
+        f"with {removals} removals, the rank correlation of the weights is {weights}, and that of the exact contribution {contribution}"
+        in told
+    )
 
 
 def test_solution_of_lesson_6_is_the_contrast_of_the_model(contrast, shipped):

@@ -74,7 +74,7 @@ def test_what_is_condemned_or_missed_is_told_with_what_the_test_saw():
     assert tell_apart(lambda times: times(2) == 6, [SOUND, BROKEN], "Right.").passed
 
 
-@pytest.mark.parametrize("answer", ["yes", 2, [True, False], float("nan")])
+@pytest.mark.parametrize("answer", ["yes", 2, [True, False], torch.tensor([True, False]), float("nan")])
 def test_what_is_neither_true_nor_false_is_named(answer):
     verdict = tell_apart(lambda times: answer, [SOUND, BROKEN], "Right.")
     assert verdict.misconception == "no yes or no"

@@ -1,5 +1,7 @@
 """For every exercise: the stub is told what to do, the solution passes, and each wrong answer is told what is wrong with it."""
 
+import importlib
+
 import pytest
 
 from tests.lessons.conftest import EXERCISES, LESSONS, NAMES, notebook, solution, wrong_answers
@@ -20,6 +22,14 @@ def test_solution_passes(lesson, exercise):
     verdict = lesson.check(exercise)(solution(lesson, exercise))
     assert verdict.passed, verdict.message
     assert verdict.misconception == ""
+
+
+@pytest.mark.parametrize(("lesson", "exercise"), EXERCISES, ids=NAMES)
+def test_shown_solution_passes_where_nothing_else_is_written(lesson, exercise):
+    learners = vars(notebook(lesson))
+    exec(importlib.import_module("kit").solution_text(lesson.number, exercise), learners)
+    verdict = lesson.check(exercise)(learners[exercise])
+    assert verdict.passed, verdict.message
 
 
 @pytest.mark.parametrize(("lesson", "exercise"), EXERCISES, ids=NAMES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import srgformer_lab as lab
+from srgformer_lab import places
 from srgformer_lab.statistics import rank_correlation
 
 
@@ -24,6 +25,24 @@ def test_stored_removals_are_true_and_claims_are_the_models(by_hand):
     known = lab.explain(model, data, row["user_id"], row["item_id"]).history.set_index("item_id").loc[row["removed"]]
     assert known["total"] == pytest.approx(row["contribution"], abs=1e-4)
     assert known["weight"] == pytest.approx(row["attention"], abs=1e-4)
+
+
+def test_shares_by_hand_are_the_explanations(by_hand):
+    run = lab.shipped_run()
+    data = run.open_data()
+    why = lab.explain(run.model(data), data, "u17", "i3")
+    terms = why.terms.query("side == 'user' and source == 'neighbor'")
+    brought = terms.pivot_table(index="neighbor_id", columns=["part", "other_part"], values="contribution", aggfunc="sum", fill_value=0)
+    n_others = terms["other_part"].nunique()
+    shares = by_hand.take_apart(brought.to_numpy().reshape(len(brought), -1, n_others), np.ones(n_others))
+    np.testing.assert_allclose(shares, why.history.set_index("item_id").loc[brought.index, "total"], atol=1e-9)
+
+
+def test_guide_quotes_the_stored_removals(by_hand):
+    page, effects = (places.tutorials_folder() / "guide" / "09.md").read_text("utf-8"), by_hand.stored("effects")
+    assert f"Over {effects['user_id'].nunique()} people and {len(effects)} removals" in page
+    for row in by_hand.stored("correlations").itertuples():
+        assert f"{row.spearman:.2f} [{row.low:.2f}, {row.high:.2f}]".replace("-", "−") in page
 
 
 @pytest.mark.parametrize("claim", ["contribution", "attention", "random"])

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.lessons.conftest import LESSONS, TUTORIALS, wrong_answers
+from tests.lessons.conftest import EXERCISES, LESSONS, NAMES, TUTORIALS, wrong_answers
 
 HEADINGS = ("Goals", "Minutes", "Predictions", "Misconceptions", "Transfer questions", "What to ask", "Slides")
 
@@ -20,6 +20,14 @@ def hints(lesson):
     checks = vars(importlib.import_module(f"srgformer_lab.lessons.checks.{lesson.module}"))
     tables = [value for name, value in checks.items() if name.isupper() and isinstance(value, dict)]
     return {name for table in tables for name, told in table.items() if isinstance(told, str)}
+
+
+def told(lesson, exercise, monkeypatch):
+    """Give what the check of an exercise says of each slip that it knows."""
+    checks, found = importlib.import_module(f"srgformer_lab.lessons.checks.{lesson.module}"), {}
+    monkeypatch.setattr(checks, "judge", lambda _answer, _cases, hints, _praise: found.update(hints), raising=False)
+    lesson.check(exercise)(lambda: None)
+    return found
 
 
 def right_answers(lesson):
@@ -37,6 +45,16 @@ def test_page_names_every_exercise_and_misconception_of_its_lesson(lesson):
         for misconception in answers:
             assert f"| {misconception} |" in part, f"{exercise}: {misconception}"
     assert not {name for name in hints(lesson) if f"| {name} |" not in rest}
+
+
+@pytest.mark.parametrize(("lesson", "exercise"), EXERCISES, ids=NAMES)
+def test_page_repeats_what_the_check_of_an_exercise_says_and_of_no_other(lesson, exercise, monkeypatch):
+    said = told(lesson, exercise, monkeypatch)
+    part = page(lesson).split(f"### `{exercise}`")[1].split("\n#")[0]
+    rows = dict(re.findall(r"^\| ([^|]+) \| (.*) \|$", part, re.MULTILINE)[1:])
+    if said:
+        assert set(rows) <= set(said) | set(wrong_answers(lesson)[exercise])
+    assert {name: rows[name] for name in rows if name in said} == {name: said[name] for name in rows if name in said}
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)

@@ -3,10 +3,12 @@
 import importlib
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import srgformer_lab as lab
+from benchmarks.results import KEPT
 from srgformer_lab.model.graph import Graph
 from srgformer_lab.model.losses import bpr
 from srgformer_lab.model.propagation import light_gcn
@@ -145,3 +147,26 @@ def test_noise_throws_things_about_and_moves_few_lists(by_hand, shop, run):
     (few, soft), (many, sharp) = by_hand.by_history(shop, quiet, "image")
     assert few < many
     assert soft < sharp
+
+
+@lesson("by_hand", [4], indirect=True)
+def test_examples_in_the_stubs_of_lesson_4_are_right(by_hand):
+    row = [pytest.approx([0.7311, 0.2689], abs=1e-4)]
+    assert by_hand.memberships(np.array([[1.0]]), np.array([[2.0, 0.0]]), 2).tolist() == row
+    assert by_hand.user_memberships(np.array([[1.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 0.0]]), 2).tolist() == row
+    assert by_hand.gumbel_softmax(np.zeros((1, 2)), np.array([[0.3679, 0.6922]]), 1)[:, ::-1].tolist() == row
+
+
+@lesson("by_hand", [4], indirect=True)
+def test_weight_of_the_hypergraph_costs_recall_and_noise_does_not(by_hand, shop, run):
+    model = run.model(shop)
+    passes = {beta: (model.trace().fuse(hypergraph_scale=beta), by_hand.noisy(model, shop.modalities, 1, beta)) for beta in (0.3, 10.0)}
+    recall = {beta: [lab.evaluate(one, shop, "valid", (20,))["recall@20"] for one in both] for beta, both in passes.items()}
+    assert max(recall[10.0]) < min(recall[0.3]) - 0.1
+    assert all(abs(quiet - noisy) < 0.01 for quiet, noisy in recall.values())
+
+
+def test_results_hold_what_lesson_4_says_of_leaving_the_hypergraph_out():
+    row = pd.read_csv(KEPT / "ablation-studio" / "table.csv").set_index("variant").loc["w/o hypergraph"]
+    assert row["seeds"] == 5
+    assert row["gain_low"] < 0 < row["gain_high"]

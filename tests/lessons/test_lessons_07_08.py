@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import srgformer_lab as lab
+from srgformer_lab import places
 from srgformer_lab.model.losses import anchors, info_nce
 
 
@@ -59,6 +60,14 @@ def test_parts_look_needed_when_switched_off_but_only_content_is_when_trained_wi
     assert surely == {"image", "text"}
 
 
+def test_guide_quotes_what_switching_off_and_training_without_attention_change(fusion, model, data):
+    off, anew = fusion.switched_off(model, model.trace(), data)["attention"], fusion.retrained()["attention"]
+    fell, mean, low, high = (f"{100 * value:+.1f}".replace("-", "−") for value in (off, *anew))
+    page = (places.tutorials_folder() / "guide" / "07.md").read_text("utf-8")
+    assert f"α = 0 changes test Recall@20 by {fell} points" in page
+    assert f"the difference is {mean} points, with an interval from {low} to {high}" in page
+
+
 def test_a_fusion_without_a_mistake_is_the_models_and_every_mistake_costs(fusion, model, data):
     found = [fusion.fused_wrongly(model, model.trace(), data, slip)[0] for slip in fusion.SLIPS]
     assert found[0] == pytest.approx(lab.evaluate(model, data)["recall@20"])
@@ -91,3 +100,32 @@ def test_hypergraph_contrast_stays_at_its_yardstick_and_the_others_leave_theirs(
 
 def test_small_training_repeats_the_shipped_one(training, run, data):
     assert training.trained(data, 1)["recall@20"][0] == pytest.approx(run.history()["recall@20"][0], abs=0.02)
+
+
+def test_a_diagnosis_says_what_the_curves_of_its_slip_do(training, data):
+    frames = {slip: training.trained(data, 3, **changes) for slip, changes in training.SLIPS.items()}
+    healthy, slow, fast, heavy = (frame["loss.ranking"].to_numpy() for frame in frames.values())
+    assert (np.diff(healthy) < 0).all()
+    assert (np.diff(heavy) < 0).all()
+    assert abs(slow[-1] - slow[0]) < 0.01 < healthy[0] - healthy[-1]
+    assert fast.max() > log(2) > fast.min()
+    last = frames["contrast of modalities 100,000 times heavier"].iloc[-1]
+    assert last["loss.modality_contrast"] > 0.95 * last["loss"]
+    assert last["recall@20"] < frames[training.RIGHT]["recall@20"].iloc[-1]
+    for slip, frame in frames.items():
+        told = training.diagnosis(frame, frames[training.RIGHT])
+        assert set(told) == set(training.SLIPS)
+        assert " → ".join(f"{value:.2f}" for value in frame["loss.ranking"]) in told[slip]
+
+
+def test_guide_quotes_the_shipped_run(training, run):
+    page, history = (places.tutorials_folder() / "guide" / "08.md").read_text("utf-8"), run.history()
+    valid, loss, ranking = (history[column].to_numpy() for column in ("recall@20", "loss", "loss.ranking"))
+    little, much = (training.stop(list(valid), patience) for patience in (2, 10))
+    for told in (
+        f"{len(history)} epochs. Its total loss fell from {loss[0]:.1f} to {loss[-1]:.1f}, by {100 * (1 - loss[-1] / loss[0]):.1f} %",
+        f"it rises by {100 * (valid.max() / valid[0] - 1):.0f} %. The ranking loss falls by {100 * (1 - ranking[-1] / ranking[0]):.0f} %",
+        f"stops after epoch {little[1]} with the weights of epoch {little[0]}. With a patience of 10 it reaches epoch {much[1]}",
+        f"at epoch {much[0]}, is {100 * (valid[much[0] - 1] - valid[little[0] - 1]):.1f} points higher",
+    ):
+        assert told in page

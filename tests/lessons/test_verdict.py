@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from srgformer_lab.lessons.verdict import Case, judge
+from srgformer_lab.lessons.verdict import Case, judge, shown
 
 HINTS = {"adds": "You add; multiply instead."}
 CASES = [Case((2.0, np.array([1.0, 3.0])), [2.0, 6.0], {"adds": [3.0, 5.0]})]
@@ -34,9 +34,11 @@ def spoils(a, x):
         (lambda a, x: a * x * np.nan, "not finite", "not finite"),
         (lambda a, x: "six", "no number", "numbers of shape (2,)"),
         (lambda a, x: [[1], [2, 3]], "no number", "numbers of shape (2,)"),
+        (lambda a, x: x > 2, "", "gives [False, True]"),
         (lambda a, x: a * x + 1, "", "by hand it is [2.0, 6.0]"),
         (lambda a: a, "stops with an error", "must take 2 arguments"),
         (divides, "stops with an error", "in the line “return a / nothing”: ZeroDivisionError"),
+        (lambda a, x: ... * x, "stops with an error", "a function that it calls gives nothing back yet"),
         (spoils, "changes its input", "Work on a copy"),
     ],
 )
@@ -45,6 +47,10 @@ def test_what_is_wrong_is_named(answer, misconception, words):
     assert not passed
     assert slip == misconception
     assert words in message
+
+
+def test_one_number_is_asked_for_in_words():
+    assert judge(lambda: [[1.0]], [Case((), 1.0)], {}, "Right.").message.endswith("has shape (1, 1); it must be one number.")
 
 
 def test_a_large_value_is_told_where_it_differs():
@@ -58,8 +64,21 @@ def test_a_large_value_is_told_where_it_differs():
     assert "(they differ first at [4, 1]: 3, not 0.7071)" in message
 
 
+def test_numbers_of_any_precision_are_shown_rounded():
+    import torch
+
+    assert shown(torch.tensor([0.018, 0.98201])) == shown(np.array([0.018, 0.98201])) == "[0.018, 0.982]"
+    assert shown(torch.tensor([1, 2])) == "[1, 2]"
+
+
 def test_right_values_pass_as_list_array_or_tensor():
     import torch
 
     for kind in (list, np.asarray, torch.tensor):
         assert said(lambda a, x, kind=kind: kind(a * x)) == (True, "", "Right.")
+
+
+def test_a_forgotten_way_out_is_told_with_its_example():
+    verdict = judge(lambda part: 1 if part == "image" else None, [Case(("image",), 1), Case(("text",), 1)], {}, "Right.")
+    assert verdict.misconception == "nothing returned"
+    assert "('text') gives nothing back. Let every way through it end" in verdict.message

@@ -444,7 +444,7 @@ def test_settings_carry_no_idle_zeros(value, written):
 
 def test_signs_and_shared_powers():
     assert [figures.signed(value) for value in (0.5, -0.5, 0)] == ["+0.500", "−0.500", "0"]
-    assert change(2.74e-4, 9.86e-4) == "2.74 → 9.86×10⁻⁴"
+    assert change(2.74e-4, 9.86e-4) == "(2.74 → 9.86)×10⁻⁴"
     assert [figures.percent(value) for value in (0.5, 0.0123, 0.0001, -0.2)] == [
         "50\u00a0%",
         "1.2\u00a0%",

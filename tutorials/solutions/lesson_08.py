@@ -50,6 +50,21 @@ def trained(data, epochs, **changes):
     return pd.DataFrame(rows)
 
 
+def diagnosis(frame, healthy):
+    """Say, for each slip, which curve of its training tells it from the healthy one."""
+    ranking, sound = ([f"{value:.2f}" for value in one["loss.ranking"]] for one in (frame, healthy))
+    share = frame["loss.modality_contrast"].iloc[-1] / frame["loss"].iloc[-1]
+    way, better = " → ".join(ranking), f"the healthy one falls to {sound[-1]}"
+    told = (
+        f"The ranking loss falls steadily: {way}.",
+        f"The ranking loss stands still: {way}; {better}. It learns, but far too slowly.",
+        f"The ranking loss jumps about ln 2, the value of level scores: {way}; {better}.",
+        f"Not the ranking loss: {way}. But the contrast of modalities now makes {100 * share:.0f} % of the loss, and it falls beautifully: "
+        "the model works for it, and the lists come second.",
+    )
+    return dict(zip(SLIPS, told, strict=True))
+
+
 def without_contrast():
     """Train without the contrast in the hypergraph: the change of test Recall@20 over five seeds, mean and bounds (stored rows)."""
     table = tables.table(tables.stored("ablation"), "whole", range(5)).set_index("name")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 
-def take_apart(user_parts, item_parts):
-    return user_parts @ item_parts.T
+def take_apart(brought, item):
+    return (brought @ item).sum(axis=1)
 
 
 def rank_agreement(claimed, effect):

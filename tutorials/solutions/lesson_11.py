@@ -52,7 +52,7 @@ def counted(seed):
 
 
 RIGHT = "nothing: five seeds, paired"
-LUCKY, ALONE, APART = "of five seeds, the luckiest is shown for each row", "one seed, no interval", "the two sides are not paired"
+LUCKY, ALONE, APART = "each row shows the seed in which the whole looks best", "one seed, no interval", "the two sides are not paired"
 WAYS = (RIGHT, ALONE, LUCKY, APART)
 
 

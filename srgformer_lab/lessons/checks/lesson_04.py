@@ -17,6 +17,9 @@ MEMBERSHIPS = {
     "change when a score changes a little.",
     "gives scores": "These are the scores S. They must become shares: not negative, and 1 in each row.",
     "forgets τ": "The temperature has no effect. Divide the scores by it before the exponential.",
+    "overflows": "e¹⁰⁰⁰⁰ is no number any more. Subtract from each row a number that makes none of its scores larger than 0.",
+    "largest of all rows": "You subtract the same number from all rows: a row whose scores are far below it has only e⁻¹⁰⁰⁰⁰ = 0 left. "
+    "Each row has a largest score of its own.",
 }
 USERS = {
     "mean of the scores": "You take the mean of the history's scores. SRGFormer takes the sum: a long history makes a decided row.",
@@ -24,6 +27,8 @@ USERS = {
     "sum of the items' rows": "You add the items' finished rows, so a person has more than one whole. Add the scores, then take the "
     "softmax.",
     "over the people": "Each column sums to 1, so people share out a hyperedge. Each person has one whole to share out.",
+    "over everything": "All numbers together sum to 1. Each person has one whole to share out: softmax needs its axis.",
+    "softmax twice": "You add the items' shares. Add their scores, and take the softmax once, at the end.",
     "gives scores": "These are the summed scores. The softmax is still to come.",
     "forgets τ": "The temperature has no effect. Divide the summed scores by it before the softmax.",
 }
@@ -44,7 +49,7 @@ def check_memberships(answer: Callable[..., Any]) -> Verdict:
     """Check ``memberships(X, V, tau)``: softmax(XV/τ) row by row."""
     features, attributes = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([[2.0, 1.0], [1.0, 0.0]])
     scores, tau = features @ attributes, 0.5
-    huge = np.array([[1000.0, 0.0]])
+    huge = np.array([[1000.0, 0.0], [0.0, 0.0]])
     cases = [
         Case(
             (features, attributes, tau),
@@ -58,7 +63,12 @@ def check_memberships(answer: Callable[..., Any]) -> Verdict:
                 "forgets τ": softmax(scores, axis=1),
             },
         ),
-        Case((huge, np.eye(2), 0.1), np.array([[1.0, 0.0]]), told="scores of 1,000 and 0, τ = 0.1"),
+        Case(
+            (huge, np.eye(2), 0.1),
+            np.array([[1.0, 0.0], [0.5, 0.5]]),
+            {"overflows": np.array([[np.nan, 0.0], [0.5, 0.5]]), "largest of all rows": np.array([[1.0, 0.0], [np.nan, np.nan]])},
+            told="an item of scores 1,000 and 0, an item of scores 0 and 0, τ = 0.1",
+        ),
     ]
     return judge(answer, cases, MEMBERSHIPS, "Right: every item shares out one whole among the hyperedges, the sharper the smaller τ is.")
 
@@ -78,6 +88,8 @@ def check_user_memberships(answer: Callable[..., Any]) -> Verdict:
                 "mean of the items' rows": taken @ items / count,
                 "sum of the items' rows": taken @ items,
                 "over the people": softmax(summed / tau, axis=0),
+                "over everything": softmax(summed / tau),
+                "softmax twice": softmax(taken @ items / tau, axis=1),
                 "gives scores": summed,
                 "forgets τ": softmax(summed, axis=1),
             },

@@ -17,14 +17,20 @@ WEIGHTS = {
     "gives scores": "These are the scores. How do they become shares that sum to 1?",
     "forgets the clip": "A score above 10 counts as it is. It must be clipped first, so that no single thing can drown all others.",
     "clips above only": "Scores far below 0 must be clipped as well, at −10.",
+    "clips too late": "You clip after the exponential. It is the scores that stay between −10 and 10.",
+    "shifts before the clip": "You subtract the largest score before you clip. That changes which scores the clip meets; clip first. Then "
+    "nothing overflows any more.",
 }
 ATTEND = {
     "weighs the embeddings": "The weights are right, but you sum the items' embeddings. What an item hands over is its value, e W_V.",
     "weighs the keys": "You sum the keys. Keys are only for being compared; what an item hands over is its value, e W_V.",
     "plain mean": "All items count alike here: this is the mean of the values. Multiply each value by its weight, and sum.",
     "adds the user": "The user's own embedding is added. That is a residual connection, and this layer has none.",
+    "adds the user's value": "The user's own value is added. A person looks at their things only, not at themselves.",
+    "not summed": "Each value has its weight now. Sum them over the things: one vector is left.",
     "maps swapped": "Query and key maps are swapped: the user asks (query), the items answer (key).",
     "maps on the left": "You compute W e. A vector is a row here, so that the map stands on its right: e W.",
+    "query map on the left": "The query is W_Q e here. A vector is a row, so that the map stands on its right: e W_Q.",
     "divides by √d": SCALED,
 }
 HEADS = {
@@ -33,6 +39,9 @@ HEADS = {
     "averages the heads": "The heads are averaged. They stand side by side (torch.cat), so that the result is as wide as an embedding.",
     "every n-th column": "You give a head every n-th column. Heads are neighbouring columns: the first d / n, then the next d / n, …",
     "cuts the rows": "You cut the maps by rows. A row belongs to what goes in; a head reads the whole embedding and owns some columns.",
+    "cuts rows and columns": "You cut the embeddings as well. A head reads the whole embedding; only the columns of the maps are its own.",
+    "whole maps": "Every head has the whole maps, so all heads are the same. A head owns d / h columns of each.",
+    "stacks the heads": "The heads lie on top of each other (torch.stack). torch.cat puts them side by side, into one row of numbers.",
 }
 
 
@@ -51,12 +60,13 @@ def check_attention_weights(answer: Callable[..., Any]) -> Verdict:
                 "shares of the scores": score / score.sum(),
                 "no normalisation": score.exp(),
                 "gives scores": score,
+                "clips too late": score.exp().clamp(-10, 10) / score.exp().clamp(-10, 10).sum(),
             },
         ),
         Case(
             (far, ends),
             torch.tensor([10.0, 10.0, 8.0]).softmax(0),
-            {"forgets the clip": (ends @ far).softmax(0)},
+            {"forgets the clip": (ends @ far).softmax(0), "shifts before the clip": torch.tensor([-4.0, 0.0, -10.0]).softmax(0)},
         ),
         Case((far, low), torch.full((3,), 1 / 3), {"clips above only": (low @ far).softmax(0)}),
         Case((far, keys[:1]), [1.0]),
@@ -76,11 +86,14 @@ def check_attend(answer: Callable[..., Any]) -> Verdict:
         "weighs the keys": weight @ (items @ key_map),
         "plain mean": value.mean(0),
         "adds the user": weight @ value + user,
+        "adds the user's value": weight @ value + user @ value_map,
+        "not summed": weight[:, None] * value,
         "maps swapped": _weight(user, items, key_map, query_map) @ value,
         "maps on the left": _attend(user, items, query_map.T, key_map.T, value_map.T),
+        "query map on the left": _attend(user, items, query_map.T, key_map, value_map),
         "divides by √d": ((items @ key_map) @ (user @ query_map) / 2**0.5).softmax(0) @ value,
     }
-    cases = [Case((user, items, *maps), weight @ value, slips, "one user, three items, width 2")]
+    cases = [Case((user, items, *maps), weight @ value, slips)]
     cases.append(Case((user, items[:1], *maps), value[0], told="one user, one item, width 2"))
     return judge(answer, cases, ATTEND, "Right: the user asks, the items answer, and each hands over its value by its weight.")
 
@@ -91,15 +104,18 @@ def check_attend_with_heads(answer: Callable[..., Any]) -> Verdict:
     user, items = torch.randn(4, generator=draws), torch.randn(3, 4, generator=draws)
     maps = tuple(torch.randn(4, 4, generator=draws) * 0.7 for _ in range(3))
     one = _attend(user, items, *maps)
-    cases = [Case((user, items, *maps, 1), one, told="one user, three items, width 4, one head")]
-    by_head = [_attend(user, items, *(values[:, own] for values in maps)) for own in (slice(0, 2), slice(2, 4))]
+    cases = [Case((user, items, *maps, 1), one, {"stacks the heads": one[None]}, "one user, three items, width 4, one head")]
+    halves = (slice(0, 2), slice(2, 4))
+    by_head = [_attend(user, items, *(values[:, own] for values in maps)) for own in halves]
     mixed = [_attend(user, items, *(values[:, head::2] for values in maps)) for head in range(2)]
     slips = {
         "one softmax for all heads": one,
         "sums the heads": by_head[0] + by_head[1],
         "averages the heads": (by_head[0] + by_head[1]) / 2,
         "every n-th column": torch.cat(mixed),
-        "cuts the rows": torch.cat([_attend(user[own], items[:, own], *(m[own, own] for m in maps)) for own in (slice(0, 2), slice(2, 4))]),
+        "cuts the rows": torch.cat([_attend(user[own], items[:, own], *(values[own] for values in maps)) for own in halves]),
+        "cuts rows and columns": torch.cat([_attend(user[own], items[:, own], *(values[own, own] for values in maps)) for own in halves]),
+        "whole maps": torch.cat([one, one]),
     }
     cases.append(Case((user, items, *maps, 2), torch.cat(by_head), slips, "one user, three items, width 4, two heads"))
     return judge(answer, cases, HEADS, "Right: each head has its own columns, its own weights, and its own place in the result.")

@@ -16,6 +16,9 @@ DESCEND = {
 }
 NOTHING = {
     "the mean": "This is the loss of one user and one item. The contrast is summed over the batch, not averaged.",
+    "negative": "The logarithm of 1/n is negative. In the formula a minus stands before it: knowing nothing costs something.",
+    "leaves itself out": "You leave the person and the item themselves out. The sum below the line runs over all, these among them.",
+    "counts each once": "You count each person and item once. Who stands in several triples of the batch is contrasted in each.",
     "one side": "You count users only. Each row of the batch holds a user and an item, and both are contrasted.",
     "all nodes in one crowd": "You put users and items into one crowd. A user is told apart from users, an item from items: two contrasts.",
     "against the batch": "You tell rows apart within the batch. Here each is told apart from **all** users, or all items.",
@@ -26,6 +29,9 @@ STOP = {
     "latest of equals": "Two epochs are level, and you take the later one as best. “Better” is strictly greater: the earliest of equals "
     "wins.",
     "counts from 0": "Epochs are counted from 1: the first value belongs to epoch 1.",
+    "stops a step early": "You stop one epoch too soon. When the best is `patience` epochs back, that epoch is still run.",
+    "never resets": "You count all epochs without a better one. A better one resets the count: only those since the best matter.",
+    "values": "You give the value of the best epoch. Asked for is which epoch it is.",
     "stops a step late": "You wait one epoch too many: stop as soon as the best is `patience` epochs back.",
     "falls in a row": "You count epochs that fell against the one before. What counts is how long the **best** has not been beaten: "
     "an epoch that rises a little but stays below it changes nothing.",
@@ -55,13 +61,16 @@ def check_knowing_nothing(answer: Callable[..., Any]) -> Verdict:
     batch, users, items = 12, 100, 20
     slips = {
         "the mean": log(users) + log(items),
+        "negative": -batch * (log(users) + log(items)),
+        "leaves itself out": batch * (log(users - 1) + log(items - 1)),
         "one side": batch * log(users),
         "all nodes in one crowd": 2 * batch * log(users + items),
         "against the batch": 2 * batch * log(batch),
         "log base 2": batch * (np.log2(users) + np.log2(items)),
         "no logarithm": batch * (1 / users + 1 / items),
     }
-    cases = [Case((batch, users, items), batch * (log(users) + log(items)), slips), Case((3, 1, 1), 0.0)]
+    small = [Case((5, 2, 3), 5 * (log(2) + log(3)), {"counts each once": 2 * log(2) + 3 * log(3)}), Case((3, 1, 1), 0.0)]
+    cases = [Case((batch, users, items), batch * (log(users) + log(items)), slips), *small]
     return judge(answer, cases, NOTHING, "Right: one of n at random costs ln n, for each user and for each item of the batch.")
 
 
@@ -75,7 +84,9 @@ def check_stop(answer: Callable[..., Any]) -> Verdict:
             [2, 5],
             {
                 "counts from 0": [1, 4],
+                "stops a step early": [2, 4],
                 "stops a step late": [2, 6],
+                "values": [0.4, 5],
                 "falls in a row": [2, 7],
                 "never stops": [8, 9],
                 "sees the future": [8, 5],
@@ -84,5 +95,6 @@ def check_stop(answer: Callable[..., Any]) -> Verdict:
         ),
         Case((level, 2), [2, 4], {"latest of equals": [3, 5]}),
         Case(([0.1, 0.2, 0.3], 5), [3, 3]),
+        Case(([0.3, 0.2, 0.4, 0.3, 0.5], 2), [5, 5], {"never resets": [3, 4]}),
     ]
     return judge(answer, cases, STOP, "Right: the earliest best, and an end as soon as patience runs out, or when the epochs do.")

@@ -1,4 +1,4 @@
-"""Lesson 9: a score by pairs of parts, Spearman's rank correlation, and a deletion test."""
+"""Lesson 9: a score by things, Spearman's rank correlation, and a deletion test."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,14 +7,14 @@ import numpy as np
 
 from srgformer_lab.lessons.verdict import Case, Verdict, judge
 
-PARTS = {
-    "same parts only": "You only let a part meet its own kind. But the sums are multiplied whole: the user's image part meets the item's "
-    "text part, too. Without these cells the sum is not the score.",
-    "one number": "This is the whole score. Asked for is a table: a row for each part of the user, a column for each part of the item.",
-    "turned": "Rows and columns are swapped. The rows belong to the user's parts, the columns to the item's.",
-    "no sum over dimensions": "You multiply entries. A cell is a dot product: multiply entry by entry, then sum over the dimensions.",
-    "sizes only": "You took sizes. A part that speaks against the item has a cell below 0, and the sum needs it.",
-    "shares of the score": "You divided by the score. The cells shall sum to the score, not to 1; near a score of 0 such shares explode.",
+SHARES = {
+    "by part": "You sum over the things, and keep the parts. Asked for is a number for each thing: sum over its parts.",
+    "one number": "This is what all things bring together. Asked for is a number for each thing.",
+    "keeps the parts": "This is a table of things and parts. A thing's share is the sum over its parts.",
+    "mean of the parts": "You take the mean over the parts. A person is the sum of their parts, so the terms of a thing are added.",
+    "forgets the item": "You add up what each thing brings, but never meet the item. A share is a dot product with its vector.",
+    "sizes only": "You took sizes. What speaks against the item has a term below 0, and the sum needs it.",
+    "shares of the whole": "You divided by the sum. The shares sum to a piece of the score, not to 1; near a sum of 0 they would explode.",
 }
 RANKS = {
     "values, not ranks": "This is Pearson's correlation of the values. One huge value then decides alone. Turn both into ranks first.",
@@ -22,39 +22,47 @@ RANKS = {
     "has. They are different lists.",
     "wrong sign": "The sign is turned. The largest claim and the largest effect must get the same rank: rank both in the same direction.",
     "not divided": "This is the sum of the products. Divide by both sizes, so that the result lies between −1 and 1.",
+    "no root": "Below the line stands a root. Without it, agreement shrinks as the lists grow.",
+    "one side ranked": "You rank the claims only. The effects need ranks as well.",
     "middle not taken off": "Take the mean rank off first. Otherwise even ranks that have nothing to do with each other seem to agree.",
 }
 DELETION = {
-    "sums single removals": "You add up what single removals cost. Two items may stand in for each other: take them away together, "
+    "sums single removals": "You add up what single removals cost. Two things may stand in for each other: take them away together, "
     "and ask for the score without all of them.",
-    "one at a time": "At each step only one item is gone, and the earlier ones are back. They must stay away.",
+    "one at a time": "At each step only one thing is gone, and the earlier ones are back. They must stay away.",
     "least first": "You take away the smallest claims first. A good claim is tested by what it calls most important.",
-    "ignores the claims": "You take the items away in the order in which they stand. The order must come from the claims.",
+    "ignores the claims": "You take the things away in the order in which they stand. The order must come from the claims.",
+    "places for things": "You take places for things. One argsort gives the things, the largest claim first; a second one gives places.",
+    "sizes of claims": "You order by size without the sign. A thing that speaks against the item has a small claim, not a large one.",
+    "step by step": "You measure each fall from the one before. What is asked for counts from the whole score.",
+    "rises": "The sign is turned. A fall is the whole score, less what is left.",
     "scores": "These are the scores that are left. Asked for is the fall: the score with everything, less what is left.",
     "keeps instead of removes": "You keep the largest claims and remove the others. That is the other test (sufficiency).",
     "starts too late": "The first entry is missing: with nothing taken away, the fall is 0.",
+    "ends too early": "The last entry is missing: with all N things gone.",
 }
 
 
 def check_take_apart(answer: Callable[..., Any]) -> Verdict:
-    """Check ``take_apart(user_parts, item_parts)``: the dot products of all pairs of parts."""
+    """Check ``take_apart(brought, item)``: the share of each thing, summed over the parts that it speaks through."""
     cases = []
-    for user, item in (
-        ([[1.0, 2.0], [3.0, 0.0]], [[2.0, 1.0], [0.0, -1.0]]),
-        ([[1.0, 0.0, 2.0], [2.0, 1.0, 0.0]], [[3.0, 1.0, 1.0], [-1.0, 2.0, 2.0]]),
+    for things, vector in (
+        ([[[1, 2], [0, 1]], [[2, 0], [0, -1]], [[0, -3], [1, 0]]], [2, 1]),
+        ([[[1, 0, 2], [2, 1, 0]], [[0, 4, 0], [1, 0, 1]]], [3, -1, 1]),
     ):
-        left, right = np.array(user), np.array(item)
-        cells = left @ right.T
+        brought, item = np.array(things, float), np.array(vector, float)
+        terms = brought @ item
         slips = {
-            "same parts only": np.diag(np.diag(cells)),
-            "one number": cells.sum(),
-            "turned": cells.T,
-            "no sum over dimensions": left * right,
-            "sizes only": abs(cells),
-            "shares of the score": cells / cells.sum(),
+            "by part": terms.sum(0),
+            "one number": terms.sum(),
+            "keeps the parts": terms,
+            "mean of the parts": terms.mean(1),
+            "forgets the item": brought.sum((1, 2)),
+            "sizes only": abs(terms).sum(1),
+            "shares of the whole": terms.sum(1) / terms.sum(),
         }
-        cases.append(Case((left, right), cells, slips))
-    return judge(answer, cases, PARTS, "Right: every part of the user meets every part of the item, and the cells sum to the score.")
+        cases.append(Case((brought, item), terms.sum(1), slips, f"{things}, {vector}"))
+    return judge(answer, cases, SHARES, "Right: a thing speaks through every part, and its terms add up to its share.")
 
 
 def check_rank_agreement(answer: Callable[..., Any]) -> Verdict:
@@ -75,6 +83,8 @@ def check_rank_agreement(answer: Callable[..., Any]) -> Verdict:
             "values, not ranks": _pearson(*values),
             "order, not ranks": _pearson(*order),
             "wrong sign": -right,
+            "no root": (away[0] * away[1]).sum() / ((away[0] ** 2).sum() * (away[1] ** 2).sum()),
+            "one side ranked": _pearson(ranks[0], values[1]),
             "not divided": (away[0] * away[1]).sum(),
             "middle not taken off": cosine,
         }
@@ -89,14 +99,18 @@ def check_deletion(answer: Callable[..., Any]) -> Verdict:
         "one at a time": [0, 2, 1, 4],
         "least first": [0, 4, 5, 10],
         "ignores the claims": [0, 1, 5, 10],
+        "places for things": [0, 4, 6, 10],
+        "step by step": [0, 2, 4, 4],
+        "rises": [0, -2, -6, -10],
         "scores": [10, 8, 4, 0],
         "keeps instead of removes": [10, 5, 4, 0],
         "starts too late": [2, 6, 10],
+        "ends too early": [0, 2, 6],
     }
     told = "[0.3, 0.2, 0.9], a score of 10 that falls by 1, 4, 2, and by 3 more without both 0 and 2"
     cases = [
         Case((np.array([0.3, 0.2, 0.9]), _score_without), [0, 2, 6, 10], slips, told),
-        Case((np.array([-0.3, -0.2, -0.9]), _score_without), [0, 4, 5, 10], told=told.replace("0.", "−0.")),
+        Case((np.array([-0.3, -0.2, -0.9]), _score_without), [0, 4, 5, 10], {"sizes of claims": [0, 2, 6, 10]}, told.replace("0.", "−0.")),
     ]
     return judge(answer, cases, DELETION, "Right: what went stays away, and the score is asked anew each time.")
 

@@ -16,6 +16,8 @@ def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
     users, items = faults.memberships(faults.sound_model())
     logits = faults.sound_model().trace().hypergraph["text"].logits.users
     hard = {name: torch.eye(values.shape[1])[values.argmax(1)] for name, values in users.items()}
+    given_away = items["text"].clone()
+    given_away[:2] = torch.stack([torch.zeros(len(given_away[0])), given_away[:2].sum(0)])
     specimens = [
         Specimen(
             "every row is one hyperedge with 1 and seven with 0",
@@ -36,7 +38,7 @@ def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
             False,
             faults.memberships(faults.overwritten_model()),
             "overlooks the text users",
-            "Does your test look at users as well as items, at every modality, and at every row by itself?",
+            "Does your test look at every modality, and at every row by itself?",
         ),
         Specimen(
             "logits that somebody divided by their sums",
@@ -44,6 +46,20 @@ def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
             ({**users, "text": logits / logits.sum(1, keepdim=True)}, items),
             "sums are enough",
             "Each row sums to 1, but some entries are below 0 or above 1. A share can't be. What else must hold?",
+        ),
+        Specimen(
+            "each logit was squashed by itself (a sigmoid), not with those of its row (a softmax)",
+            False,
+            ({**users, "text": logits.sigmoid()}, items),
+            "the range is enough",
+            "All entries are between 0 and 1, but the rows do not sum to 1.",
+        ),
+        Specimen(
+            "one item's shares were added to another item's, by texts",
+            False,
+            (users, {**items, "text": given_away}),
+            "overlooks the items",
+            "Two rows of 240 sum to 0 and to 2. Does your test look at items as well as users, and at every row rather than a mean?",
         ),
     ]
     return tell_apart(answer, specimens, "Right: every row, of both sides, in every modality, is made of shares that sum to 1.")
@@ -93,7 +109,7 @@ def check_steps_are_fresh(answer: Callable[..., Any]) -> Verdict:
             True,
             (faults.descent(1, torch.float64),),
             "condemns the good one",
-            "Each step goes rate × (target − w) and need not arrive within your number of steps. Do these places by hand.",
+            "Each step goes η (g − w) and need not arrive within your number of steps. Do these places by hand.",
         ),
         Specimen(
             "the same, computed in float32",
@@ -118,7 +134,7 @@ def check_steps_are_fresh(answer: Callable[..., Any]) -> Verdict:
             "It arrives, and sooner than it should. That a loss falls does not show that the steps are right: compare every place.",
         ),
     ]
-    return tell_apart(answer, specimens, "Right: every step is compared with one done by hand, the second among them.")
+    return tell_apart(answer, specimens, "Right: what piles up shows from the second step on, and rounding is no fault.")
 
 
 def check_chooses_blindly(answer: Callable[..., Any]) -> Verdict:
@@ -152,6 +168,13 @@ def check_chooses_blindly(answer: Callable[..., Any]) -> Verdict:
             "sorted out before",
             "Here test only removes epochs. Let the best epoch on validation be the very worst on test.",
         ),
+        Specimen(
+            "validation chooses, and of equals the one that is best on test",
+            False,
+            (faults.by_valid_then_test,),
+            "no equals",
+            "Test speaks only where two epochs are equal on validation, and on few people they often are. Give it such a pair.",
+        ),
     ]
     return tell_apart(answer, specimens, "Right: whatever the test curve says, the choice stays.")
 
@@ -175,6 +198,13 @@ def check_hides_test(answer: Callable[..., Any]) -> Verdict:
             (np.array([[0, 12], [2, 3]]), np.array([[1, 2], [3, 2]])),
             "two pairs, one number",
             "Your way to make one number of a pair gives two different pairs the same one.",
+        ),
+        Specimen(
+            "seen (0, 5), (0, 5), (1, 7) and hidden (1, 5)",
+            True,
+            (np.array([[0, 5], [0, 5], [1, 7]]), np.array([[1, 5]])),
+            "counts repeats",
+            "A pair may come twice on one side: somebody bought it again.",
         ),
         Specimen(
             "seen (4, 1), (2, 6), (0, 3) and hidden (0, 3), (4, 2)",

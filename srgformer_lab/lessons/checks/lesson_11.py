@@ -10,16 +10,22 @@ from srgformer_lab.lessons.verdict import Case, Verdict, judge
 REPORT = {
     "best on test": "That is the best test number of all. Nobody may choose by test: it would be the luckiest of many, and not what a new "
     "choice would reach.",
+    "settings by test": "You choose the epoch by validation, and then the setting by test. That is looking at test as well: validation "
+    "chooses both at once.",
     "reports validation": "This is the validation number of the best cell. It was chosen for being high, so it is too good; what is "
     "reported is test, at the same place.",
     "last epoch": "You take the last epoch of the best setting. What counts is its best epoch on validation: a training may have "
     "gone past it.",
     "latest of equals": "Two cells are level on validation, and you take the later one. The rule is the earliest: fix it before you look.",
+    "column by column": "You read epoch by epoch. The rule reads row by row: all epochs of a setting, then the next setting.",
+    "the place": "This is where the best validation number stands. What is asked for is the test number there.",
     "mean over settings": "You average over settings. One setting is chosen, by validation; the others are not reported.",
 }
 PAIRED = {
     "pairs by place": "You subtract in the order in which the values stand. These dictionaries list their seeds in different orders: "
     "seed belongs to seed.",
+    "pairs by rank": "You sort the numbers, and so a good seed meets a good seed. Pair the same seed: both had the same shop.",
+    "not in order": "The differences are right, but not in the order of the seeds. Begin with the lowest seed.",
     "wrong way round": "The signs are turned: a positive difference must say that ours is better.",
     "a share": "You divide as well. What is asked for is the plain difference.",
     "one number": "This is a single number. A mean hides how much the differences vary: give one for each seed.",
@@ -27,6 +33,8 @@ PAIRED = {
 }
 INTERVAL = {
     "forgets the root of n": "You use the spread of single values. The mean of n values varies less: divide by the root of n.",
+    "percentiles": "This is where most single differences lie. Asked for is how sure their mean is: that gets narrower with more seeds.",
+    "variance": "You take s², the variance. Its root s has the unit of the differences: np.std rather than np.var.",
     "divides by n": "Your spread divides by n. The mean was taken from the same values, so n − 1 are free: np.std(…, ddof=1).",
     "1.96": "You take 1.96 from the normal distribution. With so few values the spread is itself uncertain; Student's t with n − 1 "
     "degrees of freedom is wider.",
@@ -38,8 +46,8 @@ INTERVAL = {
 
 def check_report(answer: Callable[..., Any]) -> Verdict:
     """Check ``report(valid, test)``: settings × epochs; the test number at the earliest best validation."""
-    valid = np.array([[0.30, 0.42, 0.40], [0.35, 0.38, 0.41]])
-    test = np.array([[0.28, 0.37, 0.34], [0.33, 0.39, 0.45]])
+    valid = np.array([[0.30, 0.35], [0.42, 0.40], [0.31, 0.34]])
+    test = np.array([[0.28, 0.36], [0.37, 0.39], [0.45, 0.43]])
     level = np.array([[0.20, 0.50, 0.30], [0.50, 0.10, 0.50]])
     cases = [
         Case(
@@ -47,12 +55,14 @@ def check_report(answer: Callable[..., Any]) -> Verdict:
             0.37,
             {
                 "best on test": 0.45,
+                "settings by test": 0.43,
                 "reports validation": 0.42,
-                "last epoch": 0.34,
-                "mean over settings": 0.395,
+                "last epoch": 0.39,
+                "mean over settings": (0.36 + 0.39 + 0.43) / 3,
+                "the place": [1, 0],
             },
         ),
-        Case((level, np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])), 0.2, {"latest of equals": 0.6}),
+        Case((level, np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.9]])), 0.2, {"latest of equals": 0.9, "column by column": 0.4}),
     ]
     return judge(answer, cases, REPORT, "Right: validation chooses setting and epoch, the earliest of equals, and test is read there.")
 
@@ -66,13 +76,16 @@ def check_paired(answer: Callable[..., Any]) -> Verdict:
             [0.04, 0.01, 0.01],
             {
                 "pairs by place": [0.05, 0.06, -0.05],
+                "pairs by rank": [0.01, 0.04, 0.01],
                 "wrong way round": [-0.04, -0.01, -0.01],
                 "a share": [0.04 / 0.50, 0.01 / 0.55, 0.01 / 0.49],
                 "one number": 0.02,
             },
         ),
         Case(
-            ({3: 0.5, 1: 0.4, 7: 0.6}, {1: 0.1, 3: 0.3}), [0.3, 0.2], {"keeps lonely seeds": [0.3, 0.2, 0.6], "pairs by place": [0.4, 0.1]}
+            ({3: 0.5, 1: 0.4, 7: 0.6}, {1: 0.1, 3: 0.3}),
+            [0.3, 0.2],
+            {"keeps lonely seeds": [0.3, 0.2, 0.6], "pairs by place": [0.4, 0.1], "not in order": [0.2, 0.3]},
         ),
     ]
     return judge(answer, cases, PAIRED, "Right: the same seed on both sides, one difference each.")
@@ -90,6 +103,8 @@ def check_interval(answer: Callable[..., Any]) -> Verdict:
     half = t * spread / n**0.5
     slips = {
         "forgets the root of n": around(t * spread),
+        "percentiles": np.percentile(values, [2.5, 97.5]),
+        "variance": around(t * spread**2 / n**0.5),
         "divides by n": around(t * float(np.std(values)) / n**0.5),
         "1.96": around(1.959964 * spread / n**0.5),
         "one side": around(one_side * spread / n**0.5),

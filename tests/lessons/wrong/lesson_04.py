@@ -22,6 +22,12 @@ def overflowing(X, V, tau):
         return raised / raised.sum(1, keepdims=True)
 
 
+def below_one_largest(X, V, tau):
+    with np.errstate(all="ignore"):
+        raised = np.exp(X @ V / tau - (X @ V / tau).max())
+        return raised / raised.sum(1, keepdims=True)
+
+
 def divided(X, V, tau):
     scores = X @ V / tau
     return scores / scores.sum(1, keepdims=True)
@@ -35,13 +41,16 @@ WRONG = {
         "takes the largest": lambda X, V, tau: hottest(X @ V),
         "gives scores": lambda X, V, tau: X @ V,
         "forgets τ": lambda X, V, tau: shares(X @ V),
-        "not finite": overflowing,
+        "overflows": overflowing,
+        "largest of all rows": below_one_largest,
     },
     "user_memberships": {
         "mean of the scores": lambda R, S, tau: shares(R @ S / R.sum(1, keepdims=True) / tau),
         "mean of the items' rows": lambda R, S, tau: R @ shares(S / tau) / R.sum(1, keepdims=True),
         "sum of the items' rows": lambda R, S, tau: R @ shares(S / tau),
         "over the people": lambda R, S, tau: shares(R @ S / tau, 0),
+        "over everything": lambda R, S, tau: np.exp(R @ S / tau) / np.exp(R @ S / tau).sum(),
+        "softmax twice": lambda R, S, tau: shares(R @ shares(S / tau) / tau),
         "gives scores": lambda R, S, tau: R @ S,
         "forgets τ": lambda R, S, tau: shares(R @ S),
     },

@@ -28,6 +28,16 @@ def clipped_above(query, keys):
     return (keys @ query).clamp(max=10).softmax(0)
 
 
+def clipped_late(query, keys):
+    raised = (keys @ query).exp().clamp(-10, 10)
+    return raised / raised.sum()
+
+
+def shifted(query, keys):
+    score = keys @ query
+    return (score - score.max()).clamp(-10, 10).softmax(0)
+
+
 def weigh(query, keys):
     return bare(query, keys).softmax(0)
 
@@ -50,6 +60,18 @@ def attend(user, items, query_map, key_map, value_map):
 
 def residual(user, items, *maps):
     return attend(user, items, *maps) + user
+
+
+def residual_value(user, items, query_map, key_map, value_map):
+    return attend(user, items, query_map, key_map, value_map) + user @ value_map
+
+
+def unsummed(user, items, query_map, key_map, value_map):
+    return weigh(user @ query_map, items @ key_map)[:, None] * (items @ value_map)
+
+
+def query_from_the_left(user, items, query_map, key_map, value_map):
+    return attend(user, items, query_map.T, key_map, value_map)
 
 
 def swapped(user, items, query_map, key_map, value_map):
@@ -81,6 +103,30 @@ def averaged(user, items, query_map, key_map, value_map, n_heads):
     return summed(user, items, query_map, key_map, value_map, n_heads) / n_heads
 
 
+def cut(user, items, maps, n_heads, columns):
+    width, parts = len(user) // n_heads, []
+    for head in range(n_heads):
+        own = slice(head * width, (head + 1) * width)
+        parts.append(attend(user[own], items[:, own], *(values[own, own if columns else slice(None)] for values in maps)))
+    return torch.cat(parts)
+
+
+def cut_rows(user, items, query_map, key_map, value_map, n_heads):
+    return cut(user, items, (query_map, key_map, value_map), n_heads, columns=False)
+
+
+def cut_both(user, items, query_map, key_map, value_map, n_heads):
+    return cut(user, items, (query_map, key_map, value_map), n_heads, columns=True)
+
+
+def whole(user, items, query_map, key_map, value_map, n_heads):
+    return torch.cat([attend(user, items, query_map, key_map, value_map)] * n_heads)
+
+
+def stacked(user, items, query_map, key_map, value_map, n_heads):
+    return torch.stack(pieces(user, items, (query_map, key_map, value_map), n_heads))
+
+
 def interleaved(user, items, query_map, key_map, value_map, n_heads):
     maps = (query_map, key_map, value_map)
     return torch.cat([attend(user, items, *(values[:, head::n_heads] for values in maps)) for head in range(n_heads)])
@@ -94,12 +140,17 @@ WRONG = {
         "no normalisation": exponentials,
         "forgets the clip": unclipped,
         "clips above only": clipped_above,
+        "clips too late": clipped_late,
+        "shifts before the clip": shifted,
     },
     "attend": {
         "weighs the embeddings": of_embeddings,
         "weighs the keys": of_keys,
         "plain mean": mean,
         "adds the user": residual,
+        "adds the user's value": residual_value,
+        "not summed": unsummed,
+        "query map on the left": query_from_the_left,
         "maps swapped": swapped,
         "maps on the left": from_the_left,
         "divides by √d": over_root,
@@ -109,5 +160,9 @@ WRONG = {
         "sums the heads": summed,
         "averages the heads": averaged,
         "every n-th column": interleaved,
+        "cuts the rows": cut_rows,
+        "cuts rows and columns": cut_both,
+        "whole maps": whole,
+        "stacks the heads": stacked,
     },
 }

@@ -36,6 +36,18 @@ def falls_in_a_row(valid, patience):
     return [int(np.argmax(valid[:epoch])) + 1, epoch]
 
 
+def never_resets(valid, patience):
+    best, waited, epoch = 1, 0, 1
+    for epoch in range(2, len(valid) + 1):
+        if valid[epoch - 1] > valid[best - 1]:
+            best = epoch
+        else:
+            waited += 1
+        if waited >= patience:
+            break
+    return [best, epoch]
+
+
 WRONG = {
     "descend": {
         "uphill": lambda weight, gradient, rate, steps: walk(weight, gradient, -rate, steps),
@@ -46,6 +58,9 @@ WRONG = {
     },
     "knowing_nothing": {
         "the mean": lambda batch, users, items: math.log(users) + math.log(items),
+        "negative": lambda batch, users, items: batch * (math.log(1 / users) + math.log(1 / items)),
+        "leaves itself out": lambda batch, users, items: batch * (math.log(users - 1) + math.log(items - 1)),
+        "counts each once": lambda batch, users, items: min(batch, users) * math.log(users) + min(batch, items) * math.log(items),
         "one side": lambda batch, users, items: batch * math.log(users),
         "all nodes in one crowd": lambda batch, users, items: 2 * batch * math.log(users + items),
         "against the batch": lambda batch, users, items: 2 * batch * math.log(batch),
@@ -54,6 +69,9 @@ WRONG = {
     "stop": {
         "latest of equals": lambda valid, patience: epochs_run(valid, patience, better=lambda value, best: value >= best),
         "counts from 0": lambda valid, patience: [epoch - 1 for epoch in epochs_run(valid, patience)],
+        "stops a step early": lambda valid, patience: epochs_run(valid, patience, over=lambda waited, patience: waited >= patience - 1),
+        "never resets": never_resets,
+        "values": lambda valid, patience: [valid[epochs_run(valid, patience)[0] - 1], epochs_run(valid, patience)[1]],
         "stops a step late": lambda valid, patience: epochs_run(valid, patience, over=lambda waited, patience: waited > patience),
         "falls in a row": falls_in_a_row,
         "never stops": lambda valid, patience: [int(np.argmax(valid)) + 1, len(valid)],

@@ -3,31 +3,6 @@
 import numpy as np
 
 
-def own_kind(user_parts, item_parts):
-    return np.diag((user_parts * item_parts).sum(1))
-
-
-def whole(user_parts, item_parts):
-    return user_parts.sum(0) @ item_parts.sum(0)
-
-
-def turned(user_parts, item_parts):
-    return item_parts @ user_parts.T
-
-
-def entries(user_parts, item_parts):
-    return user_parts * item_parts
-
-
-def sizes(user_parts, item_parts):
-    return abs(user_parts @ item_parts.T)
-
-
-def shares(user_parts, item_parts):
-    cells = user_parts @ item_parts.T
-    return cells / cells.sum()
-
-
 def pearson(claimed, effect):
     return np.corrcoef(claimed, effect)[0, 1]
 
@@ -84,12 +59,13 @@ def late(claims, score_without):
 
 WRONG = {
     "take_apart": {
-        "same parts only": own_kind,
-        "one number": whole,
-        "turned": turned,
-        "no sum over dimensions": entries,
-        "sizes only": sizes,
-        "shares of the score": shares,
+        "by part": lambda brought, item: (brought @ item).sum(0),
+        "one number": lambda brought, item: brought.sum((0, 1)) @ item,
+        "keeps the parts": lambda brought, item: brought @ item,
+        "mean of the parts": lambda brought, item: brought.mean(1) @ item,
+        "forgets the item": lambda brought, item: brought.sum((1, 2)),
+        "sizes only": lambda brought, item: abs(brought @ item).sum(1),
+        "shares of the whole": lambda brought, item: brought.sum(1) @ item / (brought.sum((0, 1)) @ item),
     },
     "rank_agreement": {
         "values, not ranks": pearson,
@@ -97,6 +73,8 @@ WRONG = {
         "wrong sign": reversed_once,
         "not divided": undivided,
         "middle not taken off": uncentred,
+        "no root": lambda claimed, effect: undivided(claimed, effect) / undivided(claimed, claimed) / undivided(effect, effect),
+        "one side ranked": lambda claimed, effect: pearson(np.argsort(np.argsort(claimed)), effect),
     },
     "deletion": {
         "sums single removals": summed,
@@ -106,5 +84,10 @@ WRONG = {
         "scores": left_over,
         "keeps instead of removes": keeps,
         "starts too late": late,
+        "ends too early": lambda claims, score_without: falls(np.argsort(-claims), score_without)[:-1],
+        "places for things": lambda claims, score_without: falls(np.argsort(np.argsort(-claims)), score_without),
+        "sizes of claims": lambda claims, score_without: falls(np.argsort(-abs(claims)), score_without),
+        "step by step": lambda claims, score_without: np.diff(falls(np.argsort(-claims), score_without), prepend=0),
+        "rises": lambda claims, score_without: [-fall for fall in falls(np.argsort(-claims), score_without)],
     },
 }

@@ -24,6 +24,15 @@ def only_sums(users, items):
     return all(torch.allclose(part.sum(1), torch.ones(len(part)), atol=1e-4) for part in (rows_of(users), rows_of(items)))
 
 
+def only_range(users, items):
+    return all(bool(((part >= 0) & (part <= 1)).all()) for part in (rows_of(users), rows_of(items)))
+
+
+def users_alone(users, items):
+    part = rows_of(users)
+    return bool((part >= 0).all()) and torch.allclose(part.sum(1), torch.ones(len(part)), atol=1e-4)
+
+
 def alone_and_among_others(scores):
     return bool((scores(torch.arange(600))[5] == scores(torch.tensor([5]))[0]).all())
 
@@ -76,12 +85,20 @@ def middling(choose):
     return choose(np.array([0.1, 0.5, 0.2]), np.array([0.3, 0.5, 0.9])) == 1
 
 
+def without_equals(choose):
+    return choose([0.1, 0.3, 0.2], [0.3, 0.1, 0.2]) == 1
+
+
 def items_alone(seen, hidden):
     return not set(seen[:, 1].tolist()) & set(hidden[:, 1].tolist())
 
 
 def sums(seen, hidden):
     return not set(seen.sum(1).tolist()) & set(hidden.sum(1).tolist())
+
+
+def counted(seen, hidden):
+    return len(np.unique(np.concatenate([seen, hidden]), axis=0)) == len(seen) + len(hidden)
 
 
 def row_by_row(seen, hidden):
@@ -99,6 +116,8 @@ WRONG = {
         "asks for exactly 1": exactly_one,
         "overlooks the text users": images_alone,
         "sums are enough": only_sums,
+        "the range is enough": only_range,
+        "overlooks the items": users_alone,
     },
     "scores_repeat": {
         "condemns the good one": alone_and_among_others,
@@ -117,10 +136,12 @@ WRONG = {
         "both curves agree": in_step,
         "one kind of peeking": gently,
         "sorted out before": middling,
+        "no equals": without_equals,
     },
     "hides_test": {
         "users and items apart": items_alone,
         "two pairs, one number": sums,
+        "counts repeats": counted,
         "compares row by row": row_by_row,
         "overlooks a few": first_hundred,
     },

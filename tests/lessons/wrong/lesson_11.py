@@ -24,8 +24,28 @@ def averaged(valid, test):
     return test.mean(0)[valid.mean(0).argmax()]
 
 
+def setting_by_test(valid, test):
+    return max(tests[valids.argmax()] for valids, tests in zip(valid, test, strict=True))
+
+
+def earliest_epoch(valid, test):
+    return test.T.ravel()[valid.T.argmax()]
+
+
+def place(valid, test):
+    return np.unravel_index(valid.argmax(), valid.shape)
+
+
 def by_place(ours, theirs):
     return np.array([a - b for a, b in zip(ours.values(), theirs.values(), strict=False)])
+
+
+def by_rank(ours, theirs):
+    return [a - b for a, b in zip(sorted(ours.values()), sorted(theirs.values()), strict=False)]
+
+
+def as_ours(ours, theirs):
+    return [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
 
 
 def turned(ours, theirs):
@@ -60,9 +80,14 @@ WRONG = {
         "last epoch": last_epoch,
         "latest of equals": later_of_equals,
         "mean over settings": averaged,
+        "settings by test": setting_by_test,
+        "column by column": earliest_epoch,
+        "the place": place,
     },
     "paired": {
         "pairs by place": by_place,
+        "pairs by rank": by_rank,
+        "not in order": as_ours,
         "wrong way round": turned,
         "a share": relative,
         "one number": of_means,
@@ -70,6 +95,11 @@ WRONG = {
     },
     "interval": {
         "forgets the root of n": lambda values: around(values, t(values), root=False),
+        "percentiles": lambda values: np.percentile(values, [2.5, 97.5]),
+        "variance": lambda values: (
+            np.mean(values) - t(values) * np.var(values, ddof=1) / len(values) ** 0.5,
+            np.mean(values) + t(values) * np.var(values, ddof=1) / len(values) ** 0.5,
+        ),
         "divides by n": lambda values: around(values, t(values), ddof=0),
         "1.96": lambda values: around(values, stats.norm.ppf(0.975)),
         "one side": lambda values: around(values, t(values, 0.95)),

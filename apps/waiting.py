@@ -1,0 +1,89 @@
+"""What takes time: what it will cost, how far it is, and how long it still takes."""
+
+import html
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import common
+import marimo as mo
+
+from srgformer_lab import Run, TrainConfig, workspace
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people say it."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
+    for size, name in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.2g} {name}" if seconds < 10 * size else f"{seconds / size:.0f} {name}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def cost(expected: workspace.Estimate, train: TrainConfig) -> mo.Html:
+    """Say before the start what a training will take."""
+    time = f"About {duration(expected.seconds_per_epoch)} an epoch, at most {duration(expected.seconds_at_most)} in all"
+    memory = f"{expected.memory_bytes / 1e9:.1f} GB of memory"
+    return common.fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better Recall@20.")
+
+
+def progress(run: Run, status: workspace.Status) -> mo.Html:
+    """Say how far a training is, and show it as a bar."""
+    most = run.config.train.epochs
+    done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
+    best = f"best Recall@20 {common.share(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
+    left = f"about {duration(status.eta_seconds)} left if it does not end early" if status.state == "running" and status.epoch else ""
+    said = [f"<b>{status.state}</b>", f"{status.epoch} of at most {most} epochs", best, left, html.escape(status.message)]
+    line = ", ".join(part for part in said if part)
+    return mo.Html(
+        f'<div class="lab-progress"><progress max="{most}" value="{done:.3f}" aria-label="epochs"></progress><span>{line}</span></div>'
+    )
+
+
+def slow_button(slow: workspace.Slow[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
+    """Make the button that has something slow looked for; ``tell`` sets a state that the page's ``ticker`` is made anew by."""
+
+    def begin(count: int) -> int:
+        slow.begin()
+        tell(count + 1)
+        return count + 1
+
+    return mo.ui.button(label=words, value=time.monotonic_ns(), on_click=begin)
+
+
+def ticker(slow: workspace.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
+    """Have a page look twice a second how far something slow is, as long as it is looked for; ``tell`` hears of its end."""
+
+    def look(_: object) -> None:
+        if not slow.is_going:
+            tell(time.monotonic_ns())
+
+    return mo.ui.refresh(default_interval="0.5s", on_change=look) if slow.is_going else None
+
+
+def slow_line(slow: workspace.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
+    """Offer to look for something slow; or say how far that is, or what went wrong."""
+    if ticks is None:
+        return common.stack(common.problem(slow.error) if slow.error else None, button)
+    left = f"about {duration(slow.eta_seconds)} left" if slow.share else "just begun"
+    bar = (
+        f'<progress max="1" value="{slow.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
+    )
+    return mo.Html(f'<div class="lab-progress">{bar}<div class="lab-ticker">{ticks.text}</div></div>')
+
+
+def look_for_news(
+    run: Run, drawn: dict[str, int], draw: Callable[[int], None], tick_on: Callable[[bool], None]
+) -> Callable[[object], None]:
+    """Make what happens at every tick: charts are drawn when there is something new, and the ticking ends with the training."""
+
+    def look(_: object) -> None:
+        if run.history_size() != drawn["size"]:
+            drawn["size"] = run.history_size()
+            draw(drawn["size"])
+        elif not workspace.is_going(run):
+            tick_on(False)
+
+    return look
