@@ -359,7 +359,7 @@ def _(broken, dark, groups, slip):
         kit.chart(figures.cosine_distributions(by_hand.pairs(*broken[slip.value]), dark=dark, hint="Where do the strangers lie?")),
         kit.told(
             "Without strangers nothing keeps vectors apart: all move towards one line, in one direction or its opposite. Own pairs look "
-            "better than ever, but strangers lie at both ends (their mean, near 0, hides it), and few pictures find their text. This is "
+            "better than ever, but strangers spread to both ends (their mean, near 0, hides it), and few pictures find their text. This is "
             "called **collapse**."
         ),
     )
