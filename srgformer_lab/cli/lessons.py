@@ -53,6 +53,8 @@ def opened(options: argparse.Namespace) -> int:
         print(f"your copy: {shown}")
     else:
         action, shown = "run", catalog.notebook(chosen) if chosen else places.tutorials_folder()
+        if not chosen:
+            print("the card “Index” lists all questions, and what is solved on this machine")
     command = [sys.executable, "-m", "marimo", action, str(shown)]
     command += ["--port", str(options.port)] if options.port else []
     command += ["--headless"] if options.headless else []

@@ -33,6 +33,11 @@ def shipped():
     return data, run.model(data)
 
 
+def bounds(row):
+    gain, low, high = (f"{value:+.4f}".replace("+0.", "+.").replace("-0.", "−.") for value in row[GAIN])
+    return gain, f"[{low}, {high}]"
+
+
 def test_solution_of_lesson_5_is_the_attention_of_the_model(attention, shipped):
     data, model = shipped
     trace, maps = model.trace(), (model.attention.query, model.attention.key, model.attention.value)
@@ -64,13 +69,8 @@ def test_examples_in_the_stubs_of_lesson_5_are_right(attention):
 def test_lesson_5_quotes_what_was_measured():
     told = " ".join((TUTORIALS / "05_attention.py").read_text("utf-8").split())
     table = pd.read_csv(KEPT / "attention-studio" / "table.csv").set_index("attention")
-
-    def bounds(name):
-        gain, low, high = (f"{value:+.4f}".replace("+0.", "+.").replace("-0.", "−.") for value in table.loc[name, GAIN])
-        return gain, f"[{low}, {high}]"
-
-    assert " ".join(bounds("none")) in told
-    lost, uneven = bounds("uniform")
+    assert " ".join(bounds(table.loc["none"])) in told
+    lost, uneven = bounds(table.loc["uniform"])
     assert f"loses {lost[1:]} {uneven}" in told
     others = table.drop(index="product")
     assert len(others) == 6
@@ -95,6 +95,25 @@ def test_solution_of_lesson_6_is_the_contrast_of_the_model(contrast, shipped):
     torch.testing.assert_close(
         contrast.info_nce(images, texts, rows, 0.2), library_info_nce(images, texts, anchors(rows, len(images)), 0.2)
     )
+
+
+def test_examples_in_the_stubs_of_lesson_6_are_right(contrast):
+    assert contrast.cosines(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 2.0]])).item() == pytest.approx(0.8)
+    alike, rows = torch.ones(2, 3), torch.tensor([0, 1, 1])
+    torch.testing.assert_close(contrast.info_nce(alike, alike, rows, 0.2), 3 * torch.tensor(2.0).log())
+    assert contrast.pushes(torch.zeros(2), 0, 0.5).tolist() == [-1, 1]
+
+
+def test_lesson_6_quotes_what_was_measured():
+    told = " ".join((TUTORIALS / "06_contrast.py").read_text("utf-8").split())
+    knobs = pd.read_csv(KEPT / "sensitivity-studio" / "table.csv", dtype={"value": str}).set_index(["knob", "value"])
+    strong, none = knobs.loc[("γ", "0.0001")], knobs.loc[("γ", "0.0")]
+    assert f"γ = 0.0001 changes Recall@20 by {' '.join(bounds(strong))}" in told
+    assert strong["seeds"] == none["seeds"] == 3
+    assert none["gain_low"] < 0 < none["gain_high"]
+    contrasts = pd.read_csv(KEPT / "ablation-studio" / "table.csv").set_index("variant").loc[["w/o HCL", "w/o MCL"]]
+    assert (contrasts["seeds"] == 5).all()
+    assert ((contrasts["gain_low"] < 0) & (contrasts["gain_high"] > 0)).all()
 
 
 def test_pushes_are_the_gradient(contrast):

@@ -83,6 +83,15 @@ def test_two_shops_have_the_same_pairs_with_counts(by_hand):
 
 
 @lesson("by_hand", [3], indirect=True)
+def test_the_thermos_reaches_all_in_two_half_steps_and_itself_most(by_hand):
+    nodes, _ = by_hand.signal("thermos", 2)
+    carried = nodes[nodes["side"] == 0].set_index("name")["value"]
+    assert (carried > 0).all()
+    assert carried.idxmax() == "thermos"
+    assert (carried.drop("thermos") < carried["thermos"]).all()
+
+
+@lesson("by_hand", [3], indirect=True)
 def test_messages_are_the_librarys_up_to_one_constant(by_hand, shop, run):
     trace = run.model(shop).trace()
     part = trace.hypergraph["image"]

@@ -14,6 +14,8 @@ COSINES = {
     "one side only": "Only one side has been brought to length 1. Divide the rows of both by their lengths.",
     "lengths by column": "You divide columns by their lengths. A vector is a row: sum its squares along the row (dim=1).",
     "squared lengths": "You divide by the squared length. The length is its square root (x.norm does that).",
+    "one length for all": "You divide by one length for the whole matrix. Each row has a length of its own (dim=1).",
+    "divides by 0": "A row of zeros has length 0, and 0 / 0 is no number. Let no length be below 10⁻¹² (clamp_min).",
     "transposed": "Rows and columns are exchanged: row r must hold the cosines of first[r].",
 }
 INFO_NCE = {
@@ -26,12 +28,19 @@ INFO_NCE = {
     "texts ask": "The sum below runs over pictures: here a text looks for its picture. The picture must look for its text.",
     "wrong sign": "This is the log of the share, which is below 0. A loss is what should become small: minus the log.",
     "each row once": "A row that stands twice in the batch counts twice.",
+    "all texts count as own": "You sum over all texts. Of each picture's shares only that of its own text enters the loss.",
+    "one sum for all pictures": "All shares together sum to 1. Each picture shares out one whole: sum over its own row only (dim=1).",
+    "both ways": "You also let texts look for pictures. Here it goes one way: pictures look for texts.",
 }
 PUSHES = {
     "own pair like a stranger": "The own pair is treated like a stranger. The loss falls when its cosine grows: which term says that?",
     "forgets 1/τ": "A factor is missing: the cosine is divided by τ before all else. What does the chain rule make of it?",
     "wrong sign": "The signs are the other way round. The slope of the loss is negative where a larger cosine makes the loss smaller.",
     "shares at τ = 1": "Your shares are those of τ = 1. Divide the cosines by τ before the softmax.",
+    "own pair forgets its share": "The second term gives something for the own text as well: its share. Add it to what the first gives.",
+    "all like the own pair": "Every text is treated as the own one. The first term, −c/τ, holds the own text's cosine only.",
+    "slope of the shares": "p (1 − p) / τ is the slope of a share by its own cosine. Asked is the slope of −log p of the own text.",
+    "gives the loss": "This is the loss itself, one number. Asked is its slope by each cosine: n numbers.",
     "shares only": "These are the shares. The slope is made of them: what becomes of the own pair, and what does 1/τ do?",
 }
 
@@ -46,11 +55,13 @@ def check_cosines(answer: Callable[..., Any]) -> Verdict:
         "inner products": first @ second.T,
         "lengths by column": by_column,
         "squared lengths": first @ second.T / lengths**2,
+        "one length for all": first @ second.T / (first.norm() * second.norm()),
         "transposed": expected.T,
     }
     halves = {"one side only": normalize(first) @ second.T}, {"one side only": first @ normalize(second).T}
     cases = [Case((first, second), expected, slips | halves[0]), Case((first, second), expected, slips | halves[1])]
-    cases.append(Case((torch.tensor([[0.0, 0.0], [0.0, 5.0]]), torch.tensor([[0.0, 1.0]])), [[0.0], [1.0]]))
+    no_number = {"divides by 0": [[float("nan")], [1.0]]}
+    cases.append(Case((torch.tensor([[0.0, 0.0], [0.0, 5.0]]), torch.tensor([[0.0, 1.0]])), [[0.0], [1.0]], no_number))
     return judge(answer, cases, COSINES, "Right: lengths don't count, and a row of zeros has cosine 0 with everything.")
 
 
@@ -71,16 +82,17 @@ def check_info_nce(answer: Callable[..., Any]) -> Verdict:
         "every row": _info_nce(cosine, torch.arange(4), tau),
         "texts ask": _info_nce(cosine.T, rows, tau),
         "wrong sign": -right,
+        "all texts count as own": -(cosine[rows] / tau).log_softmax(1).sum(),
+        "one sum for all pictures": ((cosine / tau).flatten().logsumexp(0) - own).sum(),
+        "both ways": (right + _info_nce(cosine.T, rows, tau)) / 2,
     }
     twice = torch.tensor([1, 1, 0])
-    told = "four pictures, four texts"
     cases = [
-        Case((images, texts, rows, tau), right, slips, f"{told}, rows [0, 2], τ = 0.5"),
+        Case((images, texts, rows, tau), right, slips),
         Case(
             (images, texts, twice, tau),
             _info_nce(cosine, twice, tau),
             {"each row once": _info_nce(cosine, torch.tensor([0, 1]), tau)},
-            f"{told}, rows [1, 1, 0], τ = 0.5",
         ),
     ]
     return judge(answer, cases, INFO_NCE, "Right: each picture of the batch looks for its text among all texts.")
@@ -96,6 +108,10 @@ def check_pushes(answer: Callable[..., Any]) -> Verdict:
         "forgets 1/τ": share - is_own,
         "wrong sign": -right,
         "shares at τ = 1": (cosine.softmax(0) - is_own) / tau,
+        "own pair forgets its share": (share * (1 - is_own) - is_own) / tau,
+        "all like the own pair": (share - 1) / tau,
+        "slope of the shares": share * (1 - share) / tau,
+        "gives the loss": -share[1].log(),
         "shares only": share,
     }
     cases = [Case((cosine, 1, tau), right, slips), Case((cosine[:1], 0, tau), [0.0])]

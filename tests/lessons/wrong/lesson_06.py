@@ -32,6 +32,10 @@ def cosines(first, second):
     return normalize(first, dim=1) @ normalize(second, dim=1).T
 
 
+def one_length(first, second):
+    return (first / first.norm()) @ (second / second.norm()).T
+
+
 def loss(score, own):
     return torch.nn.functional.cross_entropy(score, own, reduction="sum")
 
@@ -74,6 +78,19 @@ def negative(images, texts, rows, temperature):
     return -right(images, texts, rows, temperature)
 
 
+def all_own(images, texts, rows, temperature):
+    return -(cosines(images, texts)[rows] / temperature).softmax(1).log().sum()
+
+
+def one_sum(images, texts, rows, temperature):
+    raised = (cosines(images, texts) / temperature).exp()
+    return -(raised / raised.sum()).diagonal()[rows].log().sum()
+
+
+def both_ways(images, texts, rows, temperature):
+    return (right(images, texts, rows, temperature) + right(texts, images, rows, temperature)) / 2
+
+
 def once(images, texts, rows, temperature):
     return right(images, texts, rows.unique(), temperature)
 
@@ -96,6 +113,25 @@ def warm(cosine, own, temperature):
     return unscaled(cosine, own, 1.0) / temperature
 
 
+def shareless(cosine, own, temperature):
+    share = shares(cosine, own, temperature)
+    share[own] = -1
+    return share / temperature
+
+
+def all_like_own(cosine, own, temperature):
+    return (shares(cosine, own, temperature) - 1) / temperature
+
+
+def slope_of_shares(cosine, own, temperature):
+    share = shares(cosine, own, temperature)
+    return share * (1 - share) / temperature
+
+
+def loss_itself(cosine, own, temperature):
+    return -shares(cosine, own, temperature)[own].log()
+
+
 def shares(cosine, own, temperature):
     return (cosine / temperature).softmax(0)
 
@@ -107,7 +143,8 @@ WRONG = {
         "lengths by column": by_column,
         "squared lengths": squared,
         "transposed": transposed,
-        "not finite": unguarded,
+        "divides by 0": unguarded,
+        "one length for all": one_length,
     },
     "info_nce": {
         "own pair left out": left_out,
@@ -119,12 +156,19 @@ WRONG = {
         "texts ask": other_way,
         "wrong sign": negative,
         "each row once": once,
+        "all texts count as own": all_own,
+        "one sum for all pictures": one_sum,
+        "both ways": both_ways,
     },
     "pushes": {
         "own pair like a stranger": like_a_stranger,
         "forgets 1/τ": unscaled,
         "wrong sign": uphill,
         "shares at τ = 1": warm,
+        "own pair forgets its share": shareless,
+        "all like the own pair": all_like_own,
+        "slope of the shares": slope_of_shares,
+        "gives the loss": loss_itself,
         "shares only": shares,
     },
 }
