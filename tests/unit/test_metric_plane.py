@@ -26,7 +26,7 @@ def test_every_run_is_a_point_with_its_bounds_in_both_directions():
         for bars, metric in ((point.error_x, "recall@20"), (point.error_y, "ndcg@20")):
             ends = [row[metric] + bars.array[0], row[metric] - bars.arrayminus[0]]
             assert ends == pytest.approx([row[f"{metric} high"], row[f"{metric} low"]], nan_ok=True)
-    assert [note.text for note in figure.layout.annotations] == ["a", "b", "&lt;c&gt;"]
+    assert [note.text for note in figure.layout.annotations] == ["● a", "○ b", "□ &lt;c&gt;"]
     assert len(figure.to_json()) < 20_000
     dark = figures.metric_plane(frame(), dark=True)
     assert dark.data[0].marker.color != figure.data[0].marker.color
