@@ -5,7 +5,19 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.figures.evidence import cut, error_bars, fit, text_width
-from srgformer_lab.figures.language import INK, MUTED, SURFACE, metric_name, metric_unit, require, safe, setting, shorten, signed, ticks
+from srgformer_lab.figures.language import (
+    INK,
+    MUTED,
+    SURFACE,
+    metric_name,
+    metric_unit,
+    require,
+    safe,
+    setting,
+    shorten_middle,
+    signed,
+    ticks,
+)
 from srgformer_lab.figures.rows import text_size
 from srgformer_lab.figures.template import TALLEST, empty_figure, new_figure
 
@@ -48,7 +60,7 @@ def paired_differences(
         those = known[known["run"] == name].reset_index(drop=True)
         place = np.array([groups.index(group) * (len(runs) + headed) + order + headed for group in those["group"]])
         words = [name] * len(those) if headed else those["group"]
-        labels |= {row: safe(cut(str(word), LABEL_WIDTH - 10)) for row, word in zip(place.tolist(), words, strict=True)}
+        labels |= {row: safe(cut(str(word), LABEL_WIDTH - 10, shorten_middle)) for row, word in zip(place.tolist(), words, strict=True)}
         _dots(figure, those, place, SYMBOLS[order % len(SYMBOLS)], dark)
     factor, unit = metric_unit(metric)
     ends = np.concatenate([known[column].dropna().to_numpy(float) for column in ("difference", "low", "high")] + [np.zeros(1)])
@@ -87,11 +99,11 @@ def _finding(rows: pd.DataFrame, first: str, metric: str) -> str:
     """Name the clearest difference: the largest whose interval leaves out 0."""
     sure = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     if sure.empty:
-        return f"No group is surely served better or worse than by {shorten(first, 24)}"
+        return fit(lambda n: f"No group is surely served better or worse than by {shorten_middle(first, n)}")
     row = sure.loc[sure["difference"].abs().idxmax()]
     factor, unit = metric_unit(metric)
     amount = f"{signed(factor * row['difference'])}{' points' if unit else ''} of {metric_name(metric)}"
     return fit(
-        lambda n: f"{shorten(row['run'], n)} against {shorten(first, n)}: {amount} for {row['group']}",
-        lambda n: f"{shorten(row['run'], n)}: {amount} for {row['group']}",
+        lambda n: f"{shorten_middle(row['run'], max(n, 16))} against {shorten_middle(first, max(n, 16))}: {amount} for {row['group']}",
+        lambda n: f"{shorten_middle(row['run'], n)}: {amount} for {row['group']}",
     )

@@ -15,7 +15,7 @@ from srgformer_lab.figures.language import (
     require,
     safe,
     setting,
-    shorten,
+    shorten_middle,
     ticks,
 )
 from srgformer_lab.figures.template import empty_figure, new_figure
@@ -23,7 +23,8 @@ from srgformer_lab.figures.template import empty_figure, new_figure
 HINT = "Lines: 95 % over people. Whether two runs differ is said by their paired difference, not by lines that overlap."
 MARKS = (("circle", "●"), ("circle", "○"), ("square", "□"), ("diamond", "◇"))
 """Each point's symbol, and how it is written; the first one is filled."""
-NAMES_WIDTH = 140
+NAMES_WIDTH = 160
+"""Pixels of the names right of the plane."""
 APART = 0.08
 """Least distance of two names, in heights of the plane."""
 
@@ -62,7 +63,7 @@ def _names(figure: go.Figure, known: pd.DataFrame, y: str) -> None:
     low, high = figure.layout.yaxis.range
     heights = spread(known[y].tolist(), APART * (high - low), high)
     for name, (_, mark), height in zip(known["run"], MARKS, heights, strict=False):
-        words = f"{mark} {safe(cut(str(name), NAMES_WIDTH - 24))}"
+        words = f"{mark} {safe(cut(str(name), NAMES_WIDTH - 24, shorten_middle))}"
         figure.add_annotation(x=1, xref="paper", y=height, text=words, xanchor="left", xshift=6)
 
 
@@ -108,7 +109,10 @@ def _finding(known: pd.DataFrame, x: str, y: str) -> str:
     if len(known) > 1 and (known[[x, y]].nunique() == 1).all():
         return f"All {len(known)} are level: {values[0]}, {values[1]}"
     if len(known) == 1:
-        return fit(lambda n: f"{shorten(names[0], n)}: {values[0]}, {values[1]}")
+        return fit(lambda n: f"{shorten_middle(names[0], n)}: {values[0]}, {values[1]}")
     if names[0] == names[1]:
-        return fit(lambda n: f"{shorten(names[0], n)} is highest in both: {values[0]}, {values[1]}")
-    return fit(lambda n: f"No run is highest in both: {shorten(names[0], n)} has {values[0]}, {shorten(names[1], n)} {values[1]}")
+        return fit(lambda n: f"{shorten_middle(names[0], n)} is highest in both: {values[0]}, {values[1]}")
+    return fit(
+        lambda n: f"No run is highest in both: {shorten_middle(names[0], n)} has {values[0]}, {shorten_middle(names[1], n)} {values[1]}",
+        lambda n: f"{values[0]}: {shorten_middle(names[0], n)}. {values[1]}: {shorten_middle(names[1], n)}",
+    )

@@ -57,6 +57,15 @@ def test_names_of_runs_that_lie_together_do_not_cover_each_other():
     assert np.diff(heights).min() > 0.07 * (high - low)
 
 
+def test_long_names_that_end_differently_are_told_apart():
+    rows = [
+        ("a-long-name-of-a-run-on-some-data " + end, *values) for end, (_, *values) in zip(("at α 0", "as trained"), ROWS, strict=False)
+    ]
+    figure = figures.metric_plane(frame(rows))
+    assert [note.text.rpartition(" ")[2] for note in figure.layout.annotations] == ["0", "trained"]
+    assert "as trained is highest in both: Recall@20 20.0" in figures.finding_of(figure)
+
+
 def test_nobody_to_judge_is_an_empty_figure_and_a_missing_column_an_error():
     nobody = frame().assign(**{"recall@20": np.nan})
     assert "Nobody" in figures.finding_of(figures.metric_plane(nobody))
