@@ -76,7 +76,7 @@ def quality_table(quality: pd.DataFrame) -> mo.Html:
         cells = [figures.metric_value(name, row[name]) for name in metrics]
         marked = [f"<b>{cell}</b>" if row[name] == best[name] else cell for name, cell in zip(metrics, cells, strict=True)]
         told = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked
-        rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in told)}</tr>".replace("<td>", '<td style="min-width:9em">', 1)
+        rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in told)}</tr>".replace("<td>", '<td style="min-width:5.5em">', 1)
     return _table(head, rows)
 
 

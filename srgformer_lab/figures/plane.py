@@ -23,7 +23,7 @@ from srgformer_lab.figures.template import empty_figure, new_figure
 HINT = "Lines: 95 % over people. Whether two runs differ is said by their paired difference, not by lines that overlap."
 MARKS = (("circle", "●"), ("circle", "○"), ("square", "□"), ("diamond", "◇"))
 """Each point's symbol, and how it is written; the first one is filled."""
-NAMES_WIDTH = 160
+NAMES_WIDTH = 176
 """Pixels of the names right of the plane."""
 APART = 0.08
 """Least distance of two names, in heights of the plane."""
