@@ -76,21 +76,24 @@ def quality_table(quality: pd.DataFrame) -> mo.Html:
         cells = [figures.metric_value(name, row[name]) for name in metrics]
         marked = [f"<b>{cell}</b>" if row[name] == best[name] else cell for name, cell in zip(metrics, cells, strict=True)]
         told = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked
-        rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in told)}</tr>"
+        rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in told)}</tr>".replace("<td>", '<td style="min-width:5.5em">', 1)
     return _table(head, rows)
 
 
 def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
     """Write the cohorts' metric under each run, and the paired difference with its bounds."""
     runs = list(dict.fromkeys(differences["run"]))
-    head = f"<th>who</th><th>judged</th><th>{html.escape(first)}</th>" + "".join(f"<th>{html.escape(name)}</th>" for name in runs)
+    told = f"difference{', points' if figures.metric_unit(metric)[1] else ''}"
+    head = f"<th>who</th><th>judged</th><th>{html.escape(first)}</th>"
+    head += "".join(f"<th>{html.escape(name)}<br><small>{told}</small></th>" for name in runs)
     rows = ""
     for cohort, those in differences.groupby("cohort", sort=False):
         start = those.iloc[0]
         cells = [workspace.cohort_name(str(cohort)), f"{start['judged']:,}", figures.metric_value(metric, start["first"])]
         for row in those.to_dict("records"):
-            difference = _difference(metric, row["difference"], row["low"], row["high"])
-            cells.append(f"{figures.metric_value(metric, row['value'])}<br><small>{difference}</small>")
+            difference, low, high = (figures.signed(figures.metric_unit(metric)[0] * row[name]) for name in ("difference", "low", "high"))
+            bounds = f'<small style="white-space:nowrap">{difference} [{low}, {high}]</small>'
+            cells.append(f"{figures.metric_value(metric, row['value'])}<br>{bounds}")
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     return _table(head, rows)
 
@@ -113,8 +116,7 @@ def winners(
     return gaining, losing
 
 
-def _difference(metric: str, *values: float) -> str:
-    """Write a difference of a metric, with its bounds where they are given too, in points where the metric is in percent."""
+def _difference(metric: str, value: float) -> str:
+    """Write a difference of a metric, in points where the metric is in percent."""
     factor, unit = figures.metric_unit(metric)
-    written, *bounds = (figures.signed(factor * value) for value in values)
-    return written + (f" [{', '.join(bounds)}]" if bounds else "") + (" points" if unit else "")
+    return figures.signed(factor * value) + (" points" if unit else "")

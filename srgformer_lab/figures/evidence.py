@@ -63,9 +63,9 @@ def text_width(text: str) -> float:
     return sum(next((width for letters, width in WIDTHS if letter in letters), 8.8 if letter.isupper() else 7.4) for letter in text)
 
 
-def cut(text: str, width: float) -> str:
-    """Shorten a text to what fits into so many pixels."""
-    return next((short for n in range(len(text), 0, -1) if text_width(short := shorten(text, n)) <= width), "…")
+def cut(text: str, width: float, shorter: Callable[[str, int], str] = shorten) -> str:
+    """Shorten a text to what fits into so many pixels, at its end or where ``shorter`` does."""
+    return next((short for n in range(len(text), 0, -1) if text_width(short := shorter(text, n)) <= width), "…")
 
 
 def fit(*ways: Callable[[int], str]) -> str:

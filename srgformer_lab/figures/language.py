@@ -199,6 +199,15 @@ def shorten(text: object, width: int) -> str:
     return flat if len(flat) <= width else flat[: max(width - 1, 1)].rstrip() + "…"
 
 
+def shorten_middle(text: object, width: int) -> str:
+    """Cut a text to a number of characters as ``shorten`` does, but in its middle: names of runs often differ at their end alone."""
+    flat = " ".join(str(text).split())
+    if len(flat) <= width:
+        return flat
+    end = max(width - 1, 1) * 2 // 3  # of the letters that stay
+    return flat[: max(width - 1 - end, 1)].rstrip() + "…" + flat[-end:].lstrip()
+
+
 def safe(text: object) -> str:
     """Make a text inert inside a figure: no markup, and no dollar sign that would call for MathJax."""
     return html.escape(str(text), quote=False).replace("$", "&#36;")

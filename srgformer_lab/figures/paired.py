@@ -4,14 +4,27 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.evidence import cut, error_bars
-from srgformer_lab.figures.language import INK, MUTED, SURFACE, metric_name, metric_unit, require, safe, setting, shorten, signed, ticks
+from srgformer_lab.figures.evidence import cut, error_bars, fit, text_width
+from srgformer_lab.figures.language import (
+    INK,
+    MUTED,
+    SURFACE,
+    metric_name,
+    metric_unit,
+    require,
+    safe,
+    setting,
+    shorten_middle,
+    signed,
+    ticks,
+)
 from srgformer_lab.figures.rows import text_size
 from srgformer_lab.figures.template import TALLEST, empty_figure, new_figure
 
 SYMBOLS = ("circle", "square", "diamond")
 COLUMNS = ("group", "run", "judged", "difference", "low", "high")
-LABEL_WIDTH, ROW = 150, 20
+LABEL_WIDTH, ROW = 170, 20
+"""Most pixels of a row's name, and its height."""
 HINT = "Right of 0: better than the first run. Lines: 95 % over people; filled where they leave out 0."
 
 
@@ -35,7 +48,9 @@ def paired_differences(
     if known.empty:
         return empty_figure("Nobody can be judged", "No person here has anything held back that could be found.", dark)
     runs, groups = list(dict.fromkeys(known["run"])), list(dict.fromkeys(known["group"]))
-    figure = new_figure(_finding(known, first, metric), HINT if hint is None else hint, dark, left=LABEL_WIDTH, right=20, bottom=44)
+    widest = max(text_width(str(name)) for name in [*groups, *(runs if len(runs) > 1 else [])])
+    left = int(min(LABEL_WIDTH, widest + 14))
+    figure = new_figure(_finding(known, first, metric), HINT if hint is None else hint, dark, left=left, right=20, bottom=44)
     margin, headed = figure.layout.margin, int(len(runs) > 1)
     rows = len(groups) * (len(runs) + headed)
     figure.layout.height = min(TALLEST, margin.t + margin.b + ROW * rows + 14)
@@ -45,7 +60,7 @@ def paired_differences(
         those = known[known["run"] == name].reset_index(drop=True)
         place = np.array([groups.index(group) * (len(runs) + headed) + order + headed for group in those["group"]])
         words = [name] * len(those) if headed else those["group"]
-        labels |= {row: safe(cut(str(word), LABEL_WIDTH - 10)) for row, word in zip(place.tolist(), words, strict=True)}
+        labels |= {row: safe(cut(str(word), LABEL_WIDTH - 10, shorten_middle)) for row, word in zip(place.tolist(), words, strict=True)}
         _dots(figure, those, place, SYMBOLS[order % len(SYMBOLS)], dark)
     factor, unit = metric_unit(metric)
     ends = np.concatenate([known[column].dropna().to_numpy(float) for column in ("difference", "low", "high")] + [np.zeros(1)])
@@ -84,8 +99,11 @@ def _finding(rows: pd.DataFrame, first: str, metric: str) -> str:
     """Name the clearest difference: the largest whose interval leaves out 0."""
     sure = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     if sure.empty:
-        return f"No group is surely served better or worse than by {shorten(first, 24)}"
+        return fit(lambda n: f"No group is surely served better or worse than by {shorten_middle(first, n)}")
     row = sure.loc[sure["difference"].abs().idxmax()]
     factor, unit = metric_unit(metric)
     amount = f"{signed(factor * row['difference'])}{' points' if unit else ''} of {metric_name(metric)}"
-    return f"{shorten(row['run'], 24)} against {shorten(first, 24)}: {amount} for {row['group']}"
+    return fit(
+        lambda n: f"{shorten_middle(row['run'], max(n, 16))} against {shorten_middle(first, max(n, 16))}: {amount} for {row['group']}",
+        lambda n: f"{shorten_middle(row['run'], n)}: {amount} for {row['group']}",
+    )

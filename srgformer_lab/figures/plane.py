@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.figures.evidence import error_bars, fit
+from srgformer_lab.figures.evidence import cut, error_bars, fit
 from srgformer_lab.figures.growth import spread
 from srgformer_lab.figures.language import (
     INK,
@@ -15,17 +15,18 @@ from srgformer_lab.figures.language import (
     require,
     safe,
     setting,
-    shorten,
+    shorten_middle,
     ticks,
 )
-from srgformer_lab.figures.paired import SYMBOLS
 from srgformer_lab.figures.template import empty_figure, new_figure
 
 HINT = "Lines: 95 % over people. Whether two runs differ is said by their paired difference, not by lines that overlap."
-NAME_LETTERS = 26
-"""Letters of a name beside its point."""
+MARKS = (("circle", "●"), ("circle", "○"), ("square", "□"), ("diamond", "◇"))
+"""Each point's symbol, and how it is written; the first one is filled."""
+NAMES_WIDTH = 176
+"""Pixels of the names right of the plane."""
 APART = 0.08
-"""Least distance of two names, in heights of the figure."""
+"""Least distance of two names, in heights of the plane."""
 
 
 def metric_plane(
@@ -34,8 +35,8 @@ def metric_plane(
     """Draw runs as points between two metrics, each with its interval in both directions; the first one is filled.
 
     Args:
-        frame: ``run``, and for both metrics the mean in 0…1 and its bounds: ``recall@20``, ``recall@20 low``, ``recall@20 high``.
-            A bound that is not known is NaN.
+        frame: ``run`` (at most four), and for both metrics the mean in 0…1 and its bounds: ``recall@20``, ``recall@20 low``,
+            ``recall@20 high``. A bound that is not known is NaN.
         x: The metric from left to right.
         y: The metric from bottom to top.
         dark: Whether the page is dark.
@@ -45,26 +46,25 @@ def metric_plane(
         DataError: A column is missing.
     """
     require(frame, ["run", *(f"{metric}{bound}" for metric in (x, y) for bound in ("", " low", " high"))], "metric plane")
-    known = frame.dropna(subset=[x, y]).reset_index(drop=True)
+    known = frame.dropna(subset=[x, y]).head(len(MARKS)).reset_index(drop=True)
     if known.empty:
         return empty_figure("Nobody can be judged", "No person here has anything held back that could be found.", dark)
-    figure = new_figure(_finding(known, x, y), HINT if hint is None else hint, dark, left=58, right=20, bottom=46)
+    figure = new_figure(_finding(known, x, y), HINT if hint is None else hint, dark, left=58, right=NAMES_WIDTH, bottom=46)
     for place in range(len(known)):
         _point(figure, known.iloc[[place]], x, y, place, dark)
     for axis, metric in ((figure.layout.xaxis, x), (figure.layout.yaxis, y)):
         _scale(axis, known, metric)
-    _names(figure, known, x, y)
+    _names(figure, known, y)
     return figure
 
 
-def _names(figure: go.Figure, known: pd.DataFrame, x: str, y: str) -> None:
-    """Write each name above its point, towards the middle, and no two at the same height."""
-    (left, right), (low, high) = figure.layout.xaxis.range, figure.layout.yaxis.range
+def _names(figure: go.Figure, known: pd.DataFrame, y: str) -> None:
+    """Write each name with its mark right of the plane, at the height of its point or as near as there is room."""
+    low, high = figure.layout.yaxis.range
     heights = spread(known[y].tolist(), APART * (high - low), high)
-    for row, height in zip(known.to_dict("records"), heights, strict=True):
-        side, shift = ("left", 8) if row[x] <= (left + right) / 2 else ("right", -8)
-        words = safe(shorten(row["run"], NAME_LETTERS))
-        figure.add_annotation(x=row[x], y=height, text=words, xanchor=side, xshift=shift, yshift=10)
+    for name, (_, mark), height in zip(known["run"], MARKS, heights, strict=False):
+        words = f"{mark} {safe(cut(str(name), NAMES_WIDTH - 24, shorten_middle))}"
+        figure.add_annotation(x=1, xref="paper", y=height, text=words, xanchor="left", xshift=6)
 
 
 def _point(figure: go.Figure, row: pd.DataFrame, x: str, y: str, order: int, dark: bool) -> None:
@@ -75,7 +75,7 @@ def _point(figure: go.Figure, row: pd.DataFrame, x: str, y: str, order: int, dar
         mode="markers",
         marker={
             "size": 11,
-            "symbol": ("circle", *SYMBOLS)[order % (len(SYMBOLS) + 1)],
+            "symbol": MARKS[order][0],
             "color": INK[dark] if order == 0 else SURFACE[dark],
             "line": {"width": 2, "color": INK[dark]},
         },
@@ -109,7 +109,10 @@ def _finding(known: pd.DataFrame, x: str, y: str) -> str:
     if len(known) > 1 and (known[[x, y]].nunique() == 1).all():
         return f"All {len(known)} are level: {values[0]}, {values[1]}"
     if len(known) == 1:
-        return fit(lambda n: f"{shorten(names[0], n)}: {values[0]}, {values[1]}")
+        return fit(lambda n: f"{shorten_middle(names[0], n)}: {values[0]}, {values[1]}")
     if names[0] == names[1]:
-        return fit(lambda n: f"{shorten(names[0], n)} is highest in both: {values[0]}, {values[1]}")
-    return fit(lambda n: f"No run is highest in both: {shorten(names[0], n)} has {values[0]}, {shorten(names[1], n)} {values[1]}")
+        return fit(lambda n: f"{shorten_middle(names[0], n)} is highest in both: {values[0]}, {values[1]}")
+    return fit(
+        lambda n: f"No run is highest in both: {shorten_middle(names[0], n)} has {values[0]}, {shorten_middle(names[1], n)} {values[1]}",
+        lambda n: f"{values[0]}: {shorten_middle(names[0], n)}. {values[1]}: {shorten_middle(names[1], n)}",
+    )

@@ -67,16 +67,16 @@ def test_a_run_against_itself_changes_nothing(shop, three):
 
 @pytest.fixture
 def turned(shop, three):
-    """Look at the first run at its first epoch, without attention; give the view, and the pass that this is."""
-    view, said = workspace.settle(shop.change(alpha="0", epoch="1", runs="first,lightgcn"))
+    """Look at the first run before its training, without attention; give the view, and the pass that this is."""
+    view, said = workspace.settle(shop.change(alpha="0", epoch="0", runs="first,lightgcn"))
     assert said == ()
-    return view, workspace.find_run("first").model(three, 1).trace().fuse(attention_scale=0.0)
+    return view, workspace.find_run("first").model(three, 0).trace().fuse(attention_scale=0.0)
 
 
 def test_the_loaded_run_counts_at_the_epoch_and_knobs_of_the_view(page, three, turned):
     view, trace = turned
     shown, found = page("compare", view)
-    names = ["first at epoch 1, α 0", "first as trained", "lightgcn"]
+    names = ["first at epoch 0, α 0", "first as trained", "lightgcn"]
     assert list(found["sides"]) == names
     assert (found["chosen"], found["picked"]["runs"]) == (["first", "lightgcn"], "first,lightgcn")
     readers = [trace, *(workspace.find_run(name).model(three) for name in ("first", "lightgcn"))]

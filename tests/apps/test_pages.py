@@ -263,6 +263,22 @@ def test_data_without_a_run_shows_the_things_all_the_same(page, shop, tmp_path, 
     assert "No model is trained on this data yet" in shown
 
 
+def test_data_without_a_run_offers_the_cohorts_all_the_same(page, shop, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown, names = page("data", workspace.settle(workspace.View(data=shop.data, cohort="heavy"))[0])
+    data = names["look"].data
+    lengths = {user: len(data.history(user)) for user in data.user_ids}
+    for button, cohort in zip(names["rows"].elements, [*workspace.COHORTS, ""], strict=True):
+        those = [lengths[user] for user in workspace.cohort_users(data, cohort)]
+        assert f"{len(those):,}, {min(those)}–{max(those)} items" in button.text
+        assert "Recall" not in button.text
+    assert "Choose a person: long histories" in shown
+    offered = [button.value for button in names["people"].elements[:-1]]
+    assert offered == workspace.people(data, 0, len(offered), "heavy")
+    names["rows"].elements[0]._update(1)
+    assert names["get_chosen"]()["cohort"] == "cold"
+
+
 def test_start_says_how_sure_the_run_is(page, shop):
     shown, names = page("start", shop)
     sure = workspace.sureness(names["look"])

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 import srgformer_lab as lab
 from srgformer_lab.workspace import SHIPPED
 from tests.browser.conftest import LIMIT
-from tests.browser.steps import ask, question, slider
+from tests.browser.steps import ask, choose_page, question, slider
 
 expect.set_options(timeout=LIMIT)
 
@@ -52,6 +52,24 @@ def test_runs_are_renamed_deleted_brought_back_and_compared(studio_app, visit):
     expect(question(page, "What changed between runs?")).to_be_visible()
     assert {*ask(page)["run"], *ask(page)["runs"]} == {"tidy", SHIPPED}
     shutil.rmtree(runs / "tidy")
+
+
+def test_a_knob_turned_elsewhere_counts_where_runs_are_compared(studio_app, visit):
+    page = visit(studio_app.link(page="knobs"))
+    slider(page, 0).press("ArrowLeft")
+    page.wait_for_url(re.compile("alpha="))
+    choose_page(page, "What changed between runs?")
+    turned = page.get_by_text(re.compile("short counts here as you turned it"))
+    expect(turned).to_be_visible()
+    expect(page.get_by_text("short as trained").first).to_be_visible()
+    assert ask(page)["runs"] == ["short"]
+    choose_page(page, "What does each knob do?")
+    page.get_by_role("button", name="reset").first.click()
+    page.wait_for_url(lambda address: "alpha=" not in address)
+    choose_page(page, "What changed between runs?")
+    expect(page.get_by_text("Hold against short")).to_be_visible()
+    expect(turned).to_have_count(0)
+    page.wait_for_url(re.compile(f"runs={SHIPPED}"))
 
 
 def test_a_missing_point_of_the_grid_is_trained_and_then_moved_to(studio_app, visit):

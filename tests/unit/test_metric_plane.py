@@ -26,7 +26,7 @@ def test_every_run_is_a_point_with_its_bounds_in_both_directions():
         for bars, metric in ((point.error_x, "recall@20"), (point.error_y, "ndcg@20")):
             ends = [row[metric] + bars.array[0], row[metric] - bars.arrayminus[0]]
             assert ends == pytest.approx([row[f"{metric} high"], row[f"{metric} low"]], nan_ok=True)
-    assert [note.text for note in figure.layout.annotations] == ["a", "b", "&lt;c&gt;"]
+    assert [note.text for note in figure.layout.annotations] == ["● a", "○ b", "□ &lt;c&gt;"]
     assert len(figure.to_json()) < 20_000
     dark = figures.metric_plane(frame(), dark=True)
     assert dark.data[0].marker.color != figure.data[0].marker.color
@@ -55,6 +55,15 @@ def test_names_of_runs_that_lie_together_do_not_cover_each_other():
     heights = sorted(note.y for note in figures.metric_plane(frame(together)).layout.annotations)
     low, high = figures.metric_plane(frame(together)).layout.yaxis.range
     assert np.diff(heights).min() > 0.07 * (high - low)
+
+
+def test_long_names_that_end_differently_are_told_apart():
+    rows = [
+        ("a-long-name-of-a-run-on-some-data " + end, *values) for end, (_, *values) in zip(("at α 0", "as trained"), ROWS, strict=False)
+    ]
+    figure = figures.metric_plane(frame(rows))
+    assert [note.text.rpartition(" ")[2] for note in figure.layout.annotations] == ["0", "trained"]
+    assert "as trained is highest in both: Recall@20 20.0" in figures.finding_of(figure)
 
 
 def test_nobody_to_judge_is_an_empty_figure_and_a_missing_column_an_error():

@@ -26,6 +26,13 @@ def test_every_difference_stands_in_its_row_and_is_filled_where_it_is_shown():
     assert "c against a: −10.0 points of Recall@20 for cold" in figures.finding_of(figure)
 
 
+def test_a_finding_with_long_names_still_says_for_whom():
+    run, first = "movielens-gamma-0.1-tau-0.2 as trained", "movielens-gamma-0.1-tau-0.2 at epoch 3, α 0"
+    finding = figures.finding_of(figures.paired_differences(frame([("middling histories", run, *ROWS[0][2:])]), first))
+    assert "as trained" in finding
+    assert finding.endswith("+5.00 points of Recall@20 for middling histories")
+
+
 def test_nothing_sure_is_said_to_be_nothing_sure():
     figure = figures.paired_differences(frame(ROWS[1:2]), "a")
     assert "No group is surely served better or worse" in figures.finding_of(figure)

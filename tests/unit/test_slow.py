@@ -60,6 +60,20 @@ def test_a_failure_is_told_and_can_be_tried_again():
     assert (slow.error, slow.value()) == (None, 5)
 
 
+def test_steps_within_a_step_are_parts_of_it():
+    shares = []
+
+    def find(watch):
+        for _ in watch(range(2)):
+            shares.extend(slow.share for _ in watch(range(4)))
+        shares.append(slow.share)
+
+    slow = Slow("nested", find)
+    slow.begin()
+    waited(slow)
+    assert shares == [place / 8 for place in range(9)]
+
+
 def test_what_is_quick_needs_no_asking():
     slow = Slow("quick", lambda watch: sum(watch([1, 2])), at_once=True)
     assert slow.is_ready
