@@ -34,10 +34,10 @@ def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(n
     page = visit(app.link(page="alignment"), height=1400)
     expect(page.get_by_text("Nothing is circled yet")).to_be_visible()
     circle(page, [(0.3, 0.1), (0.7, 0.1), (0.7, 0.9), (0.3, 0.9)])
-    said = page.locator(".lab-finding", has_text=re.compile(r"^\d+ items? chosen"))
+    said = page.locator(".lab-finding", has_text=re.compile(r"^[\d,]+ items? chosen"))
     expect(said).to_be_visible()
     page.wait_for_url(re.compile("items="))
-    n = int(said.inner_text().split()[0])
+    n = int(said.inner_text().split()[0].replace(",", ""))
     items = workspace.View(items=ask(page)["items"][0]).chosen_items
     assert len(items) == min(n, workspace.MOST_ITEMS)
     expect(page.locator(".lab-wall button")).to_have_count(len(items))
