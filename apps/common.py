@@ -178,7 +178,7 @@ class _Chart(mo.ui.plotly):
     def __init__(self, figure: Any) -> None:
         is_chosen_from = "select" in str(figure.layout.clickmode) or figure.layout.dragmode in ("select", "lasso")
         self._role, self._finding = "group" if is_chosen_from else "img", figures.finding_of(figure)
-        super().__init__(figure, config=figures.CONFIG)
+        super().__init__(figure, config=figures.plot_config(figure, "png"))
 
     @property
     def text(self) -> str:

@@ -18,14 +18,11 @@ def places(look: workspace.Scene) -> mo.Html | None:
     if not look.view.chosen_items:
         return None
     found = workspace.chosen_places(look)
-    cards = workspace.item_cards(
-        look.data, list(found["item_id"]), [_place(row) for row in found.to_dict("records")], workspace.SMALL_WIDTH
-    )
-    row = mo.Html(figures.card_row(cards.assign(moved=found["moved"]), size="small"))
-    return common.stack(
-        common.section(f"Where the {figures.count(len(found), 'chosen item')} stand{'' if len(found) > 1 else 's'}"),
-        mo.Html(f'<div class="lab-wall">{row.text}</div>'),
-    )
+    lines = [_place(row) for row in found.to_dict("records")]
+    cards = workspace.item_cards(look.data, list(found["item_id"]), lines, workspace.SMALL_WIDTH)
+    row = figures.card_row(cards.assign(moved=found["moved"]), size="small")
+    asked = f"Where the {figures.count(len(found), 'chosen item')} stand{'' if len(found) > 1 else 's'}"
+    return common.stack(common.section(asked), mo.Html(f'<div class="lab-wall">{row}</div>'))
 
 
 def wall(data: Dataset, chosen: Sequence[str], choose: Callable[[str], None]) -> mo.ui.array:

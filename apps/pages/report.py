@@ -105,7 +105,7 @@ def _(boxes, look, page_button, report, tables_button, trouble):
         trouble,
         None if trouble else mo.hstack([page_button, tables_button], justify="start", wrap=True),
         None if trouble else common.fact(f"The report: {_size}. The tables: {_frames} CSV files and a README that says what each holds."),
-        common.fact("Every figure of the report can be saved as SVG: point at it, and a camera shows at its upper right."),
+        common.fact("Every figure can be saved: point at it, and a camera shows at its upper right. The app saves PNG, the report SVG."),
     )
     return
 

@@ -53,8 +53,8 @@ def write(rows: Iterable[pd.DataFrame], folder: Path) -> list[Path]:
     write_bytes(written[0], whole.to_csv(index=False).encode())
     if len(grown := exponents(whole)):
         written.append(folder / "growth.html")
-        page = figures.growth(grown).to_html(include_plotlyjs=True, config=figures.CONFIG)
-        write_bytes(written[1], page.encode())
+        figure = figures.growth(grown)
+        write_bytes(written[1], figure.to_html(include_plotlyjs=True, config=figures.plot_config(figure, "svg")).encode())
     return written
 
 

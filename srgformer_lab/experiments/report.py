@@ -103,7 +103,10 @@ def write(result: Result, folder: Path) -> list[Path]:
 
 def page(drawn: Sequence[Figure], title: str) -> str:
     """Join figures on one page that opens without a network."""
-    parts = [figure.to_html(full_html=False, include_plotlyjs=number == 0, config=figures.CONFIG) for number, figure in enumerate(drawn)]
+    parts = [
+        figure.to_html(full_html=False, include_plotlyjs=number == 0, config=figures.plot_config(figure, "svg"))
+        for number, figure in enumerate(drawn)
+    ]
     head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
     return f'{head}<body style="max-width: 720px; margin: 24px auto">{"".join(parts)}</body></html>'
 

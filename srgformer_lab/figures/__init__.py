@@ -56,11 +56,10 @@ from srgformer_lab.figures.score import parts_table, waterfall
 from srgformer_lab.figures.sparsity import sparsity
 from srgformer_lab.figures.sweep import sweep
 from srgformer_lab.figures.tail import head_share, interaction_matrix
-from srgformer_lab.figures.template import CONFIG, TEMPLATES, finding_of, register
+from srgformer_lab.figures.template import TEMPLATES, finding_of, plot_config, register
 from srgformer_lab.figures.training import learning_curves
 
 __all__ = [
-    "CONFIG",
     "MOST_FACES",
     "PARTS",
     "PART_COLORS",
@@ -125,6 +124,7 @@ __all__ = [
     "part_order",
     "parts_table",
     "percent",
+    "plot_config",
     "rank_moves",
     "rank_moves_cards",
     "recall_bars",

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from srgformer_lab.figures.card_style import STYLE
-from srgformer_lab.figures.template import CONFIG, finding_of
+from srgformer_lab.figures.template import finding_of, plot_config
 
-_SAVING = {**CONFIG, "displayModeBar": "hover", "displaylogo": False, "modeBarButtons": [["toImage"]]}
 _LAYOUT = """<style>
 body{margin:0 auto;max-width:1180px;padding:16px clamp(12px,3vw,40px);background:var(--srg-paper);color:var(--srg-ink);
 font:15px/1.45 "PT Sans",system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,sans-serif}
@@ -52,6 +51,5 @@ def _block(place: int, block: Block) -> str:
 
 
 def _figure(figure: go.Figure, name: str) -> str:
-    config = _SAVING | {"toImageButtonOptions": {"format": "svg", "filename": name}}
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=config, div_id=name)
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=plot_config(figure, "svg"), div_id=name)
     return f'<div role="img" aria-label="{html.escape(finding_of(figure))}">{drawn}</div>'

@@ -1,16 +1,19 @@
 """The one plotly template, light and dark, and the empty figure that every other starts from: a finding and what to try."""
 
 import html
+import re
 import textwrap
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
 from srgformer_lab.figures.language import FAINT, INK, MUTED, SURFACE, lines, part_color
 
+ImageFormat = Literal["png", "svg"]
 FONT = '"PT Sans", system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif'
-CONFIG = {"displayModeBar": False, "responsive": True}
-"""What plotly needs beside a figure so that nothing but the figure is shown."""
+NAME_LETTERS = 80
+"""Characters of a saved figure's file name at most."""
 TALLEST = 360
 TITLE_WIDTH, HINT_WIDTH = 42, 56
 """Characters a line: what fits into a figure of 400 px."""
@@ -19,7 +22,7 @@ TITLE_SIZE, TEXT_SIZE, TICK_SIZE = 15, 12, 11
 
 
 def template(dark: bool = False) -> go.layout.Template:
-    """Give the template: transparent paper, no grid, a zero line, few ticks, left-aligned finding."""
+    """Give the template: the page's own paper, no grid, a zero line, few ticks, left-aligned finding."""
     axis = {
         "showgrid": False,
         "zeroline": True,
@@ -35,7 +38,7 @@ def template(dark: bool = False) -> go.layout.Template:
     }
     layout = {
         "font": {"family": FONT, "size": TEXT_SIZE, "color": INK[dark]},
-        "paper_bgcolor": "rgba(0,0,0,0)",
+        "paper_bgcolor": SURFACE[dark],  # so that a saved picture can be read on any page
         "plot_bgcolor": "rgba(0,0,0,0)",
         "colorway": [part_color(part, dark) for part in ("image", "text", "attention", "hypergraph", "id")],
         "title": {"font": {"size": TITLE_SIZE, "weight": 600}, "subtitle": {"font": {"size": TEXT_SIZE, "color": MUTED[dark]}}},
@@ -50,6 +53,7 @@ def template(dark: bool = False) -> go.layout.Template:
             "font": {"family": FONT, "size": TEXT_SIZE, "color": INK[dark]},
             "align": "left",
         },
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": MUTED[dark], "activecolor": INK[dark]},
         "annotationdefaults": {"showarrow": False, "font": {"size": TEXT_SIZE, "color": INK[dark]}},
     }
     return go.layout.Template(layout=layout)
@@ -112,3 +116,18 @@ def first_that_fits(*findings: str, width: int = TITLE_WIDTH) -> str:
 def finding_of(figure: go.Figure) -> str:
     """Read a figure's finding back as plain text, for alt texts and reports."""
     return html.unescape(str(figure.layout.title.text or "").replace("<br>", " "))
+
+
+def plot_config(figure: go.Figure, image: ImageFormat) -> dict[str, Any]:
+    """Give what plotly needs beside a figure: a camera alone, seen on pointing and by Tab, that saves it under the name of its finding.
+
+    A second button would need a function, which can't be sent as JSON, so a page offers one format: PNG at twice the size, or SVG.
+    """
+    name = re.sub(r"\W+", "-", finding_of(figure).replace("’", "")).strip("-_")[:NAME_LETTERS].rstrip("-") or "figure"
+    return {
+        "responsive": True,
+        "displayModeBar": "hover",
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": image, "filename": name, "scale": 2 if image == "png" else 1},
+    }

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from PIL import Image, ImageColor
 from playwright.sync_api import expect
 
 from srgformer_lab import workspace
+from srgformer_lab.figures.language import SURFACE
 from tests.browser.conftest import LIMIT
 from tests.browser.steps import ask, choose_page
 
@@ -32,10 +34,10 @@ def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(n
     page = visit(app.link(page="alignment"), height=1400)
     expect(page.get_by_text("Nothing is circled yet")).to_be_visible()
     circle(page, [(0.3, 0.1), (0.7, 0.1), (0.7, 0.9), (0.3, 0.9)])
-    said = page.locator(".lab-finding", has_text=re.compile(r"^\d+ items? chosen"))
+    said = page.locator(".lab-finding", has_text=re.compile(r"^[\d,]+ items? chosen"))
     expect(said).to_be_visible()
     page.wait_for_url(re.compile("items="))
-    n = int(said.inner_text().split()[0])
+    n = int(said.inner_text().split()[0].replace(",", ""))
     items = workspace.View(items=ask(page)["items"][0]).chosen_items
     assert len(items) == min(n, workspace.MOST_ITEMS)
     expect(page.locator(".lab-wall button")).to_have_count(len(items))
@@ -46,6 +48,28 @@ def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(n
     expect(page.get_by_text(f"{len(items)} items chosen together")).to_be_visible()
     expect(page.locator(".lab-wall .srg-card")).to_have_count(len(items))
     assert workspace.View(items=ask(page)["items"][0]).chosen_items == items
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_figure_is_saved_as_a_picture_by_mouse_and_by_keyboard(studio_app, visit, tmp_path, theme):
+    page = visit(studio_app.link(page="alignment", theme=theme), height=1400)
+    figure = page.locator(".js-plotly-plot").first
+    camera = figure.get_by_role("button", name=re.compile("Download plot"))
+    expect(camera).to_have_count(1)
+    bar = figure.locator(".modebar-group")
+    expect(bar).to_have_css("opacity", "0")
+    camera.focus()
+    expect(bar).to_have_css("opacity", "1")
+    for act in (camera.click, lambda: camera.press("Enter")):
+        with page.expect_download() as saved:
+            act()
+        assert re.fullmatch(r"An-items-image-and-text-[\w-]+\.png", saved.value.suggested_filename)
+        saved.value.save_as(tmp_path / "figure.png")
+        picture = Image.open(tmp_path / "figure.png").convert("RGB")
+        box = figure.bounding_box()
+        assert picture.size == pytest.approx((2 * box["width"], 2 * box["height"]), abs=2)
+        assert picture.getpixel((1, 1)) == ImageColor.getrgb(SURFACE[theme == "dark"])
+        assert len(picture.getcolors(1 << 20)) > 20  # it is not empty
 
 
 def test_a_saved_report_opens_without_a_network(studio_app, visit, chromium, tmp_path):
@@ -65,6 +89,11 @@ def test_a_saved_report_opens_without_a_network(studio_app, visit, chromium, tmp
     assert count >= 6
     for number in range(count):
         expect(offline.locator(".js-plotly-plot").nth(number).locator(".main-svg").first).to_be_visible()
+    with offline.expect_download() as picture:
+        offline.locator(".modebar-btn").first.click()
+    picture.value.save_as(tmp_path / "figure.svg")
+    assert (tmp_path / "figure.svg").read_text().startswith("<svg")
+    assert re.fullmatch(r"[\w-]+\.svg", picture.value.suggested_filename)
     assert offline.evaluate("[...document.images].every(image => (image.loading = 'eager') && image.src.startsWith('data:image/'))")
     context.close()
     assert wrong == []

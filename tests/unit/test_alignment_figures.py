@@ -11,7 +11,7 @@ from srgformer_lab.errors import DataError
 from srgformer_lab.figures import PART_COLORS, finding_of
 from srgformer_lab.figures.agreement import cosine_distributions, recall_bars
 from srgformer_lab.figures.alignment import alignment_scatter
-from srgformer_lab.figures.language import INK
+from srgformer_lab.figures.language import INK, SURFACE
 
 LIMIT = 2_000_000
 SPACES = ("id", "image", "text", "audio", "attention", "hypergraph", "fused")
@@ -79,7 +79,7 @@ def test_every_figure_keeps_the_house_rules(name, dark):
     figure = every_figure(dark)[name]
     assert figure.layout.height <= (360 if name in ("cosines", "recall") else 600)
     assert figure.layout.width is None
-    assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert figure.layout.template.layout.paper_bgcolor == SURFACE[dark]
     assert all(len(line) <= 42 for line in figure.layout.title.text.split("<br>"))
     assert all(len(line) <= 56 for line in figure.layout.title.subtitle.text.split("<br>"))
     assert len(figure.layout.title.text.split("<br>")) <= 2

@@ -1,5 +1,6 @@
 """What a figure promises: it says what the numbers say, in the language's colours and order, and stays small."""
 
+import json
 import re
 
 import numpy as np
@@ -13,7 +14,7 @@ from plotly.colors import hex_to_rgb, make_colorscale, sample_colorscale
 from srgformer_lab import figures
 from srgformer_lab.config import KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.language import KNOB_MARKS, SIGNED_SCALE, change, lines, safe, ticks
+from srgformer_lab.figures.language import KNOB_MARKS, SIGNED_SCALE, SURFACE, change, lines, safe, ticks
 
 LIMIT = 2_000_000
 NUMBERS = st.floats(-5, 5, allow_nan=False).map(lambda value: round(value, 4))
@@ -88,7 +89,7 @@ def test_every_figure_keeps_the_house_rules(name, dark):
     figure = every_figure(dark)[name]
     assert figure.layout.height <= 360
     assert figure.layout.width is None
-    assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert figure.layout.template.layout.paper_bgcolor == SURFACE[dark]
     assert not figure.layout.template.layout.xaxis.showgrid
     assert figure.layout.template.layout.showlegend is False
     assert all(len(line) <= 42 for line in figure.layout.title.text.split("<br>"))
@@ -459,3 +460,17 @@ def test_ticks_are_few_and_inside(low, span):
     places = ticks(low, low + span)
     assert 1 <= len(places) <= 4
     assert all(low - 1e-9 * (1 + abs(low)) <= place <= low + span + 1e-9 * (1 + abs(low) + span) for place in places)
+
+
+# ------------------------------------------------------------------ saving
+
+
+def test_a_figure_is_saved_under_the_name_of_its_finding():
+    figure = figures.waterfall(shares([1.0, 0.5, -0.25, 0.3, 0.1]), 1.65, item="Anna’s <b> & mug/../x")
+    config = figures.plot_config(figure, "png")
+    assert json.loads(json.dumps(config)) == config
+    assert config["modeBarButtons"] == [["toImage"]]
+    name = config["toImageButtonOptions"]["filename"]
+    assert re.fullmatch(r"[\w-]{1,80}", name)
+    assert "Annas-b-mug-x" in name
+    assert figures.plot_config(go.Figure(), "svg")["toImageButtonOptions"] == {"format": "svg", "filename": "figure", "scale": 1}

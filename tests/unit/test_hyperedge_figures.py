@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from srgformer_lab.errors import DataError
 from srgformer_lab.figures.hyperedge_bars import MOST_ROWS, hyperedge_finding, hyperedge_usage, hyperedge_warning
 from srgformer_lab.figures.hyperedges import HYPERGRAPH_SCALE, agreement_table, incidence_heatmap
-from srgformer_lab.figures.language import part_color
+from srgformer_lab.figures.language import SURFACE, part_color
 from srgformer_lab.figures.river import MOST_BANDS, hyperedge_river
 from srgformer_lab.figures.template import finding_of
 
@@ -96,7 +96,7 @@ def test_every_figure_keeps_the_house_rules(dark):
         written = figure.to_json()
         assert figure.layout.height <= 360, name
         assert figure.layout.width is None
-        assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
+        assert figure.layout.template.layout.paper_bgcolor == SURFACE[dark]
         assert all(len(line) <= 42 for line in figure.layout.title.text.split("<br>")), name
         assert all(len(line) <= 56 for line in figure.layout.title.subtitle.text.split("<br>")), name
         assert len(written) < LIMIT, name
