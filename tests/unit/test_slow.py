@@ -105,8 +105,7 @@ def test_each_step_is_a_sign_of_life(monkeypatch):
     monkeypatch.setattr("srgformer_lab.workspace.slow.time", SimpleNamespace(monotonic=lambda: next(now)))
 
     def find(watch):
-        for _ in watch(range(3)):
-            silences.append(slow.is_late)
+        silences.extend(slow.is_late for _ in watch(range(3)))
 
     slow = Slow("alive", find)
     slow.begin()
