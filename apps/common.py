@@ -18,9 +18,16 @@ from srgformer_lab import Dataset, LabError, Run, figures, workspace
 # ------------------------------------------------------------------ the link
 
 
+def arrive(asked: Mapping[str, Any]) -> tuple[workspace.View, tuple[str, ...]]:
+    """Settle what is seen first, from a link's parameters and the command line; and say what was not as they ask."""
+    request = mo.app_meta().request
+    key = request.cookies.get("lab-visitor", "") if request else ""  # head.html gives it
+    return workspace.settle(workspace.arrival(asked, mo.cli_args().to_dict(), key))
+
+
 def view_alone(kind: figures.Kind) -> tuple[workspace.View, mo.Html]:
     """Read what a page that runs by itself shows, from its link first, then from the command line; and give its strip."""
-    view, said = workspace.settle(workspace.arrival(mo.query_params().to_dict(), mo.cli_args().to_dict()))
+    view, said = arrive(mo.query_params().to_dict())
     look, trouble = open_scene(view)
     shown = strip(look, kind) if look else trouble
     return view, stack(styles(), shown, theme_link(view), notes(said))

@@ -79,7 +79,7 @@ def _(asked):
 
     from srgformer_lab import workspace
 
-    first_view, first_notes = workspace.settle(workspace.arrival(asked, mo.cli_args().to_dict()))
+    first_view, first_notes = common.arrive(asked)
     get_view, set_view = mo.state(first_view)
     return common, first_notes, first_view, get_view, set_view, workspace
 

@@ -1,8 +1,10 @@
 """The app for a class: what visitors may open and start when it was started with ``--serve``. Without it, nothing is limited here.
 
-A visitor is a thread: marimo gives each one its own, and a reloaded page is a new visitor.
+A visitor is a browser, known by a key that it alone has, so that a reloaded page keeps its trainings. Without a key a visitor is a
+thread: marimo gives each page its own.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,18 +23,21 @@ MOST_WIDTH = 64
 MOST_STARTED = 10
 """Trainings that a visitor may start in all, one after another."""
 ANY_EPOCHS = 10_000
+KEY = re.compile("[0-9a-f]{32}")
 WIDTHS = (16, 32, 64, 128, 256)
 
 _choices: dict[str, dict[str, str]] = {}
 _started: WeakKeyDictionary[Thread, list[Run]] = WeakKeyDictionary()
+_started_by: dict[str, list[Run]] = {}
 
 
-def arrival(link: Mapping[str, Any], arguments: Mapping[str, Any]) -> View:
+def arrival(link: Mapping[str, Any], arguments: Mapping[str, Any], key: str = "") -> View:
     """Read what a visitor sees first, from the link and then from the command line; ``--serve`` there makes the app one for a class.
 
     Args:
         link: The parameters of the address.
         arguments: What the app was started with; ``serve`` is one folder, several in one text, or a list.
+        key: What the visitor's browser is known by: 32 hexadecimal digits that nobody can guess. Anything else is no key.
 
     Raises:
         ConfigError: A folder of ``--serve`` is followed by something that is no option of a reader.
@@ -42,6 +47,8 @@ def arrival(link: Mapping[str, Any], arguments: Mapping[str, Any]) -> View:
     if not _choices:
         given = arguments["serve"]
         _choices.update(read_choices(given if isinstance(given, list) else str(given or "").split()))
+    if KEY.fullmatch(key):
+        _started[current_thread()] = _started_by.setdefault(key, [])
     view = View.of(link)
     known = next((words for words in _choices.values() if words["data"] == view.data), None)
     return replace(view, **known) if known and not view.options else view

@@ -16,6 +16,7 @@ from srgformer_lab.workspace import class_room
 def in_class(shop, monkeypatch):
     monkeypatch.setattr(class_room, "_choices", {})
     monkeypatch.setattr(class_room, "_started", WeakKeyDictionary())
+    monkeypatch.setattr(class_room, "_started_by", {})
     monkeypatch.setattr(worker, "start", lambda run: run.write_status(replace(run.status(), state="queued")))
     workspace.arrival({}, {"serve": ["", shop.data]})
     return shop

@@ -1,6 +1,7 @@
 """A class at one server: a list of data, links that lead nowhere else, and one training for each visitor."""
 
 import re
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -58,3 +59,20 @@ def test_each_visitor_trains_one_model_and_leaves_those_of_others_alone(class_ap
     expect(second.get_by_text(f"Run {run.name}", exact=True)).to_have_count(0)
     assert len(lab.list_runs(class_app.folder / "runs")) == 3
     assert ask(second)["data"] == ["shop"]
+
+
+@pytest.mark.timeout(400)
+def test_a_reloaded_page_has_the_buttons_of_its_own_training_and_no_other_browser_has(class_app, visit):
+    first, second = (visit(f"{class_app.address}/?page=train&data=shop") for _ in range(2))
+    before = {run.name for run in lab.list_runs(class_app.folder / "runs")}
+    first.get_by_role("button", name="Train", exact=True).click()
+    expect(first.locator(".lab-progress")).to_contain_text("finished")
+    (run,) = [run for run in lab.list_runs(class_app.folder / "runs") if run.name not in before]
+    run.write_status(replace(run.status(), state="stopped"))  # one that can be resumed
+    for page, buttons in ((first, 1), (second, 0)):
+        page.reload()
+        page.get_by_role("button", name=re.compile(run.name)).click()
+        expect(page.locator(".lab-progress")).to_contain_text("stopped")
+        expect(page.get_by_text(f"Run {run.name}")).to_be_visible()
+        expect(page.get_by_role("button", name="Resume", exact=True)).to_have_count(buttons)
+        assert "lab-visitor" not in page.url

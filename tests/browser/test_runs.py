@@ -89,7 +89,7 @@ def test_a_missing_point_of_the_grid_is_trained_and_then_moved_to(studio_app, vi
     page.wait_for_url(re.compile(f"run={run.name}"))
     expect(page.locator(".srg-strip")).to_contain_text(run.name)
     expect(page.get_by_text("This is the loaded run.")).to_be_visible()
-    expect(page.locator(".lab-knob-head").nth(3)).to_contain_text("1e-5")
+    expect(page.locator(".lab-knob-head").nth(3)).to_contain_text("10⁻⁵")
     shutil.rmtree(run)
 
 

@@ -211,7 +211,7 @@ def test_two_umaps_at_once_give_what_each_gives_alone():
 def test_nobody_waits_for_a_umap_that_hangs_and_the_next_turn_is_free_again(monkeypatch):
     trace, data = trace_of(**clouds(n=30, dim=8))
     monkeypatch.setattr(projection, "LONGEST_UMAP", 0.0)
-    with projection._umap_turn(), pytest.raises(LabError, match=r"another UMAP has not ended for 0 minutes.*take PCA"):
+    with projection._umap_turn(), pytest.raises(LabError, match="another UMAP has not ended for 0 minutes"):
         project(trace, data, method="umap", n_neighbors=6)
     with projection._umap_turn():
         assert projection._one_at_a_time.locked()

@@ -23,6 +23,7 @@ def root(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(class_room, "_choices", {})
     monkeypatch.setattr(class_room, "_started", WeakKeyDictionary())
+    monkeypatch.setattr(class_room, "_started_by", {})
     monkeypatch.setattr(worker, "start", lambda run: run.write_status(replace(run.status(), state="queued")))
     return tmp_path
 
@@ -126,6 +127,37 @@ def test_each_visitor_has_one_training_at_a_time_and_steers_no_other(in_class, t
         workspace.carry_on(theirs)
     workspace.carry_on(mine)
     assert mine.status().state == "queued"
+
+
+def test_a_reloaded_page_of_the_same_browser_keeps_its_trainings_and_counts_as_the_same_visitor(in_class, tiny):
+    def opened(key, act):
+        def arrived():
+            workspace.arrival({}, {"serve": "shop"}, key)
+            return act()
+
+        return elsewhere(arrived)
+
+    run = opened("0a" * 16, lambda: workspace.begin_small(tiny))
+    assert opened("0a" * 16, lambda: (workspace.may_steer(run), workspace.going_on(tiny))) == (True, run.name)
+    for key in ("0b" * 16, "", "0a", "0A" * 16):
+        assert opened(key, lambda: (workspace.may_steer(run), workspace.going_on(tiny))) == (False, "")
+
+    def refused():
+        with pytest.raises(lab.RunError, match=f"your training {run.name} is still queued"):
+            workspace.begin_small(tiny)
+        return True
+
+    assert opened("0a" * 16, refused)
+
+
+@pytest.mark.parametrize("key", ["", "0a", "none"])
+def test_visitors_without_a_proper_key_share_nothing(in_class, tiny, key):
+    def arrived(act):
+        workspace.arrival({}, {"serve": "shop"}, key)
+        return act()
+
+    run = elsewhere(lambda: arrived(lambda: workspace.begin_small(tiny)))
+    assert not elsewhere(lambda: arrived(lambda: workspace.may_steer(run)))
 
 
 def test_after_some_trainings_a_visitor_has_had_enough_but_may_resume(in_class, tiny):
