@@ -157,31 +157,20 @@ def _(look):
 
 @app.cell
 def _(as_trained, is_drawn, look, map_button, view):
-    _knobs, _usual = look.knobs, look.trained_knobs
     _shown = look if is_drawn or map_button.value else as_trained
     _map = None
     if _shown.knows_surface() or _shown.is_quick or map_button.value:
-        _map = common.chart(
-            figures.metric_surface(
-                _shown.surface(),
-                trained=(_usual["attention_scale"], _usual["hypergraph_scale"]),
-                current=(_knobs["attention_scale"], _knobs["hypergraph_scale"]),
-                dark=view.is_dark,
-            )
-        )
+        _alpha, _beta, _ = dials.KNOBS
+        _trained, _current = ((knobs[_alpha], knobs[_beta]) for knobs in (look.trained_knobs, look.knobs))
+        _map = common.chart(figures.metric_surface(_shown.surface(), trained=_trained, current=_current, dark=view.is_dark))
     _tau = common.fact(f"Every point is the same model with other α and β, at τ = {_shown.knobs['membership_temperature']:g}.")
     surface = common.stack(_map, _tau, None if _shown is look else map_button)
     return (surface,)
 
 
 @app.cell
-def _(get_user, look, memory, set_user):
+def _(controls, get_user, head, look, memory, moves, set_user, surface):
     people = widgets.people_picker(look.data, get_user(), memory, set_user, cohort=look.view.cohort)
-    return (people,)
-
-
-@app.cell
-def _(controls, head, moves, people, surface):
     common.stack(head, common.knob_layout(controls, moves, surface), common.section("Whose list?"), widgets.picker(people))
     return
 
@@ -226,8 +215,8 @@ def _(base, get_grid, get_loaded, get_point, get_refused, memory, movers, queuer
     _numbers = trained.numbers(base, get_grid(), get_point())
     _left = common.stack(trained.boxes(base, movers), _numbers, _buttons, _trouble, common.way_on(view, loads, memory))
     _said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
-    _head = common.stack(common.section("And the knobs that need training?", "from finished runs"), common.fact(_said))
-    common.stack(_head, common.side_by_side(_left, trained.chart(base, get_grid(), get_point())))
+    _head = common.section("And the knobs that need training?", "from finished runs")
+    common.stack(_head, common.fact(_said), common.side_by_side(_left, trained.chart(base, get_grid(), get_point())))
     return (loads,)
 
 
