@@ -102,19 +102,15 @@ def _usage_rows(cards: pd.DataFrame, finding: str, hint: str, dark: bool) -> go.
     figure.add_bar(x=cards["mass"], y=list(range(len(cards))), orientation="h", width=0.66, **_bars(cards, dark))
     highest, even = float(cards["mass"].max()), 1 / len(cards)
     figure.add_shape(type="line", x0=even, x1=even, y0=-0.5, y1=len(cards) - 0.5, line={"color": MUTED[dark], "width": 1, "dash": "dot"})
+    said: list[dict] = []
     for row, card in enumerate(cards.itertuples()):
         inside = card.mass > 0.3 * highest and not card.is_dead
-        figure.add_annotation(
-            x=card.mass,
-            y=row,
-            text=percent(card.mass),
-            xanchor="right" if inside else "left",
-            xshift=-4 if inside else 4,
-            font={"color": SURFACE[dark] if inside else INK[dark]},
-        )
+        side = {"xanchor": "right", "xshift": -4} if inside else {"xanchor": "left", "xshift": 4}
+        said.append({"x": card.mass, "y": row, "text": percent(card.mass), "font": {"color": (SURFACE if inside else INK)[dark]}} | side)
         if mark := _mark(card):
             place, shift = (max(card.mass, even), 8) if inside else (card.mass, 14 + LETTER * len(percent(card.mass)))
-            figure.add_annotation(x=place, y=row, text=mark, xanchor="left", xshift=shift)
+            said.append({"x": place, "y": row, "text": mark, "xanchor": "left", "xshift": shift})
+    figure.update_layout(annotations=said)
     figure.update_xaxes(range=[0, highest * (1.4 if cards["twin"].notna().any() else 1.05)], tickvals=[even], ticktext=["even share"])
     figure.update_yaxes(
         range=[len(cards) - 0.4, -0.6], tickvals=list(range(len(cards))), ticktext=[safe(name) for name in names], zeroline=False

@@ -89,10 +89,9 @@ def _part_clusters(figure: go.Figure, values: np.ndarray, names: list[str], dark
     home = np.where(np.ptp(values, axis=1) > 0, values.argmax(axis=1), -1 if values.shape[1] > 1 else 0)
     starts = np.flatnonzero(np.r_[True, home[1:] != home[:-1]])
     ends = np.r_[starts[1:], len(home)]
-    for start in starts[1:] if len(starts) <= MOST_BORDERS else []:
-        figure.add_shape(
-            type="line", x0=-0.5, x1=values.shape[1] - 0.5, y0=start - 0.5, y1=start - 0.5, line={"color": INK[dark], "width": 0.7}
-        )
+    across = {"type": "line", "x0": -0.5, "x1": values.shape[1] - 0.5, "line": {"color": INK[dark], "width": 0.7}}
+    borders = starts[1:] if len(starts) <= MOST_BORDERS else []
+    figure.update_layout(shapes=[across | {"y0": start - 0.5, "y1": start - 0.5} for start in borders])
     roomy = [(start, end) for start, end in zip(starts, ends, strict=True) if (end - start) * 200 >= 11 * len(home)]
     figure.update_yaxes(
         tickvals=[(start + end - 1) / 2 for start, end in roomy],

@@ -72,14 +72,13 @@ def register() -> None:
 
 def new_figure(finding: str, hint: str, dark: bool, height: int = TALLEST, left: int = 56, right: int = 16, bottom: int = 40) -> go.Figure:
     """Start a figure: the finding on top, what to try below it, wrapped so that both fit into 400 px."""
-    figure = go.Figure()
     title, subtitle = lines(finding, TITLE_WIDTH, MOST_LINES), lines(hint, HINT_WIDTH, MOST_LINES)
     top = 12 + 20 * len(title) + (16 * len(subtitle) + 2 if hint else 0) + 12
-    figure.update_layout(
-        template=TEMPLATES["srgformer_dark" if dark else "srgformer_light"],
-        height=height,
-        margin={"l": left, "r": right, "t": top, "b": bottom},
-        title={
+    layout = {  # given at once: to change the layout of a figure takes plotly several times as long
+        "template": TEMPLATES["srgformer_dark" if dark else "srgformer_light"],
+        "height": height,
+        "margin": {"l": left, "r": right, "t": top, "b": bottom},
+        "title": {
             "text": "<br>".join(title),
             "subtitle": {"text": "<br>".join(subtitle)},
             "x": 0,
@@ -90,8 +89,8 @@ def new_figure(finding: str, hint: str, dark: bool, height: int = TALLEST, left:
             "yanchor": "top",
             "pad": {"l": 12, "t": 12 + 11 * (len(title) - 1)},  # plotly places the first line by the middle of all
         },
-    )
-    return figure
+    }
+    return go.Figure(layout=layout)
 
 
 def color_bar(places: Sequence[float], words: Sequence[str]) -> dict[str, object]:

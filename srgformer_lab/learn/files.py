@@ -68,6 +68,15 @@ def changed_at(path: Path) -> int:
         return 0
 
 
+def file_stamp(path: Path) -> tuple[int, ...]:
+    """Tell apart what a file held at two moments: when it and its entry were changed, and its bytes; nothing where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
+
+
 def new_folder(root: Path, name: str, fill: Callable[[Path], None]) -> Path:
     """Make a folder under ``root`` that nobody sees before ``fill`` has put everything into it; a name that is taken gets a number.
 

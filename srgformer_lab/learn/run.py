@@ -20,7 +20,7 @@ from srgformer_lab.data.source import reopen, source_from_dict
 from srgformer_lab.errors import ConfigError, LabError, RunError
 from srgformer_lab.learn import records
 from srgformer_lab.learn.checkpoint import check_weights, load_weights
-from srgformer_lab.learn.files import new_folder, read_json, write_bytes, write_json
+from srgformer_lab.learn.files import file_stamp, new_folder, read_json, write_bytes, write_json
 from srgformer_lab.learn.records import RunConfig, Status
 from srgformer_lab.model import catalog
 from srgformer_lab.model.protocol import Recommender
@@ -30,6 +30,8 @@ RUNS = Path("runs")
 UNFINISHED = ("queued", "running")
 GRACE_SECONDS = 60
 LOCK_SECONDS = 5
+_found_good: dict[Path, tuple[tuple[int, ...], ...]] = {}
+"""The stamps of runs whose files have been read through: the app opens all runs at every move, and histories are long."""
 
 
 class Run:
@@ -80,9 +82,13 @@ class Run:
         run = cls(Path(path))
         if not run.path.is_dir():
             raise RunError(f"there is no run folder {run.path}; `srgformer-lab runs` lists those that there are")
-        run.config, run.status(), run.history(), run.test_metrics()  # reading is the check
-        if run.weights_path("best").exists():
-            check_weights(run.weights_path("best"))
+        files = [run.path / name for name in ("config.json", "status.json", "history.jsonl", "result.json")]
+        stamp = tuple(map(file_stamp, [*files, run.weights_path("best")]))
+        if _found_good.get(run.path.resolve()) != stamp:
+            run.config, run.status(), run.history(), run.test_metrics()  # reading is the check
+            if run.weights_path("best").exists():
+                check_weights(run.weights_path("best"))
+            _found_good[run.path.resolve()] = stamp
         return run
 
     @property

@@ -15,6 +15,7 @@ import torch
 
 import srgformer_lab as lab
 from srgformer_lab.learn import fit as fitting
+from srgformer_lab.learn import records as told
 from srgformer_lab.learn import worker
 from srgformer_lab.learn.fit import thinned
 from srgformer_lab.learn.listing import damaged_runs
@@ -233,3 +234,20 @@ def test_kept_epochs_are_dense_early():
     assert kept[-1] == 200
     gaps = [after - before for before, after in pairwise(kept)]
     assert gaps[0] <= 3 < gaps[-3]
+
+
+def test_a_run_that_did_not_change_is_not_read_through_again(run_copy, monkeypatch):
+    path, whole, reads = run_copy.path, told.epochs_of, []
+    lab.Run.open(path)
+    monkeypatch.setattr(told, "epochs_of", lambda history: reads.append(history) or whole(history))
+    lab.Run.open(path)
+    assert reads == []
+    history = path / "history.jsonl"
+    history.write_text(history.read_text() + history.read_text().splitlines()[-1] + "\n")
+    lab.Run.open(path)
+    lab.Run.open(path)
+    assert reads == [history]
+    history.write_text(history.read_text() + "no record\n")
+    for _ in range(2):
+        with pytest.raises(lab.RunError, match=r"history.jsonl, line \d+ is damaged"):
+            lab.Run.open(path)
