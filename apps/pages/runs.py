@@ -28,17 +28,33 @@ def _():
 
 @app.cell
 def _(memory, view):
-    _look, _trouble = common.open_scene(view)
-    mo.stop(_look is None, _trouble)
-    assert _look is not None
-    data = _look.data
+    look, _trouble = common.open_scene(view)
+    mo.stop(look is None, _trouble)
+    assert look is not None
+    data = look.data
     get_link, set_link = mo.state({"run": view.run, "runs": view.runs}, allow_self_loops=True)  # what becomes of the view
     get_chosen, set_chosen = mo.state(view.run, allow_self_loops=True)
     get_table, set_table = mo.state(workspace.run_table(data), allow_self_loops=True)
     get_said, set_said = mo.state(None)
     get_jump, set_jump = mo.state("")
     ticked = memory.setdefault("runs.ticked", set())
-    return data, get_chosen, get_jump, get_link, get_said, get_table, set_chosen, set_jump, set_link, set_said, set_table, ticked
+    first_run = common.first_run(data, set_jump, lambda error: set_said(common.problem(error)))
+    return (
+        data,
+        first_run,
+        get_chosen,
+        get_jump,
+        get_link,
+        get_said,
+        get_table,
+        look,
+        set_chosen,
+        set_jump,
+        set_link,
+        set_said,
+        set_table,
+        ticked,
+    )
 
 
 @app.cell
@@ -147,14 +163,16 @@ def _(act, data, get_table, restore):
 
 
 @app.cell
-def _(compare, found, get_jump, get_said, get_table, memory, runs, ticks, undo, words):
+def _(compare, first_run, found, get_jump, get_said, get_table, look, memory, runs, ticks, undo, words):
     jump = get_jump()
     _answer = "Everything that was trained on this data, here or in a terminal. Tick two runs and hold them against one another."
     _head = common.heading("Which runs are there?", _answer, "from finished runs")
     _rest = len(found) - len(runs)
     _more = common.fact(f"{_rest} more; type words to narrow them down.") if _rest else None
-    _none = None if len(found) else common.fact("No run has these words." if len(get_table()) else "Nothing is trained on this data yet.")
+    _none = None if len(found) else common.fact("No run has these words.")
     _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{compare.text}</div></div>')
+    if not len(get_table()):
+        _bar, _none = None, common.nothing_trained(look, first_run, bool(jump), None)
     _undo = mo.hstack([common.fact("Deleted within a day:"), *undo.elements.values()], justify="start", wrap=True) if len(undo) else None
     common.stack(_head, _bar, get_said(), _undo, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
     return (jump,)
@@ -167,7 +185,8 @@ def _(get_chosen):
 
 
 @app.cell
-def _(act, delete, get_chosen, name_box, rename):
+def _(act, delete, get_chosen, get_table, name_box, rename):
+    mo.stop(not len(get_table()))
     _name = get_chosen()
     rename_button = mo.ui.button(label="Rename", on_change=lambda _: act(rename, _name, name_box.value), disabled=name_box.value == _name)
     delete_button = mo.ui.button(label="Delete this run", on_change=lambda _: act(delete, _name))
