@@ -38,10 +38,8 @@ def _(memory, view):
     get_said, set_said = mo.state(None)
     get_jump, set_jump = mo.state("")
     ticked = memory.setdefault("runs.ticked", set())
-    first_run = common.first_run(data, set_jump, lambda error: set_said(common.problem(error)))
     return (
         data,
-        first_run,
         get_chosen,
         get_jump,
         get_link,
@@ -154,12 +152,13 @@ def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
 
 
 @app.cell
-def _(act, data, get_table, restore):
+def _(act, data, get_table, restore, set_jump, set_said):
     get_table()  # read anew whenever the list is
+    first_run = common.first_run(data, set_jump, lambda error: set_said(common.problem(error)))
     undo = widgets.named_buttons(
         {_key: f"Bring {_name} back" for _key, _name in workspace.deleted_runs(data).items()}, lambda key: act(restore, key)
     )
-    return (undo,)
+    return first_run, undo
 
 
 @app.cell
@@ -171,8 +170,8 @@ def _(compare, first_run, found, get_jump, get_said, get_table, look, memory, ru
     _more = common.fact(f"{_rest} more; type words to narrow them down.") if _rest else None
     _none = None if len(found) else common.fact("No run has these words.")
     _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{compare.text}</div></div>')
-    if not len(get_table()):
-        _bar, _none = None, common.nothing_trained(look, first_run, bool(jump), None)
+    _first = common.nothing_trained(look, first_run, bool(jump), None)
+    _bar, _none = (_bar, _none) if len(get_table()) else (_first, None)
     _undo = mo.hstack([common.fact("Deleted within a day:"), *undo.elements.values()], justify="start", wrap=True) if len(undo) else None
     common.stack(_head, _bar, get_said(), _undo, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
     return (jump,)
