@@ -31,14 +31,9 @@ def _():
 def _(view):
     base, _trouble = common.open_scene(view)
     mo.stop(base is None, _trouble)
-    return (base,)
-
-
-@app.cell
-def _():
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
-    return get_jump, get_trouble, set_jump, set_trouble
+    return base, get_jump, get_trouble, set_jump, set_trouble
 
 
 @app.cell

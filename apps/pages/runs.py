@@ -28,17 +28,31 @@ def _():
 
 @app.cell
 def _(memory, view):
-    _look, _trouble = common.open_scene(view)
-    mo.stop(_look is None, _trouble)
-    assert _look is not None
-    data = _look.data
+    look, _trouble = common.open_scene(view)
+    mo.stop(look is None, _trouble)
+    assert look is not None
+    data = look.data
     get_link, set_link = mo.state({"run": view.run, "runs": view.runs}, allow_self_loops=True)  # what becomes of the view
     get_chosen, set_chosen = mo.state(view.run, allow_self_loops=True)
     get_table, set_table = mo.state(workspace.run_table(data), allow_self_loops=True)
     get_said, set_said = mo.state(None)
     get_jump, set_jump = mo.state("")
     ticked = memory.setdefault("runs.ticked", set())
-    return data, get_chosen, get_jump, get_link, get_said, get_table, set_chosen, set_jump, set_link, set_said, set_table, ticked
+    return (
+        data,
+        get_chosen,
+        get_jump,
+        get_link,
+        get_said,
+        get_table,
+        look,
+        set_chosen,
+        set_jump,
+        set_link,
+        set_said,
+        set_table,
+        ticked,
+    )
 
 
 @app.cell
@@ -138,23 +152,26 @@ def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
 
 
 @app.cell
-def _(act, data, get_table, restore):
+def _(act, data, get_table, restore, set_jump, set_said):
     get_table()  # read anew whenever the list is
+    first_run = common.first_run(data, set_jump, lambda error: set_said(common.problem(error)))
     undo = widgets.named_buttons(
         {_key: f"Bring {_name} back" for _key, _name in workspace.deleted_runs(data).items()}, lambda key: act(restore, key)
     )
-    return (undo,)
+    return first_run, undo
 
 
 @app.cell
-def _(compare, found, get_jump, get_said, get_table, memory, runs, ticks, undo, words):
+def _(compare, first_run, found, get_jump, get_said, get_table, look, memory, runs, ticks, undo, words):
     jump = get_jump()
     _answer = "Everything that was trained on this data, here or in a terminal. Tick two runs and hold them against one another."
     _head = common.heading("Which runs are there?", _answer, "from finished runs")
     _rest = len(found) - len(runs)
     _more = common.fact(f"{_rest} more; type words to narrow them down.") if _rest else None
-    _none = None if len(found) else common.fact("No run has these words." if len(get_table()) else "Nothing is trained on this data yet.")
+    _none = None if len(found) else common.fact("No run has these words.")
     _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{compare.text}</div></div>')
+    _first = common.nothing_trained(look, first_run, bool(jump), None)
+    _bar, _none = (_bar, _none) if len(get_table()) else (_first, None)
     _undo = mo.hstack([common.fact("Deleted within a day:"), *undo.elements.values()], justify="start", wrap=True) if len(undo) else None
     common.stack(_head, _bar, get_said(), _undo, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
     return (jump,)
@@ -167,7 +184,8 @@ def _(get_chosen):
 
 
 @app.cell
-def _(act, delete, get_chosen, name_box, rename):
+def _(act, delete, get_chosen, get_table, name_box, rename):
+    mo.stop(not len(get_table()))
     _name = get_chosen()
     rename_button = mo.ui.button(label="Rename", on_change=lambda _: act(rename, _name, name_box.value), disabled=name_box.value == _name)
     delete_button = mo.ui.button(label="Delete this run", on_change=lambda _: act(delete, _name))

@@ -154,12 +154,12 @@ def _(run, set_ticking, set_trouble):
 
 
 @app.cell
-def _(resume_button, run, status, stop_button, ticker):
+def _(get_watched, resume_button, run, status, stop_button, ticker):
     _stops = [stop_button] if workspace.may_steer(run) else []
     _buttons = _stops if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
     _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker is not None else mo.Html("")
     _line = mo.hstack([*_buttons, waiting.progress(run, status), _tick], justify="start", align="center", wrap=True)
-    common.stack(common.section(f"Run {run.name}"), _line)
+    common.stack(common.section(f"Run {get_watched()}"), _line)
     return
 
 
@@ -216,8 +216,8 @@ def _(data, get_ticking, get_watched, set_ticking, set_watched):
 @app.cell
 def _(runs):
     _damaged = workspace.damaged_lines()
-    _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs), common.notes(_damaged.values())]
-    common.stack(*_parts)
+    _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs)] if len(runs) else []
+    common.stack(*_parts, common.notes(_damaged.values()))
     return
 
 

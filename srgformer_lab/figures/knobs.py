@@ -102,6 +102,8 @@ def _surface_finding(grid: pd.DataFrame, metric: str, trained: Point | None) -> 
     there = at(grid, trained)
     if top <= there * (1 + 5e-4):
         return f"No α, β beats the trained point: {name} {metric_value(metric, there)}"
+    if metric_value(metric, top) == metric_value(metric, there):
+        return f"No α, β clearly beats the trained point: {name} {metric_value(metric, there)}"
     return f"{where} would give {name} {metric_value(metric, top)} instead of {metric_value(metric, there)}"
 
 

@@ -107,7 +107,7 @@ def _curve_finding(metric: str, epoch: np.ndarray, value: np.ndarray, best: int)
 
 def _curve_hint(turns: list[Turn]) -> str:
     if not turns:
-        return "Turn a knob while it trains: a mark will stand here, and the curve shows what came of it."
+        return "Turn a knob while a model trains: a mark stands there, and the curve shows what came of it."
     return "Each mark is a knob that was turned. Turn one back and see whether the curve follows."
 
 

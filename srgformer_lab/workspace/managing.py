@@ -33,7 +33,7 @@ def matching_runs(table: pd.DataFrame, words: str) -> pd.DataFrame:
     """Keep the rows of ``run_table`` that hold every word, anywhere and in any case."""
     told = table.astype(str).agg(" ".join, axis=1).str.lower() if len(table) else pd.Series(dtype=str)
     keep = [all(word in line for word in words.lower().split()) for line in told]
-    return table[keep].reset_index(drop=True)
+    return table.loc[keep].reset_index(drop=True)
 
 
 def rename_run(name: str, wanted: str) -> str:

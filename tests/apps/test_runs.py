@@ -32,6 +32,16 @@ def test_every_run_of_the_data_is_listed_and_words_narrow_them_down(page, own):
     assert "No run has these words" in shown
 
 
+def test_without_a_run_the_page_offers_to_train_one(page, own, tmp_path, monkeypatch):
+    monkeypatch.setattr("srgformer_lab.learn.worker.start", lambda run: None)
+    shutil.rmtree(tmp_path / "runs")
+    shown, names = page("runs", workspace.settle(workspace.View(data=own.data))[0])
+    assert "Which runs are there?" in shown
+    assert "No model is trained on this data yet." in shown
+    names["first_run"]._update(1)
+    assert (names["get_jump"](), len(workspace.runs_of(names["data"]))) == ("train", 1)
+
+
 def test_ticked_runs_go_to_the_comparison_the_views_own_first(page, own):
     _, names = page("runs", own)
     assert names["ticks"].value == {"first": False, "second": False}

@@ -306,6 +306,9 @@ def test_the_surface_says_what_the_best_point_would_give():
     figure = figures.metric_surface(surface(), "recall@20", trained=(0.0, 0.0))
     assert plain(figure) == "α = 0.4, β = 0.6 would give Recall@20 10.0 % instead of 8.96 %"
     assert plain(figures.metric_surface(surface(), "recall@20", trained=(0.4, 0.6))) == "No α, β beats the trained point: Recall@20 10.0 %"
+    near = surface().assign(value=lambda frame: 0.3728 + (frame["attention_scale"] > 0.9) * 0.00021)  # both are written 37.3 %
+    said = plain(figures.metric_surface(near, "recall@20", trained=(0.0, 0.0)))
+    assert said == "No α, β clearly beats the trained point: Recall@20 37.3 %"
 
 
 def test_trained_is_hollow_and_current_is_filled_at_their_own_places():

@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import srgformer_lab as lab
@@ -150,7 +151,8 @@ def test_words_are_sought_in_all_that_is_said_of_a_run(run, tiny):
     for words in ("", "SRGFORMER finished", "k 4", run.name):
         assert list(workspace.matching_runs(table, words)["run"]) == [run.name]
     assert workspace.matching_runs(table, "finished lightgcn").empty
-    assert workspace.matching_runs(table.iloc[:0], "any").empty
+    for empty in (table.iloc[:0], pd.DataFrame({"run": []})):
+        assert list(workspace.matching_runs(empty, "any").columns) == list(empty.columns)
 
 
 def test_the_stamp_changes_with_every_thing_that_a_list_shows(run):
