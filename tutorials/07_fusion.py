@@ -211,8 +211,8 @@ def shares(user_parts, item_parts):
     """Give the share of each part in the score: an array (parts,).
 
     user_parts, item_parts: arrays (parts, width); row p is part p
-    Example: [[1, 0], [2, 0]] and [[3, 0], [0, 1]] have the cells
-        [[3, 0], [6, 0]], so the shares are [6, 3] and the score is 9.
+    Example: [[1, 0], [2, 0]] and [[3, 0], [1, 1]] have the cells
+        [[3, 1], [6, 2]], so the shares are [6.5, 5.5], the score 12.
     """
     answer = ...  # write here
     return answer
@@ -417,9 +417,7 @@ def _():
         kit.transfer(
             {
                 "**1.** With α = β = 0, is SRGFormer LightGCN?": "Not yet: pictures and texts are still in the sum, each at length 1. It "
-                "is "
-                "LightGCN's score only without the modalities too, and LightGCN's training only if both contrasts are off (and its penalty "
-                "is on the first layer's vectors, not on the fused ones).",
+                "is LightGCN's score only without the modalities too, and LightGCN's training only if both contrasts are off.",
                 "**2.** A paper shows a table: each part of a finished model is switched off, and each time the score falls. “Every part "
                 "is "
                 "needed.” What do you ask for?": "For models trained anew without the part, each with its settings chosen by validation, "

@@ -59,8 +59,8 @@ def _():
         kit.step(
             "Write",
             "Exercise 1 of 3: down to single things",
-            "The bars say which part speaks, but not because of what. Each part of a person is again a sum, over the things that they "
-            "took. And a dot product goes through a sum: ⟨a + b, c⟩ = ⟨a, c⟩ + ⟨b, c⟩.",
+            "The bars say which part speaks, but not because of what. Most of a person's parts are again sums, over the things that they "
+            "took; the hypergraph's is a sum over groups. And a dot product goes through a sum: ⟨a + b, c⟩ = ⟨a, c⟩ + ⟨b, c⟩.",
         ),
         kit.explain(
             r"$$\hat r_{ui} = \langle \mathbf o, \mathbf e_i \rangle + \sum_j s_j \qquad "
@@ -86,8 +86,9 @@ def take_apart(brought, item):
     brought: array (things, parts, dimensions); brought[j, p] is what
         thing j brings to part p of the person
     item: array (dimensions,), the item's fused vector
-    Example with two things, two parts and two dimensions:
-    [[[1, 0], [0, 2]], [[1, 1], [0, 0]]] and [3, 1] give [5, 4].
+    Example with two things, two parts and three dimensions:
+    [[[1, 0, 0], [0, 2, 0]], [[1, 1, 0], [0, 0, 1]]] and [3, 1, 2]
+    give [5, 6].
     """
     answer = ...  # write here
     return answer
@@ -111,7 +112,9 @@ def _(dark, why):
         kit.step(
             "Explain",
             "The shares of this person's things",
-            "A bar is one exact share, and a colour is one part's term of it.",
+            "A bar is one exact share, and a colour is one part's term of it. A colour does not add up to its bar at the top: there half "
+            "of each product went to the item's part (lesson 7), here all of it goes to the person's. What no thing brings, **o**, "
+            f"is {figures.signed(why.score - why.history['total'].sum())} here.",
         ),
         kit.chart(figures.history_bars(why.history, why.score, dark=dark, hint="Right of zero helps, left hurts; a mark shows the sum.")),
     )
@@ -135,7 +138,7 @@ def _():
         {
             "the attention weight": f"A weight is easily taken for a reason. {_told} A weight says how much is looked at, not whether it "
             "speaks for the item or against it, nor how much the whole attention part counts.",
-            "the exact share": f"{_told} It tells much, not all: when something is gone, norms and weights change as well.",
+            "the exact share": f"{_told} It tells much, not all: when something is gone, lengths and weights change as well.",
             "both about alike": f"They are both numbers of the same model, but {_told[0].lower()}{_told[1:]}",
             "neither": f"It is good to doubt, and no number is perfect here. Yet {_told[0].lower()}{_told[1:]}",
         },
@@ -280,7 +283,8 @@ def _():
 def deletion(claims, score_without):
     """Give the falls of the score with 0, 1, ..., N things taken away.
 
-    claims: array with a number for each thing, of either sign
+    claims: array with a number for each thing, of either sign;
+        those below 0 go last
     score_without: a function; score_without([2, 0]) is the score when
     the things 2 and 0 are gone, score_without([]) when nothing is
     Gives a list of N + 1 numbers, the first of which is 0.
@@ -357,8 +361,8 @@ def _():
                 "**1.** A shop writes “because you bought the teapot” under an item, and takes the thing with the largest attention "
                 "weight. What would you ask?": "What happens to the score without the teapot, for many people and not for one example. "
                 "Here attention weights can't be told from chance; the exact share, or the removal itself, is the better reason.",
-                "**2.** The shares sum to the score exactly. Why does the score not fall by exactly its share when a thing is "
-                "removed?": "A share holds everything else fixed: norms, attention weights, memberships. When a thing is really gone, "
+                "**2.** The shares, with what no thing brings, sum to the score exactly. Why does the score not fall by exactly its "
+                "share when a thing is removed?": "A share holds everything else fixed: lengths, attention weights, memberships. When a thing is really gone, "
                 "those change as well, and the other things get more weight. Exact says that the sum is right, not that the world "
                 "without it is foretold.",
             }

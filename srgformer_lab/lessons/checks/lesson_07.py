@@ -20,6 +20,8 @@ FUSE = {
     "normalises the result": "The fused vector has length 1. Each part is brought to length 1 before the sum; the sum is left as it is.",
     "lengths along columns": "Column j is divided by the length of row j: numpy lays an array (nodes,) along the columns. Keep the lengths "
     "as a column of shape (nodes, 1).",
+    "one length for all": "You divide by one length for the whole array. Each row needs its own: axis=1, keepdims=True.",
+    "modalities as long as they are": "The modalities come in as long as they are. They are brought to length 1 like the branches.",
 }
 SHARES = {
     "only like with like": "You multiply each part with its own kind only. A user's picture part also meets the item's text part: all "
@@ -65,6 +67,8 @@ def check_fuse(answer: Callable[..., Any]) -> Verdict:
         "swaps α and β": ids + content + beta * _unit(attention) + alpha * _unit(hypergraph),
         "averages the modalities": ids + content / 2 + structure,
         "normalises the result": _unit(ids + content + structure),
+        "one length for all": ids + sum(map(_whole, modalities)) + alpha * _whole(attention) + beta * _whole(hypergraph),
+        "modalities as long as they are": ids + modalities[0] + modalities[1] + structure,
         "lengths along columns": ids + sum(map(_spread, modalities)) + alpha * _spread(attention) + beta * _spread(hypergraph),
     }
     lonely = ids + content + alpha * _unit(isolated) + beta * _unit(hypergraph)
@@ -84,6 +88,10 @@ def _unit(rows: np.ndarray, axis: int = 1) -> np.ndarray:
 
 def _spread(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
+
+
+def _whole(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows)
 
 
 def check_shares(answer: Callable[..., Any]) -> Verdict:

@@ -14,12 +14,14 @@ SHARES = {
     "mean of the parts": "You take the mean over the parts. A person is the sum of their parts, so the terms of a thing are added.",
     "forgets the item": "You add up what each thing brings, but never meet the item. A share is a dot product with its vector.",
     "sizes only": "You took sizes. What speaks against the item has a term below 0, and the sum needs it.",
+    "not summed": "You multiply entry by entry, but do not sum over the dimensions. A dot product is one number.",
+    "first part only": "You look at the first part only. A thing speaks through every part.",
     "shares of the whole": "You divided by the sum. The shares sum to a piece of the score, not to 1; near a sum of 0 they would explode.",
 }
 RANKS = {
     "values, not ranks": "This is Pearson's correlation of the values. One huge value then decides alone. Turn both into ranks first.",
     "order, not ranks": "argsort gives the rows in order of size: who is first, who is second. A rank says for each row which place it "
-    "has. They are different lists.",
+    "has. Apply argsort once more, to what the first gave.",
     "wrong sign": "The sign is turned. The largest claim and the largest effect must get the same rank: rank both in the same direction.",
     "not divided": "This is the sum of the products. Divide by both sizes, so that the result lies between −1 and 1.",
     "no root": "Below the line stands a root. Without it, agreement shrinks as the lists grow.",
@@ -47,7 +49,7 @@ def check_take_apart(answer: Callable[..., Any]) -> Verdict:
     """Check ``take_apart(brought, item)``: the share of each thing, summed over the parts that it speaks through."""
     cases = []
     for things, vector in (
-        ([[[1, 2], [0, 1]], [[2, 0], [0, -1]], [[0, -3], [1, 0]]], [2, 1]),
+        ([[[1, 2, 0], [0, 1, 1]], [[2, 0, 1], [0, -1, 0]], [[0, -3, 0], [1, 0, -2]]], [2, 1, -1]),
         ([[[1, 0, 2], [2, 1, 0]], [[0, 4, 0], [1, 0, 1]]], [3, -1, 1]),
     ):
         brought, item = np.array(things, float), np.array(vector, float)
@@ -58,7 +60,9 @@ def check_take_apart(answer: Callable[..., Any]) -> Verdict:
             "keeps the parts": terms,
             "mean of the parts": terms.mean(1),
             "forgets the item": brought.sum((1, 2)),
-            "sizes only": abs(terms).sum(1),
+            "sizes only": (abs(terms).sum(1), abs(terms.sum(1))),
+            "not summed": (brought * item).sum(1),
+            "first part only": terms[:, 0],
             "shares of the whole": terms.sum(1) / terms.sum(),
         }
         cases.append(Case((brought, item), terms.sum(1), slips, f"{things}, {vector}"))

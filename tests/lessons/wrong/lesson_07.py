@@ -50,6 +50,17 @@ def lengths_as_a_row(ids, modalities, attention, hypergraph, alpha, beta):
     return ids + sum(map(spread, modalities)) + alpha * spread(attention) + beta * spread(hypergraph)
 
 
+def one_length(ids, modalities, attention, hypergraph, alpha, beta):
+    def whole(rows):
+        return rows / max(np.linalg.norm(rows), 1e-12)
+
+    return ids + sum(map(whole, modalities)) + alpha * whole(attention) + beta * whole(hypergraph)
+
+
+def long_content(ids, modalities, attention, hypergraph, alpha, beta):
+    return ids + sum(modalities) + alpha * unit(attention) + beta * unit(hypergraph)
+
+
 def by_zero(ids, modalities, attention, hypergraph, alpha, beta):
     def bare(rows):
         with np.errstate(invalid="ignore"):
@@ -70,6 +81,8 @@ WRONG = {
         "averages the modalities": mean_content,
         "normalises the result": unit_result,
         "lengths along columns": lengths_as_a_row,
+        "one length for all": one_length,
+        "modalities as long as they are": long_content,
         "not finite": by_zero,
     },
     "shares": {

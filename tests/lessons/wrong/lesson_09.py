@@ -65,6 +65,8 @@ WRONG = {
         "mean of the parts": lambda brought, item: brought.mean(1) @ item,
         "forgets the item": lambda brought, item: brought.sum((1, 2)),
         "sizes only": lambda brought, item: abs(brought @ item).sum(1),
+        "not summed": lambda brought, item: (brought * item).sum(1),
+        "first part only": lambda brought, item: brought[:, 0] @ item,
         "shares of the whole": lambda brought, item: brought.sum(1) @ item / (brought.sum((0, 1)) @ item),
     },
     "rank_agreement": {
