@@ -83,8 +83,8 @@ def held_items(groups: workspace.Hyperedges) -> mo.Html | None:
     if not count:
         return None
     held = groups.held_items
-    verb = "has" if len(held) == 1 else "have"
-    told = f"Of the {figures.count(count, 'item')} chosen together, {len(held) or 'none'} {verb} it as their first."
+    verb = "have it as their" if len(held) > 1 else "has it as its"
+    told = f"Of the {figures.count(count, 'item')} chosen together, {len(held) or 'none'} {verb} first."
     lines = [f"{figures.percent(membership)} in it" for membership in held]
     cards = workspace.item_cards(data, list(held.index), lines, workspace.SMALL_WIDTH)
     return common.stack(common.fact(told), mo.Html(figures.card_row(cards, size="small")) if len(held) else None)

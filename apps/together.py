@@ -48,9 +48,9 @@ def circled(look: workspace.Scene, count: int, item_id: str, buttons: mo.ui.arra
 
 
 def ring(look: workspace.Scene, count: int) -> mo.Html | None:
-    """Say which ``count`` items wear a ring: those of the hyperedge that the view names."""
+    """Say which ``count`` items stand out in a figure: those of the hyperedge that the view names."""
     said = f"{look.view.modality} hyperedge {look.view.hyperedge}"
-    return common.fact(f"Ringed: what has {said} as its first, {figures.count(count, 'item')} in all.") if count else None
+    return common.fact(f"In full colour: what has {said} as its first, {figures.count(count, 'item')} in all.") if count else None
 
 
 def marked(cards: pd.DataFrame, chosen: Container[str]) -> pd.DataFrame:

@@ -22,6 +22,8 @@ HEIGHT, LINE_HEIGHT = 590, 20
 """Pixels of the figure, taller than others as directions and neighbourhoods need room, and of a line of names."""
 RING, PALE = 2, 0.12
 """Pixels of the ring around a marked point, and the opacity of what stands back."""
+MOST_RINGS = 600
+"""Of more, rings would hide the colours that tell the spaces apart."""
 CLEAR = 0.9
 """Own points that lie farther apart than this share of strangers' distance are called no closer."""
 
@@ -39,7 +41,8 @@ def alignment_scatter(
 
     ``pairs`` is how many of them to join, evenly chosen, or the ids of those. All points are one trace, the first, in the frame's
     order: what a person selects comes back as positions in ``points``. The line below the finding always tells the quality.
-    Those ``marked``, by their ids, wear a ring, all others pale, and the evenly chosen are of them; an id without a point is passed over.
+    Those ``marked``, by their ids, wear a ring if they are few, all others pale, and the evenly chosen are of them; an id without a
+    point is passed over.
 
     Raises:
         DataError: A column is missing, there is no point, or an id to join has none.
@@ -79,7 +82,8 @@ def _draw_points(figure: go.Figure, points: pd.DataFrame, spaces: list[str], is_
     n = len(points)
     opacity, line = 0.8 if n <= 6_000 else 0.5, {"width": 0.5 if n <= 6_000 else 0, "color": SURFACE[dark]}
     if is_marked.any():
-        opacity = np.where(is_marked, 1, PALE).astype(np.float32)
+        opacity = np.where(is_marked, opacity if is_marked.sum() > MOST_RINGS else 1, PALE).astype(np.float32)
+    if 0 < is_marked.sum() <= MOST_RINGS:
         line = {"width": np.where(is_marked, RING, 0).astype(np.uint8), "color": part_color("hypergraph", dark)}
     figure.add_scattergl(
         x=points["x"].to_numpy(np.float32),

@@ -31,7 +31,9 @@ def hyperedge_finding(card: Mapping[str, Any]) -> str:
         return f"{name} is no item’s first; each is more in another one"
     words = f" of “{', '.join(card['words'][:2])}”" if card["words"] else ""
     found = f"{name} gathers {count(int(card['items']), 'item')}{words}"
-    if card["labelled"] and math.isfinite(card["purity"]):
+    if card["labelled"] == 1:
+        found += f"; the one whose category is known is “{card['label']}”"
+    elif card["labelled"] and math.isfinite(card["purity"]):
         found += f"; {percent(card['purity'])} of the {card['labelled']:,} whose category is known are “{card['label']}”"
     return found + ("" if pd.isna(card["twin"]) else f". Its twin is hyperedge {card['twin']}")
 
@@ -106,9 +108,10 @@ def _usage_rows(cards: pd.DataFrame, finding: str, hint: str, dark: bool) -> go.
     for row, card in enumerate(cards.itertuples()):
         inside = card.mass > 0.3 * highest and not card.is_dead
         side = {"xanchor": "right", "xshift": -4} if inside else {"xanchor": "left", "xshift": 4}
-        said.append({"x": card.mass, "y": row, "text": percent(card.mass), "font": {"color": (SURFACE if inside else INK)[dark]}} | side)
+        end = card.mass if inside else max(card.mass, even)  # the line of the even share does not cross it
+        said.append({"x": end, "y": row, "text": percent(card.mass), "font": {"color": (SURFACE if inside else INK)[dark]}} | side)
         if mark := _mark(card):
-            place, shift = (max(card.mass, even), 8) if inside else (card.mass, 14 + LETTER * len(percent(card.mass)))
+            place, shift = (max(card.mass, even), 8) if inside else (end, 14 + LETTER * len(percent(card.mass)))
             said.append({"x": place, "y": row, "text": mark, "xanchor": "left", "xshift": shift})
     figure.update_layout(annotations=said)
     figure.update_xaxes(range=[0, highest * (1.4 if cards["twin"].notna().any() else 1.05)], tickvals=[even], ticktext=["even share"])

@@ -115,5 +115,5 @@ def test_nothing_is_said_of_the_chosen_where_nothing_is_chosen(page, shop):
         shown, _ = page(name, shop)
         assert "chosen" not in shown.replace("lab-chosen", "").split("How is this computed?")[0]
     shown, names = page("alignment", shop)
-    assert "Ringed" not in shown
+    assert "In full colour" not in shown
     assert names["unring"] is None

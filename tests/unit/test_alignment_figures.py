@@ -126,6 +126,12 @@ def test_marked_things_wear_a_ring_are_joined_and_stand_out_in_every_space(dark)
     assert alignment_scatter(points(40), quality(), marked=["gone"], dark=dark) == alignment_scatter(points(40), quality(), dark=dark)
 
 
+def test_many_marked_things_wear_no_ring_that_would_hide_their_colours():
+    marker = alignment_scatter(points(400), quality(), marked=[f"i{row}" for row in range(390)]).data[0].marker
+    assert marker.line.width == 0.5
+    assert np.flatnonzero(np.asarray(marker.opacity) < 0.2).tolist() == [*range(390, 400), *range(790, 800)]
+
+
 def lines_of(figure):
     """Read the joining lines back as the corners that each goes through."""
     drawn = [shape for shape in figure.layout.shapes if shape.name == "pairs"]

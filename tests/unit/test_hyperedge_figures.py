@@ -319,6 +319,14 @@ CARD = {"hyperedge": 3, "items": 12, "words": ("striped", "mug", "cup"), "label"
 CARD |= {"is_dead": False, "twin": pd.NA}
 
 
+def test_the_line_of_the_even_share_crosses_no_number():
+    masses, even = [0.7, 0.2, 0.06, 0.04], 0.25
+    figure = hyperedge_usage(pd.DataFrame({"hyperedge": range(4), "mass": masses, "items": 1, "is_dead": False, "twin": pd.NA}))
+    for mass, note in zip(masses, figure.layout.annotations, strict=True):
+        assert note.x >= even
+        assert note.x == (mass if note.xanchor == "right" else max(mass, even))
+
+
 def test_a_card_says_what_it_gathers():
     assert (
         hyperedge_finding(CARD)
@@ -326,6 +334,8 @@ def test_a_card_says_what_it_gathers():
     )
     unknown = hyperedge_finding(CARD | {"labelled": 0, "purity": float("nan"), "label": "", "words": ()})
     assert unknown == "Hyperedge 3 gathers 12 items"
+    single = hyperedge_finding(CARD | {"labelled": 1, "purity": 1.0})
+    assert single == "Hyperedge 3 gathers 12 items of “striped, mug”; the one whose category is known is “stripes”"
     assert hyperedge_finding(CARD | {"twin": 5}).endswith("Its twin is hyperedge 5")
     assert "dead" in hyperedge_finding(CARD | {"is_dead": True, "items": 0})
     assert "no item’s first" in hyperedge_finding(CARD | {"items": 0})
