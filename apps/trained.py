@@ -25,6 +25,19 @@ def marks(grid: pd.DataFrame) -> tuple[frozenset[float], ...]:
     return tuple(frozenset(grid[knob]) - frozenset(dials.STEPS[knob]) for knob in workspace.GRID_KNOBS)
 
 
+def teller(
+    draw: Callable[[pd.DataFrame], None], marked: Callable[[], tuple[frozenset[float], ...]], mark: Callable[[Any], None]
+) -> Callable[[pd.DataFrame], None]:
+    """Make what hands on a new grid; the sliders hear of it only where a value came or went that lies between their steps."""
+
+    def tell(grid: pd.DataFrame) -> None:
+        draw(grid)
+        if marks(grid) != marked():
+            mark(marks(grid))
+
+    return tell
+
+
 def sliders(between: Sequence[Iterable[float]], stood: list[float], moved: Callable[[], None]) -> mo.ui.dictionary:
     """Make the sliders of γ and τ over the usual steps and those ``between``; they keep in ``stood`` where they stand."""
 
@@ -60,11 +73,9 @@ def ticker(base: workspace.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFra
     return mo.ui.refresh(default_interval="2s" if _going(grid) else "10s", on_change=look)
 
 
-def progress(grid: pd.DataFrame) -> mo.Html | None:
-    """Say how far the trainings of the grid are that are on their way."""
+def progress(grid: pd.DataFrame, ticks: mo.ui.refresh) -> mo.Html:
+    """Say how far the trainings of the grid are that are on their way, at every tick."""
     names = _going(grid)
-    if not names:
-        return None
     lines: list[Any] = []
     for name in names[:MOST_PROGRESS]:
         try:
@@ -73,7 +84,7 @@ def progress(grid: pd.DataFrame) -> mo.Html | None:
         except LabError as error:
             lines.append(common.problem(error))
     rest = common.fact(f"and {len(names) - MOST_PROGRESS} more wait") if len(names) > MOST_PROGRESS else None
-    return common.stack(*lines, rest)
+    return common.stack(*lines, rest, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
 
 
 def chart(base: workspace.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plotly:
@@ -131,6 +142,18 @@ def numbers(base: workspace.Scene, grid: pd.DataFrame, point: Point) -> mo.Html:
         beside = f"the loaded run has {figures.metric_value(metric, ours[metric])}" if is_other else state
         tiles.append((f"test {figures.metric_name(metric)}", figures.metric_value(metric, test[metric]), beside))
     return common.stack(common.finding(name), common.tiles(tiles))
+
+
+def bench(
+    base: workspace.Scene, grid: pd.DataFrame, point: Point, movers: Any, queuers: Any, refused: LabError | None, below: Any
+) -> mo.Html:
+    """Lay out sliders, numbers and buttons beside the picture of the grid."""
+    trouble = common.problem(refused, "What was queued before goes on.") if refused else None
+    row = mo.hstack(list(queuers.elements.values()), justify="start", wrap=True)
+    left = common.stack(boxes(base, movers), numbers(base, grid, point), row, trouble, below)
+    said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
+    head = common.stack(common.section("And the knobs that need training?", "from finished runs"), common.fact(said))
+    return common.stack(head, common.side_by_side(left, chart(base, grid, point)))
 
 
 def lists(base: workspace.Scene, grid: pd.DataFrame, point: Point, user_id: str) -> mo.Html:

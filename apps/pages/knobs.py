@@ -45,8 +45,7 @@ def _(base, set_jump, set_trouble):
 @app.cell
 def _(base, first_run, get_jump, get_trouble):
     jump = get_jump()
-    _asked = "What does each knob do?"
-    common.nothing_trained(base, first_run, bool(jump), get_trouble(), _asked) if base.trained is None else None
+    common.nothing_trained(base, first_run, bool(jump), get_trouble(), "What does each knob do?") if base.trained is None else None
     return (jump,)
 
 
@@ -179,12 +178,7 @@ def _(base):
     get_refused, set_refused = mo.state(None)
     get_loaded, set_loaded = mo.state("")
     stood = list(get_point())  # where the sliders of the grid stand
-
-    def tell(grid):
-        set_grid(grid)
-        if trained.marks(grid) != get_marks():
-            set_marks(trained.marks(grid))
-
+    tell = trained.teller(set_grid, get_marks, set_marks)
     return get_grid, get_loaded, get_marks, get_point, get_refused, set_loaded, set_point, set_refused, stood, tell
 
 
@@ -205,19 +199,13 @@ def _(base, get_grid, get_point, set_loaded, set_refused, tell):
 @app.cell
 def _(base, get_grid, get_loaded, get_point, get_refused, memory, movers, queuers, view):
     loads = {"run": get_loaded()} if get_loaded() else {}
-    _trouble = common.problem(get_refused(), "What was queued before goes on.") if get_refused() else None
-    _buttons = mo.hstack(list(queuers.elements.values()), justify="start", wrap=True)
-    _numbers = trained.numbers(base, get_grid(), get_point())
-    _left = common.stack(trained.boxes(base, movers), _numbers, _buttons, _trouble, common.way_on(view, loads, memory))
-    _said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
-    _head = common.section("And the knobs that need training?", "from finished runs")
-    common.stack(_head, common.fact(_said), common.side_by_side(_left, trained.chart(base, get_grid(), get_point())))
+    trained.bench(base, get_grid(), get_point(), movers, queuers, get_refused(), common.way_on(view, loads, memory))
     return (loads,)
 
 
 @app.cell
 def _(get_grid, ticks):
-    common.stack(trained.progress(get_grid()), mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
+    trained.progress(get_grid(), ticks)
     return
 
 

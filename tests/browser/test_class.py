@@ -66,6 +66,7 @@ def test_a_reloaded_page_has_the_buttons_of_its_own_training_and_no_other_browse
     first, second = (visit(f"{class_app.address}/?page=train&data=shop") for _ in range(2))
     before = {run.name for run in lab.list_runs(class_app.folder / "runs")}
     first.get_by_role("button", name="Train", exact=True).click()
+    expect(first.locator(".lab-progress")).to_contain_text(re.compile("queued|running"))
     expect(first.locator(".lab-progress")).to_contain_text("finished")
     (run,) = [run for run in lab.list_runs(class_app.folder / "runs") if run.name not in before]
     run.write_status(replace(run.status(), state="stopped"))  # one that can be resumed
