@@ -363,8 +363,8 @@ def _():
                 "Here attention weights can't be told from chance; the exact share, or the removal itself, is the better reason.",
                 "**2.** The shares, with what no thing brings, sum to the score exactly. Why does the score not fall by exactly its "
                 "share when a thing is removed?": "A share holds everything else fixed: lengths, attention weights, memberships. When a "
-                "thing is really gone, those change as well, and the other things get more weight. Exact says that the sum is right, not that the world "
-                "without it is foretold.",
+                "thing is really gone, those change as well, and the other things get more weight. Exact says that the sum is right, not "
+                "that the world without it is foretold.",
             }
         ),
     )
