@@ -51,9 +51,8 @@ def test_a_worker_that_is_killed_leaves_a_run_that_goes_on(shop_app, visit):
     expect(progress).to_contain_text("its process is gone; resume it to go on")
     reached = len(run.history())
     page.get_by_role("button", name="Resume", exact=True).click()
-    expect(progress).to_contain_text("running")
-    page.get_by_role("button", name="Stop", exact=True).click()
-    expect(progress).to_contain_text(re.compile("stopped|finished"))
+    expect(progress).to_contain_text("finished", timeout=120_000)  # by its patience; it may be quicker than a click on Stop
+    assert len(run.history()) > reached
     assert list(run.history()["epoch"][:reached]) == list(range(1, reached + 1))
 
 
