@@ -37,8 +37,8 @@ def _():
 
 @app.cell(hide_code=True)
 def _(dark, data, tau_knob, trace):
-    _changed = trace.fuse(membership_temperature=tau_knob.value)
-    _items, _people = by_hand.sharpness(_changed, "image")
+    changed = trace.fuse(membership_temperature=tau_knob.value)
+    _items, _people = by_hand.sharpness(changed, "image")
     kit.stack(
         kit.step(
             "Look",
@@ -54,7 +54,7 @@ def _(dark, data, tau_knob, trace):
             "Drag", "How decided are they?", "The temperature τ acts on the trained model at once. This model was trained at τ = 0.2."
         ),
         kit.knob_box(tau_knob, "τ", f"temperature: {tau_knob.value:g}", "hypergraph"),
-        kit.chart(figures.incidence_heatmap(lab.hyperedge_incidence(_changed, data, "image", data.n_items), dark=dark)),
+        kit.chart(figures.incidence_heatmap(lab.hyperedge_incidence(changed, data, "image", data.n_items), dark=dark)),
         kit.tiles(
             [
                 ("a typical thing", figures.percent(_items), "is in its first hyperedge"),
@@ -62,7 +62,7 @@ def _(dark, data, tau_knob, trace):
             ]
         ),
     )
-    return
+    return (changed,)
 
 
 @app.cell(hide_code=True)
@@ -215,8 +215,8 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(data, long, long_guess, tau_knob, trace):
-    (_few, _soft), (_many, _sharp) = by_hand.by_history(data, trace.fuse(membership_temperature=tau_knob.value), "image")
+def _(changed, data, long, long_guess, tau_knob):
+    (_few, _soft), (_many, _sharp) = by_hand.by_history(data, changed, "image")
     long.answer(
         LESSON,
         long_guess.value,
@@ -383,12 +383,19 @@ def _(model):
 
 
 @app.cell(hide_code=True)
-def _(beta, dark, data, model, seed, trace):
-    _quiet = trace.fuse(hypergraph_scale=beta.value)
-    _shown = by_hand.noisy(model, data.modalities, seed.value, beta.value) if seed.value else _quiet
-    _noisy, _without = (figures.metric_value("recall", lab.evaluate(one, data, "valid", (20,))["recall@20"]) for one in (_shown, _quiet))
+def _(beta, data, trace):
+    quiet = trace.fuse(hypergraph_scale=beta.value)
+    quiet_recall = lab.evaluate(quiet, data, "valid", (20,))["recall@20"]
+    return quiet, quiet_recall
+
+
+@app.cell(hide_code=True)
+def _(beta, dark, data, model, quiet, quiet_recall, seed):
+    _shown = by_hand.noisy(model, data.modalities, seed.value, beta.value) if seed.value else quiet
+    _recalls = (lab.evaluate(_shown, data, "valid", (20,))["recall@20"] if seed.value else quiet_recall, quiet_recall)
+    _noisy, _without = (figures.metric_value("recall", value) for value in _recalls)
     _hint = "The rows are sorted anew at each draw, so look below for how many things changed their hyperedge."
-    _other = by_hand.replaced(data, _quiet, _shown)
+    _other = by_hand.replaced(data, quiet, _shown)
     kit.stack(
         kit.step(
             "Break it",
@@ -409,7 +416,7 @@ def _(beta, dark, data, model, seed, trace):
             [
                 (
                     "things moved",
-                    figures.percent(by_hand.moved(_quiet, _shown, "image")),
+                    figures.percent(by_hand.moved(quiet, _shown, "image")),
                     "are in another image hyperedge than without noise",
                 ),
                 ("Recall@20", _noisy, f"on the validation items; without noise {_without}"),
