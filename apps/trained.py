@@ -67,8 +67,7 @@ def ticker(base: workspace.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFra
     def look(_: object) -> None:
         if workspace.runs_stamp() != seen[0]:
             seen[0] = workspace.runs_stamp()
-            with suppress(LabError):  # the loaded run was deleted meanwhile: the grid stays as it was
-                tell(workspace.contrast_grid(base.data, base.view.run))
+            _read_anew(base, tell)
 
     return mo.ui.refresh(default_interval="2s" if _going(grid) else "10s", on_change=look)
 
@@ -112,7 +111,7 @@ def buttons(
             workspace.begin_points(base.data, base.view.run, points)
         except LabError as error:
             refuse(error)
-        tell(workspace.contrast_grid(base.data, base.view.run))
+        _read_anew(base, tell)
 
     made: dict[str, tuple[str, Any, Callable[[Any], None]]] = {}
     if not name:
@@ -150,7 +149,11 @@ def bench(
     """Lay out sliders, numbers and buttons beside the picture of the grid."""
     trouble = common.problem(refused, "What was queued before goes on.") if refused else None
     row = mo.hstack(list(queuers.elements.values()), justify="start", wrap=True)
-    left = common.stack(boxes(base, movers), numbers(base, grid, point), row, trouble, below)
+    try:
+        reached = numbers(base, grid, point)
+    except LabError as error:
+        reached = _gone(error)
+    left = common.stack(boxes(base, movers), reached, row, trouble, below)
     said = "These two act only while a model learns. Here you move through the runs that differ from the loaded one in them alone."
     head = common.stack(common.section("And the knobs that need training?", "from finished runs"), common.fact(said))
     return common.stack(head, common.side_by_side(left, chart(base, grid, point)))
@@ -166,7 +169,16 @@ def lists(base: workspace.Scene, grid: pd.DataFrame, point: Point, user_id: str)
     try:
         return comparison.lists({each: workspace.as_trained(base, each) for each in (base.view.run, name)}, user_id)
     except LabError as error:
-        return common.problem(error, "The loaded run is unharmed.", "Move to another cell.")
+        return _gone(error)
+
+
+def _gone(error: LabError) -> mo.Html:
+    return common.problem(error, "The other runs are as they were.", "Move to another cell.")
+
+
+def _read_anew(base: workspace.Scene, tell: Callable[[pd.DataFrame], None]) -> None:
+    with suppress(LabError):  # the loaded run was deleted meanwhile: the grid stays as it was
+        tell(workspace.contrast_grid(base.data, base.view.run))
 
 
 def _going(grid: pd.DataFrame) -> list[str]:

@@ -142,6 +142,20 @@ def test_a_run_that_is_still_trained_is_not_offered(page, own, retrained, tmp_pa
     assert grid_buttons(names, (names["get_point"]()[0], 0.4), []).keys() == {"around"}
 
 
+def test_a_run_of_the_grid_that_is_gone_is_said_and_the_grid_stays(page, own, retrained, tmp_path):
+    _, names = page("knobs", own)
+    trained = importlib.import_module("trained")
+    point, told = (names["get_point"]()[0], 0.4), []
+    shutil.rmtree(tmp_path / "runs" / "second")
+    shown = trained.bench(names["base"], names["get_grid"](), point, names["movers"], names["queuers"], None, None)
+    assert "second" in shown.text
+    assert "Move to another cell." in shown.text
+    shutil.rmtree(tmp_path / "runs" / names["base"].view.run)
+    button = trained.buttons(names["base"], names["get_grid"](), (point[0], 0.3), told.append, told.append, told.append).elements["point"]
+    button._update(1)
+    assert [type(one) for one in told] == [type(None), lab.RunError]  # the grid is not told anew
+
+
 def test_the_sliders_of_the_grid_are_made_anew_only_for_a_value_that_they_lack(page, own, retrained):
     _, names = page("knobs", own)
     marks = names["get_marks"]()

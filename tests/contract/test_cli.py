@@ -153,6 +153,16 @@ def started(work, monkeypatch):
     return commands
 
 
+def test_visitors_share_two_heaps_unless_somebody_chose_otherwise(work, monkeypatch):
+    given = []
+    monkeypatch.setattr("subprocess.call", lambda command, env: given.append(env["MALLOC_ARENA_MAX"]) or 0)
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    cli.main(["app"])
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    cli.main(["app"])
+    assert given == ["2", "7"]
+
+
 def test_a_class_is_served_without_a_browser_on_the_data_that_was_opened(tiny, work, started, capsys):
     write_shop(work / "my shop", tiny)
     assert cli.main(["app", "--serve", "my shop?k_core=1", "--host", "0.0.0.0", "--port", "2800"]) == 0
