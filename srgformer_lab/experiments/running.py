@@ -176,8 +176,8 @@ def need(cases: Sequence[Case], folder: Path) -> Need:
         one = estimate(data[recipe.path, recipe.share], case.model, case.train)
         left = case.train.epochs - outcome.epochs
         at_least = min(left, case.train.patience - (outcome.epochs - max(1, outcome.best_epoch)))
-        most += one.seconds_at_most * left / case.train.epochs
-        least += min(one.seconds_per_epoch * max(0, at_least), one.seconds_at_most)  # what needs no training takes one evaluation
+        most += one.seconds(left)
+        least += one.seconds(max(0, at_least))
         memory = max(memory, one.memory_bytes)
     return Need(len(todo), least / HOUR, most / HOUR, int(memory))
 

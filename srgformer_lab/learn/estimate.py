@@ -33,6 +33,10 @@ class Estimate:
     """If no early stop comes."""
     memory_bytes: int
 
+    def seconds(self, n_epochs: int) -> float:
+        """Give what so many epochs take; what needs no training is evaluated once, however many are asked for."""
+        return min(self.seconds_per_epoch * n_epochs, self.seconds_at_most)
+
 
 @dataclass(frozen=True)
 class Work:
