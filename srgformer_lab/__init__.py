@@ -160,7 +160,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = VERSION
-__all__ = ["__version__", "figures", *_HOME_OF]
+__all__ = ["__version__", "figures", *_HOME_OF]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

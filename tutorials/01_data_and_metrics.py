@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "1. Is this list any good?"
+# description = "Turn scores into a list, and judge it by Recall@k and NDCG@k that you wrote yourself."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

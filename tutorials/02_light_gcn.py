@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "2. Why does a neighbour help?"
+# description = "Build LightGCN from scratch, and say why it has no weights."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "3. What joins more than two?"
+# description = "Write a hypergraph as an incidence matrix, and pass messages over it."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

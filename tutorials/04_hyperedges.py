@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "4. Can groups be learned?"
+# description = "Let items choose their hyperedges by Gumbel-softmax."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

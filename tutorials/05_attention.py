@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "5. What does the model look at?"
+# description = "Compute attention over a history, without the feed-forward part."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "6. What pulls pictures and words together?"
+# description = "Write InfoNCE, and say what the temperature τ does."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

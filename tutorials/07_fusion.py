@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "7. How much of each part?"
+# description = "Fuse the parts with α and β, take a score apart, and set up an ablation that is fair."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

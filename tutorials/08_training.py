@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "8. Is it still learning?"
+# description = "Walk down a loss, hold each term of it against its yardstick, and stop at the right epoch."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "9. Why this item?"
+# description = "Take a score apart, and test the explanation."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "10. Which of these models is broken?"
+# description = "Write five tests that tell models with real faults from models that are in order."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

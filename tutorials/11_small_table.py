@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "11. What does a table prove?"
+# description = "Make a small table with seeds, selection on validation and paired intervals, and say what it does not show."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

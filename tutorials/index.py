@@ -1,3 +1,9 @@
+# /// script
+# [tool.marimo.opengraph]
+# title = "Index"
+# description = "All questions, and what is solved on this machine."
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"

@@ -2,13 +2,13 @@
 
 import argparse
 import os
-import sys
 from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.bars import epochs_bar, trainings_bar
+from srgformer_lab.cli.handover import become_marimo
 from srgformer_lab.cli.options import READER_OPTIONS, flag, opened_data, preset_note, reader_options, settings
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError
@@ -22,18 +22,16 @@ TWO_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 
 def app(options: argparse.Namespace) -> int:
     """Open the app in a browser."""
-    import subprocess
-
     from srgformer_lab import places
 
-    command = [sys.executable, "-m", "marimo", "run", str(places.apps_folder() / "explore.py")]
+    command = ["run", str(places.apps_folder() / "explore.py")]
     command += ["--host", options.host] if options.host else []
     command += ["--port", str(options.port)] if options.port else []
     command += ["--headless"] if options.headless or options.serve is not None else []
     passed = ["data", *READER_OPTIONS]
     extra = [part for name in passed if getattr(options, name) is not None for part in (flag(name), str(getattr(options, name)))]
     command += ["--", *(extra if options.serve is None else _class_data(options))]
-    return subprocess.call(command, env=TWO_HEAPS | os.environ)
+    return become_marimo(command, TWO_HEAPS | os.environ)
 
 
 def _class_data(options: argparse.Namespace) -> list[str]:

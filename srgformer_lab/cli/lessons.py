@@ -5,8 +5,13 @@ import os
 import sys
 from pathlib import Path
 
+from srgformer_lab.cli.handover import become_marimo
+
 RUN_AT_ONCE = {"_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true"}
 """Marimo's editor otherwise waits for a click on “run all”, and a lesson whose code is folded away would look empty."""
+
+ONLY_ERRORS = ["--log-level", "ERROR"]
+"""The cards of the gallery have their titles from a block at the top of each lesson, of which marimo's reader of settings warns."""
 
 
 def add_lessons(lessons: argparse.ArgumentParser) -> None:
@@ -42,8 +47,6 @@ def listed(options: argparse.Namespace) -> int:
 
 def opened(options: argparse.Namespace) -> int:
     """Open a lesson, or the gallery of all."""
-    import subprocess
-
     from srgformer_lab import places
     from srgformer_lab.lessons import catalog, copying
 
@@ -55,10 +58,10 @@ def opened(options: argparse.Namespace) -> int:
         action, shown = "run", catalog.notebook(chosen) if chosen else places.tutorials_folder()
         if not chosen:
             print("the card “Index” lists all questions, and what is solved on this machine")
-    command = [sys.executable, "-m", "marimo", action, str(shown)]
+    command = [*ONLY_ERRORS, action, str(shown)]
     command += ["--port", str(options.port)] if options.port else []
     command += ["--headless"] if options.headless else []
-    return subprocess.call(command, env=os.environ | RUN_AT_ONCE)
+    return become_marimo(command, os.environ | RUN_AT_ONCE)
 
 
 def checked(options: argparse.Namespace) -> int:

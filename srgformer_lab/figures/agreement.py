@@ -10,6 +10,8 @@ from srgformer_lab.figures.language import FAINT, INK, MUTED, SURFACE, digits, p
 from srgformer_lab.figures.template import TEXT_SIZE, TICK_SIZE, first_that_fits, new_figure
 
 KINDS = ("positive", "negative")
+COLLAPSED = 0.9
+"""Mean cosine of strangers from which all vectors are said to point one way."""
 FEWEST_BINS, MOST_BINS = 8, 60
 LABEL = 0.3
 """The share of a narrow figure's width that a curve's label takes."""
@@ -73,6 +75,8 @@ def _shares(values: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.nda
 
 
 def _cosine_finding(mean: dict[str, float], overlap: float) -> str:
+    if mean["negative"] > COLLAPSED:
+        return f"All vectors point one way: cosine {_cosine(mean['positive'])} in own pairs, {_cosine(mean['negative'])} even in strangers"
     numbers = f"cosine {_cosine(mean['positive'])} against {_cosine(mean['negative'])}"
     if overlap > 0.8:
         return f"Own pairs hardly differ from strangers: {numbers}, overlap {percent(overlap)}"

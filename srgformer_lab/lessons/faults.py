@@ -28,7 +28,7 @@ Scores = Callable[[Int[Tensor, " users"]], Float[Tensor, "users items"]]
 Choice = Callable[[Float[np.ndarray, " epochs"], Float[np.ndarray, " epochs"]], int]
 TRAIN, TEST = 0, 2
 """Places of the splits among ``data.dataset.SPLITS``."""
-FIRST_BLOCK = 100
+FIRST_BLOCK, FIRST_ITEMS = 100, 50
 
 
 @cache
@@ -88,15 +88,22 @@ def partly_noisy_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users it
     return torch.where((users >= FIRST_BLOCK)[:, None], noisy_scores(users), sound_scores(users))
 
 
-def descent(zero_every: int, kind: torch.dtype) -> Callable[[float, float, float, int], list[float]]:
-    """Give a descent on ½ (w − target)² that forgets gradients at every so many steps; 0: never."""
+def deeply_noisy_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:
+    """Score with noise below everybody's first fifty items only, whose order and scores are as they should be."""
+    sound = sound_scores(users)
+    bar = sound.topk(FIRST_ITEMS).values[:, -1:]
+    return torch.where(sound < bar, torch.minimum(noisy_scores(users), bar), sound)
+
+
+def descent(zero_every: int, kind: torch.dtype, left: float = 0.0) -> Callable[[float, float, float, int], list[float]]:
+    """Give a descent on ½ (w − target)² that forgets gradients at every so many steps, but for a share; 0: never."""
 
     def descend(start: float, target: float, rate: float, steps: int) -> list[float]:
         w = torch.tensor(float(start), dtype=kind, requires_grad=True)
         places, optimizer = [w.item()], torch.optim.SGD([w], lr=rate)
         for step in range(steps):
-            if zero_every and step % zero_every == 0:
-                optimizer.zero_grad()
+            if zero_every and step % zero_every == 0 and w.grad is not None:
+                w.grad *= left
             (0.5 * (w - target) ** 2).backward()
             optimizer.step()
             places.append(w.item())

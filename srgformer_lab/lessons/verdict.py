@@ -8,7 +8,7 @@ import copy
 import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ TOLERANCE = 1e-5
 """Relative and absolute difference up to which two numbers are the same; float32 passes."""
 LONGEST = 60
 """Characters of a value that a message shows."""
-NOTHING = "nothing returned"
+NOTHING, STOPS = "nothing returned", "stops with an error"
+ABOUT_SHAPES = ("shape", "size", "dimension", "broadcast")
+"""Words by which an error of NumPy or torch is known to be about shapes."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,22 @@ class Verdict:
     passed: bool
     message: str
     misconception: str = ""
+    raised: str = ""
+    """The type of the error with which the answer stopped."""
 
 
 @dataclass(frozen=True)
 class Case:
     """One worked example: what goes in, what must come out, and what comes out of known slips (a tuple: any of its values).
 
-    ``told`` describes what goes in, where it is too large to be shown.
+    ``told`` describes what goes in, where it is too large to be shown; ``stops`` names the slip that ends in some type of error.
     """
 
     arguments: tuple[Any, ...]
     expected: Any
     slips: Mapping[str, Any] = field(default_factory=dict)
     told: str = ""
+    stops: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge(answer: Any, cases: Sequence[Case], hints: Mapping[str, str], praise: str) -> Verdict:
@@ -55,6 +60,8 @@ def judge(answer: Any, cases: Sequence[Case], hints: Mapping[str, str], praise: 
         found = attempt(answer, *case.arguments)
         if isinstance(found, Verdict) and found.misconception == NOTHING and case is not cases[0]:
             return Verdict(False, f"{call_text(answer, case)} gives nothing back. Let every way through it end with “return …”.", NOTHING)
+        if isinstance(found, Verdict) and (slip := case.stops.get(found.raised)):
+            return replace(found, message=f"{found.message} {hints[slip]}", misconception=slip)
         verdict = found if isinstance(found, Verdict) else compare(found, case, hints, call_text(answer, case))
         if verdict is not None:
             return verdict
@@ -69,7 +76,7 @@ def attempt(answer: Any, *arguments: Any) -> Any:
     try:
         value = answer(*given)
     except Exception as error:  # whatever a learner's code raises is told, never passed on
-        return Verdict(False, _told(answer, name, error, len(arguments)), "stops with an error")
+        return Verdict(False, _told(answer, name, error, given), STOPS, type(error).__name__)
     if value is None or value is Ellipsis:
         return Verdict(False, f"{name} gives nothing back yet. Write its body where “...” stands, and end it with “return …”.", NOTHING)
     if not all(_same(before, after) for before, after in zip(arguments, given, strict=True)):
@@ -170,18 +177,25 @@ def _copied(value: Any) -> Any:
     return copy.deepcopy(value) if isinstance(value, (np.ndarray, list, set, dict)) else value
 
 
-def _told(answer: Callable[..., Any], name: str, error: Exception, count: int) -> str:
+def _told(answer: Callable[..., Any], name: str, error: Exception, given: Sequence[Any]) -> str:
     """Say which line of the learner's own code stopped, and why."""
     code = getattr(answer, "__code__", None)
     lines = [
         frame.line for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename and frame.line
     ]
-    if not lines and isinstance(error, TypeError) and not _fits(answer, count):
-        return f"{name} must take {count} arguments, in the order of the first line that stood here: {error}."
+    if not lines and isinstance(error, TypeError) and not _fits(answer, len(given)):
+        return f"{name} must take {len(given)} arguments, in the order of the first line that stood here: {error}."
     where = f" in the line “{lines[-1].strip()}”" if lines else ""
     if "ellipsis" in str(error):
         return f"{name} stops{where}: a function that it calls gives nothing back yet. Write that one first, or put “by_hand.” before it."
-    return f"{name} stops{where}: {type(error).__name__}: {error}."
+    return f"{name} stops{where}: {type(error).__name__}: {str(error).strip().rstrip('.')}.{_shapes(error, given)}"
+
+
+def _shapes(error: Exception, given: Sequence[Any]) -> str:
+    """Say what was given, where an error is about shapes: it names those in the middle of a formula only."""
+    shapes = [f"({', '.join(map(str, one.shape))})" for one in given if getattr(one, "shape", None)]
+    about = any(word in str(error) for word in ABOUT_SHAPES)
+    return f" Given were the shapes {', '.join(shapes)}, in this order: which axis should meet which?" if shapes and about else ""
 
 
 def _fits(answer: Callable[..., Any], count: int) -> bool:

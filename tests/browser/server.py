@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -69,12 +68,10 @@ def serve_command(arguments, folder, environment):
     paths = os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | environment
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
-        )
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             yield next(found[0].replace("localhost", "127.0.0.1") for line in server.stdout if (found := re.search(r"http://\S+", line)))
         finally:
-            os.killpg(server.pid, signal.SIGTERM)  # marimo is a child of the command
+            server.terminate()  # and with the command ends marimo
             server.wait(timeout=30)
             server.stdout.close()

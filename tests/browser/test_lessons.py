@@ -37,6 +37,13 @@ def test_a_guess_is_answered_by_what_was_guessed(visit, gallery):
     page.get_by_text("Not quite").wait_for()
 
 
+def test_gallery_names_every_lesson_by_its_question(visit, gallery):
+    page = visit(gallery.address)
+    for lesson in LESSONS:
+        page.get_by_text(lesson.goal, exact=True).wait_for()
+        page.get_by_text(f"{lesson.number}. {lesson.title}", exact=True).last.wait_for()
+
+
 def test_index_leads_to_a_lesson(visit, gallery):
     page = visit(f"{gallery.address}/?file=index.py")
     page.get_by_role("link", name=f"1. {LESSONS[0].title}").click()
@@ -61,5 +68,6 @@ def test_writing_a_solution_turns_the_verdict_and_is_remembered(visit, tmp_path)
         )
         page.keyboard.press("ControlOrMeta+Enter")
         page.get_by_text("top_k passes").wait_for()
+        page.close()  # an editor whose server ends complains
     assert (tmp_path / lesson.file).is_file()
     assert "top_k" in (tmp_path / "state" / "srgformer-lab" / "lessons.json").read_text()

@@ -149,16 +149,18 @@ def test_resuming_a_finished_run_changes_nothing(run_copy):
 def started(work, monkeypatch):
     """What the command line starts instead of a server."""
     commands = []
-    monkeypatch.setattr("subprocess.call", lambda command, env: commands.append(command) or 0)
+    for home in ("commands", "lessons"):
+        monkeypatch.setattr(f"srgformer_lab.cli.{home}.become_marimo", lambda arguments, environment: commands.append(arguments) or 0)
     return commands
 
 
 def test_visitors_share_two_heaps_unless_somebody_chose_otherwise(work, monkeypatch):
     given = []
-    monkeypatch.setattr("subprocess.call", lambda command, env: given.append(env["MALLOC_ARENA_MAX"]) or 0)
-    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    name = "MALLOC_ARENA_MAX"
+    monkeypatch.setattr("srgformer_lab.cli.commands.become_marimo", lambda arguments, environment: given.append(environment[name]) or 0)
+    monkeypatch.delenv(name, raising=False)
     cli.main(["app"])
-    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    monkeypatch.setenv(name, "7")
     cli.main(["app"])
     assert given == ["2", "7"]
 

@@ -1,5 +1,7 @@
 """Every lesson runs top to bottom as it stands, without a network or another lesson's leftovers, and says what its stubs lack."""
 
+import tomllib
+
 import pytest
 
 from tests.lessons.conftest import LESSONS, notebook
@@ -32,6 +34,14 @@ def test_lesson_keeps_to_the_unit(lesson):
     text = lesson.path.read_text("utf-8")
     for kind in ("Look", "Predict", "Drag", "Explain", "Write", "Break it", "Transfer"):
         assert f'"{kind}"' in text, kind
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_gallery_and_window_are_given_the_title_of_the_catalog(lesson):
+    head, rest = lesson.path.read_text("utf-8").split("# ///\n", 1)
+    card = tomllib.loads("\n".join(line.removeprefix("# ") for line in head.splitlines()[1:]))["tool"]["marimo"]["opengraph"]
+    assert card == {"title": f"{lesson.number}. {lesson.title}", "description": lesson.goal}
+    assert f'app_title="{card["title"]}"' in rest
 
 
 def test_index_shows_every_lesson_and_what_is_solved():

@@ -24,6 +24,14 @@ def test_lesson_10_quotes_what_the_slip_costs_on_the_shop(place):
     assert said in text_of(place)
 
 
+@pytest.mark.parametrize("place", ["08_training.py", "guide/08.md"])
+def test_lesson_8_says_of_the_easier_world_what_was_seen_there(place):
+    assert "The second was stopped on its plateau. So it went with LightGCN in an easier world of this kind." in text_of(place)
+    results = RESULTS.with_suffix(".md").read_text("utf-8")
+    assert "In easier worlds (12 groups, a tenth chance)" in results
+    assert "A patience of 10 epochs would have made SRGFormer look far better than it is: LightGCN rests on a plateau" in results
+
+
 def test_guide_of_lesson_11_quotes_what_the_page_computes():
     by_hand = importlib.import_module("solutions.lesson_11")
     text, parts, models = text_of("guide/11.md"), by_hand.stored("ablation"), by_hand.stored("baselines")

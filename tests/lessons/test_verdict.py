@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+from srgformer_lab.lessons.catalog import lesson
 from srgformer_lab.lessons.verdict import Case, judge, shown
 
 HINTS = {"adds": "You add; multiply instead."}
@@ -49,13 +51,29 @@ def test_what_is_wrong_is_named(answer, misconception, words):
     assert words in message
 
 
+def test_a_slip_that_ends_in_an_error_is_named_with_its_line():
+    def paired(ours, theirs):
+        return [ours[seed] - theirs[seed] for seed in sorted(ours)]
+
+    verdict = lesson(11).check("paired")(paired)
+    assert verdict.misconception == "keeps lonely seeds"
+    assert "for seed in sorted(ours)]”: KeyError: 7. A seed that one of the two lacks" in verdict.message
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+def test_an_error_about_shapes_says_which_were_given_and_another_does_not(kind):
+    case = Case((kind([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), kind([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), 2), 0.0)
+    message = judge(lambda a, b, k: a @ b, [case], {}, "Right.").message
+    assert message.endswith("Given were the shapes (3, 2), (3, 2), in this order: which axis should meet which?")
+    other = judge(lambda a, b, k: k / 0, [case], {}, "Right.").message
+    assert other.endswith("ZeroDivisionError: division by zero.")
+
+
 def test_one_number_is_asked_for_in_words():
     assert judge(lambda: [[1.0]], [Case((), 1.0)], {}, "Right.").message.endswith("has shape (1, 1); it must be one number.")
 
 
 def test_a_large_value_is_told_where_it_differs():
-    import torch
-
     large = torch.full((6, 6), 0.5**0.5)
     spoilt = large.clone()
     spoilt[4, 1] = 3
@@ -65,15 +83,11 @@ def test_a_large_value_is_told_where_it_differs():
 
 
 def test_numbers_of_any_precision_are_shown_rounded():
-    import torch
-
     assert shown(torch.tensor([0.018, 0.98201])) == shown(np.array([0.018, 0.98201])) == "[0.018, 0.982]"
     assert shown(torch.tensor([1, 2])) == "[1, 2]"
 
 
 def test_right_values_pass_as_list_array_or_tensor():
-    import torch
-
     for kind in (list, np.asarray, torch.tensor):
         assert said(lambda a, x, kind=kind: kind(a * x)) == (True, "", "Right.")
 

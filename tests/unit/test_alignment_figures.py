@@ -241,6 +241,7 @@ def test_the_overlap_is_that_of_the_drawn_shares():
         (0.7, 0.0, "Own pairs stand apart from strangers: cosine 0.70 against 0.00, overlap 0 %"),
         (0.1, 0.1, "Own pairs hardly differ from strangers: cosine 0.10 against 0.10, overlap 9"),
         (-0.5, 0.5, "Own pairs lie behind strangers: cosine −0.50 against 0.50, overlap 0 %"),
+        (0.99, 0.93, "All vectors point one way: cosine 0.99 in own pairs, 0.93 even in strangers"),
     ],
 )
 def test_the_finding_says_how_own_pairs_stand_to_strangers(positive, negative, finding):

@@ -97,6 +97,14 @@ def check_scores_repeat(answer: Callable[..., Any]) -> Verdict:
             "asks for a few people",
             "The people whom you asked for happen to be spared. There are 600: rows 0 to 599.",
         ),
+        Specimen(
+            "a model that draws noise only for what stands below everybody's first fifty",
+            False,
+            (faults.deeply_noisy_scores,),
+            "compares the lists",
+            "The lists that people see are the same both times. The scores below them are not, and a longer list or an explanation "
+            "would change from call to call. Compare every score.",
+        ),
     ]
     return tell_apart(answer, specimens, "Right: the same question, asked twice, of everybody, gets the same answer.")
 
@@ -132,6 +140,13 @@ def check_steps_are_fresh(answer: Callable[..., Any]) -> Verdict:
             (faults.descent(2, torch.float64),),
             "looks only where it ends",
             "It arrives, and sooner than it should. That a loss falls does not show that the steps are right: compare every place.",
+        ),
+        Specimen(
+            "a twentieth of the gradients is left at every step",
+            False,
+            (faults.descent(1, torch.float64, left=0.05),),
+            "the shape is enough",
+            "Each step is shorter than the one before, as it should be, but not by as much. Where exactly must the second one lead?",
         ),
     ]
     return tell_apart(answer, specimens, "Right: what piles up shows from the second step on, and rounding is no fault.")

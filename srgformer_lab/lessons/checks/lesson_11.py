@@ -86,6 +86,7 @@ def check_paired(answer: Callable[..., Any]) -> Verdict:
             ({3: 0.5, 1: 0.4, 7: 0.6}, {1: 0.1, 3: 0.3}),
             [0.3, 0.2],
             {"keeps lonely seeds": [0.3, 0.2, 0.6], "pairs by place": [0.4, 0.1], "not in order": [0.2, 0.3]},
+            stops={"KeyError": "keeps lonely seeds"},
         ),
     ]
     return judge(answer, cases, PAIRED, "Right: the same seed on both sides, one difference each.")

@@ -53,6 +53,16 @@ def first_person(scores):
     return torch.equal(scores(torch.tensor([0])), scores(torch.tensor([0])))
 
 
+def same_lists(scores):
+    everyone = torch.arange(600)
+    return torch.equal(scores(everyone).topk(20).indices, scores(everyone).topk(20).indices)
+
+
+def slows_down(descend):
+    steps = np.abs(np.diff(descend(0.0, 1.0, 0.1, 5)))
+    return bool((np.diff(steps) < 0).all())
+
+
 def arrives(descend):
     return abs(descend(0, 1, 0.1, 10)[-1] - 1) < 0.01
 
@@ -124,12 +134,14 @@ WRONG = {
         "overlooks noise": same_shape,
         "seeds the noise away": seeded,
         "asks for a few people": first_person,
+        "compares the lists": same_lists,
     },
     "steps_are_fresh": {
         "condemns the good one": arrives,
         "asks for the last digit": to_the_digit,
         "misses the second step": first_step,
         "looks only where it ends": arrives_in_time,
+        "the shape is enough": slows_down,
     },
     "chooses_blindly": {
         "condemns the good one": wants_the_best,
