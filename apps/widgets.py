@@ -12,8 +12,6 @@ from srgformer_lab import Dataset, figures, workspace
 
 FACE_WIDTH = 48
 """Pixels of the pictures on a button."""
-BLANK_LETTERS = 4
-"""Where there is no picture, so many letters of the name stand in its place."""
 PLAIN_COLUMNS = ("what", "how far")
 """Columns of a run that speak for themselves."""
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -78,11 +76,12 @@ def pictures_button(pictures: Iterable[str], line: str, value: Any, choose: Call
 
 
 def small_picture(data: Dataset, item_id: str, width: int = FACE_WIDTH, alt: str | None = None) -> str:
-    """Give the markup of an item's small picture, or the first letters of its name; ``alt`` says it in other words than its title."""
+    """Give the markup of an item's small picture, or a stand-in with its initials; ``alt`` says it in other words than its title."""
     uri, name = workspace.picture(data, item_id, width), workspace.title(data, item_id)
     said = html.escape(name if alt is None else alt)
     if not uri:
-        return f'<span class="lab-blank" title="{said}">{html.escape(name[:BLANK_LETTERS])}</span>'
+        initials = html.escape(figures.initials(name))
+        return f'<span class="lab-blank" style="--srg-hue:{figures.hue(name)}" title="{said}">{initials}</span>'
     return f'<img src="{uri}" alt="{said}">'
 
 

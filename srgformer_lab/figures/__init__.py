@@ -9,7 +9,7 @@ from srgformer_lab.figures.alignment import alignment_scatter
 from srgformer_lab.figures.bipartite import bipartite
 from srgformer_lab.figures.card_moves import rank_moves_cards
 from srgformer_lab.figures.card_style import STYLE
-from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, thumbnail_uri
+from srgformer_lab.figures.cards import card, card_column, card_row, card_wall, hue, initials, thumbnail_uri
 from srgformer_lab.figures.comparison import comparison
 from srgformer_lab.figures.contrast import depth_bars, versus_bars
 from srgformer_lab.figures.deletion import deletion_curves
@@ -96,11 +96,13 @@ __all__ = [
     "head_share",
     "history_bars",
     "history_lengths",
+    "hue",
     "hyperedge_finding",
     "hyperedge_river",
     "hyperedge_usage",
     "hyperedge_warning",
     "incidence_heatmap",
+    "initials",
     "interaction_matrix",
     "knob_color",
     "knob_grid",

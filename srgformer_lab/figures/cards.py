@@ -113,13 +113,18 @@ def initials(name: str) -> str:
     return words[0][:2] if len(words) == 1 else words[0][0].upper() + words[1][0].upper()
 
 
+def hue(name: str) -> int:
+    """Give the hue (0 to 359) of what has no picture: it follows from the name, so that the same item always looks the same."""
+    return zlib.crc32(name.encode()) % 360
+
+
 def _blank(name: str) -> str:
-    """Draw a stand-in: its hue and its rings follow from the name, so that the same item always looks the same."""
+    """Draw a stand-in: its rings follow from the name, as its hue does."""
     code = zlib.crc32(name.encode())
-    hue, x, y = code % 360, 12 + code // 360 % 72, 14 + code // 26_000 % 40
+    x, y = 12 + code // 360 % 72, 14 + code // 26_000 % 40
     rings = "".join(f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0" for r in (22, 40, 58))
     return (
-        f'<svg class="srg-picture srg-blank" style="--srg-hue:{hue}" viewBox="0 0 96 144" role="img" '
+        f'<svg class="srg-picture srg-blank" style="--srg-hue:{hue(name)}" viewBox="0 0 96 144" role="img" '
         f'aria-label="{html.escape(name)}, no picture">'
         f'<rect width="96" height="144"></rect><path d="{rings}"></path><text x="48" y="106">{html.escape(initials(name))}</text></svg>'
     )
