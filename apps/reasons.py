@@ -35,7 +35,8 @@ def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
     """Draw the score as the sum of its parts, and say how exactly it adds up."""
     bars = figures.waterfall(why.by_part, why.score, item=workspace.title(data, why.item_id), dark=dark)
     total = why.parts["contribution"].sum()
-    told = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {figures.digits(why.residual, 2)}, is rounding."
+    left = figures.digits(why.residual, 2)
+    told = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {left}, is rounding."
     table = figures.parts_table(why.parts, dark=dark)
     return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), common.fact(told))
 
