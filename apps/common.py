@@ -91,7 +91,7 @@ def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
         figures.strip(
             data.name,
             f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet",
-            widgets.user_pictures(data, view.user) if view.user else (),
+            [shown(item_id) for item_id in data.history(view.user)[: figures.MOST_FACES]] if view.user else (),
             shown(view.item) if view.item else None,
             look.knobs or None,
             look.trained_knobs or None,

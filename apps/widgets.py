@@ -52,11 +52,6 @@ def history(data: Dataset, user_id: str, lines: Mapping[str, str] = EMPTY, most:
     return mo.Html(figures.card_row(workspace.item_cards(data, shown, told, workspace.SMALL_WIDTH), size="small") + rest)
 
 
-def user_pictures(data: Dataset, user_id: str, most: int = 5) -> list[str]:
-    """Give the first pictures of a person's history."""
-    return [workspace.picture(data, item_id, workspace.SMALL_WIDTH) for item_id in data.history(user_id)[:most]]
-
-
 def action(words: str, act: Callable[[Any], Any], disabled: bool = False) -> mo.ui.button:
     """Make the button of the one thing that a page is for."""
     return mo.ui.button(label=f'<span class="lab-action">{html.escape(words)}</span>', on_click=act, disabled=disabled)

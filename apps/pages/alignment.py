@@ -172,7 +172,8 @@ def _(get_items, look, set_item, set_items):
 
 @app.cell
 def _(chart, drawn, get_item, get_items, let_go, look, ringed, unring, wall):
-    _of = f"{sum(drawn.explained):.0%} of the variance is in this plane." if drawn.explained else "UMAP distances are not model distances."
+    _plane = f"{figures.percent(sum(drawn.explained))} of the variance is in this plane."
+    _of = _plane if drawn.explained else "UMAP distances are not model distances."
     _trust = common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, about 0.5 chance.")
     common.side_by_side(
         common.stack(together.ring(look, len(ringed)), chart, _trust, unring),
@@ -191,7 +192,7 @@ def _(drawn, space):
     _measured = []
     try:
         if space.pair:
-            _measured = [(_row.measure, figures.digits(_row.value), _row.meaning) for _row in space.geometry().itertuples()]
+            _measured = [(_row.measure, figures.measured(_row.value), _row.meaning) for _row in space.geometry().itertuples()]
         _numbers = common.tiles([*_quality, *_measured])
     except LabError as _error:
         _numbers = common.problem(_error)

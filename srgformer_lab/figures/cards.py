@@ -18,6 +18,7 @@ COLUMNS = ("title", "picture", "line")
 TALL_ENOUGH, WIDE_ENOUGH = 0.55, 0.85
 """Pictures of a width/height between these are cropped to 2:3; others are shown whole on a margin of their own edge's colour."""
 QUALITY = 74
+WHOLE_DIGITS = 4
 
 
 def thumbnail_uri(image: Image.Image | None, width: int = 96) -> str:
@@ -103,7 +104,9 @@ def picture_html(name: str, picture: str = "") -> str:
 
 
 def initials(name: str) -> str:
-    """Give at most two letters that stand for a name; leading articles don't count."""
+    """Give at most two letters that stand for a name, the articles in front left out; a number of up to four digits stands for itself."""
+    if name.isdigit() and len(name) <= WHOLE_DIGITS:
+        return name
     words = ["".join(letter for letter in word if letter.isalnum()) for word in name.split()]
     words = [word for word in words if word]
     if len(words) > 1 and words[0].lower() in ("the", "a", "an"):

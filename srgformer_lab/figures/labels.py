@@ -64,7 +64,7 @@ def part_knob_style(name: str, dark: bool = False) -> dict[str, str]:
 def strip(
     data: str,
     run: str = "",
-    user_pictures: Sequence[str] = (),
+    history: Sequence[Mapping[str, str]] = (),
     item: Mapping[str, str] | None = None,
     knobs: Mapping[str, Number] | None = None,
     trained: Mapping[str, Number] | None = None,
@@ -78,8 +78,8 @@ def strip(
     Args:
         data: The data set's name.
         run: The run's name.
-        user_pictures: Data URIs of the user's first items; ``""`` draws a stand-in.
-        item: ``title`` and ``picture`` of the item in question.
+        history: The user's first items, each as ``item``.
+        item: ``title`` and ``picture`` (a data URI; without one a stand-in is drawn) of the item in question.
         knobs: The values in force.
         trained: The values that the model was trained with; a hollow mark names them where they differ.
         kind: What the badge says.
@@ -93,21 +93,24 @@ def strip(
     cells = [_cell("Data", f"<b>{html.escape(data)}</b>")]
     if run:
         cells.append(_cell("Run", f"<b>{html.escape(run)}</b>"))
-    if user_pictures or user_label:
-        faces = "".join(picture_html(f"from the history, {place}", uri) for place, uri in enumerate(user_pictures[:MOST_FACES], start=1))
-        cells.append(_cell("User", f'<span class="srg-faces">{faces}</span>{html.escape(user_label)}'))
+    if history or user_label:
+        cells.append(_cell("User", f"{_faces(history)}{html.escape(user_label)}"))
     if item is not None:
         shown = card(item.get("title", ""), item.get("picture", ""), item.get("line", ""), size="small")
         cells.append(_cell("Item", f'<span class="srg-lying">{shown}</span>'))
     if items:
-        faces = "".join(picture_html(one.get("title", ""), one.get("picture", "")) for one in items[:MOST_FACES])
-        cells.append(_cell("Items", f'<span class="srg-faces">{faces}</span>{html.escape(items_label)}'))
+        cells.append(_cell("Items", f"{_faces(items)}{html.escape(items_label)}"))
     if knobs:
         labels = "".join(knob_label(name, value, (trained or {}).get(name)) for name, value in knobs.items())
         cells.append(f'<div class="srg-knobs">{labels}</div>')
     if kind is not None:
         cells.append(badge(kind))
     return f'<div class="srg srg-strip">{"".join(cells)}</div>'
+
+
+def _faces(items: Sequence[Mapping[str, str]]) -> str:
+    shown = "".join(picture_html(one.get("title", ""), one.get("picture", "")) for one in items[:MOST_FACES])
+    return f'<span class="srg-faces">{shown}</span>'
 
 
 def _cell(label: str, content: str) -> str:

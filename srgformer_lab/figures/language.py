@@ -127,6 +127,11 @@ def signed(value: Number) -> str:
     return f"+{written}" if value > 0 else written
 
 
+def measured(value: Number) -> str:
+    """Write a measured value with three significant digits, and a whole one, such as a count, as it is."""
+    return f"{value:,.0f}".replace("-", "−") if float(value).is_integer() else digits(value)
+
+
 def setting(value: Number) -> str:
     """Write a value that a person chose as they chose it, up to six digits, without idle zeros."""
     written, _, power = digits(value, 6).partition("×")

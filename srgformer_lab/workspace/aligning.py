@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from srgformer_lab import figures
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.explain.alignment import NeighborAgreement, cosines, cross_modal_recall, geometry, neighbor_agreement
 from srgformer_lab.explain.projection import Projection, project
@@ -96,8 +97,12 @@ class Alignment:
         (then, now), weight = (_mean_recall(other.recall()) for other in (before, self)), self._contrast_weight()
         verb = "rose" if now > then + STILL else "fell" if now < then - STILL else "stayed"
         k = int(self.recall()["k"].max())
-        moved = f"{verb} from {then:.1%} before training to {now:.1%}" if verb != "stayed" else f"stayed at {now:.1%}, as before training"
-        return f"Over both directions, the share that finds its own among the top {k} {moved}. The run was trained with γ = {weight:g}."
+        shares = [figures.metric_value(f"recall@{k}", share) for share in (then, now)]
+        moved = (
+            f"{verb} from {shares[0]} before training to {shares[1]}" if verb != "stayed" else f"stayed at {shares[1]}, as before training"
+        )
+        trained = f"The run was trained with γ = {figures.setting(weight)}."
+        return f"Over both directions, the share that finds its own among the top {k} {moved}. {trained}"
 
     def items_at(self, projection: Projection, places: Sequence[int]) -> list[str]:
         """Name the items of some points, each once, in the points' order."""

@@ -15,7 +15,7 @@ def test_the_alignment_page_tells_the_packages_numbers(page, shop):
     shown, names = page("alignment", shop)
     trace = names["look"].trace
     for value in lab.geometry(trace)["value"]:
-        assert f"<dd>{lab.figures.digits(value)}</dd>" in shown
+        assert f"<dd>{lab.figures.measured(value)}</dd>" in shown
     drawn = lab.project(trace, names["look"].data, ("image", "text", "fused"))
     assert names["drawn"].points.equals(drawn.points)
 
@@ -42,7 +42,7 @@ def test_what_training_changed_is_computed_from_both_ends(shop):
         assert space.since_training() == ""
         return
     ends = [other.recall().query("k == k.max()")["recall"].mean() for other in (before, space)]
-    shares = [float(share) for share in re.findall(r"([\d.]+)%", space.since_training())]
+    shares = [float(share) for share in re.findall(r"([\d.]+)\s%", space.since_training())]
     assert shares == pytest.approx([100 * end for end in ends][-len(shares) :], abs=0.06)
 
 

@@ -97,7 +97,17 @@ def test_a_missing_picture_is_drawn_with_initials_and_says_so():
 
 @pytest.mark.parametrize(
     ("name", "letters"),
-    [("The Matrix", "Ma"), ("toy story", "TS"), ("A", "A"), ("B0012XY", "B0"), ("!?", "?"), ("", "?"), ("“Élan” vital", "ÉV")],
+    [
+        ("4788", "4788"),
+        ("47881", "47"),
+        ("The Matrix", "Ma"),
+        ("toy story", "TS"),
+        ("A", "A"),
+        ("B0012XY", "B0"),
+        ("!?", "?"),
+        ("", "?"),
+        ("“Élan” vital", "ÉV"),
+    ],
 )
 def test_initials(name, letters):
     assert initials(name) == letters
@@ -263,13 +273,14 @@ def test_each_badge_has_a_word_a_shape_and_a_class_of_its_own():
 
 
 def test_the_strip_says_what_is_looked_at_and_what_was_turned():
+    history = [{"title": "Lamp", "picture": PIXEL}] * 9
     source = figures.strip(
-        "studio <x>", "first", [PIXEL] * 9, {"title": "Mug", "picture": ""}, {"attention_scale": 0.45, "hypergraph_scale": 0.3},
+        "studio <x>", "first", history, {"title": "Mug", "picture": ""}, {"attention_scale": 0.45, "hypergraph_scale": 0.3},
         {"attention_scale": 0.3, "hypergraph_scale": 0.3}, "instant", "12 things taken",
     )  # fmt: skip
     read = Reader(source)
     assert not read.all("x")
-    assert len(read.all("img")) == 5
+    assert [image["alt"] for image in read.all("img")] == ["Lamp"] * 5
     for words in ("studio <x>", "first", "12 things taken", "Mug", "αattention 0.45 ○ 0.3", "βhypergraph 0.3", "instant"):
         assert words in read.text
     assert read.text.count("○") == 1
@@ -294,7 +305,7 @@ def test_a_knob_wears_its_parts_colours():
 
 def test_every_class_that_cards_use_is_in_the_style():
     source = figures.card_column(items(2, moved=[1, -1], hit=[True, False])) + figures.rank_moves_cards(compare(), 4) + figures.card("x")
-    source += figures.strip("d", "r", [""], {"title": "t"}, {"attention_scale": 1}, kind="instant")
+    source += figures.strip("d", "r", [{"title": "u"}], {"title": "t"}, {"attention_scale": 1}, kind="instant")
     used = {name for group in re.findall(r'class="([^"]*)"', source) for name in group.split()}
     styled = set(re.findall(r"\.(srg[\w-]*)", figures.STYLE))
     assert used <= styled

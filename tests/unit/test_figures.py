@@ -416,6 +416,11 @@ def test_wrapped_lines_fit_and_stay_inert(text, width):
 # ---------------------------------------------------------------- numbers
 
 
+def test_a_whole_measured_value_has_no_decimals():
+    assert [figures.measured(value) for value in (2.0, 7048.0, -3.0, 0.0, 0.6392)] == ["2", "7,048", "−3", "0", "0.639"]
+    assert figures.measured(float("nan")) == "–"
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [
