@@ -13,27 +13,33 @@ INKS = ("#000000", "#FFFFFF")
 
 
 def write_cells(figure: go.Figure, words: Sequence[Sequence[str]]) -> None:
-    """Write a word into every cell of the figure's heatmap, its first trace.
+    """Write a word into every cell of the figure's heatmap, its first trace; nothing into one whose word is empty.
 
-    Plotly's own text in cells takes one of two greys, which is unreadable on a cell of middle brightness.
+    Plotly's own text in cells takes one of two greys, which is unreadable on a cell of middle brightness. It loses words of a figure
+    that is drawn anew after one with empty words, so these are not sent.
     """
+    told = np.array([[bool(word) for word in line] for line in words])
+    row, column = np.nonzero(told)
+    figure.add_scatter(
+        x=column,
+        y=row,
+        text=[word for line in words for word in line if word],
+        mode="text",
+        textfont={"size": TICK_SIZE, "color": inks(figure)[told].tolist()},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def inks(figure: go.Figure) -> np.ndarray:
+    """Give the ink that is readable on each cell of the figure's heatmap: an array (rows, columns) of ``INKS``."""
     heatmap = figure.data[0]
     values = np.asarray(heatmap.z, dtype=float)
     share = np.nan_to_num((values - heatmap.zmin) / ((heatmap.zmax - heatmap.zmin) or 1.0)).clip(0, 1)
     stops = np.array([stop for stop, _ in heatmap.colorscale], dtype=float)
     colors = np.array([hex_to_rgb(color) for _, color in heatmap.colorscale], dtype=float)
     cell = np.stack([np.interp(share, stops, colors[:, channel]) for channel in range(3)], axis=-1)  # (rows, columns, rgb)
-    ink = np.where(_contrast(cell, INKS[0]) >= _contrast(cell, INKS[1]), *INKS)
-    row, column = np.indices(values.shape)
-    figure.add_scatter(
-        x=column.ravel(),
-        y=row.ravel(),
-        text=[word for line in words for word in line],
-        mode="text",
-        textfont={"size": TICK_SIZE, "color": ink.ravel().tolist()},
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    return np.where(_contrast(cell, INKS[0]) >= _contrast(cell, INKS[1]), *INKS)
 
 
 def _contrast(cell: np.ndarray, ink: str) -> np.ndarray:

@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.cells import write_cells
+from srgformer_lab.figures.cells import inks, write_cells
 from srgformer_lab.figures.knobs import Point
 from srgformer_lab.figures.language import (
     INK,
@@ -83,7 +83,9 @@ def knob_grid(
     _rest(figure, states, is_done, dark)
     for point, dash, width in ((loaded, "dot", 2), (chosen, "solid", 3)):
         if point is not None and point[0] in table.index and point[1] in table.columns:
-            _frame(figure, table.index.get_loc(point[0]), table.columns.get_loc(point[1]), dash, width, INK[dark])
+            place = table.index.get_loc(point[0]), table.columns.get_loc(point[1])
+            is_inside = dash == "dot" and is_done[place]
+            _frame(figure, *place, dash, width, str(inks(figure)[place]) if is_inside else INK[dark])
     for axis, knob, named in ((figure.layout.yaxis, knobs[0], table.index), (figure.layout.xaxis, knobs[1], table.columns)):
         title = {"text": f"<b>{knob_markup(knob)}</b> {safe(knob_name(knob))}", "font": {"color": knob_color(knob, dark)}}
         words = [setting(value) for value in named]
@@ -122,6 +124,8 @@ def _finding(values: np.ndarray, table: pd.DataFrame, knobs: tuple[str, str], me
     there = float(values[table.index.get_loc(loaded[0]), table.columns.get_loc(loaded[1])]) if is_known and loaded else np.nan
     if there == best:
         return f"The loaded run is the best of {count}: {name} {metric_value(metric, best)}"
+    if metric_value(metric, there) == metric_value(metric, best):
+        return f"The loaded run and {where} are best of {count}: {name} {metric_value(metric, best)}"
     instead = f" instead of {metric_value(metric, there)}" if there == there else ""
     return first_that_fits(
         f"{where} is best of {count} runs: {name} {metric_value(metric, best)}{instead}", f"{where} is best: {metric_value(metric, best)}"

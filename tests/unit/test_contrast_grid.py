@@ -116,6 +116,16 @@ def test_the_figure_says_what_is_best_and_against_what():
     assert figures.finding_of(figures.knob_grid(frame(*rows[1:]))).startswith("Only γ")
 
 
+def test_a_lead_that_is_not_seen_is_called_level_and_the_loaded_frame_is_readable_on_its_cell():
+    rows = [(0.0, 0.2, "finished", 0.50001), (1e-6, 0.2, "finished", 0.5), (1e-6, 0.4, "finished", 0.3), (0.0, 0.4, "missing", math.nan)]
+    drawn = figures.knob_grid(frame(*rows), loaded=(1e-6, 0.2))
+    assert figures.finding_of(drawn).replace("\xa0", " ") == "The loaded run and γ = 0, τ = 0.2 are best of 3: Recall@20 50.0 %"
+    (text,) = [trace for trace in drawn.data if trace.type == "scatter" and trace.mode == "text"]
+    assert list(text.text) == ["50.0", "50.0", "30.0"]  # none is empty: plotly would lose words when the grid grows
+    inks = {(x, y): ink for x, y, ink in zip(text.x, text.y, text.textfont.color, strict=True)}
+    assert [shape.line.color for shape in drawn.layout.shapes] == [inks[0, 1]]
+
+
 def test_only_finished_cells_are_filled_and_running_ones_named():
     rows = [(0.0, 0.2, "finished", 0.3), (1e-6, 0.2, "running", 0.9), (0.0, 0.4, "queued", math.nan), (1e-6, 0.4, "missing", math.nan)]
     drawn = figures.knob_grid(frame(*rows))
