@@ -17,7 +17,7 @@ TOLERANCE = 1e-5
 """Relative and absolute difference up to which two numbers are the same; float32 passes."""
 LONGEST = 60
 """Characters of a value that a message shows."""
-NOTHING, STOPS = "nothing returned", "stops with an error"
+NOTHING = "nothing returned"
 ABOUT_SHAPES = ("shape", "size", "dimension", "broadcast")
 """Words by which an error of NumPy or torch is known to be about shapes."""
 
@@ -76,7 +76,7 @@ def attempt(answer: Any, *arguments: Any) -> Any:
     try:
         value = answer(*given)
     except Exception as error:  # whatever a learner's code raises is told, never passed on
-        return Verdict(False, _told(answer, name, error, given), STOPS, type(error).__name__)
+        return Verdict(False, _told(answer, name, error, given), "stops with an error", type(error).__name__)
     if value is None or value is Ellipsis:
         return Verdict(False, f"{name} gives nothing back yet. Write its body where “...” stands, and end it with “return …”.", NOTHING)
     if not all(_same(before, after) for before, after in zip(arguments, given, strict=True)):

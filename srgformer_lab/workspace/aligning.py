@@ -97,10 +97,8 @@ class Alignment:
         (then, now), weight = (_mean_recall(other.recall()) for other in (before, self)), self._contrast_weight()
         verb = "rose" if now > then + STILL else "fell" if now < then - STILL else "stayed"
         k = int(self.recall()["k"].max())
-        shares = [figures.metric_value(f"recall@{k}", share) for share in (then, now)]
-        moved = (
-            f"{verb} from {shares[0]} before training to {shares[1]}" if verb != "stayed" else f"stayed at {shares[1]}, as before training"
-        )
+        first, last = (figures.metric_value(f"recall@{k}", share) for share in (then, now))
+        moved = f"{verb} from {first} before training to {last}" if verb != "stayed" else f"stayed at {last}, as before training"
         trained = f"The run was trained with γ = {figures.setting(weight)}."
         return f"Over both directions, the share that finds its own among the top {k} {moved}. {trained}"
 
