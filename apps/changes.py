@@ -11,15 +11,15 @@ from srgformer_lab import (
     Dataset,
     Trace,
     add_items,
+    backend,
     blank_modality,
     drop_hyperedge,
     drop_items,
-    figures,
     mute_head,
+    plots,
     set_knobs,
     uniform_attention,
     without_modality,
-    workspace,
 )
 
 NO_CHANGE = "nothing"
@@ -27,7 +27,7 @@ SOURCES = {"own": "the person's own embedding", "history": "the things they took
 
 
 def model_changes(trace: Trace) -> dict[str, Any]:
-    """Give the changes of a model that a what-if can make, in words."""
+    """Return the changes of a model that a what-if can make, in words."""
     changes: dict[str, Any] = {NO_CHANGE: ()}
     changes |= {f"without {name}": without_modality(name) for name in trace.modality}
     changes |= {f"{name} features blank, its hyperedges kept": blank_modality(name) for name in trace.modality}
@@ -43,9 +43,9 @@ def model_changes(trace: Trace) -> dict[str, Any]:
 def moved_list(data: Dataset, moved: pd.DataFrame, names: tuple[str, str], hint: str, k: int = 10) -> mo.Html:
     """Show what ``compare_lists`` found as two lists joined by lines; where nothing moved, in one sentence."""
     if not moved["moved"].any():
-        return mo.Html(f'<p class="lab-fact">{html.escape(figures.describe_moves(moved, k))}. {html.escape(hint)}</p>')
-    shown = workspace.with_pictures(moved, data, workspace.SMALL_WIDTH)
-    return mo.Html(figures.rank_moves_cards(shown, k, before=names[0], after=names[1], hint=hint))
+        return mo.Html(f'<p class="lab-fact">{html.escape(plots.describe_moves(moved, k))}. {html.escape(hint)}</p>')
+    shown = backend.with_pictures(moved, data, backend.SMALL_WIDTH)
+    return mo.Html(plots.rank_moves_cards(shown, k, before=names[0], after=names[1], hint=hint))
 
 
 def asked_changes(taken: Sequence[str], added: Sequence[str], changed: Any) -> tuple[Any, ...]:

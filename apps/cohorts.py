@@ -7,7 +7,7 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, figures, workspace
+from srgformer_lab import Dataset, backend, plots
 
 ORDERS = {"worst served first": False, "best served first": True}
 SHOWN = 8
@@ -25,8 +25,8 @@ SIZES = "Thirds of the users by the length of their history. How well each is se
 def finding(table: pd.DataFrame) -> str:
     """Say which end of the cohorts is served better, if their intervals keep them apart."""
     rows = table.set_index("cohort")
-    cold, heavy = (rows.loc[cohort] for cohort in (next(iter(workspace.COHORTS)), list(workspace.COHORTS)[-1]))
-    short, long = (figures.metric_value("ndcg@20", row["ndcg@20"]) for row in (cold, heavy))
+    cold, heavy = (rows.loc[cohort] for cohort in (next(iter(backend.COHORTS)), list(backend.COHORTS)[-1]))
+    short, long = (plots.metric_value("ndcg@20", row["ndcg@20"]) for row in (cold, heavy))
     said = f"NDCG@20 {short} for short ones, {long} for long ones"
     if cold["ndcg@20 high"] < heavy["ndcg@20 low"]:
         return f"People with long histories are served better: {said}"
@@ -37,7 +37,7 @@ def finding(table: pd.DataFrame) -> str:
 
 def cohort_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None]) -> mo.ui.array:
     """Make the rows of ``cohort_table``, or of ``cohort_sizes`` without metrics; each is a button that chooses its people."""
-    metrics = [metric for metric in workspace.SERVED_METRICS if metric in table]
+    metrics = [metric for metric in backend.SERVED_METRICS if metric in table]
     most = {metric: table[f"{metric} high"].fillna(table[metric]).max() for metric in metrics}
     rows = []
     for row in table.to_dict("records"):
@@ -46,7 +46,7 @@ def cohort_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None])
         people = f"<small>people, histories</small><br>{judged}{row['users']:,}, {row['shortest']:,}–{row['longest']:,} items"
         cells = "".join(f"<span>{_interval(metric, row, most[metric])}</span>" for metric in metrics)
         marked = " lab-chosen" if cohort == chosen else ""
-        label = f'<div class="lab-run lab-cohort{marked}"><b>{workspace.cohort_name(cohort)}</b><span>{people}</span>{cells}</div>'
+        label = f'<div class="lab-run lab-cohort{marked}"><b>{backend.cohort_name(cohort)}</b><span>{people}</span>{cells}</div>'
         rows.append(mo.ui.button(label=label, value=cohort, on_click=lambda value: value, on_change=choose))
     return mo.ui.array(rows)
 
@@ -54,13 +54,13 @@ def cohort_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None])
 def _interval(metric: str, row: Mapping[Any, Any], most: float) -> str:
     """Write a mean with its interval, and draw both on one scale for all rows."""
     mean, low, high = (row[name] for name in (metric, f"{metric} low", f"{metric} high"))
-    head = f"<small>{figures.metric_name(metric)}</small><br>"
+    head = f"<small>{plots.metric_name(metric)}</small><br>"
     if pd.isna(mean):
         return f"{head}nobody to judge by"
-    written = f"<b>{figures.metric_value(metric, mean)}</b>"
+    written = f"<b>{plots.metric_value(metric, mean)}</b>"
     if pd.isna(low):
         return head + written
-    bounds = f"{figures.metric_value(metric, low)} to {figures.metric_value(metric, high)}"
+    bounds = f"{plots.metric_value(metric, low)} to {plots.metric_value(metric, high)}"
     places = ";".join(f"--{name}:{100 * value / (most or 1):.2f}%" for name, value in (("low", low), ("mean", mean), ("high", high)))
     return f'{head}{written} <small>{bounds}</small><i class="lab-range" style="{places}"></i>'
 
@@ -77,7 +77,7 @@ def served_people(data: Dataset, served: pd.DataFrame, chosen: str, memory: dict
 
     people = [
         widgets.person_button(
-            data, row["user_id"], row["user_id"] == chosen, choose, f"NDCG {figures.digits(row['ndcg@20'])}, {row['items']} items"
+            data, row["user_id"], row["user_id"] == chosen, choose, f"NDCG {plots.digits(row['ndcg@20'])}, {row['items']} items"
         )
         for row in shown
     ]

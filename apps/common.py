@@ -13,19 +13,19 @@ from urllib.parse import urlencode
 import marimo as mo
 import widgets
 
-from srgformer_lab import Dataset, LabError, Run, figures, workspace
+from srgformer_lab import Dataset, LabError, Run, backend, plots
 
 # ------------------------------------------------------------------ the link
 
 
-def arrive(asked: Mapping[str, Any]) -> tuple[workspace.View, tuple[str, ...]]:
+def arrive(asked: Mapping[str, Any]) -> tuple[backend.View, tuple[str, ...]]:
     """Settle what is seen first, from a link's parameters and the command line; and say what was not as they ask."""
     request = mo.app_meta().request
     key = request.cookies.get("lab-visitor", "") if request else ""  # head.html gives it
-    return workspace.settle(workspace.arrival(asked, mo.cli_args().to_dict(), key))
+    return backend.settle(backend.arrival(asked, mo.cli_args().to_dict(), key))
 
 
-def view_alone(kind: figures.Kind) -> tuple[workspace.View, mo.Html]:
+def view_alone(kind: plots.Kind) -> tuple[backend.View, mo.Html]:
     """Read what a page that runs by itself shows, from its link first, then from the command line; and give its strip."""
     view, said = arrive(mo.query_params().to_dict())
     look, trouble = open_scene(view)
@@ -33,26 +33,26 @@ def view_alone(kind: figures.Kind) -> tuple[workspace.View, mo.Html]:
     return view, stack(styles(), shown, theme_link(view), notes(said))
 
 
-def open_scene(view: workspace.View, **changes: str) -> tuple[workspace.Scene | None, mo.Html | None]:
+def open_scene(view: backend.View, **changes: str) -> tuple[backend.Scene | None, mo.Html | None]:
     """Load what a view names, changed by what a page chose; or say what is wrong with it."""
     remedy = "Choose other data or another run on the page “What is this?”."
     try:
         wanted = view.change(**changes)
-        settled, said = workspace.settle(wanted) if changes else (wanted, ())
+        settled, said = backend.settle(wanted) if changes else (wanted, ())
         if said and (settled.data, settled.run) != (wanted.data, wanted.run):  # it was deleted or damaged since
             return None, problem(said[0].partition(". You see")[0], remedy=remedy)
-        return workspace.scene(settled), None
+        return backend.scene(settled), None
     except LabError as error:
         return None, problem(error, remedy=remedy)
 
 
-def link(view: workspace.View, page: str = "") -> str:
-    """Give the link to a view."""
+def link(view: backend.View, page: str = "") -> str:
+    """Return the link to a view."""
     values = view.to_dict() | ({"page": page} if page else {})
     return "?" + urlencode({name: value for name, value in values.items() if value})
 
 
-def way_on(view: workspace.View, picked: Mapping[str, str], memory: Mapping[str, Any]) -> mo.Html | None:
+def way_on(view: backend.View, picked: Mapping[str, str], memory: Mapping[str, Any]) -> mo.Html | None:
     """Offer a page that runs alone a link to what was picked; in explore.py the pick is followed at once."""
     wanted = view.change(**picked)
     if not memory.get("alone") or wanted.only("run") == view.only("run"):
@@ -76,44 +76,44 @@ def stack(*parts: Any) -> mo.Html:
 
 
 def styles() -> mo.Html:
-    """Give the cards' style; once a page."""
-    return mo.Html(figures.STYLE)
+    """Return the cards' style; once a page."""
+    return mo.Html(plots.STYLE)
 
 
-def strip(look: workspace.Scene, kind: figures.Kind) -> mo.Html:
+def strip(look: backend.Scene, kind: plots.Kind) -> mo.Html:
     """Say what is being looked at: data, run, person, item, what was chosen together, and the knobs that Python used."""
     data, view = look.data, look.view
 
     def shown(item_id: str) -> dict[str, str]:
-        return {"title": workspace.title(data, item_id), "picture": workspace.picture(data, item_id, workspace.SMALL_WIDTH)}
+        return {"title": backend.title(data, item_id), "picture": backend.picture(data, item_id, backend.SMALL_WIDTH)}
 
     return mo.Html(
-        figures.strip(
+        plots.strip(
             data.name,
             f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet",
-            [shown(item_id) for item_id in data.history(view.user)[: figures.MOST_FACES]] if view.user else (),
+            [shown(item_id) for item_id in data.history(view.user)[: plots.MOST_FACES]] if view.user else (),
             shown(view.item) if view.item else None,
             look.knobs or None,
             look.trained_knobs or None,
             kind,
-            f"cohort: {workspace.COHORTS[view.cohort]}" if view.cohort else "",
-            [shown(item_id) for item_id in view.chosen_items[: figures.MOST_FACES]],
+            f"cohort: {backend.COHORTS[view.cohort]}" if view.cohort else "",
+            [shown(item_id) for item_id in view.chosen_items[: plots.MOST_FACES]],
             f"{len(view.chosen_items)} chosen together",
         )
     )
 
 
-def theme_link(view: workspace.View, page: str = "") -> mo.Html:
+def theme_link(view: backend.View, page: str = "") -> mo.Html:
     """Offer the same state on a page of the other brightness; marimo reads that from the address when it loads."""
     other = "light" if view.is_dark else "dark"
     address = html.escape(link(replace(view, theme=other), page))
     return mo.Html(f'<p class="lab-theme"><a href="{address}">{other} page</a></p>')
 
 
-def heading(question: str, answer: str, kind: figures.Kind) -> mo.Html:
+def heading(question: str, answer: str, kind: plots.Kind) -> mo.Html:
     """Open a page: its question, one sentence that says what to try, and the badge of what it shows."""
     asked = f'<div role="heading" aria-level="1" class="lab-question">{html.escape(question)}</div>'
-    return mo.Html(f'<header class="lab-head">{asked}{figures.badge(kind)}<p>{html.escape(answer)}</p></header>')
+    return mo.Html(f'<header class="lab-head">{asked}{plots.badge(kind)}<p>{html.escape(answer)}</p></header>')
 
 
 def finding(text: str) -> mo.Html:
@@ -122,18 +122,18 @@ def finding(text: str) -> mo.Html:
 
 
 def fact(text: str) -> mo.Html:
-    """Give a plain line."""
+    """Return a plain line."""
     return mo.Html(f'<p class="lab-fact">{html.escape(text)}</p>')
 
 
 def share(value: float) -> str:
     """Write a metric as percent with three significant digits."""
-    return f"{figures.digits(100 * value)} %"
+    return f"{plots.digits(100 * value)} %"
 
 
-def span(interval: workspace.Interval) -> str:
+def span(interval: backend.Interval) -> str:
     """Write the bounds of an interval of shares in percent."""
-    return f"{figures.digits(100 * interval.low)} to {share(interval.high)}"
+    return f"{plots.digits(100 * interval.low)} to {share(interval.high)}"
 
 
 def data_line(data: Dataset) -> str:
@@ -161,7 +161,7 @@ def run_line(name: str, run: Run) -> str:
     return f"{name}: {run.config.model_name}, {status.state}{best}"
 
 
-def status_of(run: Run) -> tuple[workspace.Status | None, mo.Html | None]:
+def status_of(run: Run) -> tuple[backend.Status | None, mo.Html | None]:
     """Read how far a run is, or say that its folder is gone or damaged."""
     try:
         return run.status(), None
@@ -169,9 +169,9 @@ def status_of(run: Run) -> tuple[workspace.Status | None, mo.Html | None]:
         return None, problem(error, "The other runs are as they were.", "Choose another run below, or start a new training.")
 
 
-def section(name: str, kind: figures.Kind | None = None) -> mo.Html:
+def section(name: str, kind: plots.Kind | None = None) -> mo.Html:
     """Open a part of a page."""
-    return mo.Html(f'<div role="heading" aria-level="2" class="lab-section">{html.escape(name)}{figures.badge(kind) if kind else ""}</div>')
+    return mo.Html(f'<div role="heading" aria-level="2" class="lab-section">{html.escape(name)}{plots.badge(kind) if kind else ""}</div>')
 
 
 def chart(figure: Any) -> mo.ui.plotly:
@@ -184,12 +184,12 @@ class _Chart(mo.ui.plotly):
 
     def __init__(self, figure: Any) -> None:
         is_chosen_from = "select" in str(figure.layout.clickmode) or figure.layout.dragmode in ("select", "lasso")
-        self._role, self._finding = "group" if is_chosen_from else "img", figures.finding_of(figure)
-        super().__init__(figure, config=figures.plot_config(figure, "png"))
+        self._role, self._finding = "group" if is_chosen_from else "img", plots.finding_of(figure)
+        super().__init__(figure, config=plots.plot_config(figure, "png"))
 
     @property
     def text(self) -> str:
-        """Give the element's HTML."""
+        """Return the element's HTML."""
         return f'<div role="{self._role}" aria-label="{html.escape(self._finding)}">{super().text}</div>'
 
 
@@ -260,7 +260,7 @@ def first_run(data: Dataset, set_jump: Callable[[str], None], set_trouble: Calla
 
     def train(count: int) -> int:
         try:
-            workspace.begin_small(data)
+            backend.begin_small(data)
             set_jump("train")
         except LabError as error:
             set_trouble(error)
@@ -269,7 +269,7 @@ def first_run(data: Dataset, set_jump: Callable[[str], None], set_trouble: Calla
     return widgets.action("Train a small run now", train)
 
 
-def nothing_trained(look: workspace.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None, question: str = "") -> mo.Html:
+def nothing_trained(look: backend.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None, question: str = "") -> mo.Html:
     """Say that there is no trained model to show, and offer the one next thing to do."""
     if look.run is None:
         said = "No model is trained on this data yet."

@@ -9,17 +9,17 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, LabError, figures, workspace
+from srgformer_lab import Dataset, LabError, backend, plots
 
 LISTED = 10
-METRICS = {figures.metric_name(metric): metric for metric in workspace.COMPARED_METRICS}
+METRICS = {plots.metric_name(metric): metric for metric in backend.COMPARED_METRICS}
 LARGE = "This data is large: to make and judge everybody’s lists takes a while. It is done once, and kept."
 
 
-def opened(first: workspace.Scene | None, names: Sequence[str]) -> tuple[dict[str, workspace.Scene], mo.Html | None]:
+def opened(first: backend.Scene | None, names: Sequence[str]) -> tuple[dict[str, backend.Scene], mo.Html | None]:
     """Open what is compared; nothing, and what is wrong, where that can't be."""
     try:
-        return (workspace.sides(first, names) if first else {}), None
+        return (backend.sides(first, names) if first else {}), None
     except LabError as error:
         return {}, problem(error)
 
@@ -29,28 +29,28 @@ def problem(error: LabError) -> mo.Html:
     return common.problem(error, "The other runs are unharmed.", "Choose other runs above.")
 
 
-def how_it_counts(first: workspace.Scene) -> mo.Html | None:
+def how_it_counts(first: backend.Scene) -> mo.Html | None:
     """Say how the view's run is looked at where that is not as it was trained."""
-    if not workspace.is_changed(first):
+    if not backend.is_changed(first):
         return None
     run = first.view.run
     said = f"{run} counts here as you turned it; the other runs count as trained, at their best epoch."
     return common.fact(f"{said} Hold it against “{run} as trained” to see what turning it changed.")
 
 
-def lists(sides: Mapping[str, workspace.Scene], user_id: str) -> mo.Html:
+def lists(sides: Mapping[str, backend.Scene], user_id: str) -> mo.Html:
     """Show one person's lists: two joined by lines, or up to four beside one another, each held against the first."""
     names, (first, second, *_) = list(sides), sides.values()
     if len(sides) == 2:
-        moves = workspace.with_pictures(workspace.run_moves(first, second, user_id, LISTED), first.data, workspace.SMALL_WIDTH)
+        moves = backend.with_pictures(backend.run_moves(first, second, user_id, LISTED), first.data, backend.SMALL_WIDTH)
         hint = "● was held back and is found (a hit), ○ is not known to be taken. Choose another person below."
-        return mo.Html(figures.rank_moves_cards(moves, LISTED, before=names[0], after=names[1], hint=hint))
+        return mo.Html(plots.rank_moves_cards(moves, LISTED, before=names[0], after=names[1], hint=hint))
     columns = (_column(name, first, look, user_id) for name, look in sides.items())
     return common.side_by_side(*columns, widths=f"repeat({len(sides)}, 1fr)")
 
 
-def _column(name: str, first: workspace.Scene, look: workspace.Scene, user_id: str) -> mo.Html:
-    data, moves = look.data, workspace.run_moves(first, look, user_id, LISTED)
+def _column(name: str, first: backend.Scene, look: backend.Scene, user_id: str) -> mo.Html:
+    data, moves = look.data, backend.run_moves(first, look, user_id, LISTED)
     shown = moves[moves["rank_after"] <= LISTED]
     cards = shown[["item_id", "title", "hit"]].assign(line=[f"number {rank}" for rank in shown["rank_after"]])
     gone = moves.loc[moves["rank_after"] > LISTED, "title"].tolist()
@@ -62,18 +62,18 @@ def _column(name: str, first: workspace.Scene, look: workspace.Scene, user_id: s
         said = "the others are held against this one"
     found = f"; {int(shown['hit'].sum())} of {len(data.history(user_id, 'valid'))} held-back items among the first {LISTED}"
     dropped = common.fact(f"Dropped: {', '.join(gone)}.") if gone else None
-    column = mo.Html(figures.card_column(workspace.with_pictures(cards, data, workspace.SMALL_WIDTH)))
+    column = mo.Html(plots.card_column(backend.with_pictures(cards, data, backend.SMALL_WIDTH)))
     return common.stack(common.finding(name), common.fact(said + found), column, dropped)
 
 
 def quality_table(quality: pd.DataFrame) -> mo.Html:
     """Set the runs' metrics beside one another, the best of each in bold."""
-    metrics = workspace.COMPARED_METRICS
+    metrics = backend.COMPARED_METRICS
     best = quality[list(metrics)].max()
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("run", "model, epoch", *map(figures.metric_name, metrics)))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("run", "model, epoch", *map(plots.metric_name, metrics)))
     rows = ""
     for row in quality.to_dict("records"):
-        cells = [figures.metric_value(name, row[name]) for name in metrics]
+        cells = [plots.metric_value(name, row[name]) for name in metrics]
         marked = [f"<b>{cell}</b>" if row[name] == best[name] else cell for name, cell in zip(metrics, cells, strict=True)]
         told = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in told)}</tr>".replace("<td>", '<td style="min-width:5.5em">', 1)
@@ -83,17 +83,17 @@ def quality_table(quality: pd.DataFrame) -> mo.Html:
 def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
     """Write the cohorts' metric under each run, and the paired difference with its bounds."""
     runs = list(dict.fromkeys(differences["run"]))
-    told = f"difference{', points' if figures.metric_unit(metric)[1] else ''}"
+    told = f"difference{', points' if plots.metric_unit(metric)[1] else ''}"
     head = f"<th>who</th><th>judged</th><th>{html.escape(first)}</th>"
     head += "".join(f"<th>{html.escape(name)}<br><small>{told}</small></th>" for name in runs)
     rows = ""
     for cohort, those in differences.groupby("cohort", sort=False):
         start = those.iloc[0]
-        cells = [workspace.cohort_name(str(cohort)), f"{start['judged']:,}", figures.metric_value(metric, start["first"])]
+        cells = [backend.cohort_name(str(cohort)), f"{start['judged']:,}", plots.metric_value(metric, start["first"])]
         for row in those.to_dict("records"):
-            difference, low, high = (figures.signed(figures.metric_unit(metric)[0] * row[name]) for name in ("difference", "low", "high"))
+            difference, low, high = (plots.signed(plots.metric_unit(metric)[0] * row[name]) for name in ("difference", "low", "high"))
             bounds = f'<small style="white-space:nowrap">{difference} [{low}, {high}]</small>'
-            cells.append(f"{figures.metric_value(metric, row['value'])}<br>{bounds}")
+            cells.append(f"{plots.metric_value(metric, row['value'])}<br>{bounds}")
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     return _table(head, rows)
 
@@ -109,7 +109,7 @@ def winners(
     gain, lose = changed[changed["difference"] > 0].head(count), changed[changed["difference"] < 0].tail(count).iloc[::-1]
 
     def button(row: Mapping[Any, Any]) -> mo.ui.button:
-        line = f"{figures.metric_name(metric)} {_difference(metric, row['difference'])}"
+        line = f"{plots.metric_name(metric)} {_difference(metric, row['difference'])}"
         return widgets.person_button(data, row["user_id"], row["user_id"] == chosen, choose, line)
 
     gaining, losing = (mo.ui.array([button(row) for row in those.to_dict("records")]) for those in (gain, lose))
@@ -118,5 +118,5 @@ def winners(
 
 def _difference(metric: str, value: float) -> str:
     """Write a difference of a metric, in points where the metric is in percent."""
-    factor, unit = figures.metric_unit(metric)
-    return figures.signed(factor * value) + (" points" if unit else "")
+    factor, unit = plots.metric_unit(metric)
+    return plots.signed(factor * value) + (" points" if unit else "")

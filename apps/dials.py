@@ -5,9 +5,9 @@ from typing import Any
 
 import marimo as mo
 
-from srgformer_lab import Run, figures, workspace
+from srgformer_lab import Run, backend, plots
 
-KNOBS = tuple(workspace.KNOB_OF.values())
+KNOBS = tuple(backend.KNOB_OF.values())
 SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
 TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
 WEIGHT_STEPS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1)
@@ -26,11 +26,11 @@ LIVE_KNOBS = tuple(STEPS)
 def knob_slider(name: str, value: float, turn: Callable[[Any], None] | None = None, marks: Iterable[float] = ()) -> mo.ui.slider:
     """Make the slider of a knob; its steps hold the value and the marks, and it reports when it is let go."""
     steps = sorted({*STEPS[name], float(value), *map(float, marks)})
-    return mo.ui.slider(steps=steps, value=float(value), debounce=True, full_width=True, on_change=turn, label=figures.knob_name(name))
+    return mo.ui.slider(steps=steps, value=float(value), debounce=True, full_width=True, on_change=turn, label=plots.knob_name(name))
 
 
 def usual_knob(run: Run, name: str) -> float:
-    """Give the value that a knob had when its run began."""
+    """Return the value that a knob had when its run began."""
     config = run.config
     return float(getattr(config.model if hasattr(config.model, name) else config.train, name))
 
@@ -38,10 +38,10 @@ def usual_knob(run: Run, name: str) -> float:
 def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: Any) -> mo.Html:
     """Show a knob in the colour of its part: symbol, name, value, range, and a mark at its usual value."""
     steps = list(slider.steps or ())
-    color = figures.knob_color(name, dark)
+    color = plots.knob_color(name, dark)
     ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"
     buttons = "".join(mo.as_html(button).text for button in beside)
-    label = f'<div class="lab-knob-head">{figures.knob_label(name, slider.value, mark)}{buttons}</div>'
+    label = f'<div class="lab-knob-head">{plots.knob_label(name, slider.value, mark)}{buttons}</div>'
     track = f'<div class="lab-knob-track">{slider.text}{_tick(steps, mark, "at first")}</div>'
     return mo.Html(f'<div class="lab-knob" style="--part:{color}">{label}{track}{ends}</div>')
 
@@ -49,7 +49,7 @@ def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: 
 # -------------------------------------------------------------------- epochs
 
 
-def epoch_slider(base: workspace.Scene, set_epoch: Callable[[str], None]) -> mo.ui.slider | None:
+def epoch_slider(base: backend.Scene, set_epoch: Callable[[str], None]) -> mo.ui.slider | None:
     """Make the slider of the epochs whose weights a run kept, the best one among them; none where only the best are kept.
 
     Make it from the scene that the page was opened with, not from the one that it changes: a slider that is made anew loses the
@@ -68,7 +68,7 @@ def epoch_slider(base: workspace.Scene, set_epoch: Callable[[str], None]) -> mo.
     )
 
 
-def epoch_box(base: workspace.Scene, slider: mo.ui.slider | None) -> mo.Html:
+def epoch_box(base: backend.Scene, slider: mo.ui.slider | None) -> mo.Html:
     """Show the slider of epochs with a mark at the best one, and say in words which weights are looked at."""
     if slider is None or base.run is None:
         return mo.Html('<p class="lab-more">This run kept only its best weights, so there is no earlier epoch to look at.</p>')

@@ -77,17 +77,17 @@ def _(get_page, write_link):
 def _(asked):
     import common
 
-    from srgformer_lab import workspace
+    from srgformer_lab import backend
 
     first_view, first_notes = common.arrive(asked)
     get_view, set_view = mo.state(first_view)
-    return common, first_notes, first_view, get_view, set_view, workspace
+    return common, first_notes, first_view, get_view, set_view, backend
 
 
 @app.cell
-def _(set_view, workspace, write_link):
+def _(set_view, backend, write_link):
     def change(view):
-        settled, _ = workspace.settle(view)
+        settled, _ = backend.settle(view)
         write_link(settled.to_dict())
         set_view(settled)
         return settled

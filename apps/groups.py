@@ -9,13 +9,13 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, figures, workspace
+from srgformer_lab import Dataset, backend, plots
 
 MOST_CARDS = 24
 REMEDY = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
 
 
-def wall(groups: workspace.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:
+def wall(groups: backend.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:
     """Make a button of each of the largest hyperedges, and of those that hold what was chosen together."""
     data, chosen, held, count = groups.look.data, groups.chosen, groups.held, len(groups.look.view.chosen_items)
     told = {number: f"{n} of the {count} chosen" for number, n in held.items()}
@@ -25,9 +25,9 @@ def wall(groups: workspace.Hyperedges, choose: Callable[[str], None]) -> mo.ui.a
 
 def button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callable[[str], None], told: str = "") -> mo.ui.button:
     """Show a row of ``hyperedge_cards`` as a button: its first items, its words, what is wrong with it, and what is ``told``."""
-    images = "".join(widgets.small_picture(data, item_id, workspace.SMALL_WIDTH) for item_id in card["top_items"][:4])
+    images = "".join(widgets.small_picture(data, item_id, backend.SMALL_WIDTH) for item_id in card["top_items"][:4])
     twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
-    line = f"{figures.count(card['items'], 'item')}, {figures.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
+    line = f"{plots.count(card['items'], 'item')}, {plots.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
     words = html.escape(", ".join(card["words"][:2]) or "no words")
     mark = f"<small><b>● {html.escape(told)}</b></small>" if told else ""
     classes = f"lab-pick lab-pick-hyperedge{' lab-chosen' if chosen else ''}{' lab-dead' if card['is_dead'] else ''}"
@@ -35,27 +35,27 @@ def button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callabl
     return mo.ui.button(label=label, value=str(card["hyperedge"]), on_click=lambda value: value, on_change=choose)
 
 
-def shown_wall(groups: workspace.Hyperedges, buttons: mo.ui.array) -> mo.Html:
+def shown_wall(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
     """Lay out the hyperedges to choose from, and say which of them are of no use."""
-    rest, wrong = len(groups.cards) - len(buttons.elements), figures.hyperedge_warning(groups.cards)
+    rest, wrong = len(groups.cards) - len(buttons.elements), plots.hyperedge_warning(groups.cards)
     warning = common.problem(wrong, remedy=REMEDY) if wrong else None
     more = common.fact(f"And {rest} smaller ones; the bars below count them too.") if rest else None
     return common.stack(warning, widgets.picker(buttons), more)
 
 
-def members(groups: workspace.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:
+def members(groups: backend.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:
     """Make a button of each of the items that are most in the chosen hyperedge."""
     look, rows = groups.look, groups.members.itertuples()
-    shown = [(row.item_id, f"{figures.percent(row.membership)} in it") for row in rows]
+    shown = [(row.item_id, f"{plots.percent(row.membership)} in it") for row in rows]
     return mo.ui.array([widgets.item_button(look.data, item_id, line, item_id == look.view.item, choose) for item_id, line in shown])
 
 
-def chosen_one(groups: workspace.Hyperedges, buttons: mo.ui.array) -> mo.Html:
+def chosen_one(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
     """Show the chosen hyperedge: its finding, its numbers, its words, its items, and which of those chosen together it holds."""
     card = groups.cards.set_index("hyperedge", drop=False).loc[groups.chosen]
     words = f"Words that set it apart: {', '.join(card['words'])}." if card["words"] else "No words set it apart."
     return common.stack(
-        common.finding(figures.hyperedge_finding(card)),
+        common.finding(plots.hyperedge_finding(card)),
         common.tiles(tiles(card, len(groups.cards), groups.share_of_user)),
         common.fact(f"{words} These are most in it; choose one, and every page looks at it."),
         widgets.picker(buttons),
@@ -64,27 +64,27 @@ def chosen_one(groups: workspace.Hyperedges, buttons: mo.ui.array) -> mo.Html:
 
 
 def tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float) -> list[tuple[str, str, str]]:
-    """Give the numbers of a hyperedge, and how far this person is in it, for ``common.tiles``."""
-    even = figures.percent(1 / n_hyperedges)
+    """Return the numbers of a hyperedge, and how far this person is in it, for ``common.tiles``."""
+    even = plots.percent(1 / n_hyperedges)
     category = f"most are “{card['label']}”" if card["labelled"] else "no categories are known"
     return [
         ("items", f"{card['items']:,}", "have it as their first"),
         ("users", f"{card['users']:,}", "have it as their first"),
-        ("mass", figures.percent(card["mass"]), f"of all membership; an even share is {even}"),
-        ("entropy", figures.digits(round(card["entropy"], 3), 2), "of its items: 0 if they are in it alone, 1 if in all alike"),
-        ("purity", figures.digits(card["purity"], 2), category),
-        ("this person", figures.percent(own_share), "in it"),
+        ("mass", plots.percent(card["mass"]), f"of all membership; an even share is {even}"),
+        ("entropy", plots.digits(round(card["entropy"], 3), 2), "of its items: 0 if they are in it alone, 1 if in all alike"),
+        ("purity", plots.digits(card["purity"], 2), category),
+        ("this person", plots.percent(own_share), "in it"),
     ]
 
 
-def held_items(groups: workspace.Hyperedges) -> mo.Html | None:
+def held_items(groups: backend.Hyperedges) -> mo.Html | None:
     """Show which of the items that were chosen together have the chosen hyperedge as their first; nothing where nothing was chosen."""
     data, count = groups.look.data, len(groups.look.view.chosen_items)
     if not count:
         return None
     held = groups.held_items
     verb = "have it as their" if len(held) > 1 else "has it as its"
-    told = f"Of the {figures.count(count, 'item')} chosen together, {len(held) or 'none'} {verb} first."
-    lines = [f"{figures.percent(membership)} in it" for membership in held]
-    cards = workspace.item_cards(data, list(held.index), lines, workspace.SMALL_WIDTH)
-    return common.stack(common.fact(told), mo.Html(figures.card_row(cards, size="small")) if len(held) else None)
+    told = f"Of the {plots.count(count, 'item')} chosen together, {len(held) or 'none'} {verb} first."
+    lines = [f"{plots.percent(membership)} in it" for membership in held]
+    cards = backend.item_cards(data, list(held.index), lines, backend.SMALL_WIDTH)
+    return common.stack(common.fact(told), mo.Html(plots.card_row(cards, size="small")) if len(held) else None)

@@ -8,7 +8,7 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, figures, workspace
+from srgformer_lab import Dataset, backend, plots
 
 STEP = 24
 """Items that a wall grows by."""
@@ -18,7 +18,7 @@ MOST_CHOSEN = 60
 
 def overview(data: Dataset, dark: bool) -> mo.Html:
     """Show a data set in four numbers and three figures."""
-    facts = workspace.facts(data)
+    facts = backend.facts(data)
     untaken = f"{facts.untaken:,} of them have nobody to learn from" if facts.untaken else "each has somebody to learn from"
     splits = " + ".join(f"{len(data.pairs(split)):,} {split}" for split in ("train", "valid", "test"))
     tiles = common.tiles(
@@ -30,24 +30,24 @@ def overview(data: Dataset, dark: bool) -> mo.Html:
         ]
     )
     charts = [
-        figures.long_tail(workspace.item_counts(data), dark=dark),
-        figures.history_lengths(workspace.history_lengths(data), workspace.COHORTS, dark=dark),
-        figures.coverage_bars(workspace.coverage(data), data.n_items, dark=dark),
+        plots.long_tail(backend.item_counts(data), dark=dark),
+        plots.history_lengths(backend.history_lengths(data), backend.COHORTS, dark=dark),
+        plots.coverage_bars(backend.coverage(data), data.n_items, dark=dark),
     ]
     tail, lengths, known = map(common.chart, charts)
     return common.stack(common.side_by_side(tiles, known), common.side_by_side(tail, lengths))
 
 
 def filters(data: Dataset, memory: dict[str, Any]) -> mo.ui.dictionary:
-    """Make the wishes that items can be chosen by: ``words``, ``group`` and ``popularity``, as ``workspace.choose_items`` takes them."""
+    """Make the wishes that items can be chosen by: ``words``, ``group`` and ``popularity``, as ``backend.choose_items`` takes them."""
 
     def remember(words: str) -> None:
         memory["data.words"] = words
 
     groups: dict[str, Any] = {"any": None}
-    for (column, value), count in workspace.item_groups(data).items():
+    for (column, value), count in backend.item_groups(data).items():
         groups[f"{column or 'planted group'}: {value} ({count:,})"] = (column, value)
-    parts = {"all": ""} | {words: name for name, words in workspace.POPULARITY.items()}
+    parts = {"all": ""} | {words: name for name, words in backend.POPULARITY.items()}
     found: dict[str, Any] = {
         "words": mo.ui.text(memory.get("data.words", ""), label="Title", placeholder="a word of its title", on_change=remember),
         "popularity": widgets.choice(memory, "data.popularity", "How often taken", parts),
@@ -71,12 +71,12 @@ def carrying(found: pd.DataFrame, carry: Callable[[str], None]) -> mo.ui.button:
     """Make the button that chooses the first items together, for every page."""
     first = list(found["item_id"].head(MOST_CHOSEN))
     which = f"the first {len(first)}" if len(found) > len(first) else f"these {len(first)}"
-    return mo.ui.button(label=f"Carry {which} to the other pages", value=workspace.joined(first), on_change=carry, disabled=not first)
+    return mo.ui.button(label=f"Carry {which} to the other pages", value=backend.joined(first), on_change=carry, disabled=not first)
 
 
 def item_panel(data: Dataset, item_id: str, takers: mo.ui.array, button: mo.ui.button | None) -> mo.Html:
     """Show one item: picture, what is known of it, and some of its people."""
-    card = mo.Html(figures.card(workspace.title(data, item_id), workspace.picture(data, item_id)))
+    card = mo.Html(plots.card(backend.title(data, item_id), backend.picture(data, item_id)))
     people = (
         common.stack(common.fact("Some who took it; click one to look at this item for them:"), widgets.picker(takers))
         if len(takers)

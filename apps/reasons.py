@@ -9,7 +9,7 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, Explanation, LabError, WhatIf, compare_lists, figures, workspace
+from srgformer_lab import Dataset, Explanation, LabError, WhatIf, backend, compare_lists, plots
 
 LISTED = 10
 NOTHING_ASKED = "Nothing is changed yet. Choose the first thing of the list above, and see how far the item falls."
@@ -17,11 +17,11 @@ NOTHING_ASKED = "Nothing is changed yet. Choose the first thing of the list abov
 
 def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
     """Show the item with its place among ``count``, and what the person took with what each thing adds."""
-    title = workspace.title(data, why.item_id)
+    title = backend.title(data, why.item_id)
     place = f"is number {why.rank:,} of {count:,}" if why.rank else "is not ranked, as it is known already,"
-    item = mo.Html(figures.card(title, workspace.picture(data, why.item_id), f"score {figures.digits(why.score)}"))
+    item = mo.Html(plots.card(title, backend.picture(data, why.item_id), f"score {plots.digits(why.score)}"))
     known = common.fact("What this person took, which is all that the model knows of them, and what each thing adds to the score:")
-    added = {item_id: figures.signed(total) for item_id, total in zip(why.history["item_id"], why.history["total"], strict=True)}
+    added = {item_id: plots.signed(total) for item_id, total in zip(why.history["item_id"], why.history["total"], strict=True)}
     past = common.stack(known, widgets.history(data, why.user_id, added))
     answer = "A score is a sum, so it can be taken apart exactly. Choose another item or person below."
     return common.stack(
@@ -33,23 +33,23 @@ def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
 
 def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
     """Draw the score as the sum of its parts, and say how exactly it adds up."""
-    bars = figures.waterfall(why.by_part, why.score, item=workspace.title(data, why.item_id), dark=dark)
+    bars = plots.waterfall(why.by_part, why.score, item=backend.title(data, why.item_id), dark=dark)
     total = why.parts["contribution"].sum()
-    left = figures.digits(why.residual, 2)
+    left = plots.digits(why.residual, 2)
     told = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {left}, is rounding."
-    table = figures.parts_table(why.parts, dark=dark)
+    table = plots.parts_table(why.parts, dark=dark)
     return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), common.fact(told))
 
 
 def things(why: Explanation, dark: bool) -> mo.Html:
     """Draw which things of the history carried the score, through which heads, and over how many steps."""
     shares = why.sources.groupby("kind")["contribution"].sum()
-    rest = ", ".join(f"{name} {figures.signed(shares.get(kind, 0.0))}" for kind, name in changes.SOURCES.items())
+    rest = ", ".join(f"{name} {plots.signed(shares.get(kind, 0.0))}" for kind, name in changes.SOURCES.items())
     drawn = [
-        figures.history_bars(why.history, why.score, dark=dark),
-        figures.attention_heads(why.heads, dark=dark),
-        figures.depth_bars(why.depths, dark=dark),
-        figures.sources_waterfall(why.sources, why.score, dark=dark),
+        plots.history_bars(why.history, why.score, dark=dark),
+        plots.attention_heads(why.heads, dark=dark),
+        plots.depth_bars(why.depths, dark=dark),
+        plots.sources_waterfall(why.sources, why.score, dark=dark),
     ]
     bars, heads, depths, way = map(common.chart, drawn)
     return common.stack(
@@ -68,26 +68,26 @@ def hyperedge_buttons(data: Dataset, carried: pd.DataFrame, choose: Callable[[tu
     buttons = []
     for row in carried.to_dict("records"):
         pictures = [widgets.small_picture(data, item_id) for item_id in row["top_items"]]
-        belongs = f"this person belongs to it with {figures.percent(row['membership'])}"
+        belongs = f"this person belongs to it with {plots.percent(row['membership'])}"
         words = f" ({', '.join(row['words'][:3])})" if len(row["words"]) else ""
-        line = f"{row['modality']} hyperedge {row['hyperedge']}{words}: {figures.signed(row['contribution'])}; {belongs}"
+        line = f"{row['modality']} hyperedge {row['hyperedge']}{words}: {plots.signed(row['contribution'])}; {belongs}"
         target = (row["modality"], str(row["hyperedge"]))
         buttons.append(widgets.pictures_button(pictures, line, target, choose))
     return mo.ui.array(buttons)
 
 
-def hyperedges(look: workspace.Scene, carried: mo.ui.array, dark: bool) -> mo.Html | None:
+def hyperedges(look: backend.Scene, carried: mo.ui.array, dark: bool) -> mo.Html | None:
     """Show the hyperedges that carried the score, and which things made the person belong to them."""
     if not len(carried):
         return None
     told, drawn = "Which things made this person belong to them:", None
     try:
-        paths = workspace.membership_paths(look)
+        paths = backend.membership_paths(look)
         is_start = paths["item_id"] == ""
-        start = ", ".join(map(figures.signed, paths.loc[is_start, "total"]))
+        start = ", ".join(map(plots.signed, paths.loc[is_start, "total"]))
         told = f"To belong to all of them alike, as without a history, would add {start}. What each thing adds to that:"
         hint = "One possible way to share: along the straight path from no history to this one. Another path shares differently."
-        drawn = common.chart(figures.history_bars(paths[~is_start], dark=dark, hint=hint))
+        drawn = common.chart(plots.history_bars(paths[~is_start], dark=dark, hint=hint))
     except LabError as error:
         drawn = common.problem(error)
     return common.stack(
@@ -104,7 +104,7 @@ def audience(data: Dataset, why: Explanation, choose: Callable[[str], None], cou
     order = why.audience["total"].abs().sort_values(ascending=False, kind="stable").index[:count]
     rows = why.audience.loc[order].to_dict("records")
     return mo.ui.array(
-        [widgets.person_button(data, row["user_id"], False, choose, f"moves it by {figures.signed(row['total'])}") for row in rows]
+        [widgets.person_button(data, row["user_id"], False, choose, f"moves it by {plots.signed(row['total'])}") for row in rows]
     )
 
 
@@ -116,19 +116,19 @@ def what_if(data: Dataset, why: Explanation, asked: Callable[[], WhatIf] | None)
         found = asked()
     except LabError as error:
         return common.problem(error, "Nothing was changed.")
-    moves = workspace.with_pictures(compare_lists(found.before, found.after, LISTED), data, workspace.SMALL_WIDTH)
+    moves = backend.with_pictures(compare_lists(found.before, found.after, LISTED), data, backend.SMALL_WIDTH)
     first, last = ("not ranked" if place is None else f"number {place:,}" for place in found.ranks)
-    score = figures.change(found.score_before, found.score_after)
+    score = plots.change(found.score_before, found.score_after)
     return common.stack(
-        common.finding(f"“{workspace.title(data, why.item_id)}” goes from {score}, {first} → {last}"),
-        mo.Html(figures.rank_moves_cards(moves, LISTED, before="As it is", after="What if", hint="Take away more, or other things.")),
+        common.finding(f"“{backend.title(data, why.item_id)}” goes from {score}, {first} → {last}"),
+        mo.Html(plots.rank_moves_cards(moves, LISTED, before="As it is", after="What if", hint="Take away more, or other things.")),
     )
 
 
-def questions(look: workspace.Scene, why: Explanation, ranking: pd.DataFrame, memory: dict[str, Any]) -> mo.ui.dictionary:
+def questions(look: backend.Scene, why: Explanation, ranking: pd.DataFrame, memory: dict[str, Any]) -> mo.ui.dictionary:
     """Make the three controls of a what-if: ``taken`` away, ``added``, and how the model is ``changed``."""
     known = widgets.named_items(look.data, list(why.history["item_id"]))
-    others = widgets.named_items(look.data, workspace.addable_items(look, ranking))
+    others = widgets.named_items(look.data, backend.addable_items(look, ranking))
     assert look.trace is not None
     return mo.ui.dictionary(
         {

@@ -8,49 +8,49 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, figures, workspace
+from srgformer_lab import Dataset, backend, plots
 
 MARK = "● chosen"
 
 
-def places(look: workspace.Scene) -> mo.Html | None:
+def places(look: backend.Scene) -> mo.Html | None:
     """Show where the chosen items stand in this person's list, as trained and at the view's knobs."""
     if not look.view.chosen_items:
         return None
-    found = workspace.chosen_places(look)
+    found = backend.chosen_places(look)
     lines = [_place(row) for row in found.to_dict("records")]
-    cards = workspace.item_cards(look.data, list(found["item_id"]), lines, workspace.SMALL_WIDTH)
-    row = figures.card_row(cards.assign(moved=found["moved"]), size="small")
-    asked = f"Where the {figures.count(len(found), 'chosen item')} stand{'' if len(found) > 1 else 's'}"
+    cards = backend.item_cards(look.data, list(found["item_id"]), lines, backend.SMALL_WIDTH)
+    row = plots.card_row(cards.assign(moved=found["moved"]), size="small")
+    asked = f"Where the {plots.count(len(found), 'chosen item')} stand{'' if len(found) > 1 else 's'}"
     return common.stack(common.section(asked), mo.Html(f'<div class="lab-wall">{row}</div>'))
 
 
 def wall(data: Dataset, chosen: Sequence[str], choose: Callable[[str], None]) -> mo.ui.array:
     """Make a button of each of the chosen items that a link carries."""
-    return mo.ui.array([widgets.item_button(data, item_id, "", False, choose) for item_id in chosen[: workspace.MOST_ITEMS]])
+    return mo.ui.array([widgets.item_button(data, item_id, "", False, choose) for item_id in chosen[: backend.MOST_ITEMS]])
 
 
-def circled(look: workspace.Scene, count: int, item_id: str, buttons: mo.ui.array, let_go: mo.ui.button) -> mo.Html:
+def circled(look: backend.Scene, count: int, item_id: str, buttons: mo.ui.array, let_go: mo.ui.button) -> mo.Html:
     """Show what was circled in a figure, ``count`` items, and offer to let them go; or say how to circle."""
     if not count:
         return common.stack(
             common.finding("Nothing is circled yet"), common.fact("Draw a loop around some points with the mouse, or click one.")
         )
-    most = workspace.MOST_ITEMS
+    most = backend.MOST_ITEMS
     more = f"; the first {most} are shown and kept in the link" if count > most else ""
-    looked_at = f" Every page looks at “{workspace.title(look.data, item_id)}”." if item_id else ""
+    looked_at = f" Every page looks at “{backend.title(look.data, item_id)}”." if item_id else ""
     return common.stack(
-        common.finding(f"{figures.count(count, 'item')} chosen{more}"),
+        common.finding(f"{plots.count(count, 'item')} chosen{more}"),
         common.fact(f"Click one to look at it on every page.{looked_at}"),
         mo.Html(f'<div class="lab-wall">{widgets.picker(buttons).text}</div>'),
         let_go,
     )
 
 
-def ring(look: workspace.Scene, count: int) -> mo.Html | None:
+def ring(look: backend.Scene, count: int) -> mo.Html | None:
     """Say which ``count`` items stand out in a figure: those of the hyperedge that the view names."""
     said = f"{look.view.modality} hyperedge {look.view.hyperedge}"
-    return common.fact(f"In full colour: what has {said} as its first, {figures.count(count, 'item')} in all.") if count else None
+    return common.fact(f"In full colour: what has {said} as its first, {plots.count(count, 'item')} in all.") if count else None
 
 
 def marked(cards: pd.DataFrame, chosen: Container[str]) -> pd.DataFrame:

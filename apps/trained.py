@@ -13,7 +13,7 @@ import marimo as mo
 import pandas as pd
 import waiting
 
-from srgformer_lab import LabError, figures, workspace
+from srgformer_lab import LabError, backend, plots
 
 MOST_PROGRESS = 4
 """So many trainings on their way are shown with their progress; of the rest, the number."""
@@ -21,8 +21,8 @@ Point = tuple[float, float]
 
 
 def marks(grid: pd.DataFrame) -> tuple[frozenset[float], ...]:
-    """Give the trained values of γ and of τ that lie between the usual steps of their sliders."""
-    return tuple(frozenset(grid[knob]) - frozenset(dials.STEPS[knob]) for knob in workspace.GRID_KNOBS)
+    """Return the trained values of γ and of τ that lie between the usual steps of their sliders."""
+    return tuple(frozenset(grid[knob]) - frozenset(dials.STEPS[knob]) for knob in backend.GRID_KNOBS)
 
 
 def teller(
@@ -46,27 +46,24 @@ def sliders(between: Sequence[Iterable[float]], stood: list[float], moved: Calla
         moved()
 
     return mo.ui.dictionary(
-        {
-            knob: dials.knob_slider(knob, stood[place], partial(turn, place), between[place])
-            for place, knob in enumerate(workspace.GRID_KNOBS)
-        }
+        {knob: dials.knob_slider(knob, stood[place], partial(turn, place), between[place]) for place, knob in enumerate(backend.GRID_KNOBS)}
     )
 
 
-def boxes(base: workspace.Scene, made: Any) -> mo.Html:
+def boxes(base: backend.Scene, made: Any) -> mo.Html:
     """Show the sliders in the colours of their parts, each with a mark at the loaded run."""
     assert base.run is not None
-    here = zip(made.elements.items(), workspace.point_of(base.run), strict=True)
+    here = zip(made.elements.items(), backend.point_of(base.run), strict=True)
     return common.stack(*(dials.knob_box(knob, slider, mark, base.view.is_dark) for (knob, slider), mark in here))
 
 
-def ticker(base: workspace.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFrame], None]) -> mo.ui.refresh:
+def ticker(base: backend.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFrame], None]) -> mo.ui.refresh:
     """Read the runs anew when something changed: often while some of the grid are on their way, else for what a terminal trains."""
-    seen = [workspace.runs_stamp()]
+    seen = [backend.runs_stamp()]
 
     def look(_: object) -> None:
-        if workspace.runs_stamp() != seen[0]:
-            seen[0] = workspace.runs_stamp()
+        if backend.runs_stamp() != seen[0]:
+            seen[0] = backend.runs_stamp()
             _read_anew(base, tell)
 
     return mo.ui.refresh(default_interval="2s" if _going(grid) else "10s", on_change=look)
@@ -78,7 +75,7 @@ def progress(grid: pd.DataFrame, ticks: mo.ui.refresh) -> mo.Html:
     lines: list[Any] = []
     for name in names[:MOST_PROGRESS]:
         try:
-            run = workspace.find_run(name)
+            run = backend.find_run(name)
             lines.append(common.stack(common.fact(name), waiting.progress(run, run.status())))
         except LabError as error:
             lines.append(common.problem(error))
@@ -86,15 +83,15 @@ def progress(grid: pd.DataFrame, ticks: mo.ui.refresh) -> mo.Html:
     return common.stack(*lines, rest, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
 
 
-def chart(base: workspace.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plotly:
+def chart(base: backend.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plotly:
     """Draw the grid around the point that is looked at."""
     assert base.run is not None
-    whole = workspace.with_missing(grid, dials.STEPS, point)
-    return common.chart(figures.knob_grid(whole, loaded=workspace.point_of(base.run), chosen=point, dark=base.view.is_dark))
+    whole = backend.with_missing(grid, dials.STEPS, point)
+    return common.chart(plots.knob_grid(whole, loaded=backend.point_of(base.run), chosen=point, dark=base.view.is_dark))
 
 
 def buttons(
-    base: workspace.Scene,
+    base: backend.Scene,
     grid: pd.DataFrame,
     point: Point,
     tell: Callable[[pd.DataFrame], None],
@@ -102,13 +99,13 @@ def buttons(
     load: Callable[[str], None],
 ) -> mo.ui.dictionary:
     """Make the buttons of a point: the one that loads its run, or those that queue what is missing, there and one step around it."""
-    name, state, _ = workspace.run_at(grid, point)
-    around = workspace.missing_neighbours(grid, dials.STEPS, point)
+    name, state, _ = backend.run_at(grid, point)
+    around = backend.missing_neighbours(grid, dials.STEPS, point)
 
     def begin(points: list[Point]) -> None:
         refuse(None)
         try:
-            workspace.begin_points(base.data, base.view.run, points)
+            backend.begin_points(base.data, base.view.run, points)
         except LabError as error:
             refuse(error)
         _read_anew(base, tell)
@@ -116,7 +113,7 @@ def buttons(
     made: dict[str, tuple[str, Any, Callable[[Any], None]]] = {}
     if not name:
         made["point"] = "Train this point", [point], begin
-    elif name != base.view.run and state not in workspace.GOING:
+    elif name != base.view.run and state not in backend.GOING:
         made["load"] = "Look at this run on every page", name, load
     if around:
         those = f"the {len(around)} missing" if len(around) > 1 else "the missing one"
@@ -126,25 +123,25 @@ def buttons(
     )
 
 
-def numbers(base: workspace.Scene, grid: pd.DataFrame, point: Point) -> mo.Html:
+def numbers(base: backend.Scene, grid: pd.DataFrame, point: Point) -> mo.Html:
     """Say what the run at a point reached, beside the loaded one; or that there is none yet."""
     assert base.run is not None
-    name, state, value = workspace.run_at(grid, point)
+    name, state, value = backend.run_at(grid, point)
     if not name:
         return common.fact("Nobody has trained these two values. Everything else would be as in the loaded run.")
     loaded = base.run.status().best_metric
     against = "the loaded run" if name == base.view.run else f"the loaded run has {common.share(loaded)}"
     tiles = [("valid Recall@20", common.share(value) if math.isfinite(value) else "–", against)]
-    test, ours = workspace.find_run(name).test_metrics(), base.run.test_metrics()
+    test, ours = backend.find_run(name).test_metrics(), base.run.test_metrics()
     for metric in [metric for metric in ("recall@20", "ndcg@20") if metric in test]:
         is_other = metric in ours and name != base.view.run
-        beside = f"the loaded run has {figures.metric_value(metric, ours[metric])}" if is_other else state
-        tiles.append((f"test {figures.metric_name(metric)}", figures.metric_value(metric, test[metric]), beside))
+        beside = f"the loaded run has {plots.metric_value(metric, ours[metric])}" if is_other else state
+        tiles.append((f"test {plots.metric_name(metric)}", plots.metric_value(metric, test[metric]), beside))
     return common.stack(common.finding(name), common.tiles(tiles))
 
 
 def bench(
-    base: workspace.Scene, grid: pd.DataFrame, point: Point, movers: Any, queuers: Any, refused: LabError | None, below: Any
+    base: backend.Scene, grid: pd.DataFrame, point: Point, movers: Any, queuers: Any, refused: LabError | None, below: Any
 ) -> mo.Html:
     """Lay out sliders, numbers and buttons beside the picture of the grid."""
     trouble = common.problem(refused, "What was queued before goes on.") if refused else None
@@ -159,15 +156,15 @@ def bench(
     return common.stack(head, common.side_by_side(left, chart(base, grid, point)))
 
 
-def lists(base: workspace.Scene, grid: pd.DataFrame, point: Point, user_id: str) -> mo.Html:
+def lists(base: backend.Scene, grid: pd.DataFrame, point: Point, user_id: str) -> mo.Html:
     """Show one person's list of the loaded run beside that of the run at a point."""
-    name, state, _ = workspace.run_at(grid, point)
+    name, state, _ = backend.run_at(grid, point)
     if name == base.view.run:
         return common.fact("This is the loaded run. Move γ or τ to another filled cell: its list comes here, held against this one.")
-    if not name or state in workspace.GOING:
+    if not name or state in backend.GOING:
         return common.fact("There is no list here until a training of these values has finished. Filled cells have one.")
     try:
-        return comparison.lists({each: workspace.as_trained(base, each) for each in (base.view.run, name)}, user_id)
+        return comparison.lists({each: backend.as_trained(base, each) for each in (base.view.run, name)}, user_id)
     except LabError as error:
         return _gone(error)
 
@@ -176,10 +173,10 @@ def _gone(error: LabError) -> mo.Html:
     return common.problem(error, "The other runs are as they were.", "Move to another cell.")
 
 
-def _read_anew(base: workspace.Scene, tell: Callable[[pd.DataFrame], None]) -> None:
+def _read_anew(base: backend.Scene, tell: Callable[[pd.DataFrame], None]) -> None:
     with suppress(LabError):  # the loaded run was deleted meanwhile: the grid stays as it was
-        tell(workspace.contrast_grid(base.data, base.view.run))
+        tell(backend.contrast_grid(base.data, base.view.run))
 
 
 def _going(grid: pd.DataFrame) -> list[str]:
-    return list(grid.loc[grid["state"].isin(workspace.GOING), "run"])
+    return list(grid.loc[grid["state"].isin(backend.GOING), "run"])

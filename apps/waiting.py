@@ -9,7 +9,7 @@ from typing import Any
 import common
 import marimo as mo
 
-from srgformer_lab import Run, TrainConfig, workspace
+from srgformer_lab import Run, TrainConfig, backend
 
 
 def duration(seconds: float) -> str:
@@ -22,14 +22,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def cost(expected: workspace.Estimate, train: TrainConfig) -> mo.Html:
+def cost(expected: backend.Estimate, train: TrainConfig) -> mo.Html:
     """Say before the start what a training will take."""
     time = f"About {duration(expected.seconds_per_epoch)} an epoch, at most {duration(expected.seconds_at_most)} in all"
     memory = f"{expected.memory_bytes / 1e9:.1f} GB of memory"
     return common.fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better Recall@20.")
 
 
-def progress(run: Run, status: workspace.Status) -> mo.Html:
+def progress(run: Run, status: backend.Status) -> mo.Html:
     """Say how far a training is, and show it as a bar."""
     most = run.config.train.epochs
     done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
@@ -42,7 +42,7 @@ def progress(run: Run, status: workspace.Status) -> mo.Html:
     )
 
 
-def slow_button(slow: workspace.Slow[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
+def slow_button(slow: backend.Slow[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
     """Make the button that has something slow looked for; ``tell`` sets a state that the page's ``ticker`` is made anew by."""
 
     def begin(count: int) -> int:
@@ -53,7 +53,7 @@ def slow_button(slow: workspace.Slow[Any], words: str, tell: Callable[[Any], Non
     return mo.ui.button(label=words, value=time.monotonic_ns(), on_click=begin)
 
 
-def ticker(slow: workspace.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
+def ticker(slow: backend.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
     """Have a page look twice a second how far something slow is, as long as it is looked for; ``tell`` hears of its end."""
 
     def look(_: object) -> None:
@@ -63,7 +63,7 @@ def ticker(slow: workspace.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refr
     return mo.ui.refresh(default_interval="0.5s", on_change=look) if slow.is_going else None
 
 
-def slow_line(slow: workspace.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
+def slow_line(slow: backend.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
     """Offer to look for something slow; or say how far that is, that it takes unusually long, or what went wrong."""
     if ticks is None:
         remedy = "Press the button to try again; if that fails too, choose another run on the page “What is this?”."
@@ -89,7 +89,7 @@ def look_for_news(
         if run.history_size() != drawn["size"]:
             drawn["size"] = run.history_size()
             draw(drawn["size"])
-        elif not workspace.is_going(run):
+        elif not backend.is_going(run):
             tick_on(False)
 
     return look

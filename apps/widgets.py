@@ -8,7 +8,7 @@ from typing import Any
 import marimo as mo
 import pandas as pd
 
-from srgformer_lab import Dataset, figures, workspace
+from srgformer_lab import Dataset, backend, plots
 
 FACE_WIDTH = 48
 """Pixels of the pictures on a button."""
@@ -38,8 +38,8 @@ def choices(memory: dict[str, Any], key: str, label: str, options: dict[str, Any
 
 
 def named_items(data: Dataset, item_ids: Sequence[str]) -> dict[str, str]:
-    """Give items by what a person calls them: the title, with the id where two have the same."""
-    titles = [workspace.title(data, item_id) for item_id in item_ids]
+    """Return items by what a person calls them: the title, with the id where two have the same."""
+    titles = [backend.title(data, item_id) for item_id in item_ids]
     return {name if titles.count(name) == 1 else f"{name} ({item_id})": item_id for name, item_id in zip(titles, item_ids, strict=True)}
 
 
@@ -49,7 +49,7 @@ def history(data: Dataset, user_id: str, lines: Mapping[str, str] = EMPTY, most:
     shown = taken[-most:]
     rest = f'<p class="lab-more">and {len(taken) - len(shown)} before</p>' if len(taken) > len(shown) else ""
     told = [lines.get(item_id, "") for item_id in shown]
-    return mo.Html(figures.card_row(workspace.item_cards(data, shown, told, workspace.SMALL_WIDTH), size="small") + rest)
+    return mo.Html(plots.card_row(backend.item_cards(data, shown, told, backend.SMALL_WIDTH), size="small") + rest)
 
 
 def action(words: str, act: Callable[[Any], Any], disabled: bool = False) -> mo.ui.button:
@@ -71,19 +71,19 @@ def pictures_button(pictures: Iterable[str], line: str, value: Any, choose: Call
 
 
 def small_picture(data: Dataset, item_id: str, width: int = FACE_WIDTH, alt: str | None = None) -> str:
-    """Give the markup of an item's small picture, or a stand-in with its initials; ``alt`` says it in other words than its title."""
-    uri, name = workspace.picture(data, item_id, width), workspace.title(data, item_id)
+    """Return the markup of an item's small picture, or a stand-in with its initials; ``alt`` says it in other words than its title."""
+    uri, name = backend.picture(data, item_id, width), backend.title(data, item_id)
     said = html.escape(name if alt is None else alt)
     if not uri:
-        initials = html.escape(figures.initials(name))
-        return f'<span class="lab-blank" style="--srg-hue:{figures.hue(name)}" title="{said}">{initials}</span>'
+        initials = html.escape(plots.initials(name))
+        return f'<span class="lab-blank" style="--srg-hue:{plots.hue(name)}" title="{said}">{initials}</span>'
     return f'<img src="{uri}" alt="{said}">'
 
 
 def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Callable[[str], None], shape: str = "item") -> mo.ui.button:
     """Make a button that shows an item: lying and small as ``item``, or standing as ``card``."""
-    name = html.escape(workspace.title(data, item_id))
-    image = small_picture(data, item_id, workspace.SMALL_WIDTH if shape == "card" else FACE_WIDTH, alt="")
+    name = html.escape(backend.title(data, item_id))
+    image = small_picture(data, item_id, backend.SMALL_WIDTH if shape == "card" else FACE_WIDTH, alt="")
     classes = f"lab-pick lab-pick-{shape}{' lab-chosen' if chosen else ''}"
     label = f'<div class="{classes}" title="{name}">{image}<b>{name}</b><small>{html.escape(line)}</small></div>'
     return mo.ui.button(label=label, value=item_id, on_click=lambda value: value, on_change=choose)
@@ -94,7 +94,7 @@ def people_picker(
 ) -> mo.ui.array:
     """Make a page of people of a cohort (of all without one) to choose from, and a last button that brings others."""
     page = memory.get("people.page", 0)
-    shown = workspace.people(data, page, count, cohort)
+    shown = backend.people(data, page, count, cohort)
 
     def turn_over(value: str) -> None:
         memory["people.page"] = page + 1

@@ -70,7 +70,7 @@ def prepare(root: Path, films: Path) -> None:
 
 
 def measure(browser: Browser, root: Path, films: Path, repeats: int) -> Iterator[tuple[str, list[float]]]:
-    """Give each measurement's name and values."""
+    """Return each measurement's name and values."""
     cold = [first_sight(browser, root) for _ in range(repeats)]
     yield "studio, cold: address → first text", [text for text, _ in cold]
     yield "studio, cold: address → first picture of the model", [picture for _, picture in cold]

@@ -98,7 +98,7 @@ def tour(page: Page) -> list[float]:
 
 
 def resident(process: int) -> float:
-    """Give a process's resident memory in MiB."""
+    """Return a process's resident memory in MiB."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import normalized_mutual_info_score, roc_auc_score
 
 import srgformer_lab as lab
-from srgformer_lab.explain.terms import Walks
+from srgformer_lab.analysis.terms import Walks
 from srgformer_lab.statistics import over_seeds
 
 LISTED = 10

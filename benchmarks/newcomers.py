@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 
 import srgformer_lab as lab
 from srgformer_lab.data.dataset import DataSource, Interactions
-from srgformer_lab.model.transfer import carry_over
+from srgformer_lab.models.transfer import carry_over
 
 METRIC = "recall@20"
 
@@ -93,7 +93,7 @@ def held_out_items(data: lab.Dataset, epochs: int, share: float, seed: int) -> I
 
 
 def nearest_items(data: lab.Dataset, items: np.ndarray, known: np.ndarray, count: int = 5) -> np.ndarray:
-    """Give the places among the known items of the nearest by features, cosines summed over modalities."""
+    """Return the places among the known items of the nearest by features, cosines summed over modalities."""
     total = 0.0
     for matrix in data.features.values():
         unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True).clip(1e-12)
@@ -128,7 +128,7 @@ def chosen_pairs(data: lab.Dataset, chosen: np.ndarray) -> lab.Dataset:
 
 
 def recalls(model: object, data: lab.Dataset, user_ids: set[str] | None = None) -> tuple[float, float]:
-    """Give valid and test recall, over some users or all."""
+    """Return valid and test recall, over some users or all."""
     found = []
     for split in ("valid", "test"):
         users = lab.evaluate_users(model, data, split)

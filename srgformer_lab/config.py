@@ -38,7 +38,7 @@ class Config:
                 raise ConfigError(f"{item.name}={getattr(self, item.name)!r} must be {known}: {item.metadata['meaning']}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the settings as a plain dictionary, ready for JSON."""
+        """Return the settings as a plain dictionary, ready for JSON."""
         return asdict(self)  # type: ignore[call-overload]
 
     @classmethod
@@ -58,7 +58,7 @@ class Config:
             raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
     def replace(self, **changes: Any) -> Self:
-        """Give a copy with some settings changed, validated anew.
+        """Return a copy with some settings changed, validated anew.
 
         Raises:
             ConfigError: A name is not a setting, or a value is outside its range.
@@ -172,12 +172,12 @@ KNOBS = MODEL_KNOBS + TRAIN_KNOBS
 
 
 def knobs(model: ModelConfig, train: TrainConfig) -> dict[str, float]:
-    """Give the settings that a person may change while a training runs."""
+    """Return the settings that a person may change while a training runs."""
     return {name: getattr(model, name) for name in MODEL_KNOBS} | {name: getattr(train, name) for name in TRAIN_KNOBS}
 
 
 def turned(model: ModelConfig, train: TrainConfig, values: Mapping[str, float]) -> tuple[ModelConfig, TrainConfig]:
-    """Give both configurations with knobs turned, validated anew.
+    """Return both configurations with knobs turned, validated anew.
 
     Raises:
         ConfigError: A name is not a knob, or a value is outside its range.
@@ -199,7 +199,7 @@ class Preset:
 
 
 def _lgmrec(n_id_layers: int, n_hypergraph_layers: int, n_hyperedges: int, dropout: float, hypergraph_scale: float) -> Preset:
-    """Give LGMRec, which is SRGFormer without attention and modality contrast: α = 0, γ = 0, its own α being our β."""
+    """Return LGMRec, which is SRGFormer without attention and modality contrast: α = 0, γ = 0, its own α being our β."""
     model = ModelConfig(
         n_id_layers=n_id_layers,
         n_hypergraph_layers=n_hypergraph_layers,
@@ -236,7 +236,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def preset(name: str) -> Preset:
-    """Give a preset by its name: the paper's ``baby``, ``sports`` and ``clothing``, or ``studio`` for the built-in data.
+    """Return a preset by its name: the paper's ``baby``, ``sports`` and ``clothing``, or ``studio`` for the built-in data.
 
     ``lgmrec_baby``, ``lgmrec_sports`` and ``lgmrec_clothing`` are the model that SRGFormer grew out of, at its own width of 64.
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def apps_folder() -> Path:
-    """Give the folder of the notebooks: ``apps/`` of a checkout, or its copy inside an installed package.
+    """Return the folder of the notebooks: ``apps/`` of a checkout, or its copy inside an installed package.
 
     Raises:
         LabError: The installation holds no apps.
@@ -21,7 +21,7 @@ def apps_folder() -> Path:
 
 
 def tutorials_folder() -> Path:
-    """Give the folder of the lessons: ``tutorials/`` of a checkout, or its copy inside an installed package.
+    """Return the folder of the lessons: ``tutorials/`` of a checkout, or its copy inside an installed package.
 
     Raises:
         LabError: The installation holds no lessons.
@@ -37,7 +37,7 @@ def _shipped(name: str, sign: str) -> Path:
 
 
 def shipped_runs_folder() -> Path:
-    """Give the read-only folder of finished runs that come with the package.
+    """Return the read-only folder of finished runs that come with the package.
 
     Raises:
         LabError: The installation holds no runs.

@@ -39,7 +39,7 @@ def resolve_device(name: str = "auto") -> torch.device:
 
 
 def is_accelerator(device: torch.device) -> bool:
-    """Tell whether a device works apart from the host, so that a number which the host asks for has to be waited for."""
+    """Return whether a device works apart from the host, so that a number which the host asks for has to be waited for."""
     return device.type != "cpu"
 
 
@@ -63,7 +63,7 @@ def generator(device: torch.device | str, *keys: object) -> torch.Generator:
 
 @cache
 def has_sparse_products(device: str) -> bool:
-    """Tell whether this build of torch multiplies sparse rows on a device: on MPS, and on processors without MKL, it may not."""
+    """Return whether this build of torch multiplies sparse rows on a device: on MPS, and on processors without MKL, it may not."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch calls its sparse rows a beta feature
@@ -76,7 +76,7 @@ def has_sparse_products(device: str) -> bool:
 
 
 def n_threads() -> int:
-    """Give the number of threads that torch computes with."""
+    """Return the number of threads that torch computes with."""
     return torch.get_num_threads()
 
 
@@ -92,12 +92,12 @@ def threads(count: int) -> Iterator[None]:
 
 
 def n_cores() -> int:
-    """Give the number of processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_memory() -> float:
-    """Give how much memory this machine could hand out now, in bytes; infinite where the system doesn't say."""
+    """Return how much memory this machine could hand out now, in bytes; infinite where the system doesn't say."""
     try:
         fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text("ascii").splitlines())
         return 1024.0 * int(fields["MemAvailable"].split()[0])
@@ -106,7 +106,7 @@ def free_memory() -> float:
 
 
 def peak_memory(device: torch.device) -> float:
-    """Give the most memory that this process ever held, in bytes; on CUDA, that its tensors held there. NaN where nobody counts."""
+    """Return the most memory that this process ever held, in bytes; on CUDA, that its tensors held there. NaN where nobody counts."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
     try:  # getrusage would count what the process that started this one held: Linux hands it down

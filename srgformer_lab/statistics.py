@@ -26,7 +26,7 @@ class Interval:
 
 
 def over_seeds(values: Float[np.ndarray, " seeds"], level: float = 0.95) -> Interval:
-    """Give Student's t interval of a mean over independent repetitions.
+    """Return Student's t interval of a mean over independent repetitions.
 
     For a comparison, pass the paired differences.
 
@@ -40,7 +40,7 @@ def over_seeds(values: Float[np.ndarray, " seeds"], level: float = 0.95) -> Inte
 
 
 def over_users(differences: Float[np.ndarray, " users"], level: float = 0.95, draws: int = 2000, seed: int = 0) -> Interval:
-    """Give the percentile bootstrap interval of a mean over users; for a comparison, pass each user's paired difference.
+    """Return the percentile bootstrap interval of a mean over users; for a comparison, pass each user's paired difference.
 
     Raises:
         ConfigError: There are fewer than two values.
@@ -56,7 +56,7 @@ def over_users(differences: Float[np.ndarray, " users"], level: float = 0.95, dr
 
 
 def rank_correlation(first: Float[np.ndarray, " values"], second: Float[np.ndarray, " values"]) -> float:
-    """Give Spearman's rank correlation; NaN where one side has fewer than two different values and so no order."""
+    """Return Spearman's rank correlation; NaN where one side has fewer than two different values and so no order."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     return float(stats.spearmanr(first, second).statistic)

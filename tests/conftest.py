@@ -8,7 +8,7 @@ from jaxtyping import install_import_hook
 
 import tests.typecheck  # noqa: F401 the hook finds it by name
 
-SHAPED = ("model", "learn", "explain", "data.dataset", "data.splitting", "data.studio", "data.encoders")
+SHAPED = ("models", "training", "analysis", "data.dataset", "data.splitting", "data.studio", "data.encoders")
 hook = install_import_hook([f"srgformer_lab.{room}" for room in SHAPED], "tests.typecheck.check")
 
 import pytest  # noqa: E402

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from srgformer_lab.config import ModelConfig
 from srgformer_lab.data.dataset import Dataset, Interactions, ItemCards
-from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.models.srgformer import SRGFormer
 
 MODALITY_NAMES = ("image", "text", "audio")
 

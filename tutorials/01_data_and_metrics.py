@@ -19,7 +19,7 @@ with app.setup(hide_code=True):
     import torch
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places, workspace
+    from srgformer_lab import backend, places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -48,7 +48,7 @@ def _():
             All that a recommender gets to see of people is this matrix.
             """,
         ),
-        kit.chart(figures.interaction_matrix(_pairs, data.n_users, data.n_items, dark=dark)),
+        kit.chart(plots.interaction_matrix(_pairs, data.n_users, data.n_items, dark=dark)),
     )
     return dark, data
 
@@ -88,7 +88,7 @@ def _(dark, data, head_share, tail, tail_guess):
         tail_guess.value,
         kit.step("Drag", "How many items hold half of everything?"),
         kit.knob_box(head_share, "", f"share of the items that count as the head: {head_share.value} %"),
-        kit.chart(figures.head_share(_items, head_share.value / 100, dark=dark)),
+        kit.chart(plots.head_share(_items, head_share.value / 100, dark=dark)),
     )
     return
 
@@ -99,7 +99,7 @@ def _(data):
     _user_id = data.user_ids[user]
     _known = data.history(_user_id, "train")[-9:]
     _hidden = data.history(_user_id, "test")
-    _cards = [mo.Html(figures.card_row(workspace.item_cards(data, _ids, width=64), size="small")) for _ids in (_known, _hidden)]
+    _cards = [mo.Html(plots.card_row(backend.item_cards(data, _ids, width=64), size="small")) for _ids in (_known, _hidden)]
     kit.stack(
         kit.step(
             "Explain",
@@ -143,7 +143,7 @@ def _():
 
 @app.function
 def top_k(scores, known, k):
-    """Give the k best items that are not known, best first.
+    """Return the k best items that are not known, best first.
 
     scores: array with a number for each item, of either sign
     known: items, each as its index in scores; k: how many
@@ -179,7 +179,7 @@ def _(chosen, data, k_knob, models, user):
     _user_id, _k = data.user_ids[user], k_knob.value
     _list = lab.recommend(models[chosen.value], data, _user_id, _k, hide="train")
     _hidden = data.history(_user_id, "test")
-    _cards = workspace.item_cards(data, list(_list["item_id"]), [f"place {_place}" for _place in _list["rank"]], 64)
+    _cards = backend.item_cards(data, list(_list["item_id"]), [f"place {_place}" for _place in _list["rank"]], 64)
     _cards["hit"] = _list["item_id"].isin(_hidden).to_numpy()
     _hits = list(_list["rank"][_cards["hit"].to_numpy()])
     _judged = lab.evaluate_users(models[chosen.value], data, "test", (_k,)).set_index("user_id").loc[_user_id]
@@ -188,11 +188,11 @@ def _(chosen, data, k_knob, models, user):
         kit.step("Drag", "One person's list", "Make the list longer or shorter, and try the other model. ● is one of the hidden items."),
         kit.side_by_side(kit.knob_box(k_knob, "k", f"length of the list: {_k}"), chosen),
         kit.finding(f"The first {_k} hold {len(_hits)} of {len(_hidden)} hidden items{_where}"),
-        mo.Html(figures.card_row(_cards, size="small")),
+        mo.Html(plots.card_row(_cards, size="small")),
         kit.tiles(
             [
-                (f"Recall@{_k}", figures.metric_value("recall", _judged[f"recall@{_k}"]), "of what was hidden, how much was found"),
-                (f"NDCG@{_k}", figures.metric_value("ndcg", _judged[f"ndcg@{_k}"]), "the same, but early hits count more"),
+                (f"Recall@{_k}", plots.metric_value("recall", _judged[f"recall@{_k}"]), "of what was hidden, how much was found"),
+                (f"NDCG@{_k}", plots.metric_value("ndcg", _judged[f"ndcg@{_k}"]), "the same, but early hits count more"),
             ]
         ),
     )
@@ -217,7 +217,7 @@ def _():
 
 @app.function
 def recall_at_k(ranked, relevant, k):
-    """Give the share of the relevant items among the first k, in 0…1.
+    """Return the share of the relevant items among the first k, in 0…1.
 
     ranked: list of items, the best first
     relevant: set of items, never empty; k: from 1
@@ -289,7 +289,7 @@ def _():
 
 @app.function
 def ndcg_at_k(ranked, relevant, k):
-    """Give the NDCG of the first k of the list, in 0…1.
+    """Return the NDCG of the first k of the list, in 0…1.
 
     ranked: list of items, the best first
     relevant: set of items, never empty; k: from 1
@@ -329,7 +329,7 @@ def _(boards, slip):
         for _metric, _value in _values.items()
     ]
     _what, _metric, _after, _before = max(_cells, key=lambda _cell: abs(_cell[2] - _cell[3]))
-    _from, _to = (figures.metric_value(_metric, _value) for _value in (_before, _after))
+    _from, _to = (plots.metric_value(_metric, _value) for _value in (_before, _after))
     _finding = (
         f"The {_what} goes from {_from} to {_to}, and the model is the same" if _from != _to else "Nothing is wrong: choose a mistake"
     )
@@ -343,7 +343,7 @@ def _(boards, slip):
         kit.finding(_finding),
         kit.tiles(
             [
-                (_title, figures.metric_value(_metric, _now), f"judged rightly: {figures.metric_value(_metric, _then)}")
+                (_title, plots.metric_value(_metric, _now), f"judged rightly: {plots.metric_value(_metric, _then)}")
                 for _title, _metric, _now, _then in _cells
             ]
         ),

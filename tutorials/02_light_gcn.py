@@ -16,7 +16,7 @@ with app.setup(hide_code=True):
     import torch  # noqa: F401 for what the learner writes
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places, workspace
+    from srgformer_lab import backend, places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -46,7 +46,7 @@ def _():
             how busy both ends of the line are.
             """,
         ),
-        kit.chart(figures.bipartite(*by_hand.signal("person A", 1), ("people", "things"), dark=dark)),
+        kit.chart(plots.bipartite(*by_hand.signal("person A", 1), ("people", "things"), dark=dark)),
         kit.told("The goggles get less than the skis: two people took them, so they say less about A. A itself is empty now."),
     )
     return (dark,)
@@ -91,7 +91,7 @@ def _(dark, steps, walk, walk_guess):
             """,
         ),
         kit.knob_box(steps, "s", f"steps: {steps.value}", "id"),
-        kit.chart(figures.bipartite(*by_hand.signal("person A", steps.value), ("people", "things"), dark=dark)),
+        kit.chart(plots.bipartite(*by_hand.signal("person A", steps.value), ("people", "things"), dark=dark)),
     )
     return
 
@@ -123,7 +123,7 @@ def _():
 
 @app.function
 def normalized_adjacency(R):
-    """Give the normalised adjacency of all nodes, users first.
+    """Return the normalised adjacency of all nodes, users first.
 
     R: float tensor (users, items) of 0 and 1; an item may have no line
     Gives a tensor (users + items, users + items).
@@ -176,7 +176,7 @@ def _():
 
 @app.function
 def light_gcn(adjacency, embedding, n_layers):
-    """Give the mean of the embeddings after 0, 1, …, n_layers steps.
+    """Return the mean of the embeddings after 0, 1, …, n_layers steps.
 
     adjacency: tensor (nodes, nodes), normalised already
     embedding: tensor (nodes, d); n_layers: from 0
@@ -227,7 +227,7 @@ def _():
 
 @app.function
 def bpr_loss(positive, negative):
-    """Give the BPR loss of a batch: one number, from 0 up.
+    """Return the BPR loss of a batch: one number, from 0 up.
 
     positive: tensor with a score for each pair that was taken
     negative: tensor, same length: scores of what was not taken
@@ -295,13 +295,13 @@ def _(dark, race, weights, weights_guess):
             f"LightGCN's lists hold {'more' if _light['recall@20'].iloc[-1] > _heavy['recall@20'].iloc[-1] else 'less'} of what is hidden"
         ),
         kit.chart(
-            figures.learning_curves(_heavy, baseline={_name: _light["recall@20"].max()}, dark=dark, hint="The curve: with W and ReLU.")
+            plots.learning_curves(_heavy, baseline={_name: _light["recall@20"].max()}, dark=dark, hint="The curve: with W and ReLU.")
         ),
         kit.tiles(
             [
                 (
                     f"{_who}: Recall@20 after {by_hand.EPOCHS} epochs",
-                    figures.metric_value("recall", _history["recall@20"].iloc[-1]),
+                    plots.metric_value("recall", _history["recall@20"].iloc[-1]),
                     f"training loss {_history['loss'].iloc[-1]:.3f}, {_count:,} trained numbers",
                 )
                 for _who, _history, _count in (("LightGCN", _light, _size), ("with W and ReLU", _heavy, _large))
@@ -355,7 +355,7 @@ def _(by_depth, data, depth, way):
     _alike, _popular = by_hand.likeness(data, _embedding)
     _user = data.user_ids[29]
     _top = lab.recommend(_model, data, _user, 8, hide="train")
-    _cards = workspace.item_cards(data, list(_top["item_id"]), [f"place {_place}" for _place in _top["rank"]], 64)
+    _cards = backend.item_cards(data, list(_top["item_id"]), [f"place {_place}" for _place in _top["rank"]], 64)
     kit.stack(
         kit.step(
             "Break it",
@@ -364,15 +364,15 @@ def _(by_depth, data, depth, way):
             "as in plain matrix factorisation.",
         ),
         kit.side_by_side(kit.knob_box(depth, "L", f"layers: {depth.value}", "id"), way),
-        kit.finding(f"{figures.percent(_popular)} of what people are shown is what popularity would show them too"),
+        kit.finding(f"{plots.percent(_popular)} of what people are shown is what popularity would show them too"),
         kit.tiles(
             [
-                ("Recall@20", figures.metric_value("recall", _recall), "on the validation items"),
-                ("people are alike", figures.digits(_alike, 2), "mean cosine of two people; 1 would be all the same"),
+                ("Recall@20", plots.metric_value("recall", _recall), "on the validation items"),
+                ("people are alike", plots.digits(_alike, 2), "mean cosine of two people; 1 would be all the same"),
             ]
         ),
         kit.told("One person's list:"),
-        mo.Html(figures.card_row(_cards, size="small")),
+        mo.Html(plots.card_row(_cards, size="small")),
         kit.told(
             "After many steps every node has heard from every other, through all possible ways, and what arrives depends on little more "
             "than how many lines a node has. All people become alike (**over-smoothing**), and everyone is shown what is most popular."

@@ -16,7 +16,7 @@ with app.setup(hide_code=True):
     import numpy as np  # noqa: F401 for what the learner writes
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places, workspace
+    from srgformer_lab import backend, places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -48,7 +48,7 @@ def _():
             """,
         ),
         kit.chart(
-            figures.bipartite(
+            plots.bipartite(
                 *by_hand.signal("thermos", 1),
                 ("things", "hyperedges"),
                 part="hypergraph",
@@ -85,7 +85,7 @@ def _():
 def _(dark, pairs, pairs_guess):
     _shops = [
         kit.chart(
-            figures.bipartite(
+            plots.bipartite(
                 *by_hand.drawn(_groups, by_hand.CAMPING),
                 ("things", "groups"),
                 part="hypergraph",
@@ -124,7 +124,7 @@ def _():
 
 @app.function
 def incidence(groups, n_items):
-    """Give the incidence matrix, items × hyperedges, of 0 and 1.
+    """Return the incidence matrix, items × hyperedges, of 0 and 1.
 
     groups: a list of items for each hyperedge
     n_items: how many items there are; some may be in no hyperedge
@@ -171,7 +171,7 @@ def _():
 
 @app.function
 def adjacency_of(H):
-    """Give which items share a hyperedge, items × items, of 0 and 1.
+    """Return which items share a hyperedge, items × items, of 0 and 1.
 
     H: incidence matrix, array (items, hyperedges) of 0 and 1
     Example: [[1], [1], [0]] gives [[0, 1, 0], [1, 0, 0], [0, 0, 0]].
@@ -253,7 +253,7 @@ def _(dark, half_steps, thing):
         ),
         kit.side_by_side(kit.knob_box(half_steps, "½", f"half steps: {half_steps.value}", "hypergraph"), thing),
         kit.chart(
-            figures.bipartite(
+            plots.bipartite(
                 *by_hand.signal(thing.value, half_steps.value),
                 ("things", "hyperedges"),
                 part="hypergraph",
@@ -290,7 +290,7 @@ def _():
 
 @app.function
 def pass_messages(H, Z):
-    """Give what the items hold after one round through the hyperedges.
+    """Return what the items hold after one round through the hyperedges.
 
     H: array (items, hyperedges), each entry in 0…1
     Z: array (items, d)
@@ -327,7 +327,7 @@ def _(careless, data, rounds):
     _alike = by_hand.likeness(data, _units)
     _item = 0
     _ids, _said = by_hand.most_alike(data, _units, _item, 8)
-    _cards = workspace.item_cards(data, [data.item_ids[_item], *_ids], ["this one", *_said], 64)
+    _cards = backend.item_cards(data, [data.item_ids[_item], *_ids], ["this one", *_said], 64)
     kit.stack(
         kit.step(
             "Break it",
@@ -345,12 +345,12 @@ def _(careless, data, rounds):
             kit.knob_box(rounds, "L", f"rounds (layers): {rounds.value}", "hypergraph"),
         ),
         kit.finding(
-            f"Two things of the same group have a cosine of {figures.digits(_alike['same group'], 2)}, two that share nothing "
-            f"{figures.digits(_alike['neither'], 2)}"
+            f"Two things of the same group have a cosine of {plots.digits(_alike['same group'], 2)}, two that share nothing "
+            f"{plots.digits(_alike['neither'], 2)}"
         ),
-        kit.tiles([(f"share: {_name}", figures.digits(_value, 2), "mean cosine") for _name, _value in _alike.items()]),
+        kit.tiles([(f"share: {_name}", plots.digits(_value, 2), "mean cosine") for _name, _value in _alike.items()]),
         kit.told("Most alike to this thing are now:"),
-        mo.Html(figures.card_row(_cards, size="small")),
+        mo.Html(plots.card_row(_cards, size="small")),
         kit.told(
             "Sums let a large hyperedge speak louder: a kind holds about 27 things, an interest group 13, so the same kind counts more "
             "than the same interest even before you break anything. A hyperedge that holds everyone drowns all others."

@@ -17,7 +17,7 @@ with app.setup(hide_code=True):
     from scipy.special import softmax
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places, workspace
+    from srgformer_lab import backend, places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -36,7 +36,7 @@ def _():
 def _():
     dark = kit.dark()
     data, run = lab.studio(), lab.shipped_run()
-    model, trace = workspace.trained_pass(run, data)
+    model, trace = backend.trained_pass(run, data)
     tau_knob = kit.knob("temperature", (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0), 0.2)
     return dark, data, model, run, tau_knob, trace
 
@@ -60,11 +60,11 @@ def _(dark, data, tau_knob, trace):
             "Drag", "How decided are they?", "The temperature τ acts on the trained model at once. This model was trained at τ = 0.2."
         ),
         kit.knob_box(tau_knob, "τ", f"temperature: {tau_knob.value:g}", "hypergraph"),
-        kit.chart(figures.incidence_heatmap(lab.hyperedge_incidence(changed, data, "image", data.n_items), dark=dark)),
+        kit.chart(plots.incidence_heatmap(lab.hyperedge_incidence(changed, data, "image", data.n_items), dark=dark)),
         kit.tiles(
             [
-                ("a typical thing", figures.percent(_items), "is in its first hyperedge"),
-                ("a typical person", figures.percent(_people), "is in their first hyperedge; why so much more? See “And people?”"),
+                ("a typical thing", plots.percent(_items), "is in its first hyperedge"),
+                ("a typical person", plots.percent(_people), "is in their first hyperedge; why so much more? See “And people?”"),
             ]
         ),
     )
@@ -101,7 +101,7 @@ def _():
 
 @app.function
 def memberships(X, V, tau):
-    """Give each item's share in each hyperedge; rows sum to 1.
+    """Return each item's share in each hyperedge; rows sum to 1.
 
     X: array (items, features); V: array (features, hyperedges)
     tau: the temperature, above 0
@@ -136,7 +136,7 @@ def _(data, run, trace):
 @app.cell(hide_code=True)
 def _(cards, data, hyperedge):
     _card = cards.loc[hyperedge.value]
-    _shown = workspace.item_cards(data, list(_card["top_items"]), width=64)
+    _shown = backend.item_cards(data, list(_card["top_items"]), width=64)
     kit.stack(
         kit.step(
             "Drag",
@@ -147,9 +147,9 @@ def _(cards, data, hyperedge):
         kit.knob_box(hyperedge, "k", f"hyperedge {hyperedge.value}", "hypergraph"),
         kit.finding(
             f"Of the things that are mostly in it, {_card['items']} in all, the commonest interest is “{_card['label']}”: "
-            f"{figures.percent(_card['purity'])} of those that show one"
+            f"{plots.percent(_card['purity'])} of those that show one"
         ),
-        mo.Html(figures.card_row(_shown, size="small")),
+        mo.Html(plots.card_row(_shown, size="small")),
         kit.told(
             "In this shop every thing belongs to one of 18 interest groups, and two thirds of the groups show in pictures. The share of "
             "the commonest is called **purity**. With 8 hyperedges for 12 groups it can't be 100 % everywhere."
@@ -184,8 +184,8 @@ def _(before_after, chance, chance_guess):
     _tiles = [
         (
             f"{_modality}, {'untrained' if _epoch == 0 else 'trained'}",
-            figures.percent(_found.purity),
-            f"purity over all hyperedges; shuffled things would give {figures.percent(_found.purity_chance)}",
+            plots.percent(_found.purity),
+            f"purity over all hyperedges; shuffled things would give {plots.percent(_found.purity_chance)}",
         )
         for (_modality, _epoch), _found in before_after.items()
     ]
@@ -228,8 +228,8 @@ def _(changed, data, long, long_guess, tau_knob):
         long_guess.value,
         kit.tiles(
             [
-                (f"at most {_few} things taken", figures.percent(_soft), "in the first hyperedge"),
-                (f"at least {_many} things taken", figures.percent(_sharp), "in the first hyperedge"),
+                (f"at most {_few} things taken", plots.percent(_soft), "in the first hyperedge"),
+                (f"at least {_many} things taken", plots.percent(_sharp), "in the first hyperedge"),
             ]
         ),
         kit.told(f"At τ = {tau_knob.value:g}, the knob of the first picture."),
@@ -260,7 +260,7 @@ def _():
 
 @app.function
 def user_memberships(R, S, tau):
-    """Give each person's share in each hyperedge; rows sum to 1.
+    """Return each person's share in each hyperedge; rows sum to 1.
 
     R: array (people, items) of 0 and 1
     S: array (items, hyperedges); tau: the temperature
@@ -331,7 +331,7 @@ def _(draw, draw_guess, n_draws):
         kit.knob_box(n_draws, "n", f"draws: {n_draws.value:,}", "hypergraph"),
         kit.tiles(
             [
-                (f"score {_score:g}", figures.percent(_won / n_draws.value), f"of the draws won; softmax says {figures.percent(_share)}")
+                (f"score {_score:g}", plots.percent(_won / n_draws.value), f"of the draws won; softmax says {plots.percent(_share)}")
                 for _score, _won, _share in zip(by_hand.SCORES, _wins, _shares, strict=True)
             ]
         ),
@@ -358,7 +358,7 @@ def _():
 
 @app.function
 def gumbel_softmax(S, u, tau):
-    """Give memberships with Gumbel noise; rows sum to 1.
+    """Return memberships with Gumbel noise; rows sum to 1.
 
     S: array (rows, hyperedges), the scores
     u: array of the same shape, each number between 0 and 1
@@ -399,7 +399,7 @@ def _(beta, data, trace):
 def _(beta, dark, data, model, quiet, quiet_recall, seed):
     _shown = by_hand.noisy(model, data.modalities, seed.value, beta.value) if seed.value else quiet
     _recalls = (lab.evaluate(_shown, data, "valid", (20,))["recall@20"] if seed.value else quiet_recall, quiet_recall)
-    _noisy, _without = (figures.metric_value("recall", value) for value in _recalls)
+    _noisy, _without = (plots.metric_value("recall", value) for value in _recalls)
     _hint = "The rows are sorted anew at each draw, so look below for how many things changed their hyperedge."
     _other = by_hand.replaced(data, quiet, _shown)
     kit.stack(
@@ -416,13 +416,13 @@ def _(beta, dark, data, model, quiet, quiet_recall, seed):
             kit.knob_box(seed, "g", "noise: " + (f"draw {seed.value}" if seed.value else "off, as it should be"), "hypergraph"),
             kit.knob_box(beta, "β", f"weight of the hypergraph: {beta.value:g}", "hypergraph"),
         ),
-        kit.finding(f"{figures.percent(_other)} of everyone's list of 10 is another thing than without noise"),
-        kit.chart(figures.incidence_heatmap(lab.hyperedge_incidence(_shown, data, "image", data.n_items), dark=dark, hint=_hint)),
+        kit.finding(f"{plots.percent(_other)} of everyone's list of 10 is another thing than without noise"),
+        kit.chart(plots.incidence_heatmap(lab.hyperedge_incidence(_shown, data, "image", data.n_items), dark=dark, hint=_hint)),
         kit.tiles(
             [
                 (
                     "things moved",
-                    figures.percent(by_hand.moved(quiet, _shown, "image")),
+                    plots.percent(by_hand.moved(quiet, _shown, "image")),
                     "are in another image hyperedge than without noise",
                 ),
                 ("Recall@20", _noisy, f"on the validation items; without noise {_without}"),

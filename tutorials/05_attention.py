@@ -18,7 +18,7 @@ with app.setup(hide_code=True):
     import torch
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places, workspace
+    from srgformer_lab import backend, places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -38,7 +38,7 @@ def _():
 def _():
     run = lab.shipped_run()
     data, dark = run.open_data(), kit.dark()
-    model, trace = workspace.trained_pass(run, data)
+    model, trace = backend.trained_pass(run, data)
     user = 17
     user_id = data.user_ids[user]
     even, overall = 1 / len(data.history(user_id)), by_hand.largest_against_even(trace, data.n_users)
@@ -70,11 +70,11 @@ def _(data, trace, user, user_id):
         f"A trained model weighs these {len(data.history(user_id))} things. What share do the three heaviest get together?",
         {
             "nearly all": f"Nothing forces attention to choose. A reason to choose must be learned, and this model has found little of it: "
-            f"three things get {figures.percent(_top)}.",
-            "about half": f"That is what drawings of attention like to show. Here it is {figures.percent(_top)}; three even shares are "
-            f"{figures.percent(3 / len(data.history(user_id)))}.",
-            "about a quarter": f"It is {figures.percent(_top)}, and three even shares would be "
-            f"{figures.percent(3 / len(data.history(user_id)))}. Attention **can** choose; whether it does must be asked of each "
+            f"three things get {plots.percent(_top)}.",
+            "about half": f"That is what drawings of attention like to show. Here it is {plots.percent(_top)}; three even shares are "
+            f"{plots.percent(3 / len(data.history(user_id)))}.",
+            "about a quarter": f"It is {plots.percent(_top)}, and three even shares would be "
+            f"{plots.percent(3 / len(data.history(user_id)))}. Attention **can** choose; whether it does must be asked of each "
             "trained model.",
         },
         right="about a quarter",
@@ -107,10 +107,10 @@ def _(dark, data, even, overall, sharper, spread, spread_guess, trace, user):
         ),
         kit.knob_box(sharper, "×", f"scores times {sharper.value:g}", "attention"),
         kit.finding(
-            f"The largest weight is {figures.percent(_largest['weight'])}, for “{_largest['title']}” in head {_largest['head']}; "
-            f"an even share is {figures.percent(even)}"
+            f"The largest weight is {plots.percent(_largest['weight'])}, for “{_largest['title']}” in head {_largest['head']}; "
+            f"an even share is {plots.percent(even)}"
         ),
-        kit.chart(figures.attention_heads(_weights, dark=dark, hint="A column sums to 1. As trained: × 1.")),
+        kit.chart(plots.attention_heads(_weights, dark=dark, hint="A column sums to 1. As trained: × 1.")),
         kit.told(
             f"As trained, over all people and heads, the largest weight is {overall:.1f} times an even share. At 40 the scores run into a "
             "limit (the *clip*, below), and the things that have reached it share what there is."
@@ -148,7 +148,7 @@ def _():
 
 @app.function
 def attention_weights(query, keys):
-    """Give the weight of each thing of a history; they sum to 1.
+    """Return the weight of each thing of a history; they sum to 1.
 
     query: tensor of d numbers; keys: tensor with a row of d for each thing
     keys @ query gives all inner products; tensors have clamp, exp and sum.
@@ -196,7 +196,7 @@ def _():
 
 @app.function
 def attend(user, items, query_map, key_map, value_map):
-    """Give what one head tells of a person: a tensor as wide as value_map.
+    """Return what one head tells of a person: a tensor as wide as value_map.
 
     user: embedding, d numbers; items: a row of d for each thing
     query_map, key_map, value_map: d rows each
@@ -244,7 +244,7 @@ def _():
 
 @app.function
 def attend_with_heads(user, items, query_map, key_map, value_map, n_heads):
-    """Give what all heads tell of a person, side by side: d numbers.
+    """Return what all heads tell of a person, side by side: d numbers.
 
     user, items and the maps (d × d) as in exercise 2
     by_hand.attend(user, items, query_map, key_map, value_map) is one head.
@@ -346,7 +346,7 @@ def _(claim, dark, removal, removal_guess, tried):
             "Up: how much their first recommendation lost."
         ),
         claim,
-        kit.chart(figures.effect_scatter(tried.effects, claim.value, correlations=tried.correlations, dark=dark, hint="Try both.")),
+        kit.chart(plots.effect_scatter(tried.effects, claim.value, correlations=tried.correlations, dark=dark, hint="Try both.")),
         kit.told(
             "Five people are few. Over twenty, with 337 removals, the rank correlation of the weights is **−.01** [−.12, .10], and that of "
             "the exact contribution **.69** [.59, .78], with 95 % bounds in brackets. Lesson 9 shows where exact contributions come from."
@@ -372,16 +372,16 @@ def _(change, judged):
         kit.finding(
             "Nothing is broken: choose a change"
             if change.value == "nothing"
-            else f"{change.value.capitalize()}: {figures.percent(_kept)} of all recommended things stay"
+            else f"{change.value.capitalize()}: {plots.percent(_kept)} of all recommended things stay"
         ),
         kit.tiles(
             [
                 (
                     "Recall@20 on valid",
-                    figures.metric_value("recall", _recall),
-                    f"with nothing changed: {figures.metric_value('recall', _whole)}",
+                    plots.metric_value("recall", _recall),
+                    f"with nothing changed: {plots.metric_value('recall', _whole)}",
                 ),
-                ("stays in the first ten", figures.percent(_kept), "over all people"),
+                ("stays in the first ten", plots.percent(_kept), "over all people"),
             ]
         ),
         kit.told(

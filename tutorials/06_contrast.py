@@ -18,7 +18,7 @@ with app.setup(hide_code=True):
     import torch
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places, workspace
+    from srgformer_lab import backend, places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -38,7 +38,7 @@ def _():
     run = lab.shipped_run()
     data, dark = run.open_data(), kit.dark()
     groups = lab.item_labels(data)
-    modality = workspace.trained_pass(run, data)[1].modality
+    modality = backend.trained_pass(run, data)[1].modality
     images, texts = (modality[name].items.detach() for name in ("image", "text"))
     return dark, data, groups, images, texts
 
@@ -59,9 +59,9 @@ def _(data, groups):
             chess as well:
             """,
         ),
-        mo.Html(figures.card_row(workspace.item_cards(data, [data.item_ids[armchair]]))),
+        mo.Html(plots.card_row(backend.item_cards(data, [data.item_ids[armchair]]))),
         kit.told(f"*{data.cards.texts[armchair]}*"),
-        mo.Html(figures.card_row(workspace.item_cards(data, _alike, width=64), size="small")),
+        mo.Html(plots.card_row(backend.item_cards(data, _alike, width=64), size="small")),
     )
     return (armchair,)
 
@@ -113,7 +113,7 @@ def _():
 
 @app.function
 def cosines(first, second):
-    """Give the cosine of each row of first with each row of second.
+    """Return the cosine of each row of first with each row of second.
 
     first: n × d tensor; second: m × d tensor; gives n × m
     A row of zeros has cosine 0 with everything.
@@ -148,7 +148,7 @@ def _(armchair, data, images, tau, texts):
     _share = (_cosine / tau.value).softmax(0)
     _order = _cosine.argsort(descending=True)[:8].tolist()
     _place = _order.index(armchair) + 1
-    _lines = [f"{'its own: ' if row == armchair else ''}cos {_cosine[row]:.2f}, {figures.percent(float(_share[row]))}" for row in _order]
+    _lines = [f"{'its own: ' if row == armchair else ''}cos {_cosine[row]:.2f}, {plots.percent(float(_share[row]))}" for row in _order]
     kit.stack(
         kit.step(
             "Drag",
@@ -160,12 +160,12 @@ def _(armchair, data, images, tau, texts):
         ),
         kit.knob_box(tau, "τ", f"temperature: {tau.value:g}", "image"),
         kit.finding(
-            f"Its own text, at place {_place}, gets {figures.percent(float(_share[armchair]))}, "
-            f"the nearest one {figures.percent(float(_share[_order[0]]))}; the loss is {-float(_share[armchair].log()):.2f}"
+            f"Its own text, at place {_place}, gets {plots.percent(float(_share[armchair]))}, "
+            f"the nearest one {plots.percent(float(_share[_order[0]]))}; the loss is {-float(_share[armchair].log()):.2f}"
         ),
-        mo.Html(figures.card_row(workspace.item_cards(data, [data.item_ids[row] for row in _order], _lines, 64), size="small")),
+        mo.Html(plots.card_row(backend.item_cards(data, [data.item_ids[row] for row in _order], _lines, 64), size="small")),
         kit.told(
-            f"An even share would be {figures.percent(1 / data.n_items)}. Texts of things of the same group are nearest: to tell them "
+            f"An even share would be {plots.percent(1 / data.n_items)}. Texts of things of the same group are nearest: to tell them "
             "apart is the hard part, and perhaps not even wanted."
         ),
     )
@@ -199,7 +199,7 @@ def _():
 
 @app.function
 def info_nce(images, texts, rows, temperature):
-    """Give the loss of a batch, a number.
+    """Return the loss of a batch, a number.
 
     images, texts: n × d tensors, row x for thing x
     rows: tensor of the batch's rows; temperature: τ
@@ -250,7 +250,7 @@ def _():
 
 @app.function
 def pushes(cosine, own, temperature):
-    """Give the slope of one picture's loss by each cosine, n numbers.
+    """Return the slope of one picture's loss by each cosine, n numbers.
 
     cosine: tensor of n cosines with all texts
     own: the row of its own text; temperature: τ
@@ -318,16 +318,16 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
             """,
         ),
         kit.knob_box(world_tau, "τ", f"temperature: {_tau:g}", "image"),
-        kit.finding(f"The nearest 5 of {len(groups) - 1} strangers get {figures.percent(_nearest)} of the armchair's push"),
+        kit.finding(f"The nearest 5 of {len(groups) - 1} strangers get {plots.percent(_nearest)} of the armchair's push"),
         kit.tiles(
             [
-                ("own pairs", figures.digits(_own), "mean cosine of a picture with its own text"),
-                ("same group", figures.digits(_alike), "with the text of another thing of the group"),
-                ("other groups", figures.digits(_others), "with the text of a thing of another group"),
-                ("finds its own", figures.percent(_found), "pictures whose own text is the nearest of all"),
+                ("own pairs", plots.digits(_own), "mean cosine of a picture with its own text"),
+                ("same group", plots.digits(_alike), "with the text of another thing of the group"),
+                ("other groups", plots.digits(_others), "with the text of a thing of another group"),
+                ("finds its own", plots.percent(_found), "pictures whose own text is the nearest of all"),
             ]
         ),
-        kit.chart(figures.cosine_distributions(by_hand.pairs(*worlds[_tau]), dark=dark, hint="Solid: own pairs; dashed: strangers.")),
+        kit.chart(plots.cosine_distributions(by_hand.pairs(*worlds[_tau]), dark=dark, hint="Solid: own pairs; dashed: strangers.")),
         kit.told(
             """
             A **small τ** tells things apart: more pictures find their own text, and groups loosen. A **large τ** keeps groups together:
@@ -357,12 +357,12 @@ def _(broken, dark, groups, slip):
         slip,
         kit.tiles(
             [
-                ("own pairs, mean cosine", figures.digits(_own), f"as it should be: {figures.digits(_own_right)}"),
-                ("strangers, mean size of the cosine", figures.digits(_size), f"as it should be: {figures.digits(_size_right)}"),
-                ("finds its own", figures.percent(_found), f"as it should be: {figures.percent(_found_right)}"),
+                ("own pairs, mean cosine", plots.digits(_own), f"as it should be: {plots.digits(_own_right)}"),
+                ("strangers, mean size of the cosine", plots.digits(_size), f"as it should be: {plots.digits(_size_right)}"),
+                ("finds its own", plots.percent(_found), f"as it should be: {plots.percent(_found_right)}"),
             ]
         ),
-        kit.chart(figures.cosine_distributions(by_hand.pairs(*broken[slip.value]), dark=dark, hint="Where do the strangers lie?")),
+        kit.chart(plots.cosine_distributions(by_hand.pairs(*broken[slip.value]), dark=dark, hint="Where do the strangers lie?")),
         kit.told(
             "Without strangers nothing keeps vectors apart: all move towards one line, in one direction or its opposite. Own pairs look "
             "better than ever, but strangers spread to both ends (their mean, near 0, hides it), and few pictures find their text. This is "
@@ -394,8 +394,8 @@ def _(weighed):
             [
                 ("own pairs, γ = 0", f"{_own:.2f}", f"strangers: {_strange:.2f}"),
                 ("own pairs, γ = 0.01", f"{_own_much:.2f}", "mean cosine of a picture with its own text"),
-                ("Recall@20, γ = 0", figures.metric_value("recall", _recall), "on valid"),
-                ("Recall@20, γ = 0.01", figures.metric_value("recall", _recall_much), "on valid"),
+                ("Recall@20, γ = 0", plots.metric_value("recall", _recall), "on valid"),
+                ("Recall@20, γ = 0.01", plots.metric_value("recall", _recall_much), "on valid"),
             ]
         ),
         kit.finding(

@@ -16,7 +16,7 @@ with app.setup(hide_code=True):
     import numpy as np
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places, workspace
+    from srgformer_lab import backend, places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -57,7 +57,7 @@ def _(dark, data, trace):
             This is a finished SRGFormer on the built-in shop. One person took, among {len(data.history(_user_id))} things, these:
             """,
         ),
-        mo.Html(figures.card_row(workspace.item_cards(data, _known, width=64), size="small")),
+        mo.Html(plots.card_row(backend.item_cards(data, _known, width=64), size="small")),
         kit.told(
             "The model recommends the item below first. Its score is a sum of five parts: what neighbours in the graph say "
             "(**collaborative**, or id), what "
@@ -65,8 +65,8 @@ def _(dark, data, trace):
             "**hypergraph** of learned groups. This lesson is about how much of each comes in, and who may decide it."
         ),
         kit.side_by_side(
-            mo.Html(figures.card_row(workspace.item_cards(data, [item_id], width=64), size="small")),
-            kit.chart(figures.waterfall(_parts, item=workspace.title(data, item_id), dark=dark, hint="The parts add up to the score.")),
+            mo.Html(plots.card_row(backend.item_cards(data, [item_id], width=64), size="small")),
+            kit.chart(plots.waterfall(_parts, item=backend.title(data, item_id), dark=dark, hint="The parts add up to the score.")),
             widths="1fr 4fr",
         ),
     )
@@ -79,7 +79,7 @@ def _(data, trace):
     _lengths = trace.collaborative.items.norm(dim=1).numpy()
     _alike = np.corrcoef(_taken, _lengths)[0, 1]
     _raw = {_name: float(_part.values.norm(dim=1).mean()) for _name, _part in trace.modality.items()}
-    _said = " and ".join(f"{_length:.2f} for {figures.part_name(_name)}" for _name, _length in _raw.items())
+    _said = " and ".join(f"{_length:.2f} for {plots.part_name(_name)}" for _name, _length in _raw.items())
     kit.stack(
         kit.step(
             "Write",
@@ -88,7 +88,7 @@ def _(data, trace):
             Every person and every item has a vector from each branch. How long these vectors are is an accident of the branch: here the
             mean length is {_said}. So all but the id part are first brought to length 1, and only then weighed.
             The id part keeps its length, for that says something: over the items of this shop, the length goes with how often an item is
-            taken (correlation {figures.digits(_alike)}).
+            taken (correlation {plots.digits(_alike)}).
             """,
         ),
         kit.explain(
@@ -112,7 +112,7 @@ def _(data, trace):
 
 @app.function
 def fuse(collaborative, modalities, attention, hypergraph, alpha, beta):
-    """Give the fused vectors of all nodes: an array (nodes, width).
+    """Return the fused vectors of all nodes: an array (nodes, width).
 
     collaborative, attention, hypergraph: arrays (nodes, width), one row
         a node; attention may have rows of zeros
@@ -182,8 +182,8 @@ def _(alpha, beta, dark, data, item_id, square, square_guess, trace, user):
             kit.knob_box(alpha, "α", f"attention: {alpha.value:g}", "attention"),
             kit.knob_box(beta, "β", f"hypergraph: {beta.value:g}", "hypergraph"),
         ),
-        kit.chart(figures.parts_table(_table, dark=dark, hint="All cells sum to the score.")),
-        mo.Html(figures.card_row(workspace.item_cards(data, list(_list["item_id"]), _lines, 64), size="small")),
+        kit.chart(plots.parts_table(_table, dark=dark, hint="All cells sum to the score.")),
+        mo.Html(plots.card_row(backend.item_cards(data, list(_list["item_id"]), _lines, 64), size="small")),
     )
     return
 
@@ -214,7 +214,7 @@ def _():
 
 @app.function
 def shares(user_parts, item_parts):
-    """Give the share of each part in the score: an array (parts,).
+    """Return the share of each part in the score: an array (parts,).
 
     user_parts, item_parts: arrays (parts, width); row p is part p
     Example: [[1, 0], [2, 0]] and [[3, 0], [1, 1]] have the cells
@@ -280,10 +280,10 @@ def _(ablation, ablation_guess, anew, off):
         return f"{100 * _value:+.1f}".replace("-", "−")
 
     _rows = "".join(
-        f"| {figures.part_name(_part)} | {_points(off[_part])} | {_points(_mean)} [{_points(_low)}, {_points(_high)}] |\n"
+        f"| {plots.part_name(_part)} | {_points(off[_part])} | {_points(_mean)} [{_points(_low)}, {_points(_high)}] |\n"
         for _part, (_mean, _low, _high) in anew.items()
     )
-    _sure = [figures.part_name(_part) for _part, (_, _low, _high) in anew.items() if _high < 0 or _low > 0]
+    _sure = [plots.part_name(_part) for _part, (_, _low, _high) in anew.items() if _high < 0 or _low > 0]
     ablation.answer(
         LESSON,
         ablation_guess.value,
@@ -326,7 +326,7 @@ def _():
 
 @app.function
 def without(part, settings):
-    """Give the settings [alpha, beta, c, gamma] of a training without a part.
+    """Return the settings [alpha, beta, c, gamma] of a training without a part.
 
     part: "attention", "hypergraph", "image" or "text". There are two
         modalities, image and text. Which of them is read is set elsewhere:
@@ -364,7 +364,7 @@ def _(dark, split, surfaces, trace):
     _trained = (trace.config.attention_scale, trace.config.hypergraph_scale)
     _valid, _test = (surfaces[_split].set_index(["attention_scale", "hypergraph_scale"])["value"] for _split in ("valid", "test"))
     _chosen, _lucky = _valid.idxmax(), _test.idxmax()
-    _gets, _would = (figures.metric_value("recall", _test[_point]) for _point in (_chosen, _lucky))
+    _gets, _would = (plots.metric_value("recall", _test[_point]) for _point in (_chosen, _lucky))
     kit.stack(
         kit.step(
             "Look",
@@ -374,7 +374,7 @@ def _(dark, split, surfaces, trace):
         ),
         split,
         kit.chart(
-            figures.metric_surface(
+            plots.metric_surface(
                 surfaces[split.value],
                 trained=_trained,
                 dark=dark,
@@ -401,7 +401,7 @@ def _(data, model, trace):
 def _(fusions, slip):
     _recall, _lengths = fusions[slip.value]
     _right, _ = fusions[by_hand.RIGHT]
-    _now, _then = (figures.metric_value("recall", _value) for _value in (_recall, _right))
+    _now, _then = (plots.metric_value("recall", _value) for _value in (_recall, _right))
     kit.stack(
         kit.step(
             "Break it",
@@ -411,7 +411,7 @@ def _(fusions, slip):
         ),
         slip,
         kit.finding(f"Recall@20 is {_now} instead of {_then}" if _now != _then else "Nothing is wrong: choose a mistake"),
-        kit.tiles([(figures.part_name(_part), f"{_length:.2f}", "mean length") for _part, _length in _lengths.items()]),
+        kit.tiles([(plots.part_name(_part), f"{_length:.2f}", "mean length") for _part, _length in _lengths.items()]),
     )
     return
 

@@ -16,7 +16,7 @@ with app.setup(hide_code=True):
     import marimo as mo
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -58,7 +58,7 @@ def _(dark, data, fresh, n_epochs, run):
             """,
         ),
         kit.chart(
-            figures.learning_curves(
+            plots.learning_curves(
                 fresh, baseline={"popularity": _popular}, dark=dark, hint="Each point is one pass over all training pairs."
             )
         ),
@@ -92,7 +92,7 @@ def _():
 
 @app.function
 def descend(weight, gradient, rate, steps):
-    """Give the weight after some steps of gradient descent.
+    """Return the weight after some steps of gradient descent.
 
     weight: a number or an array; the caller's array must not change
     gradient: a function; gradient(w) is the slope of the loss at w
@@ -122,18 +122,18 @@ def _(history):
     _rose = history["recall@20"].max() / history["recall@20"].iloc[0] - 1
     _ranking = 1 - history["loss.ranking"].iloc[-1] / history["loss.ranking"].iloc[0]
     _truth = (
-        f"From the first epoch to the best, Recall@20 rises by {figures.percent(_rose)}. The ranking loss falls by "
-        f"{figures.percent(_ranking)}; it is only a small "
+        f"From the first epoch to the best, Recall@20 rises by {plots.percent(_rose)}. The ranking loss falls by "
+        f"{plots.percent(_ranking)}; it is only a small "
         f"part "
         "of the sum."
     )
     total = kit.Question(
         "total",
         f"The shipped model was trained for {len(history)} epochs. Its total loss fell from {history['loss'].iloc[0]:.1f} to "
-        f"{history['loss'].iloc[-1]:.1f}, by {figures.percent(_fell)}. What did valid Recall@20 do meanwhile?",
+        f"{history['loss'].iloc[-1]:.1f}, by {plots.percent(_fell)}. What did valid Recall@20 do meanwhile?",
         {
             "it hardly moved": f"{_truth} A flat total does not say that nothing is learned.",
-            f"it rose by about {figures.percent(_fell)}, too": f"{_truth} Loss and metric are different things, and no rule links their "
+            f"it rose by about {plots.percent(_fell)}, too": f"{_truth} Loss and metric are different things, and no rule links their "
             f"percents.",
             "it rose by more than a third": _truth,
         },
@@ -150,7 +150,7 @@ def _(dark, history, total, total_guess):
         LESSON,
         total_guess.value,
         kit.step("Look", "Four losses under one name"),
-        kit.chart(figures.loss_terms(history, dark=dark)),
+        kit.chart(plots.loss_terms(history, dark=dark)),
         kit.told(
             "The total is a sum of four terms: **ranking** (lesson 2: a taken item should score above one drawn at random; level scores "
             "cost ln 2 on average); **regularization**, a small penalty on long vectors; and two **contrasts**, summed over the batch, "
@@ -188,7 +188,7 @@ def _():
 
 @app.function
 def knowing_nothing(batch, n_users, n_items):
-    """Give the value of the contrast for one batch if all cosines are equal.
+    """Return the value of the contrast for one batch if all cosines are equal.
 
     batch: how many triples. Who stands in several, counts in each
     n_users, n_items: how many there are in the shop
@@ -222,7 +222,7 @@ def _(data, history, run):
         "ranking": ("loss.ranking", log(2)),
     }
     _lines = "".join(
-        f"| {_name} | {_chance:.3g} | {history[_column].iloc[-1]:.3g} | {figures.percent(history[_column].iloc[-1] / _chance)} |\n"
+        f"| {_name} | {_chance:.3g} | {history[_column].iloc[-1]:.3g} | {plots.percent(history[_column].iloc[-1] / _chance)} |\n"
         for _name, (_column, _chance) in _rows.items()
     )
     _points = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * _bound for _bound in by_hand.without_contrast())).replace("-", "−")
@@ -231,7 +231,7 @@ def _(data, history, run):
         kit.finding(
             "The contrast in the hypergraph learned next to nothing"
             if abs(_left - 1) < 0.05
-            else f"The contrast in the hypergraph ends at {figures.percent(_left)} of knowing nothing"
+            else f"The contrast in the hypergraph ends at {plots.percent(_left)} of knowing nothing"
         ),
         kit.told(
             "Each term of the shipped run after its last epoch, with its weight, beside what it would be with no knowledge at all:\n\n"
@@ -340,11 +340,11 @@ def _(dark, early, early_guess, history, patience):
             [
                 ("best epoch", str(_best), "whose weights are kept"),
                 ("stopped after", str(_last), f"of {len(_valid)} planned"),
-                ("valid Recall@20", figures.metric_value("recall", _valid[_best - 1]), "at the best epoch"),
+                ("valid Recall@20", plots.metric_value("recall", _valid[_best - 1]), "at the best epoch"),
             ]
         ),
         kit.chart(
-            figures.learning_curves(
+            plots.learning_curves(
                 history.head(_last),
                 baseline={"best of all epochs": max(_valid)},
                 dark=dark,
@@ -359,8 +359,8 @@ def _(dark, early, early_guess, history, patience):
 def _(trainings):
     _recalls = {_slip: _frame["recall@20"].iloc[-1] for _slip, _frame in trainings.items()}
     _fast = trainings["learning rate 100 times larger"]
-    _said = f"After {len(_fast)} epochs Recall@20 is {figures.metric_value('recall', _recalls['learning rate 100 times larger'])}, not " + (
-        f"{figures.metric_value('recall', _recalls[by_hand.RIGHT])}; the mean ranking loss went "
+    _said = f"After {len(_fast)} epochs Recall@20 is {plots.metric_value('recall', _recalls['learning rate 100 times larger'])}, not " + (
+        f"{plots.metric_value('recall', _recalls[by_hand.RIGHT])}; the mean ranking loss went "
         f"{', '.join(f'{_value:.2f}' for _value in _fast['loss.ranking'])}, against {log(2):.2f} for knowing nothing."
     )
     rate = kit.Question(
@@ -387,7 +387,7 @@ def _():
 @app.cell(hide_code=True)
 def _(dark, fresh, rate, rate_guess, slip, trainings):
     _frame = trainings[slip.value]
-    _now, _then = (figures.metric_value("recall", _one["recall@20"].iloc[-1]) for _one in (_frame, fresh))
+    _now, _then = (plots.metric_value("recall", _one["recall@20"].iloc[-1]) for _one in (_frame, fresh))
     rate.answer(
         LESSON,
         rate_guess.value,
@@ -402,7 +402,7 @@ def _(dark, fresh, rate, rate_guess, slip, trainings):
             if slip.value != by_hand.RIGHT
             else f"Healthy: Recall@20 {_now}"
         ),
-        kit.chart(figures.loss_terms(_frame, dark=dark)),
+        kit.chart(plots.loss_terms(_frame, dark=dark)),
         mo.accordion({"Which curve": kit.told(by_hand.diagnosis(_frame, fresh)[slip.value])}),
     )
     return

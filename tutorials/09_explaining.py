@@ -16,7 +16,7 @@ with app.setup(hide_code=True):
     import numpy as np  # noqa: F401 for what the learner writes
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places, workspace
+    from srgformer_lab import backend, places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -36,7 +36,7 @@ def _():
     dark = kit.dark()
     _run = lab.shipped_run()
     data = _run.open_data()
-    model, _ = workspace.trained_pass(_run, data)
+    model, _ = backend.trained_pass(_run, data)
     person = "u17"
     item = str(lab.recommend(model, data, person, k=1)["item_id"].iloc[0])
     why = lab.explain(model, data, person, item)
@@ -49,12 +49,12 @@ def _():
             of the {len(why.history)} things that the model knows of them:
             """,
         ),
-        mo.Html(figures.card_row(workspace.item_cards(data, data.history(person)[:9], width=64), size="small")),
+        mo.Html(plots.card_row(backend.item_cards(data, data.history(person)[:9], width=64), size="small")),
         kit.told(
             "The score is one number. But the model adds up a person from parts (collaborative, image, text, attention, hypergraph), and "
             "an item, too. So the number can be taken apart, as in lesson 7:"
         ),
-        kit.chart(figures.waterfall(why.by_part, why.score, item=why.title, dark=dark, hint="Right of zero helps, left hurts.")),
+        kit.chart(plots.waterfall(why.by_part, why.score, item=why.title, dark=dark, hint="Right of zero helps, left hurts.")),
     )
     return dark, data, item, model, person, why
 
@@ -87,7 +87,7 @@ def _():
 
 @app.function
 def take_apart(brought, item):
-    """Give the exact share of each thing in the score: an array (things,).
+    """Return the exact share of each thing in the score: an array (things,).
 
     brought: array (things, parts, dimensions); brought[j, p] is what
         thing j brings to part p of the person
@@ -120,9 +120,9 @@ def _(dark, why):
             "The shares of this person's things",
             "A bar is one exact share, and a colour is one part's term of it. A colour does not add up to its bar at the top: there half "
             "of each product went to the item's part (lesson 7), here all of it goes to the person's. What no thing brings, **o**, "
-            f"is {figures.signed(why.score - why.history['total'].sum())} here.",
+            f"is {plots.signed(why.score - why.history['total'].sum())} here.",
         ),
-        kit.chart(figures.history_bars(why.history, why.score, dark=dark, hint="Right of zero helps, left hurts; a mark shows the sum.")),
+        kit.chart(plots.history_bars(why.history, why.score, dark=dark, hint="Right of zero helps, left hurts; a mark shows the sum.")),
     )
     return
 
@@ -161,11 +161,11 @@ def _(correlations, dark, effects, which, which_guess):
     which.answer(
         LESSON,
         which_guess.value,
-        kit.chart(figures.effect_scatter(effects, "contribution", correlations=correlations, dark=dark)),
-        kit.chart(figures.effect_scatter(effects, "attention", correlations=correlations, dark=dark)),
+        kit.chart(plots.effect_scatter(effects, "contribution", correlations=correlations, dark=dark)),
+        kit.chart(plots.effect_scatter(effects, "attention", correlations=correlations, dark=dark)),
         kit.told(
             "A point is one thing taken away from one person; its contribution is its exact share. "
-            f"Of all removals, {figures.percent(_less)} cost less than the share says: the others take over a part of what is gone. "
+            f"Of all removals, {plots.percent(_less)} cost less than the share says: the others take over a part of what is gone. "
             "The removals took minutes, so they are stored; `lab.faithfulness(model, data, n_users=20)` makes them again."
         ),
     )
@@ -196,7 +196,7 @@ def _():
 
 @app.function
 def rank_agreement(claimed, effect):
-    """Give Spearman's rank correlation, in -1…1.
+    """Return Spearman's rank correlation, in -1…1.
 
     claimed, effect: arrays of the same length; within each, no two
     values are the same. np is imported already.
@@ -243,7 +243,7 @@ def _(data, fall, n_gone, orders, why):
         _ids = list(_order["item_id"][: min(_n, 9)])
         _rows.append(kit.told(f"Largest {_name} first:"))
         _rows.append(
-            mo.Html(figures.card_row(workspace.item_cards(data, _ids, width=64), size="small")) if _ids else kit.told("nothing is gone")
+            mo.Html(plots.card_row(backend.item_cards(data, _ids, width=64), size="small")) if _ids else kit.told("nothing is gone")
         )
     _first, _second = (fall[_name, _n] for _name in orders)
     kit.stack(
@@ -254,8 +254,8 @@ def _(data, fall, n_gone, orders, why):
         ),
         kit.knob_box(n_gone, "", f"things taken away: {_n} of {len(why.history)}"),
         kit.finding(
-            f"The score of {figures.digits(why.score)} falls by {figures.digits(_first)} in the order of exact shares, "
-            f"by {figures.digits(_second)} in the order of attention"
+            f"The score of {plots.digits(why.score)} falls by {plots.digits(_first)} in the order of exact shares, "
+            f"by {plots.digits(_second)} in the order of attention"
         ),
         *_rows,
     )
@@ -287,7 +287,7 @@ def _():
 
 @app.function
 def deletion(claims, score_without):
-    """Give the falls of the score with 0, 1, ..., N things taken away.
+    """Return the falls of the score with 0, 1, ..., N things taken away.
 
     claims: array with a number for each thing, of either sign;
         those below 0 go last
@@ -317,7 +317,7 @@ def _():
 def _(curves, dark):
     _half = curves[(curves["kind"] == "comprehensiveness") & (curves["share"] == 0.5)].set_index("order")["drop"]
     _orders = {"contribution": "by exact share (“contribution”)", "attention": "by attention weight", "random": "by chance (“random”)"}
-    _falls = ", ".join(f"{figures.digits(_half[_order])} {_said}" for _order, _said in _orders.items())
+    _falls = ", ".join(f"{plots.digits(_half[_order])} {_said}" for _order, _said in _orders.items())
     kit.stack(
         kit.step(
             "Look",
@@ -327,7 +327,7 @@ def _(curves, dark):
             curve. Where the bands of two orders meet, they are not told apart; and random is a single draw for each person.
             """,
         ),
-        kit.chart(figures.deletion_curves(curves, dark=dark)),
+        kit.chart(plots.deletion_curves(curves, dark=dark)),
     )
     return
 

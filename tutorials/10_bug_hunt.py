@@ -20,7 +20,7 @@ with app.setup:
     import torch
 
     import srgformer_lab as lab
-    from srgformer_lab import figures, places
+    from srgformer_lab import places, plots
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -80,7 +80,7 @@ def _(found):
         ),
         kit.tiles(
             [
-                (f"model {_letter}", figures.metric_value("recall", _broken), "factorisation" if _letter in "CD" else "SRGFormer")
+                (f"model {_letter}", plots.metric_value("recall", _broken), "factorisation" if _letter in "CD" else "SRGFormer")
                 for _letter, (_, _broken) in zip("ABCDE", found.values(), strict=True)
             ]
         ),
@@ -119,7 +119,7 @@ def _(found, glance, glance_guess):
         kit.finding(f"Only {len(_far)} of {len(found)} faults move Recall@20 by more than two points: {', '.join(_far)}"),
         kit.tiles(
             [
-                (f"{_letter}: {_fault}", figures.metric_value("recall", _broken), f"in order: {figures.metric_value('recall', _sound)}")
+                (f"{_letter}: {_fault}", plots.metric_value("recall", _broken), f"in order: {plots.metric_value('recall', _sound)}")
                 for _letter, (_fault, (_sound, _broken)) in zip("ABCDE", found.items(), strict=True)
             ]
         ),
@@ -199,7 +199,7 @@ def _():
 
 @app.function
 def memberships_hold(users, items):
-    """Tell whether memberships are shares: True or False.
+    """Return whether memberships are shares: True or False.
 
     users: {"image": tensor of users × K, "text": tensor of users × K}
     items: the same for items
@@ -242,7 +242,7 @@ def _():
 
 @app.function
 def scores_repeat(scores):
-    """Tell whether a model that is asked twice answers the same: True or False.
+    """Return whether a model that is asked twice answers the same: True or False.
 
     scores: function; scores(torch.arange(600)) is a tensor, 600 × 240
     Hint: torch.equal(a, b) is True where all numbers are the same.
@@ -305,7 +305,7 @@ def _(dark, falls, falls_guess, rate):
         kit.step("Drag", "One weight on its way from 0 to 1"),
         kit.knob_box(rate, "η", f"learning rate: {rate.value:g}"),
         kit.chart(
-            figures.lines_over(
+            plots.lines_over(
                 _frame,
                 f"Never zeroed, the weight {_said}",
                 "The loss is ½ (w − 1)². Both take the same first step; look at the second.",
@@ -327,7 +327,7 @@ def _(curves, dark, falls_guess):
     kit.stack(
         kit.told("The same fault in a real training, of a factorisation on the shop. It learns, it is only worse. Who would know?"),
         kit.chart(
-            figures.lines_over(
+            plots.lines_over(
                 _frame,
                 f"Valid Recall@20 reaches {_best['never zeroed']:.2f} instead of {_best['zeroed']:.2f}",
                 "Each line is one training. The dots are the best epochs.",
@@ -361,7 +361,7 @@ def _():
 
 @app.function
 def steps_are_fresh(descend):
-    """Tell whether each step uses its own gradient alone: True or False.
+    """Return whether each step uses its own gradient alone: True or False.
 
     descend: function; descend(0, 1, 0.1, 2) starts at w = 0, aims at
         g = 1 with η = 0.1, and gives the list of its places: w₀, w₁, w₂
@@ -402,7 +402,7 @@ def _(curves, dark):
             """,
         ),
         kit.chart(
-            figures.lines_over(
+            plots.lines_over(
                 _frame,
                 f"Choosing on test adds {_peeked - _honest:.3f} to test Recall@20, and nothing to the model",
                 f"One training. Chosen on valid: epoch {_valid + 1}, test {_honest:.3f}. Chosen on test: epoch {_test + 1}, {_peeked:.3f}.",
@@ -423,7 +423,7 @@ def _(curves, dark):
 
 @app.function
 def chooses_blindly(choose):
-    """Tell whether a rule chooses on validation alone: True or False.
+    """Return whether a rule chooses on validation alone: True or False.
 
     choose: function; choose([0.1, 0.3], [0.2, 0.2]) gives 0 or 1
     """
@@ -463,11 +463,11 @@ def _(dark, leak, leaks):
             only the graph has it.
             """,
         ),
-        kit.knob_box(leak, "", f"share of the hidden test pairs in the graph: {figures.percent(leak.value)}"),
+        kit.knob_box(leak, "", f"share of the hidden test pairs in the graph: {plots.percent(leak.value)}"),
         kit.chart(
-            figures.lines_over(
+            plots.lines_over(
                 _frame,
-                f"With {figures.percent(leak.value)} leaked, test Recall@20 is {_now:.2f} instead of {leaks[0]:.2f}",
+                f"With {plots.percent(leak.value)} leaked, test Recall@20 is {_now:.2f} instead of {leaks[0]:.2f}",
                 "The trained SRGFormer, on graphs into which more and more leaks. A small leak looks like progress.",
                 x="leaked share of the hidden pairs, %",
                 y="test Recall@20",
@@ -485,7 +485,7 @@ def _(dark, leak, leaks):
 
 @app.function
 def hides_test(seen, hidden):
-    """Tell whether no hidden pair is among those that a model sees: True or False.
+    """Return whether no hidden pair is among those that a model sees: True or False.
 
     seen, hidden: integer arrays of shape (pairs, 2): user row, item row
     Hint: a set of tuples; map(tuple, seen.tolist())
@@ -525,8 +525,8 @@ def _(fault, found, rings):
         ),
         fault,
         kit.finding(
-            f"{' and '.join(_who)} rings; Recall@20 goes from {figures.metric_value('recall', _sound)} "
-            f"to {figures.metric_value('recall', _broken)}"
+            f"{' and '.join(_who)} rings; Recall@20 goes from {plots.metric_value('recall', _sound)} "
+            f"to {plots.metric_value('recall', _broken)}"
         ),
         kit.tiles([(_test, "✗ broken" if _rings else "✓ in order", "") for _test, _rings in rings[fault.value].items()]),
         kit.told("A test rings for what it asks, and for nothing else. Five tests in order do not show that there is no sixth fault."),

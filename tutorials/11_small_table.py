@@ -17,8 +17,8 @@ with app.setup:
     import pandas as pd
     from scipy import stats  # noqa: F401 learners need it
 
-    from srgformer_lab import figures, places
-    from srgformer_lab.figures.evidence import points
+    from srgformer_lab import places, plots
+    from srgformer_lab.plots.evidence import points
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
@@ -58,7 +58,7 @@ def _(dark, parts):
             """,
         ),
         kit.chart(
-            figures.comparison(
+            plots.comparison(
                 _one,
                 "name",
                 "whole",
@@ -108,7 +108,7 @@ def _(again, again_guess, dark, parts, which):
         again_guess.value,
         kit.step("Drag", "Five tables of one training each", "Move the seed, and watch which row is best."),
         kit.knob_box(which, "", f"seed: {which.value:g}"),
-        kit.chart(figures.comparison(by_hand.table(parts, "whole", [int(which.value)]), "name", "whole", dark=dark)),
+        kit.chart(plots.comparison(by_hand.table(parts, "whole", [int(which.value)]), "name", "whole", dark=dark)),
     )
     return
 
@@ -142,7 +142,7 @@ def _(dark, n_epochs, rates, trainings):
             """,
         ),
         kit.chart(
-            figures.lines_over(
+            plots.lines_over(
                 _frame,
                 f"On seed 0, validation chooses lr {rates[_setting]:g} and epoch {_epoch + 1}",
                 f"Test there: {by_hand.report(_valid, _test):.3f}. The best test number of all is {_test.max():.3f}.",
@@ -169,7 +169,7 @@ def _(dark, n_epochs, rates, trainings):
 
 @app.function
 def report(valid, test):
-    """Give the test number at the earliest best validation number.
+    """Return the test number at the earliest best validation number.
 
     valid, test: arrays of settings × epochs
     Example: report(np.array([[0.1, 0.2], [0.3, 0.2]]),
@@ -221,7 +221,7 @@ def _(dark, models, overlap, overlap_guess):
         LESSON,
         overlap_guess.value,
         kit.chart(
-            figures.lines_over(
+            plots.lines_over(
                 _frame,
                 f"SRGFormer is ahead in {int((_gains > 0).sum())} of {len(_gains)} shops",
                 "Both lines rise and fall together: what a shop does to one, it does to the other.",
@@ -253,7 +253,7 @@ def _():
 
 @app.function
 def paired(ours, theirs):
-    """Give the list of differences ours − theirs, the lowest seed first.
+    """Return the list of differences ours − theirs, the lowest seed first.
 
     ours, theirs: {seed: number}; seeds in any order, and one may lack some
     Example: paired({2: 0.5, 0: 0.6}, {0: 0.2, 1: 0.3}) is [0.4].
@@ -303,7 +303,7 @@ def _():
 
 @app.function
 def interval(differences):
-    """Give the two ends (low, high) of the 95 % interval of the mean.
+    """Return the two ends (low, high) of the 95 % interval of the mean.
 
     differences: array of numbers, one for each seed, at least two
     """
@@ -337,7 +337,7 @@ def _(counted, dark, trainings):
     _open = [_name for _name in _table["name"][1:] if _name not in _shown]
     kit.stack(
         kit.step("Look", "Your small table", "Made as your three functions do, of what this page has trained on three shops."),
-        kit.chart(figures.comparison(_table, "name", "Popularity", dark=dark)),
+        kit.chart(plots.comparison(_table, "name", "Popularity", dark=dark)),
         kit.told(
             f"Shown to be ahead of popularity with three seeds: {', '.join(_shown) or 'nothing'}"
             f"{'; not shown: ' + ', '.join(_open) if _open else ''}. What this does **not** show: that factorisation is worse than ItemKNN "
@@ -411,7 +411,7 @@ def _(dark, models, parts, seeds, way):
         kit.step("Break it", "The same trainings, told wrongly", "No training changes; only how the table is made."),
         way,
         kit.finding(_says[way.value]),
-        kit.chart(figures.comparison(_table, "name", "whole", about="losses", dark=dark, hint=_hint)),
+        kit.chart(plots.comparison(_table, "name", "whole", about="losses", dark=dark, hint=_hint)),
     )
     return
 
@@ -433,7 +433,7 @@ def _(looks):
             "Suppose no part did anything at all. Each row's 95 % interval still misses 0 one time in twenty.",
         ),
         kit.knob_box(looks, "n", f"rows that are looked at: {_n}"),
-        kit.finding(f"With {_n} rows, at least one misses 0 by chance {figures.percent(_chance)} of the time"),
+        kit.finding(f"With {_n} rows, at least one misses 0 by chance {plots.percent(_chance)} of the time"),
         kit.fact("Counted as if rows were independent: 1 − 0.95ⁿ. Say how many rows you looked at, not only the one that shone."),
     )
     return

@@ -16,7 +16,7 @@ from typing import Any
 
 import marimo as mo
 
-from srgformer_lab import figures, places
+from srgformer_lab import places, plots
 from srgformer_lab.lessons import catalog, progress
 
 sys.path.insert(0, str(places.apps_folder()))
@@ -50,7 +50,7 @@ STYLE = """<style>
 
 
 def dark() -> bool:
-    """Tell whether the page is dark: the link says so in a shown lesson, the settings in an edited one."""
+    """Return whether the page is dark: the link says so in a shown lesson, the settings in an edited one."""
     return (mo.query_params().get("theme") or mo.app_meta().theme) == "dark"
 
 
@@ -121,7 +121,7 @@ class Question:
         return mo.ui.radio(list(self.options), label=self.text).form(submit_button_label="That is my guess", bordered=False)
 
     def answer(self, number: int, guess: str | None, *picture: Any) -> mo.Html:
-        """Give the feedback to a guess, and then the picture that shows who was right; before a guess, neither."""
+        """Return the feedback to a guess, and then the picture that shows who was right; before a guess, neither."""
         if guess is None:
             return fact("The answer appears when you have guessed. A wrong guess is worth as much as a right one.")
         note = _record(number, progress.PREDICTED, self.name)
@@ -190,7 +190,7 @@ def knob(label: str, steps: Iterable[float], value: float) -> Any:
 
 def knob_box(slider: Any, symbol: str, said: str, part: str = "") -> mo.Html:
     """Show a knob with symbol, name, value and range, in the colour of its part (none: neutral)."""
-    color = figures.part_color(part, dark()) if part else "var(--primary)"
+    color = plots.part_color(part, dark()) if part else "var(--primary)"
     steps = slider.steps
     head = f'<div class="lab-knob-head"><span><b style="color:{color}">{html.escape(symbol)}</b> {html.escape(said)}</span></div>'
     ends = f"<small><span>{steps[0]:g}</span><span>{steps[-1]:g}</span></small>"

@@ -15,7 +15,7 @@ with app.setup:
     import waiting
     import widgets
 
-    from srgformer_lab import LabError, cosines, cross_modal_recall, figures, geometry, project, workspace
+    from srgformer_lab import LabError, backend, cosines, cross_modal_recall, geometry, plots, project
 
     ASKED = "Do pictures and texts agree?"
     METHODS = {"PCA (at once)": "pca", "UMAP (slower, keeps neighbourhoods)": "umap"}
@@ -77,7 +77,7 @@ def _(get_epoch, view):
     look, _trouble = common.open_scene(view, epoch=get_epoch())
     mo.stop(look is None, _trouble)
     assert look is not None
-    space = workspace.Alignment.of(look)
+    space = backend.Alignment.of(look)
     slow = space.umap()
     return look, slow, space
 
@@ -128,7 +128,7 @@ def _(is_umap, slow, space):
 
 @app.cell
 def _(get_hyperedge, look):
-    ringed = workspace.items_of_hyperedge(look) if get_hyperedge() else []
+    ringed = backend.items_of_hyperedge(look) if get_hyperedge() else []
     return (ringed,)
 
 
@@ -136,7 +136,7 @@ def _(get_hyperedge, look):
 def _(drawn, ringed, trouble, view):
     mo.stop(drawn is None, trouble)
     # not made from what is circled in it: a figure that follows its own selection would lose it
-    chart = common.chart(figures.alignment_scatter(drawn.points, drawn.quality, marked=ringed, dark=view.is_dark))
+    chart = common.chart(plots.alignment_scatter(drawn.points, drawn.quality, marked=ringed, dark=view.is_dark))
     return (chart,)
 
 
@@ -158,8 +158,8 @@ def _(chart, drawn, set_item, set_items, space):
 
 @app.cell
 def _(get_epoch, get_hyperedge, get_item, get_items):
-    _kept = get_items()[: workspace.MOST_ITEMS]
-    picked = {"epoch": get_epoch(), "item": get_item(), "items": workspace.joined(_kept), "hyperedge": get_hyperedge()}
+    _kept = get_items()[: backend.MOST_ITEMS]
+    picked = {"epoch": get_epoch(), "item": get_item(), "items": backend.joined(_kept), "hyperedge": get_hyperedge()}
     return (picked,)
 
 
@@ -172,7 +172,7 @@ def _(get_items, look, set_item, set_items):
 
 @app.cell
 def _(chart, drawn, get_item, get_items, let_go, look, ringed, unring, wall):
-    _plane = f"{figures.percent(sum(drawn.explained))} of the variance is in this plane."
+    _plane = f"{plots.percent(sum(drawn.explained))} of the variance is in this plane."
     _of = _plane if drawn.explained else "UMAP distances are not model distances."
     _trust = common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, about 0.5 chance.")
     common.side_by_side(
@@ -186,13 +186,13 @@ def _(chart, drawn, get_item, get_items, let_go, look, ringed, unring, wall):
 @app.cell
 def _(drawn, space):
     _quality = [
-        (f"{_row.space} trustworthiness", figures.digits(_row.trustworthiness, 2), f"continuity {figures.digits(_row.continuity, 2)}")
+        (f"{_row.space} trustworthiness", plots.digits(_row.trustworthiness, 2), f"continuity {plots.digits(_row.continuity, 2)}")
         for _row in drawn.quality.itertuples()
     ]
     _measured = []
     try:
         if space.pair:
-            _measured = [(_row.measure, figures.measured(_row.value), _row.meaning) for _row in space.geometry().itertuples()]
+            _measured = [(_row.measure, plots.measured(_row.value), _row.meaning) for _row in space.geometry().itertuples()]
         _numbers = common.tiles([*_quality, *_measured])
     except LabError as _error:
         _numbers = common.problem(_error)
@@ -204,15 +204,14 @@ def _(drawn, space):
 def _(space, view):
     mo.stop(not space.pair, common.fact("This model has one modality: there is no second one that it could agree with."))
     try:
-        _recall = figures.recall_bars(space.recall(), dark=view.is_dark)
-        _cosines = figures.cosine_distributions(space.cosines(), dark=view.is_dark)
+        _recall = plots.recall_bars(space.recall(), dark=view.is_dark)
+        _cosines = plots.cosine_distributions(space.cosines(), dark=view.is_dark)
         _near = space.neighbors()
-        _pair = f"{figures.part_name(_near.first).capitalize()} and {figures.part_name(_near.second)}"
+        _pair = f"{plots.part_name(_near.first).capitalize()} and {plots.part_name(_near.second)}"
         _shown = common.stack(
             common.side_by_side(common.chart(_recall), common.chart(_cosines)),
             common.finding(
-                f"{_pair} share {figures.percent(_near.mean)} of an item’s {_near.k} nearest; "
-                f"by chance it were {figures.percent(_near.chance)}"
+                f"{_pair} share {plots.percent(_near.mean)} of an item’s {_near.k} nearest; by chance it were {plots.percent(_near.chance)}"
             ),
             common.fact(space.since_training()),
         )

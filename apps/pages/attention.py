@@ -18,8 +18,8 @@ with app.setup:
     import waiting
     import widgets
 
-    from srgformer_lab import faithfulness, figures, workspace
-    from srgformer_lab.workspace import attending
+    from srgformer_lab import backend, faithfulness, plots
+    from srgformer_lab.backend import attending
 
     QUESTION = "What does it look at, and does that matter?"
 
@@ -112,21 +112,21 @@ def _(head, look):
 @app.cell
 def _(look, view, weights, why):
     mo.stop(not len(weights), common.fact("This person has no history to look at. Choose another one below."))
-    _lines = {_item: f"weight {figures.percent(_weight)}" for _item, _weight in weights.items()}
+    _lines = {_item: f"weight {plots.percent(_weight)}" for _item, _weight in weights.items()}
     _shown = [_item for _place, _item in enumerate(weights.index) if _place < 14 or _item in look.view.chosen_items]
-    _cards = workspace.item_cards(look.data, _shown, [_lines[_item] for _item in _shown], workspace.SMALL_WIDTH)
+    _cards = backend.item_cards(look.data, _shown, [_lines[_item] for _item in _shown], backend.SMALL_WIDTH)
     _cards = together.marked(_cards, look.view.chosen_items)
-    _even = f"Looking at all {len(weights)} alike would give each {figures.percent(1 / len(weights))}."
+    _even = f"Looking at all {len(weights)} alike would give each {plots.percent(1 / len(weights))}."
     _rest = f" Not shown: {len(weights) - len(_shown)} with less." if len(weights) > len(_shown) else ""
     common.stack(
         common.fact(f"What this person took, what is looked at most first. {_even}{_rest}"),
-        mo.Html(figures.card_row(_cards, size="small")),
+        mo.Html(plots.card_row(_cards, size="small")),
         common.side_by_side(
             common.chart(
-                figures.attention_heads(why.heads, dark=view.is_dark, hint="Each head has weights of its own: do they look at the same?")
+                plots.attention_heads(why.heads, dark=view.is_dark, hint="Each head has weights of its own: do they look at the same?")
             ),
             common.chart(
-                figures.attention_heads(
+                plots.attention_heads(
                     why.heads, "contribution", dark=view.is_dark, hint="What each thing adds to the score through each head."
                 )
             ),
@@ -148,19 +148,19 @@ def _(get_news, look, set_news):
 
 @app.cell
 def _(harm, harm_button, harm_ticks, head, look, view, weights, why):
-    _title = workspace.title(look.data, why.item_id)
+    _title = backend.title(look.data, why.item_id)
     _head = common.section(f"Take things away: what does that cost “{_title}”?", "instant")
     _line = common.fact("Each removal is a pass of the model of its own, on the changed data. Nothing is trained.")
     _body = [_line, waiting.slow_line(harm, harm_button, harm_ticks)]
     if harm.is_ready:
         _effects = harm.value()
-        _named = attending.of_head(_effects, weights).assign(removed=[workspace.title(look.data, _item) for _item in _effects["removed"]])
-        _draw = partial(figures.effect_scatter, _named, dark=view.is_dark)
+        _named = attending.of_head(_effects, weights).assign(removed=[backend.title(look.data, _item) for _item in _effects["removed"]])
+        _draw = partial(plots.effect_scatter, _named, dark=view.is_dark)
         _found = attending.correlations(look, _effects)
-        _tiles = [(_row.claim, figures.correlation(_row.spearman), "") for _row in _found.itertuples()]
+        _tiles = [(_row.claim, plots.correlation(_row.spearman), "") for _row in _found.itertuples()]
         _own = _found.set_index("claim")["spearman"]["attention" if head.value == attending.ALL_HEADS else f"head {head.value}"]
         _body = [
-            common.finding(figures.effect_meaning(_own)),
+            common.finding(plots.effect_meaning(_own)),
             common.side_by_side(common.chart(_draw("attention")), common.chart(_draw("contribution"))),
             common.fact("Rank correlation with the true effects, for this person and this item: 1 is the same order, 0 is none."),
             common.tiles(_tiles),
@@ -199,8 +199,8 @@ def _(many, many_button, many_ticks, view):
     _body = [_line, waiting.slow_line(many, many_button, many_ticks)]
     if many.is_ready:
         _faith = many.value()
-        _by = partial(figures.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)
-        _figures = [_by(dark=view.is_dark), figures.deletion_curves(_faith.curves, dark=view.is_dark)]
+        _by = partial(plots.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)
+        _figures = [_by(dark=view.is_dark), plots.deletion_curves(_faith.curves, dark=view.is_dark)]
         _body = [common.finding(_faith.verdict), common.side_by_side(*map(common.chart, _figures))]
     common.stack(common.section("Is it so for everybody?", "instant"), *_body)
     return
@@ -209,7 +209,7 @@ def _(many, many_button, many_ticks, view):
 @app.cell
 def _(head, look, view):
     mo.stop(look.trained is None)
-    _figure = figures.entropy_scatter(attending.spread(look, head.value), look.view.user, dark=view.is_dark)
+    _figure = plots.entropy_scatter(attending.spread(look, head.value), look.view.user, dark=view.is_dark)
     _line = "A point is a person. The weights of a long history can hardly be anything but small; their spread says whether a head chooses."
     common.stack(common.section("Does it choose, or look at everything alike?", "instant"), common.chart(_figure), common.fact(_line))
     return
@@ -231,7 +231,7 @@ def _():
         "Spearman’s rank correlation compares the order of the weights with the order of the effects.",
         "Source: Eqs. 12–14 of the paper (Shi et al., arXiv 2511.00584); the test follows Serrano and Smith (2019) "
         "and DeYoung et al. (2020).",
-        (workspace.attending.attention_entropy, "surprise = "),
+        (backend.attending.attention_entropy, "surprise = "),
         (faithfulness, "measured = "),
     )
     return

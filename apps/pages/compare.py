@@ -14,7 +14,7 @@ with app.setup:
     import waiting
     import widgets
 
-    from srgformer_lab import LabError, compare_lists, figures, workspace
+    from srgformer_lab import LabError, backend, compare_lists, plots
 
 
 @app.cell
@@ -41,15 +41,15 @@ def _(view):
 
 @app.cell
 def _(base):
-    first = workspace.first_side(base)
-    others = workspace.other_sides(first) if first else {}
+    first = backend.first_side(base)
+    others = backend.other_sides(first) if first else {}
     return first, others
 
 
 @app.cell
 def _(base, others, set_jump, set_trouble):
     def _begin():
-        workspace.begin_small(base.data, "no-hypergraph" if base.run is not None else "whole")
+        backend.begin_small(base.data, "no-hypergraph" if base.run is not None else "whole")
         set_jump("train")
 
     begin = widgets.action("Train a run to compare with", common.tried(_begin, set_trouble), disabled=bool(others))
@@ -69,7 +69,7 @@ def _(begin, get_jump, get_trouble, others):
 @app.cell
 def _(first, others):
     mo.stop(not others)
-    _most, _words = workspace.MOST_RUNS - 1, f"Hold against {workspace.side_name(first)}"
+    _most, _words = backend.MOST_RUNS - 1, f"Hold against {backend.side_name(first)}"
     _kept = [words for words, name in others.items() if name in first.view.compared_runs][:_most]
     against = mo.ui.multiselect(others, value=_kept or list(others)[:1], label=_words, max_selections=_most)
     return (against,)
@@ -78,7 +78,7 @@ def _(first, others):
 @app.cell
 def _(against, get_cohort, get_user, others):
     chosen = against.value or list(others.values())[:1]
-    picked = {"user": get_user(), "cohort": get_cohort(), "runs": workspace.joined(chosen)}
+    picked = {"user": get_user(), "cohort": get_cohort(), "runs": backend.joined(chosen)}
     return chosen, picked
 
 
@@ -120,7 +120,7 @@ def _(memory, metric):
 def _(get_news, set_news, sides):
     mo.stop(not sides)
     get_news()  # the judging began or ended
-    judged = workspace.run_quality(sides)
+    judged = backend.run_quality(sides)
     judge = waiting.slow_button(judged, "Judge everybody’s lists", set_news)
     judging = waiting.ticker(judged, set_news)
     return judge, judged, judging
@@ -133,10 +133,10 @@ def _(judge, judged, judging, metric, second_metric, sides, view):
     if judged.is_ready:
         try:
             _quality, (_first, *_) = judged.value(), sides
-            differences = workspace.cohort_differences(sides, metric.value)
-            _named = differences.assign(group=differences["cohort"].map(workspace.cohort_name))
-            _paired = figures.paired_differences(_named, _first, metric.value, dark=view.is_dark)
-            _plane = figures.metric_plane(_quality, metric.value, second_metric.value, dark=view.is_dark)
+            differences = backend.cohort_differences(sides, metric.value)
+            _named = differences.assign(group=differences["cohort"].map(backend.cohort_name))
+            _paired = plots.paired_differences(_named, _first, metric.value, dark=view.is_dark)
+            _plane = plots.metric_plane(_quality, metric.value, second_metric.value, dark=view.is_dark)
             _tables = comparison.cohort_table(differences, _first, metric.value), comparison.quality_table(_quality)
             _charts = common.side_by_side(common.chart(_paired), common.chart(_plane))
             _shown = common.stack(_controls, _charts, common.side_by_side(*_tables))
@@ -148,8 +148,8 @@ def _(judge, judged, judging, metric, second_metric, sides, view):
 
 @app.cell
 def _(get_cohort, memory, set_cohort, sides):
-    _names = {workspace.cohort_name(cohort): cohort for cohort in ("", *workspace.COHORTS)}
-    group = mo.ui.dropdown(_names, value=workspace.cohort_name(get_cohort()), label="Among", on_change=set_cohort)
+    _names = {backend.cohort_name(cohort): cohort for cohort in ("", *backend.COHORTS)}
+    group = mo.ui.dropdown(_names, value=backend.cohort_name(get_cohort()), label="Among", on_change=set_cohort)
     rival = widgets.choice(memory, "compare.rival", "Who gains from", {name: name for name in list(sides)[1:]})
     return group, rival
 
@@ -157,7 +157,7 @@ def _(get_cohort, memory, set_cohort, sides):
 @app.cell
 def _(differences, first, get_cohort, get_user, metric, rival, set_user, sides):
     mo.stop(differences is None)
-    _changed = workspace.changed_users(first, sides[rival.value], get_cohort(), metric.value)
+    _changed = backend.changed_users(first, sides[rival.value], get_cohort(), metric.value)
     gaining, losing = comparison.winners(first.data, _changed, metric.value, get_user(), set_user)
     return gaining, losing
 
@@ -184,7 +184,7 @@ def _():
         "cancel out. An interval is the middle 95 % of the means of 2,000 samples of the people, drawn with replacement: it says how "
         "sure the difference is over people, not over other seeds of the training.",
         "Source: paired percentile bootstrap; every item competes, training items are left out.",
-        (workspace.cohort_differences, "_against("),
+        (backend.cohort_differences, "_against("),
         (compare_lists, 'both["moved"]'),
     )
     return

@@ -15,7 +15,7 @@ with app.setup:
     import waiting
     import widgets
 
-    from srgformer_lab import evaluate_users, workspace
+    from srgformer_lab import backend, evaluate_users
 
 
 @app.cell
@@ -90,7 +90,7 @@ def _(base, memory):
 
 @app.cell
 def _(base, choosing, wishes):
-    found = workspace.choose_items(base.data, **wishes.value)
+    found = backend.choose_items(base.data, **wishes.value)
     get_count, set_count = mo.state(inventory.STEP)
     more = mo.ui.button(label="Show more", on_change=lambda _: set_count(get_count() + inventory.STEP))
     carry = inventory.carrying(found, choosing("items"))
@@ -117,7 +117,7 @@ def _(carry, found, more, wall, wishes):
 
 @app.cell
 def _(choosing, look, set_jump):
-    _users = workspace.takers(look.data, look.view.item)  # the item stays when one of them is chosen
+    _users = backend.takers(look.data, look.view.item)  # the item stays when one of them is chosen
     takers = mo.ui.array([widgets.person_button(look.data, _user, _user == look.view.user, choosing("user")) for _user in _users])
     why = mo.ui.button(label="Why does it stand where it stands?", on_change=lambda _: set_jump("why"))
     return takers, why
@@ -152,7 +152,7 @@ def _(memory):
 @app.cell
 def _(base, get_news, set_news):
     get_news()  # the judging began or ended
-    served = workspace.cohort_table(base)
+    served = backend.cohort_table(base)
     judge = waiting.slow_button(served, "Judge everybody’s list", set_news)
     judging = waiting.ticker(served, set_news)
     return judge, judging, served
@@ -161,7 +161,7 @@ def _(base, get_news, set_news):
 @app.cell
 def _(base, served):
     is_judged = base.trained is not None and served.is_ready
-    table = served.value() if is_judged else workspace.cohort_sizes(base.data)
+    table = served.value() if is_judged else backend.cohort_sizes(base.data)
     return is_judged, table
 
 
@@ -174,7 +174,7 @@ def _(choosing, look, table):
 @app.cell
 def _(choose_user, is_judged, look, memory, order):
     if is_judged:
-        _served = workspace.cohort_served(look, look.view.cohort, order.value)
+        _served = backend.cohort_served(look, look.view.cohort, order.value)
         people = cohorts.served_people(look.data, _served, look.view.user, memory, choose_user)
     else:
         people = widgets.people_picker(look.data, look.view.user, memory, choose_user, cohorts.SHOWN, look.view.cohort)
@@ -191,7 +191,7 @@ def _(is_judged, judge, judging, look, order, people, rows, served, table):
     common.stack(
         common.section("Who is served how well?" if look.trained else "Who has how long a history?", "instant"),
         *_told,
-        common.finding(f"Choose a person: {workspace.cohort_name(look.view.cohort)}"),
+        common.finding(f"Choose a person: {backend.cohort_name(look.view.cohort)}"),
         order if is_judged else None,
         widgets.picker(people),
     )
@@ -201,7 +201,7 @@ def _(is_judged, judge, judging, look, order, people, rows, served, table):
 @app.cell
 def _(ask_why, look):
     mo.stop(look.trained is None)
-    _ranking = workspace.tested_ranking(look, look.view.user)
+    _ranking = backend.tested_ranking(look, look.view.user)
     listed = cohorts.listed_items(look.data, _ranking.head(20), ask_why)
     held_back = cohorts.listed_items(look.data, _ranking[_ranking["hit"]], ask_why)
     return held_back, listed
@@ -235,7 +235,7 @@ def _():
         "2,000 samples of the users, drawn with replacement.",
         "Source: the protocol of the paper (Shi et al., arXiv 2511.00584): every item competes, training items are left out.",
         (evaluate_users, "_by_user("),
-        (workspace.facts, "density ="),
+        (backend.facts, "density ="),
     )
     return
 

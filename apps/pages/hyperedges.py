@@ -17,7 +17,7 @@ with app.setup:
     import waiting
     import widgets
 
-    from srgformer_lab import LabError, Trace, agreement, compare_lists, drop_hyperedge, figures, hyperedge_cards, workspace
+    from srgformer_lab import LabError, Trace, agreement, backend, compare_lists, drop_hyperedge, hyperedge_cards, plots
 
     TAU = "membership_temperature"
 
@@ -106,7 +106,7 @@ def _(get_epoch, get_hyperedge, get_item, get_modality, get_tau, view):
     look, _trouble = common.open_scene(view, **picked)
     mo.stop(look is None, _trouble)
     assert look is not None
-    hyperedges = workspace.Hyperedges(look, get_modality())
+    hyperedges = backend.Hyperedges(look, get_modality())
     cards = hyperedges.cards
     return cards, hyperedges, look, picked
 
@@ -169,7 +169,7 @@ def _(hyperedges, look):
 
 @app.cell
 def _(cards, hyperedges, look, view):
-    _figures = [figures.incidence_heatmap(hyperedges.incidence, dark=view.is_dark), figures.hyperedge_usage(cards, dark=view.is_dark)]
+    _figures = [plots.incidence_heatmap(hyperedges.incidence, dark=view.is_dark), plots.hyperedge_usage(cards, dark=view.is_dark)]
     _asked = "How decided are the memberships, and is each hyperedge used?"
     common.stack(common.section(_asked, "instant"), common.side_by_side(*map(common.chart, _figures)))
     return
@@ -177,7 +177,7 @@ def _(cards, hyperedges, look, view):
 
 @app.cell
 def _(hyperedges, view):
-    _draw = partial(figures.agreement_table, first=hyperedges.modality, dark=view.is_dark)
+    _draw = partial(plots.agreement_table, first=hyperedges.modality, dark=view.is_dark)
     _found = {_other: hyperedges.beside(_other) for _other in hyperedges.others} | {"category": hyperedges.beside_categories()}
     _tables = [_draw(_one.contingency, second=_name, nmi=_one.nmi, chance=_one.chance) for _name, _one in _found.items() if _one]
     _none = common.fact("There is one modality and no category is known, so there is nothing to compare with.")
@@ -192,7 +192,7 @@ def _(hyperedges, view):
 @app.cell
 def _(base, get_modality, get_news, set_news):
     get_news()  # a search began or ended
-    river = workspace.Hyperedges(base, get_modality()).river()
+    river = backend.Hyperedges(base, get_modality()).river()
     river_button = waiting.slow_button(river, f"Follow the things over {len(base.run.epochs())} epochs", set_news)
     river_ticks = waiting.ticker(river, set_news)
     return river, river_button, river_ticks
@@ -202,7 +202,7 @@ def _(base, get_modality, get_news, set_news):
 def _(river, river_button, river_ticks, view):
     _shown = waiting.slow_line(river, river_button, river_ticks)
     if river.is_ready:
-        _shown = common.chart(figures.hyperedge_river(river.value(), dark=view.is_dark))
+        _shown = common.chart(plots.hyperedge_river(river.value(), dark=view.is_dark))
     common.stack(common.section("When did they settle?", "from finished runs"), _shown)
     return
 

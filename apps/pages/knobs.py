@@ -15,7 +15,7 @@ with app.setup:
     import trained
     import widgets
 
-    from srgformer_lab import Trace, compare_lists, figures, metric_surface, workspace
+    from srgformer_lab import Trace, backend, compare_lists, metric_surface, plots
 
 
 @app.cell
@@ -90,7 +90,7 @@ def _(base, get_rebuilt, turned):
 def _(base, get_user, sliders, view):
     _knobs = {
         short: "" if sliders.value[knob] == base.trained_knobs[knob] else f"{sliders.value[knob]:g}"
-        for short, knob in workspace.KNOB_OF.items()
+        for short, knob in backend.KNOB_OF.items()
     }
     picked = {"user": get_user()} | _knobs
     look, _trouble = common.open_scene(view, **picked)
@@ -101,9 +101,9 @@ def _(base, get_user, sliders, view):
 @app.cell
 def _(look):
     _moved = compare_lists(look.ranking(as_trained=True), look.ranking(), 10)
-    _moves = workspace.with_pictures(_moved, look.data, workspace.SMALL_WIDTH)
+    _moves = backend.with_pictures(_moved, look.data, backend.SMALL_WIDTH)
     moves = common.stack(
-        mo.Html(figures.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs")),
+        mo.Html(plots.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs")),
         together.places(look),
     )
     return (moves,)
@@ -156,7 +156,7 @@ def _(as_trained, is_drawn, look, map_button, view):
     if _shown.knows_surface() or _shown.is_quick or map_button.value:
         _alpha, _beta, _ = dials.KNOBS
         _trained, _current = ((knobs[_alpha], knobs[_beta]) for knobs in (look.trained_knobs, look.knobs))
-        _map = common.chart(figures.metric_surface(_shown.surface(), trained=_trained, current=_current, dark=view.is_dark))
+        _map = common.chart(plots.metric_surface(_shown.surface(), trained=_trained, current=_current, dark=view.is_dark))
     _tau = common.fact(f"Every point is the same model with other α and β, at τ = {_shown.knobs['membership_temperature']:g}.")
     surface = common.stack(_map, _tau, None if _shown is look else map_button)
     return (surface,)
@@ -172,8 +172,8 @@ def _(controls, get_user, head, look, memory, moves, set_user, surface):
 @app.cell
 def _(base):
     mo.stop(base.trained is None)
-    get_point, set_point = mo.state(workspace.point_of(base.run))
-    get_grid, set_grid = mo.state(workspace.contrast_grid(base.data, base.view.run), allow_self_loops=True)
+    get_point, set_point = mo.state(backend.point_of(base.run))
+    get_grid, set_grid = mo.state(backend.contrast_grid(base.data, base.view.run), allow_self_loops=True)
     get_marks, set_marks = mo.state(trained.marks(get_grid()), allow_self_loops=True)
     get_refused, set_refused = mo.state(None)
     get_loaded, set_loaded = mo.state("")
@@ -225,7 +225,7 @@ def _():
         "Source: Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
         (Trace.fuse, "fused = replace"),
         (metric_surface, "evaluate("),
-        (workspace.contrast_grid, "_settings(run) == alike"),
+        (backend.contrast_grid, "_settings(run) == alike"),
     )
     return
 

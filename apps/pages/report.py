@@ -12,7 +12,7 @@ with app.setup:
     import marimo as mo
     import widgets
 
-    from srgformer_lab import LabError, figures, workspace
+    from srgformer_lab import LabError, backend, plots
 
     ASKED = "How do I keep and share this?"
 
@@ -59,8 +59,8 @@ def _(look, memory):
 
     boxes = mo.ui.dictionary(
         {
-            name: mo.ui.checkbox(value=name not in _unwanted, label=workspace.SECTIONS[name][0], on_change=_wish(name))
-            for name in workspace.sections_of(look)
+            name: mo.ui.checkbox(value=name not in _unwanted, label=backend.SECTIONS[name][0], on_change=_wish(name))
+            for name in backend.sections_of(look)
         }
     )
     return (boxes,)
@@ -70,7 +70,7 @@ def _(look, memory):
 def _(boxes, look):
     report, trouble = None, None
     try:
-        report = workspace.Report(look, [name for name, wanted in boxes.value.items() if wanted])
+        report = backend.Report(look, [name for name, wanted in boxes.value.items() if wanted])
         _ = report.sections  # made here, so that what goes wrong is said here
     except LabError as _error:
         report, trouble = None, common.problem(_error, "Nothing was written.", "Leave out the part that this is about.")
@@ -128,7 +128,7 @@ def _(look):
     _items = look.view.chosen_items
     common.stack(
         common.section(f"{len(_items)} items chosen together"),
-        mo.Html(f'<div class="lab-wall">{figures.card_wall(workspace.item_cards(look.data, _items, width=workspace.SMALL_WIDTH))}</div>'),
+        mo.Html(f'<div class="lab-wall">{plots.card_wall(backend.item_cards(look.data, _items, width=backend.SMALL_WIDTH))}</div>'),
     )
     return
 
@@ -158,7 +158,7 @@ def _():
         "Nothing is computed anew for the report: it asks what the pages ask, and writes the same numbers. In a terminal: "
         "`srgformer-lab report RUN --user U --item I --output report.html`.",
         "",
-        (workspace.Report.html, "figures.offline_page"),
+        (backend.Report.html, "plots.offline_page"),
     )
     return
 

@@ -12,7 +12,7 @@ with app.setup:
     import marimo as mo
     import widgets
 
-    from srgformer_lab import LabError, figures, workspace
+    from srgformer_lab import LabError, backend, plots
 
     MOST_SHOWN = 40
 
@@ -34,7 +34,7 @@ def _(memory, view):
     data = look.data
     get_link, set_link = mo.state({"run": view.run, "runs": view.runs}, allow_self_loops=True)  # what becomes of the view
     get_chosen, set_chosen = mo.state(view.run, allow_self_loops=True)
-    get_table, set_table = mo.state(workspace.run_table(data), allow_self_loops=True)
+    get_table, set_table = mo.state(backend.run_table(data), allow_self_loops=True)
     get_said, set_said = mo.state(None)
     get_jump, set_jump = mo.state("")
     ticked = memory.setdefault("runs.ticked", set())
@@ -57,12 +57,12 @@ def _(memory, view):
 
 @app.cell
 def _(data, set_table):
-    _seen = {"stamp": workspace.runs_stamp()}
+    _seen = {"stamp": backend.runs_stamp()}
 
     def _look(_):
-        if workspace.runs_stamp() != _seen["stamp"]:
-            _seen["stamp"] = workspace.runs_stamp()
-            set_table(workspace.run_table(data))
+        if backend.runs_stamp() != _seen["stamp"]:
+            _seen["stamp"] = backend.runs_stamp()
+            set_table(backend.run_table(data))
 
     ticker = mo.ui.refresh(default_interval="3s", on_change=_look)
     return (ticker,)
@@ -87,13 +87,13 @@ def _(memory):
 
 @app.cell
 def _(data, get_chosen, get_table, set_chosen, set_link, ticked, words):
-    found = workspace.matching_runs(get_table(), words.value)
-    _shown, _can = found.head(MOST_SHOWN), workspace.comparable_runs(data)
+    found = backend.matching_runs(get_table(), words.value)
+    _shown, _can = found.head(MOST_SHOWN), backend.comparable_runs(data)
     ticked.intersection_update(_can)
 
     def _choose(name):
         set_chosen(name)
-        if workspace.can_show(workspace.find_run(name)):
+        if backend.can_show(backend.find_run(name)):
             set_link(lambda link: {**link, "run": name})
 
     runs = widgets.run_rows(_shown, get_chosen(), _choose)
@@ -107,15 +107,15 @@ def _(get_link, set_jump, set_link, ticked, ticks):
 
     def _compare(count):
         first, *others = sorted(ticked, key=lambda name: (name != get_link()["run"], name))
-        set_link(lambda link: {**link, "run": first, "runs": workspace.joined(others)})
+        set_link(lambda link: {**link, "run": first, "runs": backend.joined(others)})
         set_jump("compare")
         return count
 
     compare = mo.ui.button(
         label=f"Compare the {len(ticked)} ticked" if ticked else "Compare the ticked",
         on_click=_compare,
-        disabled=not 2 <= len(ticked) <= workspace.MOST_RUNS,
-        tooltip=f"tick two to {workspace.MOST_RUNS} runs that have weights",
+        disabled=not 2 <= len(ticked) <= backend.MOST_RUNS,
+        tooltip=f"tick two to {backend.MOST_RUNS} runs that have weights",
     )
     return (compare,)
 
@@ -129,23 +129,23 @@ def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
         except LabError as error:
             set_said(common.problem(error))
             return
-        followed = workspace.without_run(view.change(**get_link()), names[0], now)
+        followed = backend.without_run(view.change(**get_link()), names[0], now)
         set_link(lambda link: {**link, **followed})
         ticked.discard(names[0])
         set_chosen(now or get_link()["run"])
         set_said(common.fact(said))
-        set_table(workspace.run_table(data))
+        set_table(backend.run_table(data))
 
     def rename(name, wanted):
-        new = workspace.rename_run(name, wanted)
+        new = backend.rename_run(name, wanted)
         return f"{name} is called {new} now.", new
 
     def delete(name):
-        workspace.delete_run(name)
+        backend.delete_run(name)
         return f"{name} is deleted. The button below brings it back.", ""
 
     def restore(waiting):
-        name = workspace.restore_run(waiting)
+        name = backend.restore_run(waiting)
         return f"{name} is back.", name
 
     return act, delete, rename, restore
@@ -156,7 +156,7 @@ def _(act, data, get_table, restore, set_jump, set_said):
     get_table()  # read anew whenever the list is
     first_run = common.first_run(data, set_jump, lambda error: set_said(common.problem(error)))
     undo = widgets.named_buttons(
-        {_key: f"Bring {_name} back" for _key, _name in workspace.deleted_runs(data).items()}, lambda key: act(restore, key)
+        {_key: f"Bring {_name} back" for _key, _name in backend.deleted_runs(data).items()}, lambda key: act(restore, key)
     )
     return first_run, undo
 
@@ -193,9 +193,9 @@ def _(act, delete, get_chosen, get_table, name_box, rename):
     _told = common.fact("This run comes with the package and stays as it is." if _name else "Choose a run above.")
     _offer = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in _row)}</div>')
     _title = common.section(f"The chosen run: {_name}" if _name else "The chosen run")
-    if not workspace.may_manage():
+    if not backend.may_manage():
         _told = common.fact("In a class the runs belong to all: nobody renames or deletes them.")
-    common.stack(_title, _offer if workspace.may_manage() and _name not in ("", workspace.SHIPPED) else _told)
+    common.stack(_title, _offer if backend.may_manage() and _name not in ("", backend.SHIPPED) else _told)
     return
 
 
@@ -205,8 +205,8 @@ def _(get_chosen, get_table, view):
     _curve = None
     try:
         if get_chosen():
-            _run, _hint = workspace.find_run(get_chosen()), "Choose another run above: its curve takes this place."
-            _drawn = figures.learning_curves(_run.history(), _run.steps(), _run.knob_changes(), dark=view.is_dark, hint=_hint)
+            _run, _hint = backend.find_run(get_chosen()), "Choose another run above: its curve takes this place."
+            _drawn = plots.learning_curves(_run.history(), _run.steps(), _run.knob_changes(), dark=view.is_dark, hint=_hint)
             _curve = common.chart(_drawn)
     except LabError as _error:
         _curve = common.problem(_error, "The other runs are unharmed.", "Choose another run above.")
@@ -217,7 +217,7 @@ def _(get_chosen, get_table, view):
 @app.cell
 def _(act, data, delete, get_table):
     get_table()  # read anew whenever the list is
-    _damaged = workspace.damaged_lines()
+    _damaged = backend.damaged_lines()
     sweepers = widgets.named_buttons(dict.fromkeys(_damaged, "Delete it"), lambda name: act(delete, name))
     _lines = [common.stack(common.notes([line]), sweepers.elements[name]) for name, line in _damaged.items()]
     common.stack(common.section("What can’t be read"), *_lines) if _lines else None
@@ -237,8 +237,8 @@ def _():
         "A run is a folder in `runs/`; its name here is the folder's name. Deleting moves it into the hidden `runs/.trash`, where it waits "
         "for a day and goes for good at the next deletion after that. What is being trained is neither moved nor renamed.",
         "A run knows its data by a fingerprint; a list shows the runs of one data set.",
-        (workspace.rename_run, "folder.rename("),
-        (workspace.delete_run, "folder.rename("),
+        (backend.rename_run, "folder.rename("),
+        (backend.delete_run, "folder.rename("),
     )
     return
 

@@ -12,7 +12,7 @@ with app.setup:
     import marimo as mo
     import tour
 
-    from srgformer_lab import LabError, figures, workspace
+    from srgformer_lab import LabError, backend, plots
 
 
 @app.cell
@@ -43,7 +43,7 @@ def _(get_user, view):
 def _(look, memory, set_user):
     def _next_person(count):
         memory["start.person"] = memory.get("start.person", -1) + 1
-        set_user(workspace.people(look.data, memory["start.person"], 1, look.view.cohort)[0])
+        set_user(backend.people(look.data, memory["start.person"], 1, look.view.cohort)[0])
         return count
 
     another = mo.ui.button(label="Another person", on_click=_next_person)
@@ -54,21 +54,21 @@ def _(look, memory, set_user):
 def _(another, look):
     _data, _view = look.data, look.view
     _taken = _data.history(_view.user)
-    _seen = workspace.item_cards(_data, _taken[-18:], width=workspace.SMALL_WIDTH)
+    _seen = backend.item_cards(_data, _taken[-18:], width=backend.SMALL_WIDTH)
     if look.trained is None:
         _answer = "No model is trained on this data yet. Below are the things that one person took; a model learns from all such lists."
-        _body = [common.heading("What is this?", _answer, "needs training"), mo.Html(figures.card_row(_seen, size="small"))]
+        _body = [common.heading("What is this?", _answer, "needs training"), mo.Html(plots.card_row(_seen, size="small"))]
     else:
         _list = look.ranking().head(5)
-        _lines = [f"score {figures.digits(_score)}" for _score in _list["score"]]
-        _top = workspace.item_cards(_data, list(_list["item_id"]), _lines, width=workspace.SMALL_WIDTH)
+        _lines = [f"score {plots.digits(_score)}" for _score in _list["score"]]
+        _top = backend.item_cards(_data, list(_list["item_id"]), _lines, width=backend.SMALL_WIDTH)
         _parts = look.explanation().by_part
         _answer = (
             "A recommender that looks at who took what, at pictures and at words. Each stream below is one part of the model; "
             "its width is what the part adds to the score of the first item."
         )
-        _drawing = figures.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
-        _finding = figures.flow_finding(_parts, workspace.title(_data, _list["item_id"].iloc[0]))
+        _drawing = plots.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
+        _finding = plots.flow_finding(_parts, backend.title(_data, _list["item_id"].iloc[0]))
         _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
     common.stack(
         *_body,
@@ -76,7 +76,7 @@ def _(another, look):
             [
                 another,
                 common.fact("Try it: the streams change from person to person." if look.trained else "Everybody has another history."),
-                common.fact(f"Only people with {workspace.COHORTS[_view.cohort]}, as you chose.") if _view.cohort else common.fact(""),
+                common.fact(f"Only people with {backend.COHORTS[_view.cohort]}, as you chose.") if _view.cohort else common.fact(""),
             ],
             justify="start",
             align="center",
@@ -102,12 +102,12 @@ def _(first_run, get_jump, get_trouble, look):
 @app.cell
 def _(look, view):
     mo.stop(look.trained is None)
-    _health = workspace.health(look)
+    _health = backend.health(look)
     _best, _ = common.open_scene(look.view, epoch="")
-    _sure = workspace.sureness(_best) if _best else None
+    _sure = backend.sureness(_best) if _best else None
     _spread = f"; over other such users {common.span(_sure.recall)}, at 95 %" if _sure else ""
     _lead = f"; the run finds {common.span(_sure.lead)} more, at 95 %" if _sure else ""
-    _curve = figures.learning_curves(
+    _curve = plots.learning_curves(
         look.run.history(), knob_changes=look.run.knob_changes(), baseline={"popularity": _health.popularity}, dark=view.is_dark
     )
     _tiles = common.tiles(
@@ -115,7 +115,7 @@ def _(look, view):
             ("Recall@20", common.share(_health.recall), f"of the things held back for validation are in the first 20{_spread}"),
             (
                 "Against popularity",
-                f"{figures.digits(_health.gain)} ×",
+                f"{plots.digits(_health.gain)} ×",
                 f"recommending what most people took finds {common.share(_health.popularity)}{_lead}",
             ),
             ("Best epoch", f"{_health.best_epoch} of {_health.epochs}", "later ones were no better on validation"),
@@ -157,7 +157,7 @@ def _(view):
     }
     _laid_out = mo.Html("<div>{data}</div><div class='lab-form'>{min_rating}{k_core}</div>").batch(**_texts)
     opener = _laid_out.form(submit_button_label="Open this data", bordered=False)
-    _words, _choices = view.only().to_dict(), workspace.data_choices()
+    _words, _choices = view.only().to_dict(), backend.data_choices()
     if _choices:  # a class chooses from a list
         _here = next((label for label, words in _choices.items() if words.items() <= _words.items()), None)
         opener = mo.ui.dropdown(_choices, value=_here, label="Data", full_width=True)
@@ -166,7 +166,7 @@ def _(view):
 
 @app.cell
 def _(look, view):
-    _runs = {common.run_line(name, run): name for name, run in workspace.runs_of(look.data).items()}
+    _runs = {common.run_line(name, run): name for name, run in backend.runs_of(look.data).items()}
     _here = next((line for line, name in _runs.items() if name == view.run), None)
     run_box = mo.ui.dropdown(_runs, value=_here, label="Run", full_width=True)
     return (run_box,)
@@ -185,7 +185,7 @@ def _(opener, view):
     opened, _trouble = {}, None
     if opener.value:
         try:
-            workspace.dataset(view.change(**opener.value))
+            backend.dataset(view.change(**opener.value))
             opened = dict(opener.value)
         except LabError as _error:
             _safe = "What you were looking at is still open."

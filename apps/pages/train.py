@@ -14,7 +14,7 @@ with app.setup:
     import waiting
     import widgets
 
-    from srgformer_lab import PRESETS, LabError, SRGFormer, figures, preset, workspace
+    from srgformer_lab import PRESETS, LabError, SRGFormer, backend, plots, preset
 
 
 @app.cell
@@ -32,7 +32,7 @@ def _(view):
     mo.stop(_look is None, _trouble)
     assert _look is not None
     data = _look.data
-    _going = workspace.going_on(data)
+    _going = backend.going_on(data)
     get_watched, set_watched = mo.state(_going or view.run)
     get_ticking, set_ticking = mo.state(bool(_going), allow_self_loops=True)  # the ticker ends itself
     get_trouble, set_trouble = mo.state(None)
@@ -41,7 +41,7 @@ def _(view):
 
 @app.cell
 def _(data, memory):
-    _variants = dict(workspace.variants(data))
+    _variants = dict(backend.variants(data))
     _names = {key: name for name, key in _variants.items()}
     preset_box = mo.ui.dropdown(
         list(PRESETS), value=memory.get("preset", "studio"), label="Preset", on_change=lambda value: memory.update(preset=value)
@@ -57,14 +57,14 @@ def _(data, memory):
 
 @app.cell
 def _(preset_box):
-    _model, _train, _widths = preset(preset_box.value).model, preset(preset_box.value).train, workspace.widths()
+    _model, _train, _widths = preset(preset_box.value).model, preset(preset_box.value).train, backend.widths()
     numbers = mo.ui.dictionary(
         {
-            "epochs": mo.ui.number(1, workspace.most_epochs(), value=min(_train.epochs, workspace.most_epochs()), label="Most epochs"),
+            "epochs": mo.ui.number(1, backend.most_epochs(), value=min(_train.epochs, backend.most_epochs()), label="Most epochs"),
             "embedding_dim": mo.ui.dropdown([*map(str, _widths)], value=str(min(_model.embedding_dim, _widths[-1])), label="Width d"),
             "n_hyperedges": mo.ui.number(1, 256, value=_model.n_hyperedges, label="Hyperedges K"),
             "n_heads": mo.ui.dropdown(["1", "2", "4", "8", "16"], value=str(_model.n_heads), label="Attention heads h"),
-            "device": mo.ui.dropdown(workspace.devices(), value="auto", label="Device"),
+            "device": mo.ui.dropdown(backend.devices(), value="auto", label="Device"),
         }
     )
     return (numbers,)
@@ -74,8 +74,8 @@ def _(preset_box):
 def _(data, numbers, preset_box, variant_box):
     asked, told = None, None
     try:
-        asked = variant_box.value, *workspace.adjusted(preset_box.value, **numbers.value)
-        told = waiting.cost(workspace.cost(data, *asked), asked[2])
+        asked = variant_box.value, *backend.adjusted(preset_box.value, **numbers.value)
+        told = waiting.cost(backend.cost(data, *asked), asked[2])
     except (LabError, TypeError) as _error:
         told = common.problem(_error, "Nothing was started.")
     return asked, told
@@ -85,7 +85,7 @@ def _(data, numbers, preset_box, variant_box):
 def _(asked, data, set_ticking, set_trouble, set_watched):
     def _begin(count):
         try:
-            set_watched(workspace.begin(data, *asked).name)
+            set_watched(backend.begin(data, *asked).name)
             set_ticking(True)
             set_trouble(None)
         except LabError as error:
@@ -112,7 +112,7 @@ def _(get_watched):
     _name = get_watched()
     run, _trouble = None, None
     try:
-        run = workspace.find_run(_name) if _name else None
+        run = backend.find_run(_name) if _name else None
     except LabError as _error:
         _trouble = common.problem(_error)
     drawn = {"size": run.history_size() if run is not None else 0}
@@ -142,7 +142,7 @@ def _(run, ticker):
 def _(run, set_ticking, set_trouble):
     def _resume(count):
         try:
-            workspace.carry_on(run)
+            backend.carry_on(run)
             set_ticking(True)
         except LabError as error:
             set_trouble(error)
@@ -155,8 +155,8 @@ def _(run, set_ticking, set_trouble):
 
 @app.cell
 def _(get_watched, resume_button, run, status, stop_button, ticker):
-    _stops = [stop_button] if workspace.may_steer(run) else []
-    _buttons = _stops if status.state in workspace.GOING else [resume_button] if workspace.can_go_on(run) else []
+    _stops = [stop_button] if backend.may_steer(run) else []
+    _buttons = _stops if status.state in backend.GOING else [resume_button] if backend.can_go_on(run) else []
     _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker is not None else mo.Html("")
     _line = mo.hstack([*_buttons, waiting.progress(run, status), _tick], justify="start", align="center", wrap=True)
     common.stack(common.section(f"Run {get_watched()}"), _line)
@@ -168,8 +168,8 @@ def _(get_drawn, run, view):
     mo.stop(run is None)
     get_drawn()  # only what is new is drawn, and not at every tick
     _history, _steps, _turns = run.history(), run.steps(), run.knob_changes()
-    _curve = common.chart(figures.learning_curves(_history, _steps, _turns, dark=view.is_dark))
-    _losses = common.chart(figures.loss_terms(_history, _steps, _turns, dark=view.is_dark))
+    _curve = common.chart(plots.learning_curves(_history, _steps, _turns, dark=view.is_dark))
+    _losses = common.chart(plots.loss_terms(_history, _steps, _turns, dark=view.is_dark))
     common.side_by_side(_curve, _losses)
     return
 
@@ -181,14 +181,14 @@ def _(get_ticking, run, set_trouble):
     def _turn(name):
         def turn(value):
             try:
-                run.turn(**{name: value})
+                run.update_knobs(**{name: value})
             except LabError as error:
                 set_trouble(error)
 
         return turn
 
     _now = run.knobs()
-    _turned = [name for name in dials.LIVE_KNOBS if name in _now and get_ticking() and workspace.may_steer(run)]
+    _turned = [name for name in dials.LIVE_KNOBS if name in _now and get_ticking() and backend.may_steer(run)]
     sliders = mo.ui.dictionary({name: dials.knob_slider(name, _now[name], _turn(name), [dials.usual_knob(run, name)]) for name in _turned})
     return (sliders,)
 
@@ -207,15 +207,15 @@ def _(data, get_ticking, get_watched, set_ticking, set_watched):
 
     def _watch(name):
         set_watched(name)
-        set_ticking(workspace.find_run(name).status().state in workspace.GOING)
+        set_ticking(backend.find_run(name).status().state in backend.GOING)
 
-    runs = widgets.run_rows(workspace.run_table(data), get_watched(), _watch)
+    runs = widgets.run_rows(backend.run_table(data), get_watched(), _watch)
     return (runs,)
 
 
 @app.cell
 def _(runs):
-    _damaged = workspace.damaged_lines()
+    _damaged = backend.damaged_lines()
     _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs)] if len(runs) else []
     common.stack(*_parts, common.notes(_damaged.values()))
     return
@@ -224,7 +224,7 @@ def _(runs):
 @app.cell
 def _(get_ticking, get_watched, memory, run, view):
     picked = {}
-    if run is not None and not get_ticking() and workspace.can_show(run):
+    if run is not None and not get_ticking() and backend.can_show(run):
         picked = {"run": get_watched()}
     common.way_on(view, picked, memory)
     return (picked,)

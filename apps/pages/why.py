@@ -14,7 +14,7 @@ with app.setup:
     import reasons
     import widgets
 
-    from srgformer_lab import explain, figures, what_if, workspace
+    from srgformer_lab import backend, explain, plots, what_if
 
 
 @app.cell
@@ -123,8 +123,8 @@ def _(look, rival, view):
     mo.stop(not rival.value)
     _versus = look.versus(rival.value)
     _names = _versus.first.title, _versus.second.title
-    _parts = figures.versus_bars(_versus.parts, *_names, dark=view.is_dark)
-    _things = figures.versus_bars(_versus.history, *_names, dark=view.is_dark) if len(_versus.history) else None
+    _parts = plots.versus_bars(_versus.parts, *_names, dark=view.is_dark)
+    _things = plots.versus_bars(_versus.history, *_names, dark=view.is_dark) if len(_versus.history) else None
     _charts = [common.chart(figure) for figure in (_parts, _things) if figure is not None]
     common.stack(common.section("Why this one above that one?", "instant"), rival, common.side_by_side(*_charts))
     return
@@ -144,7 +144,7 @@ def _(memory, ranking):
 
 @app.cell
 def _(look, ranking, search, set_item):
-    _ids = workspace.find_items(look.data, search.value) if search.value else list(ranking["item_id"].head(8))
+    _ids = backend.find_items(look.data, search.value) if search.value else list(ranking["item_id"].head(8))
     _rank = ranking.set_index("item_id")["rank"]
     items = mo.ui.array(
         [
@@ -174,7 +174,7 @@ def _(items, people, search):
 
 @app.cell
 def _(look, look_into, why):
-    carried = reasons.hyperedge_buttons(look.data, workspace.carrying_hyperedges(look, why), look_into)
+    carried = reasons.hyperedge_buttons(look.data, backend.carrying_hyperedges(look, why), look_into)
     return (carried,)
 
 

@@ -18,11 +18,11 @@ from srgformer_lab.bench.serving import LIST, answers
 from srgformer_lab.bench.task import Subject, Task, some_batches, start
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.learn.estimate import limits, work_of_epoch
-from srgformer_lab.learn.evaluation import CUTOFFS, evaluate
-from srgformer_lab.learn.loop import Training
-from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
-from srgformer_lab.model.sampling import Batch
+from srgformer_lab.models.baselines.light_gcn import LightGCN, LightGCNConfig
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.training.estimate import limits, work_of_epoch
+from srgformer_lab.training.evaluation import CUTOFFS, evaluate
+from srgformer_lab.training.loop import Training
 
 COLUMNS = ["data", "scale", "users", "items", "interactions", "dim", "device", "what", "fast", "plain", "ratio", "unit"]
 MOST_CELLS = 600_000_000
@@ -126,7 +126,7 @@ def _plain_fits(data: Dataset, batch: Batch) -> bool:
 
 
 def plain_step(plain: Plain, config: TrainConfig, batches: Any) -> Callable[[], object]:
-    """Give a step of the plain path, with an optimiser of its own on the same weights."""
+    """Return a step of the plain path, with an optimiser of its own on the same weights."""
     optimizer = torch.optim.Adam(plain.model.parameters(), lr=config.learning_rate)
 
     def step() -> None:
@@ -191,7 +191,7 @@ def _answers(sides: _Sides) -> Times:
 
 
 def _shares(subject: Subject, seconds: float) -> Times:
-    """Give what part of the machine's measured limits an epoch's arithmetic and memory traffic would reach alone."""
+    """Return what part of the machine's measured limits an epoch's arithmetic and memory traffic would reach alone."""
     work, limit = work_of_epoch(subject.data, subject.task.model, subject.task.train), limits(subject.device.type)
     return {
         "matmul share": {"fast": work.flops / limit.flops / seconds},

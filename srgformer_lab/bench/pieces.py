@@ -8,12 +8,12 @@ from torch import Tensor
 
 from srgformer_lab.bench.plain import Plain
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.model.hypergraph import HypergraphTrace, Noise, UserItemPair, relax
-from srgformer_lab.model.losses import anchors, hypergraph_contrast, modality_contrast
-from srgformer_lab.model.propagation import light_gcn
-from srgformer_lab.model.sampling import Batch
-from srgformer_lab.model.srgformer import SRGFormer
-from srgformer_lab.model.step import Step
+from srgformer_lab.models.hypergraph import HypergraphTrace, Noise, UserItemPair, relax
+from srgformer_lab.models.losses import anchors, hypergraph_contrast, modality_contrast
+from srgformer_lab.models.propagation import light_gcn
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.step import Step
 
 Pieces = Mapping[str, Callable[[], object]]
 
@@ -47,7 +47,7 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
     def memberships() -> None:
         noise = Noise(draws, settings.dropout) if model.training else Noise()
         both = model.membership_logits(logits)
-        made = relax(both, items, settings.membership_temperature, settings.n_hypergraph_layers, model.taps, noise=noise)
+        made = relax(both, items, settings.membership_temperature, settings.n_hypergraph_layers, model.hooks, noise=noise)
         back(part.of(trace.nodes) for part in made.values())
 
     def ranking() -> None:
@@ -71,7 +71,7 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
         "propagation": lambda: back([light_gcn(embedding, graph.propagate, settings.n_id_layers)]),
         "features": features,
         "memberships": memberships,
-        "attention": lambda: back([model.attention(embedding, graph, trace.nodes, model.taps).output.values]),
+        "attention": lambda: back([model.attention(embedding, graph, trace.nodes, model.hooks).output.values]),
         "ranking": ranking,
         "hypergraph_contrast": of_hypergraph,
         "modality_contrast": of_modality,
@@ -106,12 +106,12 @@ def plain_pieces(plain: Plain, batch: Batch, config: TrainConfig) -> Pieces:
 
 
 def leaf(values: Tensor) -> Tensor:
-    """Give the same values as the start of a computation."""
+    """Return the same values as the start of a computation."""
     return values.detach().clone().requires_grad_()
 
 
 def cut(part: HypergraphTrace) -> HypergraphTrace:
-    """Give the same factors as the start of a computation."""
+    """Return the same factors as the start of a computation."""
     membership = UserItemPair(leaf(part.membership.users), leaf(part.membership.items))
     return HypergraphTrace(part.logits, membership, leaf(part.hyperedges))
 

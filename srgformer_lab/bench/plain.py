@@ -17,8 +17,8 @@ from torch.nn.functional import cross_entropy, logsigmoid, normalize
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.model.sampling import Batch
-from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.models.srgformer import SRGFormer
 
 
 class Plain:
@@ -103,7 +103,7 @@ class Plain:
         return total + self.config.hypergraph_scale * normalize(sum(hypergraph.values(), torch.zeros_like(total)), dim=1)
 
     def forward(self) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
-        """Give E*, E^m and E^{m,H}."""
+        """Return E*, E^m and E^{m,H}."""
         embedding = self.embedding()
         collaborative = self.collaborative(embedding)
         modality = {name: self.modality(name) for name in self.model.modalities}
@@ -120,13 +120,13 @@ class Plain:
         return total
 
     def ranking(self, fused: Tensor, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Give BPR, and the norms of the batch's rows over its size."""
+        """Return BPR, and the norms of the batch's rows over its size."""
         user, positive, negative = (fused[rows] for rows in (batch.user, self.n_users + batch.positive, self.n_users + batch.negative))
         norms = sum(part.norm() for part in (user, positive, negative)) / len(user)
         return -logsigmoid((user * (positive - negative)).sum(1)).mean(), torch.as_tensor(norms)
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
-        """Give the weighted terms of the objective, under the names that the model gives them."""
+        """Return the weighted terms of the objective, under the names that the model gives them."""
         fused, modality, hypergraph = self.forward()
         ranking, norms = self.ranking(fused, batch)
         tau = config.contrast_temperature

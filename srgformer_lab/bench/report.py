@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from srgformer_lab import figures
+from srgformer_lab import plots
 from srgformer_lab.bench.pieces import PIECES
-from srgformer_lab.learn.files import write_bytes
+from srgformer_lab.training.files import write_bytes
 
 GROWING = (*PIECES, "step")
 
@@ -53,8 +53,8 @@ def write(rows: Iterable[pd.DataFrame], folder: Path) -> list[Path]:
     write_bytes(written[0], whole.to_csv(index=False).encode())
     if len(grown := exponents(whole)):
         written.append(folder / "growth.html")
-        figure = figures.growth(grown)
-        write_bytes(written[1], figure.to_html(include_plotlyjs=True, config=figures.plot_config(figure, "svg")).encode())
+        figure = plots.growth(grown)
+        write_bytes(written[1], figure.to_html(include_plotlyjs=True, config=plots.plot_config(figure, "svg")).encode())
     return written
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from srgformer_lab.analysis.contributions import explain
 from srgformer_lab.bench.clock import durations
 from srgformer_lab.bench.task import Task, start
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.explain.contributions import explain
-from srgformer_lab.model.ranking import recommend
-from srgformer_lab.model.srgformer import SRGFormer
-from srgformer_lab.model.trace import Trace
+from srgformer_lab.models.ranking import recommend
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.trace import Trace
 
 LIST = 20
 """Items in a list."""

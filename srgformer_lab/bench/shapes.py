@@ -65,7 +65,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
 
 
 def shape(name: str) -> Shape:
-    """Give a shape by its name.
+    """Return a shape by its name.
 
     Raises:
         ConfigError: There is no such shape.

@@ -12,10 +12,10 @@ from srgformer_lab.bench.shapes import Shape, generate
 from srgformer_lab.config import ModelConfig, TrainConfig, preset
 from srgformer_lab.data.dataset import Dataset, DataSource
 from srgformer_lab.data.source import reopen
-from srgformer_lab.learn.loop import Training
-from srgformer_lab.model.baselines.light_gcn import LightGCN
-from srgformer_lab.model.sampling import Batch
-from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.models.baselines.light_gcn import LightGCN
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.training.loop import Training
 
 KEPT_BATCHES = 8
 """Steps are timed on these, in turn, so that drawing batches is left out."""
@@ -57,7 +57,7 @@ class Subject:
         return self.training.device
 
     def batches(self) -> Iterator[Batch]:
-        """Give a few batches of an epoch, again and again."""
+        """Return a few batches of an epoch, again and again."""
         return some_batches(self.model, self.task.train.batch_size, self.device)
 
     def facts(self) -> dict[str, Any]:
@@ -79,5 +79,5 @@ def start(task: Task) -> Subject:
 
 
 def some_batches(model: SRGFormer | LightGCN, size: int, device: torch.device) -> Iterator[Batch]:
-    """Give a few batches of an epoch, again and again."""
+    """Return a few batches of an epoch, again and again."""
     return cycle(islice(model.batches(size, runtime.generator(device, 0)), KEPT_BATCHES))

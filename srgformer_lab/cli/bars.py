@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from srgformer_lab.experiments.running import Progress
-    from srgformer_lab.learn.run import Status
+    from srgformer_lab.training.run import Status
 
 LINE_SECONDS = 30.0
 """Between two lines in a log; the first and the last come at once."""

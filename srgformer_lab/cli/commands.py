@@ -14,7 +14,7 @@ from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from srgformer_lab.learn.run import Run
+    from srgformer_lab.training.run import Run
 
 TWO_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 """Every visitor of the app is a thread. Left alone, glibc gives threads heaps of their own, and what a visitor frees no other can use."""
@@ -36,8 +36,8 @@ def app(options: argparse.Namespace) -> int:
 
 def _class_data(options: argparse.Namespace) -> list[str]:
     """Open each data set of a class once, so that a mistake shows before anybody comes, and give the app's arguments."""
+    from srgformer_lab.backend import View, class_room
     from srgformer_lab.data.source import open_data
-    from srgformer_lab.workspace import View, class_room
 
     if options.data != "studio" or any(getattr(options, name) is not None for name in READER_OPTIONS):
         raise ConfigError("--serve takes the data folders itself; write --serve 'FOLDER?k_core=5' instead of --data FOLDER --k-core 5")
@@ -49,9 +49,9 @@ def _class_data(options: argparse.Namespace) -> list[str]:
 def train(options: argparse.Namespace) -> int:
     """Train a model from its first epoch, or go on with a run."""
     from srgformer_lab import runtime
-    from srgformer_lab.learn import fit as fitting
-    from srgformer_lab.learn.run import Run
-    from srgformer_lab.learn.worker import place_in_queue
+    from srgformer_lab.training import fit as fitting
+    from srgformer_lab.training.run import Run
+    from srgformer_lab.training.worker import place_in_queue
 
     runtime.keep_memory()
     if options.resume:
@@ -59,7 +59,7 @@ def train(options: argparse.Namespace) -> int:
         with place_in_queue(run) if options.queue else nullcontext(), epochs_bar() as watch:
             fitting.resume(run, watch=watch)
     else:
-        from srgformer_lab.model import catalog
+        from srgformer_lab.models import catalog
 
         data = opened_data(options)
         config, train = settings(options)
@@ -78,8 +78,8 @@ def _summary(run: "Run") -> str:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print the metrics of a run's best epoch."""
-    from srgformer_lab.learn import evaluation
-    from srgformer_lab.learn.run import Run
+    from srgformer_lab.training import evaluation
+    from srgformer_lab.training.run import Run
 
     run = Run.open(options.run)
     data = run.open_data()
@@ -91,8 +91,8 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def recommend(options: argparse.Namespace) -> int:
     """Print one user's list, or write everybody's."""
-    from srgformer_lab.learn.run import Run
-    from srgformer_lab.model import ranking
+    from srgformer_lab.models import ranking
+    from srgformer_lab.training.run import Run
 
     if options.user is None and options.output is None:
         raise ConfigError("give --user ID for one list, or --output FILE.csv for all users")
@@ -105,7 +105,7 @@ def recommend(options: argparse.Namespace) -> int:
     if options.output is None:
         print(lists.to_string(index=False))
         return 0
-    from srgformer_lab.learn.files import write_bytes
+    from srgformer_lab.training.files import write_bytes
 
     write_bytes(options.output, lists.to_csv(index=False).encode())
     print(f"{len(lists):,} rows in {options.output}")
@@ -114,9 +114,9 @@ def recommend(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     """Write what a run says about one user and item as one HTML file, or as tables where the file ends in .zip."""
-    from srgformer_lab.learn.files import write_bytes
-    from srgformer_lab.learn.run import Run
-    from srgformer_lab.workspace.report import report_on
+    from srgformer_lab.backend.report import report_on
+    from srgformer_lab.training.files import write_bytes
+    from srgformer_lab.training.run import Run
 
     told = report_on(Run.open(options.run), options.user or "", options.item or "")
     write_bytes(options.output, told.tables() if options.output.suffix == ".zip" else told.html().encode())
@@ -126,7 +126,7 @@ def report(options: argparse.Namespace) -> int:
 
 def runs(options: argparse.Namespace) -> int:
     """List the runs of a folder, the damaged ones with the reason."""
-    from srgformer_lab.learn.listing import damaged_runs, list_runs
+    from srgformer_lab.training.listing import damaged_runs, list_runs
 
     runs, damaged = list_runs(options.folder), damaged_runs(options.folder)
     for run in runs:

@@ -15,7 +15,7 @@ ONLY_ERRORS = ["--log-level", "ERROR"]
 
 
 def add_lessons(lessons: argparse.ArgumentParser) -> None:
-    """Give the command its options."""
+    """Return the command its options."""
     lessons.set_defaults(command=listed)
     named = lessons.add_subparsers(metavar="ACTION")
     opening = named.add_parser("open", help="open a lesson to write in, or, without a number, show all of them in a browser")
@@ -78,7 +78,7 @@ def checked(options: argparse.Namespace) -> int:
         tables.append(table)
     verdicts = pd.concat(tables, ignore_index=True)
     if options.csv:
-        from srgformer_lab.learn.files import write_bytes
+        from srgformer_lab.training.files import write_bytes
 
         write_bytes(options.csv, verdicts.to_csv(index=False).encode())
         print(f"{len(verdicts)} rows in {options.csv}")

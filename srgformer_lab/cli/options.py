@@ -35,7 +35,7 @@ def add_data(parser: argparse.ArgumentParser, world: bool = False, without: Sequ
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the choice of a model, and one option for each setting that any of them has."""
-    from srgformer_lab.model import catalog
+    from srgformer_lab.models import catalog
 
     parser.add_argument("--model", default="srgformer", help=f"one of {', '.join(catalog.MODELS)}")
     owners: dict[str, dict[str, Field[Any]]] = {}
@@ -91,19 +91,19 @@ def opened_data(options: argparse.Namespace) -> "Dataset":
 
 
 def reader_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Give what the data set's reader is told."""
+    """Return what the data set's reader is told."""
     given = {name.replace("data_", ""): getattr(options, name, None) for name in READER_OPTIONS | WORLD_OPTIONS}
     return {name: value for name, value in given.items() if value is not None}
 
 
 def _shared(config: type[Config], model: ModelConfig) -> dict[str, Any]:
-    """Give what a preset's SRGFormer means to another model: its width, so that both are compared at the same."""
+    """Return what a preset's SRGFormer means to another model: its width, so that both are compared at the same."""
     return {item.name: model.embedding_dim for item in fields(config) if item.name == "embedding_dim"}  # type: ignore[arg-type]
 
 
 def preset_note(options: argparse.Namespace) -> str:
     """Say what another model than SRGFormer takes of a preset that is named; empty where nothing is left out."""
-    from srgformer_lab.model import catalog
+    from srgformer_lab.models import catalog
 
     kind = catalog.kind(options.model)
     if options.preset is None or kind.config is ModelConfig:
@@ -114,13 +114,13 @@ def preset_note(options: argparse.Namespace) -> str:
 
 
 def settings(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
-    """Give the configurations of the model and of its training that the options describe.
+    """Return the configurations of the model and of its training that the options describe.
 
     Raises:
         UnknownIdError: There is no such model or preset.
         ConfigError: The model has no such setting, or a value is out of its range.
     """
-    from srgformer_lab.model import catalog
+    from srgformer_lab.models import catalog
 
     chosen = options.preset or ("studio" if options.data == "studio" else None)
     base = preset(chosen) if chosen else Preset(ModelConfig(), TrainConfig())

@@ -50,7 +50,7 @@ def check(folder: str | Path) -> Report:
 
 
 def _describe(contents: Contents, folder: Path) -> list[tuple[str, str]]:
-    """Give what there is, as pairs of a name and words."""
+    """Return what there is, as pairs of a name and words."""
     pairs, n_users, n_items = contents.interactions, len(contents.user_ids), len(contents.item_ids)
     parts = [f"{name} {np.sum(pairs.split == code):,}" for code, name in enumerate(SPLITS)]
     isolated = n_items - len(np.unique(pairs.item[pairs.split == 0]))

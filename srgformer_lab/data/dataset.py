@@ -34,7 +34,7 @@ class Interactions:
     """Seconds since 1970 where they are known."""
 
     def __len__(self) -> int:
-        """Give the number of pairs."""
+        """Return the number of pairs."""
         return len(self.user)
 
 
@@ -74,7 +74,7 @@ class DataSource:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the source as a plain dictionary, ready for JSON."""
+        """Return the source as a plain dictionary, ready for JSON."""
         return {"reader": self.reader, "path": self.path, "options": dict(self.options)}
 
 
@@ -150,7 +150,7 @@ class Dataset:
         return tuple(self.features)
 
     def pairs(self, split: str) -> Int[np.ndarray, "pairs 2"]:
-        """Give the (user, item) rows of one split, or of ``all``, in the order of the interactions."""
+        """Return the (user, item) rows of one split, or of ``all``, in the order of the interactions."""
         return self._pairs[split]
 
     @cached_property
@@ -160,7 +160,7 @@ class Dataset:
         return {**parts, "all": both}
 
     def matrix(self, split: str) -> sparse.csr_matrix:
-        """Give the 0/1 matrix (users, items) of one split, or of ``all``, with sorted columns."""
+        """Return the 0/1 matrix (users, items) of one split, or of ``all``, with sorted columns."""
         return self._matrices[split]
 
     @cached_property
@@ -173,7 +173,7 @@ class Dataset:
         return matrices
 
     def history(self, user_id: str, split: str = "train") -> tuple[str, ...]:
-        """Give the ids of a user's items in one split, the oldest first where time is known.
+        """Return the ids of a user's items in one split, the oldest first where time is known.
 
         Raises:
             UnknownIdError: No user has that id.
@@ -295,7 +295,7 @@ def check_neighbors(name: str, lists: np.ndarray, n_items: int) -> None:
 
 
 def check_learnable(data: Dataset) -> Dataset:
-    """Give the data set back if a model can learn from it and be judged on it; what every reader promises.
+    """Return the data set back if a model can learn from it and be judged on it; what every reader promises.
 
     Raises:
         DataError: A user has no training item, or a split is empty.

@@ -75,7 +75,7 @@ def encode_texts(texts: Sequence[str]) -> Float[np.ndarray, "items width"]:
 
 
 def _canvas(picture: Image.Image) -> np.ndarray:
-    """Give a picture as hue, saturation, value and luminance (height, width, 4), 0…255."""
+    """Return a picture as hue, saturation, value and luminance (height, width, 4), 0…255."""
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         small = picture.convert("RGBA").resize(CANVAS, Image.Resampling.BOX, reducing_gap=2.0)
         rgb = Image.alpha_composite(Image.new("RGBA", CANVAS, "white"), small).convert("RGB")
@@ -94,7 +94,7 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
 
 
 def _describe(canvases: np.ndarray) -> Float[np.ndarray, "pictures numbers"]:
-    """Give the blocks of raw numbers of a chunk of pictures, each block scaled by its weight."""
+    """Return the blocks of raw numbers of a chunk of pictures, each block scaled by its weight."""
     hue, saturation, value, light = (canvases[..., c].astype(np.float32) / 255 for c in range(4))
     blocks = [
         (COLOR_WEIGHT, _colors(hue, saturation, value)),
@@ -163,7 +163,7 @@ def _principal(numbers: Float[np.ndarray, "items numbers"], width: int) -> Float
 
 
 def _leading(symmetric: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the largest eigenvalues, the largest first, and their vectors; this driver stays quick while other processes compute."""
+    """Return the largest eigenvalues, the largest first, and their vectors; this driver stays quick while other processes compute."""
     side = len(symmetric)
     values, axes = eigh(symmetric, subset_by_index=[max(side - count, 0), side - 1], driver="evx")
     return values[::-1], axes[:, ::-1]
@@ -216,7 +216,7 @@ def _tf_idf(documents: Sequence[Sequence[str]]) -> sparse.csr_matrix:
 
 
 def _left_scores(weights: sparse.csr_matrix, width: int) -> Float[np.ndarray, "items some"]:
-    """Give the texts' coordinates on the leading right singular vectors, signs fixed."""
+    """Return the texts' coordinates on the leading right singular vectors, signs fixed."""
     smaller = min(weights.shape)
     if smaller <= DENSE_SIDE:
         by_item = weights.shape[0] <= weights.shape[1]

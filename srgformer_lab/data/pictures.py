@@ -33,7 +33,7 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def find_pictures(folder: Path, item_ids: Sequence[str], problems: Problems) -> list[Path | None]:
-    """Give each item's picture, ``images/<item_id>`` with one of ``SUFFIXES``, or nothing; every one given can be decoded.
+    """Return each item's picture, ``images/<item_id>`` with one of ``SUFFIXES``, or nothing; every one given can be decoded.
 
     Ids are looked up among the names that the folder lists, so no id can open a file outside of it.
 
@@ -106,7 +106,7 @@ class OpenedPictures(Sequence[Image.Image | None]):
         self.pictures = pictures
 
     def __len__(self) -> int:
-        """Give the number of items."""
+        """Return the number of items."""
         return len(self.pictures)
 
     def __getitem__(self, row: int) -> Image.Image | None:  # type: ignore[override]
@@ -120,7 +120,7 @@ class OpenedPictures(Sequence[Image.Image | None]):
 
 
 def flatten(picture: Image.Image) -> Image.Image:
-    """Give a picture as RGB, on white where it is transparent."""
+    """Return a picture as RGB, on white where it is transparent."""
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     transparent = picture.convert("RGBA")

@@ -58,7 +58,7 @@ def source_from_dict(values: Mapping[str, Any]) -> DataSource:
 
 
 def layout_of(folder: Path) -> str:
-    """Tell which layout a folder has: ``mmrec`` or ``folder``.
+    """Return which layout a folder has: ``mmrec`` or ``folder``.
 
     Raises:
         DataError: It has neither or both.

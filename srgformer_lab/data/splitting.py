@@ -50,14 +50,14 @@ def split_by_time(user: Int[np.ndarray, " pairs"], timestamp: Int[np.ndarray, " 
 
 
 def held_back(n: Int[np.ndarray, " users"]) -> tuple[Int[np.ndarray, " users"], Int[np.ndarray, " users"]]:
-    """Give how many of ``n`` interactions go to valid and how many to test."""
+    """Return how many of ``n`` interactions go to valid and how many to test."""
     # floor(0.2 n) in whole numbers, so that no rounding can take part
     both = np.where(n < SMALLEST_SPLIT_HISTORY, 0, np.where(n < LONG_HISTORY, 2, n // 5))
     return both // 2, both - both // 2
 
 
 def _hold_back_last(user: np.ndarray, order: np.ndarray, n_users: int) -> np.ndarray:
-    """Give each user's last interactions in ``order`` (users together, rows up) to test, those before them to valid."""
+    """Return each user's last interactions in ``order`` (users together, rows up) to test, those before them to valid."""
     n = np.bincount(user, minlength=n_users)
     valid, test = held_back(n)
     place = np.arange(len(user)) - np.repeat(np.cumsum(n) - n, n)  # place of each ordered row within its user's

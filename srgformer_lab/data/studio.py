@@ -122,14 +122,14 @@ def _check(
 
 
 def _looks(modality: Sequence[str], rng: np.random.Generator) -> dict[int, tuple[str, str]]:
-    """Give each group that shows in pictures a pattern and a palette; none is used twice while they last."""
+    """Return each group that shows in pictures a pattern and a palette; none is used twice while they last."""
     groups = [group for group, where in enumerate(modality) if where != "text"]
     patterns, palettes = rng.permutation(art.PATTERNS), rng.permutation(list(art.PALETTES))
     return {group: (str(patterns[k % len(patterns)]), str(palettes[k % len(palettes)])) for k, group in enumerate(groups)}
 
 
 def _themes(modality: Sequence[str], rng: np.random.Generator) -> dict[int, str]:
-    """Give each group that shows in texts a theme of its own."""
+    """Return each group that shows in texts a theme of its own."""
     groups = [group for group, where in enumerate(modality) if where != "image"]
     themes = rng.permutation(list(words.THEMES))
     return {group: str(themes[k]) for k, group in enumerate(groups)}
@@ -242,7 +242,7 @@ def _top(keys: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def _times(user: np.ndarray, n_users: int, rng: np.random.Generator) -> np.ndarray:
-    """Give plausible times: users join one by one and come back now and then, mostly in the evening."""
+    """Return plausible times: users join one by one and come back now and then, mostly in the evening."""
     joined = rng.random(n_users)[user] * 0.7
     day = np.floor((joined + (1 - joined) * rng.random(len(user)) ** 1.5) * DAYS)
     hour = np.clip(rng.normal(18, 3.5, len(user)), 0, 23.99)

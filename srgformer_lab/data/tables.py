@@ -62,23 +62,23 @@ class Table:
     rows: np.ndarray
 
     def __len__(self) -> int:
-        """Give the number of entries."""
+        """Return the number of entries."""
         return len(self.rows)
 
     def __contains__(self, column: str) -> bool:
-        """Tell whether there is a column of that name."""
+        """Return whether there is a column of that name."""
         return column in self.columns
 
     def __getitem__(self, column: str) -> np.ndarray:
-        """Give a column."""
+        """Return a column."""
         return self.columns[column]
 
     def keep(self, chosen: np.ndarray) -> "Table":
-        """Give the table with some entries only: those of a mask, or those at given positions."""
+        """Return the table with some entries only: those of a mask, or those at given positions."""
         return replace(self, columns={name: values[chosen] for name, values in self.columns.items()}, rows=self.rows[chosen])
 
     def with_columns(self, **columns: np.ndarray) -> "Table":
-        """Give the table with some columns added or replaced."""
+        """Return the table with some columns added or replaced."""
         return replace(self, columns={**self.columns, **columns})
 
 
@@ -90,7 +90,7 @@ def others(rows: Collection) -> str:
 
 
 def existing_folder(folder: str | Path) -> Path:
-    """Give the folder's absolute path.
+    """Return the folder's absolute path.
 
     Raises:
         DataError: It does not exist or is a file.
@@ -162,7 +162,7 @@ def _read_text(path: Path, required: Collection[str], problems: Problems) -> str
 
 
 def _read_cells(text: str, delimiter: str) -> tuple[np.ndarray, list[str]]:
-    """Give the number of cells of each line (0 for a blank one), and all cells in one list."""
+    """Return the number of cells of each line (0 for a blank one), and all cells in one list."""
     if delimiter == "," and '"' in text:
         records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         return np.array([len(record) for record in records]), list(chain.from_iterable(records))
@@ -220,6 +220,6 @@ def natural_order(ids: Collection[str]) -> list[str]:
 
 
 def positions(ids: Collection[str], wanted: Collection[str]) -> np.ndarray:
-    """Give the place of each wanted id among ``ids``, -1 where it is not there."""
+    """Return the place of each wanted id among ``ids``, -1 where it is not there."""
     places = {name: place for place, name in enumerate(ids)}
     return np.fromiter((places.get(name, -1) for name in wanted), dtype=np.int64, count=len(wanted))

@@ -12,7 +12,7 @@ from srgformer_lab.data.changing import thinned
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.source import open_data
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.model import catalog
+from srgformer_lab.models import catalog
 from srgformer_lab.version import VERSION
 
 KEPT = ("embedding_dim", "modalities", "seed")
@@ -46,7 +46,7 @@ class Recipe:
         return data if self.share == 1 else thinned(data, self.share, seed)
 
     def fingerprint(self, seed: int) -> str:
-        """Give the fingerprint of a seed's whole data, before anything is left out; asked for once in a process.
+        """Return the fingerprint of a seed's whole data, before anything is left out; asked for once in a process.
 
         Raises:
             DataError: The folder is missing or not in order.
@@ -118,7 +118,7 @@ class Setup:
         return changed(preset(self.preset_name).train.replace(keep_epochs=0), self.changes)
 
     def value(self, name: str) -> Any:
-        """Give the setting that SRGFormer, or its training, starts from."""
+        """Return the setting that SRGFormer, or its training, starts from."""
         return getattr(self.model, name) if hasattr(self.model, name) else getattr(self.train, name)
 
     def case(self, labels: Mapping[str, str | float], seed: int, model_name: str = "srgformer", **changes: Any) -> Case:
@@ -142,16 +142,16 @@ class Setup:
         return Case(labels, self.recipe, seed, model_name, model, train, new)
 
     def of_share(self, share: float) -> "Setup":
-        """Give the same setup on a part of the training interactions."""
+        """Return the same setup on a part of the training interactions."""
         return replace(self, recipe=replace(self.recipe, share=share))
 
     def wants(self, label: str) -> bool:
-        """Tell whether a label is among those that the experiment is restricted to."""
+        """Return whether a label is among those that the experiment is restricted to."""
         return not self.only or label in self.only
 
 
 def settings_of(preset_name: str) -> dict[str, Any]:
-    """Give those settings of a preset that can be carried to another data set.
+    """Return those settings of a preset that can be carried to another data set.
 
     Raises:
         UnknownIdError: No preset has that name.

@@ -15,7 +15,7 @@ from srgformer_lab.experiments.outcome import Outcome
 from srgformer_lab.experiments.report import Result, check_output, write
 from srgformer_lab.experiments.running import HOUR, Crew, Watcher, check_budget, need
 from srgformer_lab.experiments.table import rows, table
-from srgformer_lab.learn.evaluation import SELECTION_METRIC
+from srgformer_lab.training.evaluation import SELECTION_METRIC
 
 RUNS = "runs"
 
@@ -73,7 +73,7 @@ def run(question: Experiment, setup: Setup, folder: Path, n_workers: int, hours:
 
 
 def best(tried: Sequence[Outcome], label: str) -> Chosen:
-    """Give the settings of each label's best trial by validation; the first of equals."""
+    """Return the settings of each label's best trial by validation; the first of equals."""
     ranked = sorted((outcome for outcome in tried if outcome.is_finished), key=_valid)  # stable: the last is the best
     return {str(outcome.case.labels[label]): outcome.case.changes for outcome in ranked}
 

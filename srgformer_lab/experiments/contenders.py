@@ -37,7 +37,7 @@ class Contender:
         return replace(self, settings=free | dict(self.fixed), grid=grid)
 
     def trials(self, n_trials: int) -> list[dict[str, Any]]:
-        """Give the settings to try: its own first, then points of the grid in a random order that is always the same.
+        """Return the settings to try: its own first, then points of the grid in a random order that is always the same.
 
         Source: random search (Bergstra & Bengio 2012).
         """
@@ -48,7 +48,7 @@ class Contender:
 
 
 def contenders(setup: Setup) -> tuple[Contender, ...]:
-    """Give the models to compare; SRGFormer and its parent LGMRec start from their presets, and so from their authors' tuning.
+    """Return the models to compare; SRGFormer and its parent LGMRec start from their presets, and so from their authors' tuning.
 
     A setting that the setup changes is the same for all models, and is not searched.
     """

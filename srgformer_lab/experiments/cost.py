@@ -19,7 +19,7 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.experiments.case import Setup
 from srgformer_lab.experiments.experiment import wanted
 from srgformer_lab.experiments.measurement import Measurement, Point, given
-from srgformer_lab.learn.estimate import estimate
+from srgformer_lab.training.estimate import estimate
 
 BASE = "base"
 QUARTER = Shape("a quarter of Baby", BABY.n_users // 4, BABY.n_items // 4, BABY.n_train // 4, BABY.widths, BABY.preset)
@@ -66,7 +66,7 @@ class Cost(Measurement):
     repeats: int = REPEATS
 
     def points(self, setup: Setup) -> list[Point]:
-        """Give the base and, for each factor, its multiples; all of them in every round."""
+        """Return the base and, for each factor, its multiples; all of them in every round."""
         factors, data = wanted(setup, "factor", FACTORS), given(setup)
         start = Task(self.base if data is None else like(data, setup.preset_name), setup.model, setup.train, self.repeats, False)
         grown = [(name, by, FACTORS[name](start, by)) for name in factors for by in self.scales if by != 1]
@@ -89,7 +89,7 @@ class Cost(Measurement):
         return (2 * task.repeats + 2) * estimate(data, task.model, task.train).seconds_per_epoch / n_steps
 
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Give one row for each thing and factor: its median over the rounds at every scale, and the exponent that fits them."""
+        """Return one row for each thing and factor: its median over the rounds at every scale, and the exponent that fits them."""
         rows = middle(rows)
         base = rows[rows["factor"] == BASE]
         found: list[dict[str, Any]] = []
@@ -128,7 +128,7 @@ def middle(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def like(data: Dataset, preset_name: str) -> Shape:
-    """Give the shape of a data set: its numbers of users, items and training pairs, and its feature widths."""
+    """Return the shape of a data set: its numbers of users, items and training pairs, and its feature widths."""
     widths = {name: data.features[name].shape[1] for name in data.modalities}
     return Shape(data.name, data.n_users, data.n_items, len(data.pairs("train")), widths, preset_name)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from plotly.graph_objects import Figure
 
-from srgformer_lab import figures
+from srgformer_lab import plots
 from srgformer_lab.data.source import STUDIO
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.experiments.case import Case, Setup
@@ -25,12 +25,12 @@ def no_trials(setup: Setup) -> list[Case]:
 
 def gains(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
     """Draw all rows of a table beside its reference, if it was wanted."""
-    return [figures.comparison(table, by[0], _present(table, by[0], reference))]
+    return [plots.comparison(table, by[0], _present(table, by[0], reference))]
 
 
 def losses(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
     """Draw the same, and say what is lost beside the reference."""
-    return [figures.comparison(table, by[0], _present(table, by[0], reference), about="losses")]
+    return [plots.comparison(table, by[0], _present(table, by[0], reference), about="losses")]
 
 
 def _present(table: pd.DataFrame, label: str, reference: Mapping[str, str | float]) -> str | None:
@@ -58,7 +58,7 @@ class Experiment:
 
 
 def of_variants(setup: Setup, label: str, variants: Variants) -> list[Case]:
-    """Give SRGFormer in every wanted variant, for every seed.
+    """Return SRGFormer in every wanted variant, for every seed.
 
     Raises:
         UnknownIdError: The experiment is restricted to something that is no variant.
@@ -67,7 +67,7 @@ def of_variants(setup: Setup, label: str, variants: Variants) -> list[Case]:
 
 
 def wanted(setup: Setup, label: str, known: Mapping[str, Any]) -> list[str]:
-    """Give the names that the experiment is restricted to, or all.
+    """Return the names that the experiment is restricted to, or all.
 
     Raises:
         UnknownIdError: A name is none of those known.

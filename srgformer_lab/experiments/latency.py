@@ -18,7 +18,7 @@ from srgformer_lab.data.dataset import Dataset, DataSource
 from srgformer_lab.experiments.case import Setup
 from srgformer_lab.experiments.experiment import wanted
 from srgformer_lab.experiments.measurement import Measurement, Point, given
-from srgformer_lab.learn.estimate import estimate
+from srgformer_lab.training.estimate import estimate
 
 SIZES = {name: SHAPES[name] for name in ("studio", "movielens", "baby", "baby-x2")}
 CALLS = 100
@@ -45,7 +45,7 @@ class Latency(Measurement):
     calls: int = CALLS
 
     def points(self, setup: Setup) -> list[Point]:
-        """Give the generated sizes, or the data set that is named."""
+        """Return the generated sizes, or the data set that is named."""
         data = given(setup)
         sizes = self.sizes if data is None else {data.name: data.source}
         return [
@@ -66,7 +66,7 @@ class Latency(Measurement):
         return (task.repeats + 1) * 4 / 3 * estimate(data, task.model, bare).seconds_per_epoch / n_steps
 
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Give one row for each answer: median and 95th percentile at every size."""
+        """Return one row for each answer: median and 95th percentile at every size."""
         found = {"what": list(WORDS)}
         for size, of_one in rows.groupby("size", sort=False):
             by = of_one.set_index("what").loc[list(WORDS)]
@@ -87,7 +87,7 @@ class Latency(Measurement):
 
 
 def percentiles(durations: Sequence[float]) -> dict[str, float]:
-    """Give the number of calls, their median and their 95th percentile."""
+    """Return the number of calls, their median and their 95th percentile."""
     middle, high = np.percentile(durations, [50, 95])
     return {"calls": len(durations), "median": float(middle), "p95": float(high)}
 

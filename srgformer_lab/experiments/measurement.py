@@ -17,9 +17,9 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.case import Setup
 from srgformer_lab.experiments.report import check_output
 from srgformer_lab.experiments.running import HOUR
-from srgformer_lab.learn.estimate import estimate
-from srgformer_lab.learn.files import write_bytes, write_json
-from srgformer_lab.learn.run import versions
+from srgformer_lab.training.estimate import estimate
+from srgformer_lab.training.files import write_bytes, write_json
+from srgformer_lab.training.run import versions
 
 GENERATED = "generated"
 """In place of a data folder: data sets that are drawn at the sizes in question."""

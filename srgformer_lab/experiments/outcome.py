@@ -13,13 +13,13 @@ from filelock import FileLock
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
 from srgformer_lab.experiments.case import Case
-from srgformer_lab.learn.evaluation import evaluate, evaluate_users
-from srgformer_lab.learn.files import write_bytes
-from srgformer_lab.learn.fit import resume
-from srgformer_lab.learn.run import Run
-from srgformer_lab.model.edits import noisy_memberships
-from srgformer_lab.model.protocol import Recommender
-from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.models.edits import noisy_memberships
+from srgformer_lab.models.protocol import Recommender
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.training.evaluation import evaluate, evaluate_users
+from srgformer_lab.training.files import write_bytes
+from srgformer_lab.training.fit import resume
+from srgformer_lab.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Outcome:
         return 1.0 if self.is_finished else self.epochs / self.case.train.epochs
 
     def users(self) -> pd.DataFrame:
-        """Give each user's test metrics, by ``user_id``.
+        """Return each user's test metrics, by ``user_id``.
 
         Raises:
             RunError: The case is not finished.

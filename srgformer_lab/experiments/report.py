@@ -12,13 +12,13 @@ from typing import Any
 import pandas as pd
 from plotly.graph_objects import Figure
 
-from srgformer_lab import figures
+from srgformer_lab import plots
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.case import Setup
 from srgformer_lab.experiments.experiment import Experiment
 from srgformer_lab.experiments.table import METRICS
-from srgformer_lab.learn.files import write_bytes, write_json
-from srgformer_lab.learn.run import versions
+from srgformer_lab.training.files import write_bytes, write_json
+from srgformer_lab.training.run import versions
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def write(result: Result, folder: Path) -> list[Path]:
 def page(drawn: Sequence[Figure], title: str) -> str:
     """Join figures on one page that opens without a network."""
     parts = [
-        figure.to_html(full_html=False, include_plotlyjs=number == 0, config=figures.plot_config(figure, "svg"))
+        figure.to_html(full_html=False, include_plotlyjs=number == 0, config=plots.plot_config(figure, "svg"))
         for number, figure in enumerate(drawn)
     ]
     head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'

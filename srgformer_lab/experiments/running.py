@@ -16,8 +16,8 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.experiments.case import Case
 from srgformer_lab.experiments.outcome import Outcome, complete, seen
-from srgformer_lab.learn.estimate import estimate
-from srgformer_lab.learn.run import Run
+from srgformer_lab.training.estimate import estimate
+from srgformer_lab.training.run import Run
 
 POLL_SECONDS = 1.0
 LEAST_DONE = 0.01

@@ -3,7 +3,7 @@
 Source: spec section 10, question 4.
 """
 
-from srgformer_lab import figures
+from srgformer_lab import plots
 from srgformer_lab.experiments.ablation import NO_HYPERGRAPH
 from srgformer_lab.experiments.case import Case, Setup
 from srgformer_lab.experiments.experiment import Chosen, Experiment, Variants, wanted
@@ -27,5 +27,5 @@ SPARSITY = Experiment(
     ("share", "model"),
     {"model": "LightGCN"},
     _cases,
-    draw=lambda table, by, reference: [figures.sparsity(table)],
+    draw=lambda table, by, reference: [plots.sparsity(table)],
 )

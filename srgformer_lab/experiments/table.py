@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from srgformer_lab.experiments.outcome import Outcome
-from srgformer_lab.learn.evaluation import SELECTION_METRIC
 from srgformer_lab.statistics import over_seeds, over_users
+from srgformer_lab.training.evaluation import SELECTION_METRIC
 
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 
 
 def rows(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Give one row a case: its labels, ``seed``, ``state``, epochs, seconds, and metrics as ``valid.…`` and ``test.…``."""
+    """Return one row a case: its labels, ``seed``, ``state``, epochs, seconds, and metrics as ``valid.…`` and ``test.…``."""
     found = []
     for outcome in outcomes:
         case = outcome.case
@@ -27,7 +27,7 @@ def rows(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def table(outcomes: Sequence[Outcome], by: Sequence[str], reference: Mapping[str, str | float]) -> pd.DataFrame:
-    """Give one row a label: mean test metrics, their bounds over seeds, and the paired difference to its reference.
+    """Return one row a label: mean test metrics, their bounds over seeds, and the paired difference to its reference.
 
     The reference of a row is the row that has these labels instead of its own. Only finished cases count; ``unfinished`` says
     how many others there are. ``gain`` is the mean difference of test recall@20 with the same seed; ``gain_low`` and

@@ -155,7 +155,7 @@ def lesson(number: int) -> Lesson:
 
 
 def notebook(one: Lesson) -> Path:
-    """Give a lesson's notebook.
+    """Return a lesson's notebook.
 
     Raises:
         LabError: It is not written yet.

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from srgformer_lab.learn.files import write_json
 from srgformer_lab.lessons.catalog import lesson
 from srgformer_lab.lessons.verdict import Verdict
+from srgformer_lab.training.files import write_json
 
 
 def main(notebook: Path, number: int, result: Path) -> None:

@@ -16,12 +16,12 @@ from srgformer_lab import runtime
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import Dataset, Interactions
 from srgformer_lab.data.studio import studio
-from srgformer_lab.learn.evaluation import SELECTION_METRIC, evaluate
-from srgformer_lab.learn.listing import shipped_run
-from srgformer_lab.model.baselines.matrix_factorization import MatrixFactorization
-from srgformer_lab.model.edits import noisy_memberships
-from srgformer_lab.model.srgformer import SRGFormer
-from srgformer_lab.model.taps import Edit
+from srgformer_lab.models.baselines.matrix_factorization import MatrixFactorization
+from srgformer_lab.models.edits import noisy_memberships
+from srgformer_lab.models.hooks import Edit
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate
+from srgformer_lab.training.listing import shipped_run
 
 Memberships = Mapping[str, Float[Tensor, "rows hyperedges"]]
 Scores = Callable[[Int[Tensor, " users"]], Float[Tensor, "users items"]]
@@ -47,7 +47,7 @@ def sound_model() -> SRGFormer:
 
 @cache
 def overwritten_model() -> SRGFormer:
-    """Give the same weights with the release's slip: the text users' memberships are stored in the image users' place."""
+    """Return the same weights with the release's slip: the text users' memberships are stored in the image users' place."""
     model = SRGFormer(shop(), sound_model().config.replace(as_released=True))
     model.load_state_dict(sound_model().state_dict())
     return model.eval()
@@ -66,7 +66,7 @@ def sound_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:
 
 
 def noise(seed: int) -> list[Edit]:
-    """Give the edits that put Gumbel noise into all memberships."""
+    """Return the edits that put Gumbel noise into all memberships."""
     temperature = sound_model().config.membership_temperature
     return [edit for name in shop().modalities for edit in noisy_memberships(name, temperature, seed)]
 
@@ -96,7 +96,7 @@ def deeply_noisy_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users it
 
 
 def descent(zero_every: int, kind: torch.dtype, left: float = 0.0) -> Callable[[float, float, float, int], list[float]]:
-    """Give a descent on ½ (w − target)² that forgets gradients at every so many steps, but for a share; 0: never."""
+    """Return a descent on ½ (w − target)² that forgets gradients at every so many steps, but for a share; 0: never."""
 
     def descend(start: float, target: float, rate: float, steps: int) -> list[float]:
         w = torch.tensor(float(start), dtype=kind, requires_grad=True)
@@ -138,7 +138,7 @@ def by_valid_then_test(valid: Float[np.ndarray, " epochs"], test: Float[np.ndarr
 
 
 def leaking(share: float, seed: int = 0) -> Dataset:
-    """Give the built-in data with some share of its test pairs among those that the model sees."""
+    """Return the built-in data with some share of its test pairs among those that the model sees."""
     data = shop()
     pairs, test = data.interactions, np.flatnonzero(data.interactions.split == TEST)
     chosen = np.random.default_rng(seed).permutation(test)[: round(share * len(test))]
@@ -149,7 +149,7 @@ def leaking(share: float, seed: int = 0) -> Dataset:
 
 
 def leaking_model(share: float) -> SRGFormer:
-    """Give the same weights on a graph into which test pairs have leaked."""
+    """Return the same weights on a graph into which test pairs have leaked."""
     model = SRGFormer(leaking(share), sound_model().config)
     model.load_state_dict(sound_model().state_dict())
     return model.eval()

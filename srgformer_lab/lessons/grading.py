@@ -24,7 +24,7 @@ _MARK = re.compile(r"^\s*LESSON = (\d+)\s*$", re.MULTILINE)
 
 
 def lesson_of(path: Path) -> Lesson:
-    """Tell which lesson a notebook is, by the line ``LESSON = …`` of its first cell; its file may be called anything.
+    """Return which lesson a notebook is, by the line ``LESSON = …`` of its first cell; its file may be called anything.
 
     Raises:
         LabError: It can't be read, or is no lesson.

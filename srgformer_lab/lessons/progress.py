@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from srgformer_lab.errors import LabError
-from srgformer_lab.learn.files import write_json
+from srgformer_lab.training.files import write_json
 
 SOLVED, PREDICTED = "solved", "predicted"
 
@@ -23,7 +23,7 @@ class Progress:
     trouble: str = ""
 
     def solved(self, number: int) -> frozenset[str]:
-        """Give the exercises of a lesson that were solved."""
+        """Return the exercises of a lesson that were solved."""
         return self.done.get((number, SOLVED), frozenset())
 
 

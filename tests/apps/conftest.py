@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from srgformer_lab import workspace
+from srgformer_lab import backend
 from tests.shops import train_shop, write_shop
 
 APPS = Path(__file__).parents[2] / "apps"
@@ -24,7 +24,7 @@ def shop_root(tiny, tmp_path_factory):
 def shop(shop_root, monkeypatch):
     """Work in the shop's folder, and look at it as a link without anything else would."""
     monkeypatch.chdir(shop_root)
-    return workspace.settle(workspace.View(data=str(shop_root / "shop")))[0]
+    return backend.settle(backend.View(data=str(shop_root / "shop")))[0]
 
 
 @pytest.fixture

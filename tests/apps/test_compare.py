@@ -3,53 +3,53 @@
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
-from srgformer_lab.model import catalog
+from srgformer_lab import backend
+from srgformer_lab.models import catalog
 
 
 @pytest.fixture
 def three(shop):
     """Put an ablation and a LightGCN run beside the finished run."""
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     small, train = lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2), lab.TrainConfig(epochs=2, batch_size=256)
     for variant in ("no-hypergraph", "lightgcn"):
-        if variant not in workspace.runs_of(data):
-            name, config, wanted = workspace.settings(variant, small, train)
+        if variant not in backend.runs_of(data):
+            name, config, wanted = backend.settings(variant, small, train)
             lab.fit(catalog.kind(name).build(data, config), data, wanted, "runs", variant)
     return data
 
 
 def test_runs_of_any_model_are_set_beside_one_another(page, shop, three):
     names = ("first", "no-hypergraph", "lightgcn")
-    shown, found = page("compare", shop.change(runs=workspace.joined(names[1:])))
+    shown, found = page("compare", shop.change(runs=backend.joined(names[1:])))
     assert found["chosen"] == list(names[1:])
     for name in names:
-        quality = lab.evaluate(workspace.find_run(name).model(three), three, "valid")
-        assert lab.figures.metric_value("ndcg@20", quality["ndcg@20"]) in shown
+        quality = lab.evaluate(backend.find_run(name).model(three), three, "valid")
+        assert lab.plots.metric_value("ndcg@20", quality["ndcg@20"]) in shown
     assert found["picked"]["runs"] == "no-hypergraph,lightgcn"
 
 
 def test_without_a_choice_the_best_other_run_is_shown(page, shop, three):
     _, found = page("compare", shop)
-    best = max(("no-hypergraph", "lightgcn"), key=lambda name: workspace.find_run(name).status().best_metric)
+    best = max(("no-hypergraph", "lightgcn"), key=lambda name: backend.find_run(name).status().best_metric)
     assert found["chosen"] == [best]
 
 
 def test_an_item_of_both_lists_has_the_ranks_that_the_models_give(shop, three):
-    look = workspace.scene(shop)
-    moves = workspace.run_moves(look, workspace.as_trained(look, "lightgcn"), shop.user, 5)
+    look = backend.scene(shop)
+    moves = backend.run_moves(look, backend.as_trained(look, "lightgcn"), shop.user, 5)
     taken = set(three.history(shop.user, "valid"))
     for name, column in (("first", "rank_before"), ("lightgcn", "rank_after")):
-        listed = lab.recommend(workspace.find_run(name).model(three), three, shop.user, 5, hide="train")["item_id"].tolist()
+        listed = lab.recommend(backend.find_run(name).model(three), three, shop.user, 5, hide="train")["item_id"].tolist()
         assert moves[moves[column] <= 5].sort_values(column)["item_id"].tolist() == listed
     assert set(moves.loc[moves["hit"], "item_id"]) == taken & set(moves["item_id"])
 
 
 def test_differences_are_paired_and_agree_with_the_cohorts(shop, three):
-    table = workspace.cohort_differences(workspace.sides(workspace.scene(shop), ["lightgcn"])).set_index("cohort")
-    users = {name: lab.evaluate_users(workspace.find_run(name).model(three), three, "valid") for name in ("first", "lightgcn")}
+    table = backend.cohort_differences(backend.sides(backend.scene(shop), ["lightgcn"])).set_index("cohort")
+    users = {name: lab.evaluate_users(backend.find_run(name).model(three), three, "valid") for name in ("first", "lightgcn")}
     for cohort, row in table.iterrows():
-        people = workspace.cohort_users(three, cohort)
+        people = backend.cohort_users(three, cohort)
         means = [frame.loc[frame["user_id"].isin(people), "recall@20"].mean() for frame in users.values()]
         assert [row["first"], row["value"]] == pytest.approx(means)
         assert row["difference"] == pytest.approx(means[1] - means[0])
@@ -58,19 +58,19 @@ def test_differences_are_paired_and_agree_with_the_cohorts(shop, three):
 
 
 def test_a_run_against_itself_changes_nothing(shop, three):
-    look = workspace.scene(shop)
-    moves = workspace.run_moves(look, look, shop.user)
+    look = backend.scene(shop)
+    moves = backend.run_moves(look, look, shop.user)
     assert (moves["moved"] == 0).all()
-    table = workspace.cohort_differences({"first": look, "again": workspace.as_trained(look, "first")})
+    table = backend.cohort_differences({"first": look, "again": backend.as_trained(look, "first")})
     assert (table[["difference", "low", "high"]] == 0).all(axis=None)
 
 
 @pytest.fixture
 def turned(shop, three):
     """Look at the first run before its training, without attention; give the view, and the pass that this is."""
-    view, said = workspace.settle(shop.change(alpha="0", epoch="0", runs="first,lightgcn"))
+    view, said = backend.settle(shop.change(alpha="0", epoch="0", runs="first,lightgcn"))
     assert said == ()
-    return view, workspace.find_run("first").model(three, 0).trace().fuse(attention_scale=0.0)
+    return view, backend.find_run("first").model(three, 0).trace().fuse(attention_scale=0.0)
 
 
 def test_the_loaded_run_counts_at_the_epoch_and_knobs_of_the_view(page, three, turned):
@@ -79,10 +79,10 @@ def test_the_loaded_run_counts_at_the_epoch_and_knobs_of_the_view(page, three, t
     names = ["first at epoch 0, α 0", "first as trained", "lightgcn"]
     assert list(found["sides"]) == names
     assert (found["chosen"], found["picked"]["runs"]) == (["first", "lightgcn"], "first,lightgcn")
-    readers = [trace, *(workspace.find_run(name).model(three) for name in ("first", "lightgcn"))]
+    readers = [trace, *(backend.find_run(name).model(three) for name in ("first", "lightgcn"))]
     users = {name: lab.evaluate_users(reader, three, "valid") for name, reader in zip(names, readers, strict=True)}
     for row in found["judged"].value().to_dict("records"):
-        assert {name: row[name] for name in workspace.COMPARED_METRICS} == pytest.approx(
+        assert {name: row[name] for name in backend.COMPARED_METRICS} == pytest.approx(
             users[row["run"]].drop(columns="user_id").mean().to_dict()
         )
     told = found["differences"].set_index(["cohort", "run"])
@@ -99,8 +99,8 @@ def test_a_changed_run_is_held_against_itself_and_an_unchanged_one_is_not(page, 
     view, _ = turned
     _, found = page("compare", view.change(runs=""))
     assert (next(iter(found["others"])), found["chosen"]) == ("first as trained", ["first"])
-    trained = workspace.scene(view).trained_knobs["attention_scale"]
-    for same in (shop, shop.change(alpha=f"{trained:g}", runs="first"), workspace.settle(view.change(alpha="", epoch=""))[0]):
+    trained = backend.scene(view).trained_knobs["attention_scale"]
+    for same in (shop, shop.change(alpha=f"{trained:g}", runs="first"), backend.settle(view.change(alpha="", epoch=""))[0]):
         shown, found = page("compare", same)
         assert "first" not in found["others"].values()
         assert next(iter(found["sides"])) == "first"
@@ -109,14 +109,14 @@ def test_a_changed_run_is_held_against_itself_and_an_unchanged_one_is_not(page, 
 
 def test_who_gains_and_loses_most_says_how_much(page, shop, three):
     _, found = page("compare", shop.change(runs="lightgcn"), **{"compare.metric": "NDCG@20"})
-    look = workspace.scene(shop)
-    changed = workspace.changed_users(look, workspace.as_trained(look, "lightgcn"), metric="ndcg@20")
+    look = backend.scene(shop)
+    changed = backend.changed_users(look, backend.as_trained(look, "lightgcn"), metric="ndcg@20")
     for buttons, row in ((found["gaining"], changed.iloc[0]), (found["losing"], changed.iloc[-1])):
-        assert f"NDCG@20 {lab.figures.signed(row['difference'])}" in buttons.elements[0].text
+        assert f"NDCG@20 {lab.plots.signed(row['difference'])}" in buttons.elements[0].text
         assert buttons.elements[0].value == row["user_id"]
     _, found = page("compare", shop.change(runs="lightgcn"))
-    most = workspace.changed_users(look, workspace.as_trained(look, "lightgcn"))["difference"].iloc[0]
-    assert f"Recall@20 {lab.figures.signed(100 * most)} points" in found["gaining"].elements[0].text
+    most = backend.changed_users(look, backend.as_trained(look, "lightgcn"))["difference"].iloc[0]
+    assert f"Recall@20 {lab.plots.signed(100 * most)} points" in found["gaining"].elements[0].text
 
 
 def test_the_two_metrics_of_the_plane_are_never_the_same(page, shop, three):
@@ -127,24 +127,24 @@ def test_the_two_metrics_of_the_plane_are_never_the_same(page, shop, three):
 
 def test_a_run_without_weights_is_refused_by_name(shop, three):
     run = lab.Run.create("runs", "waiting", three, "lightgcn", catalog.kind("lightgcn").config(), lab.TrainConfig())
-    assert "waiting" not in workspace.comparable_runs(three)
+    assert "waiting" not in backend.comparable_runs(three)
     with pytest.raises(lab.RunError, match="waiting has no weights yet"):
-        workspace.tested_ranking(workspace.as_trained(workspace.scene(shop), "waiting"), shop.user)
+        backend.tested_ranking(backend.as_trained(backend.scene(shop), "waiting"), shop.user)
     run.delete()
 
 
 def test_a_full_queue_refuses_one_more_and_leaves_no_folder(shop, three, monkeypatch):
-    monkeypatch.setattr(workspace.training, "MOST_WAITING", 1)
-    monkeypatch.setattr(workspace.training.worker, "MAX_RUNNING", 1)
+    monkeypatch.setattr(backend.training, "MOST_WAITING", 1)
+    monkeypatch.setattr(backend.training.worker, "MAX_RUNNING", 1)
     started = []
-    monkeypatch.setattr(workspace.training.worker, "start", started.append)  # they stay in the queue
-    begun = [workspace.begin_small(three), workspace.begin_small(three, "lightgcn")]
-    before = set(workspace.runs_of(three))
+    monkeypatch.setattr(backend.training.worker, "start", started.append)  # they stay in the queue
+    begun = [backend.begin_small(three), backend.begin_small(three, "lightgcn")]
+    before = set(backend.runs_of(three))
     with pytest.raises(lab.RunError, match="1 of at most 1 places in the queue are taken"):
-        workspace.begin_small(three)
+        backend.begin_small(three)
     with pytest.raises(lab.RunError, match="places in the queue"):
-        workspace.carry_on(workspace.find_run("first"))
+        backend.carry_on(backend.find_run("first"))
     assert started == begun
-    assert set(workspace.runs_of(three)) == before
+    assert set(backend.runs_of(three)) == before
     for run in begun:
         run.delete()

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
-from srgformer_lab.workspace import serving, slow
+from srgformer_lab import backend
+from srgformer_lab.backend import serving, slow
 
 LIMIT = 10
 WORDS = {"data": "Judge everybody’s list", "compare": "Judge everybody’s lists"}
@@ -21,8 +21,8 @@ def name(request):
 @pytest.fixture
 def show(name, page, shop, monkeypatch):
     """Have no data count as quick and nothing be found yet; give what shows the page."""
-    monkeypatch.setattr(workspace.Scene, "is_quick", False)
-    monkeypatch.setattr(slow, "_found", workspace.Shelf(8))
+    monkeypatch.setattr(backend.Scene, "is_quick", False)
+    monkeypatch.setattr(slow, "_found", backend.Shelf(8))
     monkeypatch.setattr(slow, "_begun", {})
     return lambda: page(name, shop.change(alpha="0", runs="first"))
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
+from srgformer_lab import backend
 from tests.apps.conftest import APPS, PAGES
 
 LARGEST_PAGE = 500_000
@@ -55,7 +55,7 @@ def test_explore_embeds_the_first_page(shop, page, monkeypatch):
 def test_start_draws_the_parts_that_explain_gives(page, shop):
     shown, names = page("start", shop)
     for value in names["look"].explanation().by_part["contribution"]:
-        assert lab.figures.signed(value) in shown
+        assert lab.plots.signed(value) in shown
     assert names["picked"] == {"user": shop.user}
 
 
@@ -69,13 +69,13 @@ def test_start_asks_for_nothing_else_until_something_is_chosen(page, shop):
 def test_without_a_run_a_page_offers_to_train_one(page, shop, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     begun = []
-    monkeypatch.setattr("srgformer_lab.learn.worker.start", begun.append)
-    view, _ = workspace.settle(workspace.View(data=shop.data))
+    monkeypatch.setattr("srgformer_lab.training.worker.start", begun.append)
+    view, _ = backend.settle(backend.View(data=shop.data))
     assert view.run == ""
     shown, names = page(name, view)
     assert "No model is trained on this data yet" in shown
     names["first_run"]._update(1)
-    assert [run.config.fingerprint for run in begun] == [workspace.dataset(view).fingerprint]
+    assert [run.config.fingerprint for run in begun] == [backend.dataset(view).fingerprint]
     assert begun[0].path.parent.resolve() == (tmp_path / "runs").resolve()
 
 
@@ -117,14 +117,14 @@ def test_why_answers_under_the_knobs_of_the_view(page, shop):
 
 
 def test_why_of_a_known_item_has_no_rank(page, shop):
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     shown, names = page("why", shop.change(item=data.history(shop.user)[0]))
     assert names["why"].rank is None
     assert "is not ranked, as it is known already" in shown
 
 
 def test_why_finds_an_item_by_its_title(page, shop):
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     shown, names = page("why", shop, **{"why.search": data.cards.titles[7]})
     assert names["items"].elements
     assert html.escape(data.cards.titles[7]) in shown
@@ -135,11 +135,11 @@ def test_why_adds_up_over_the_history(page, shop):
     shares = names["why"].sources.groupby("kind")["contribution"].sum()
     assert shares.sum() == pytest.approx(names["why"].score, rel=1e-5)
     for kind in ("own", "history", "hyperedge"):
-        assert lab.figures.signed(shares[kind]) in shown
+        assert lab.plots.signed(shares[kind]) in shown
 
 
 def test_why_takes_things_away_and_turns_the_model(page, shop):
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     first = data.history(shop.user)[0]
     memory = {"why.taken": [data.cards.titles[data.item_row(first)]], "why.changed": "without image"}
     shown, names = page("why", shop.change(alpha="0.9"), **memory)
@@ -149,13 +149,13 @@ def test_why_takes_things_away_and_turns_the_model(page, shop):
     )
     assert names["asked"].value["taken"] == [first]
     before = names["why"].score
-    assert html.escape(lab.figures.change(before, expected.score_after)) in shown
+    assert html.escape(lab.plots.change(before, expected.score_after)) in shown
     assert model.config.attention_scale != 0.9
-    assert model.taps.active == ()
+    assert model.hooks.active == ()
 
 
 def test_why_sets_an_item_against_another(page, shop):
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     _, names = page("why", shop)
     rival = names["rival"].value
     assert rival == lab.recommend(names["look"].trace, data, shop.user, k=2)["item_id"].tolist()[1]
@@ -165,7 +165,7 @@ def test_why_sets_an_item_against_another(page, shop):
 
 def test_train_says_beforehand_what_it_takes(page, shop):
     shown, names = page("train", shop)
-    expected = workspace.cost(names["data"], *names["asked"])
+    expected = backend.cost(names["data"], *names["asked"])
     assert re.search(r"About .* an epoch, at most .* in all, and \d+\.\d GB of memory", shown)
     assert f"{expected.memory_bytes / 1e9:.1f} GB" in shown
     assert names["asked"][0] == "whole"
@@ -201,7 +201,7 @@ def test_text_of_the_data_is_never_markup(page, tiny, tmp_path, monkeypatch, nam
     )
     train_shop(folder, tmp_path, epochs=1)
     monkeypatch.chdir(tmp_path)
-    shown, _ = page(name, workspace.settle(workspace.View(data=str(folder)))[0])
+    shown, _ = page(name, backend.settle(backend.View(data=str(folder)))[0])
     assert "<script>alert" not in shown
 
 
@@ -209,41 +209,41 @@ def test_data_shows_the_numbers_that_the_package_counts(page, shop):
     shown, names = page("data", shop)
     data = names["look"].data
     assert f"{len(data.interactions):,}" in shown
-    assert f"{lab.figures.digits(100 * len(data.interactions) / (data.n_users * data.n_items))} %" in shown
-    for title in workspace.item_counts(data)["title"].head(24):
+    assert f"{lab.plots.digits(100 * len(data.interactions) / (data.n_users * data.n_items))} %" in shown
+    for title in backend.item_counts(data)["title"].head(24):
         assert html.escape(title) in shown
     assert names["picked"] == {"user": shop.user, "item": shop.item, "cohort": "", "items": ""}
 
 
 def test_data_narrows_the_items_down(page, shop):
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     word = data.cards.titles[3].split()[0]
-    shown, names = page("data", shop, **{"data.words": word, "data.popularity": workspace.POPULARITY["tail"]})
-    expected = workspace.choose_items(data, word, popularity="tail")
+    shown, names = page("data", shop, **{"data.words": word, "data.popularity": backend.POPULARITY["tail"]})
+    expected = backend.choose_items(data, word, popularity="tail")
     assert list(names["found"]["item_id"]) == list(expected["item_id"])
     assert f"{len(expected)} fit" in shown or not len(expected)
     assert len(names["wall"]) == min(len(expected), 24)
 
 
 def test_data_shows_what_was_chosen_together_first(page, shop):
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     chosen = data.item_ids[5:8]
-    shown, names = page("data", shop.change(items=workspace.joined(chosen)))
+    shown, names = page("data", shop.change(items=backend.joined(chosen)))
     assert "What you chose together: 3 items" in shown
     assert [button.value for button in names["together"].elements] == list(chosen)
     assert shown.index("What you chose together") < shown.index("The things")
-    assert names["picked"]["items"] == workspace.joined(chosen)
+    assert names["picked"]["items"] == backend.joined(chosen)
 
 
 def test_data_says_how_well_each_cohort_is_served(page, shop):
     shown, names = page("data", shop.change(cohort="heavy"))
     model = names["look"].model
     users = lab.evaluate_users(model, names["look"].data).set_index("user_id")
-    for cohort in workspace.COHORTS:
-        those = [user for user in workspace.cohort_users(names["look"].data, cohort) if user in users.index]
-        assert lab.figures.metric_value("ndcg@20", users.loc[those, "ndcg@20"].mean()) in shown
-    worst = users.loc[[user for user in workspace.cohort_users(names["look"].data, "heavy") if user in users.index], "ndcg@20"].min()
-    assert f"NDCG {lab.figures.digits(worst)}, " in shown
+    for cohort in backend.COHORTS:
+        those = [user for user in backend.cohort_users(names["look"].data, cohort) if user in users.index]
+        assert lab.plots.metric_value("ndcg@20", users.loc[those, "ndcg@20"].mean()) in shown
+    worst = users.loc[[user for user in backend.cohort_users(names["look"].data, "heavy") if user in users.index], "ndcg@20"].min()
+    assert f"NDCG {lab.plots.digits(worst)}, " in shown
 
 
 def test_data_ranks_and_marks_what_was_held_back(page, shop):
@@ -258,38 +258,38 @@ def test_data_ranks_and_marks_what_was_held_back(page, shop):
 
 def test_data_without_a_run_shows_the_things_all_the_same(page, shop, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown, names = page("data", workspace.settle(workspace.View(data=shop.data))[0])
+    shown, names = page("data", backend.settle(backend.View(data=shop.data))[0])
     assert len(names["wall"]) == 24
     assert "No model is trained on this data yet" in shown
 
 
 def test_data_without_a_run_offers_the_cohorts_all_the_same(page, shop, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown, names = page("data", workspace.settle(workspace.View(data=shop.data, cohort="heavy"))[0])
+    shown, names = page("data", backend.settle(backend.View(data=shop.data, cohort="heavy"))[0])
     data = names["look"].data
     lengths = {user: len(data.history(user)) for user in data.user_ids}
-    for button, cohort in zip(names["rows"].elements, [*workspace.COHORTS, ""], strict=True):
-        those = [lengths[user] for user in workspace.cohort_users(data, cohort)]
+    for button, cohort in zip(names["rows"].elements, [*backend.COHORTS, ""], strict=True):
+        those = [lengths[user] for user in backend.cohort_users(data, cohort)]
         assert f"{len(those):,}, {min(those)}–{max(those)} items" in button.text
         assert "Recall" not in button.text
     assert "Choose a person: long histories" in shown
     offered = [button.value for button in names["people"].elements[:-1]]
-    assert offered == workspace.people(data, 0, len(offered), "heavy")
+    assert offered == backend.people(data, 0, len(offered), "heavy")
     names["rows"].elements[0]._update(1)
     assert names["get_chosen"]()["cohort"] == "cold"
 
 
 def test_start_says_how_sure_the_run_is(page, shop):
     shown, names = page("start", shop)
-    sure = workspace.sureness(names["look"])
-    assert f"{lab.figures.digits(100 * sure.recall.low)} to {lab.figures.digits(100 * sure.recall.high)} %" in shown
+    sure = backend.sureness(names["look"])
+    assert f"{lab.plots.digits(100 * sure.recall.low)} to {lab.plots.digits(100 * sure.recall.high)} %" in shown
 
 
 def test_start_keeps_to_the_cohort(page, shop):
     shown, names = page("start", shop.change(cohort="cold"))
     assert "Only people with short histories" in shown
     names["another"]._update(1)
-    assert names["get_user"]() in workspace.cohort_users(names["look"].data, "cold")
+    assert names["get_user"]() in backend.cohort_users(names["look"].data, "cold")
 
 
 def test_every_step_of_the_tour_and_every_question_leads_to_a_page(page, shop):
@@ -302,15 +302,15 @@ def test_every_step_of_the_tour_and_every_question_leads_to_a_page(page, shop):
 
 
 def test_why_adds_things_and_gives_the_rank_before_and_after(page, shop):
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     _, plain = page("why", shop)
-    added = workspace.addable_items(plain["look"], plain["ranking"])[0]
+    added = backend.addable_items(plain["look"], plain["ranking"])[0]
     shown, names = page("why", shop, **{"why.added": [data.cards.titles[data.item_row(added)]]})
     expected = lab.what_if(names["look"].model, data, shop.user, lab.add_items(added), item_id=shop.item)
     assert names["asked"].value["added"] == [added]
     first, last = expected.ranks
     assert f"number {first:,} → number {last:,}" in shown
-    assert html.escape(lab.figures.change(expected.score_before, expected.score_after)) in shown
+    assert html.escape(lab.plots.change(expected.score_before, expected.score_after)) in shown
 
 
 def test_why_names_the_hyperedges_and_people_that_carried_it(page, shop):
@@ -318,7 +318,7 @@ def test_why_names_the_hyperedges_and_people_that_carried_it(page, shop):
     mine = names["why"].hyperedges
     most = mine[mine["side"] == "user"].sort_values("contribution", key=abs, ascending=False).iloc[0]
     assert f"{most['modality']} hyperedge {most['hyperedge']}" in shown
-    assert lab.figures.signed(most["contribution"]) in shown
+    assert lab.plots.signed(most["contribution"]) in shown
     assert len(names["audience"]) == min(6, len(names["why"].audience))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
+from srgformer_lab import backend
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def looked_at(shop_root, tmp_path, monkeypatch):
     other = Path(shutil.copytree("runs/first", "runs/second"))
     status = (other / "status.json").read_text()
     (other / "status.json").write_text(re.sub('"best_metric": [0-9.]+', '"best_metric": 0.001', status))
-    view, notes = workspace.settle(workspace.View(data=str(tmp_path / "shop")))
+    view, notes = backend.settle(backend.View(data=str(tmp_path / "shop")))
     assert (view.run, notes) == ("first", ())
-    workspace.scene(view)
+    backend.scene(view)
     return view
 
 
@@ -49,10 +49,10 @@ SPOILS = {
 @pytest.mark.parametrize("what", SPOILS)
 def test_a_new_visitor_sees_another_run_and_hears_why(looked_at, page, what):
     SPOILS[what](Path("runs/first"))
-    view, notes = workspace.settle(looked_at)
+    view, notes = backend.settle(looked_at)
     assert view.run == "second"
     assert any("You see the best run of this data instead" in note for note in notes)
-    assert workspace.settle(workspace.View(data=looked_at.data))[0].run == "second"
+    assert backend.settle(backend.View(data=looked_at.data))[0].run == "second"
     assert "lab-question" in page("start", view)[0]
 
 
@@ -67,7 +67,7 @@ def test_a_page_on_a_spoilt_run_says_what_to_do(looked_at, page, name, what):
 @pytest.mark.parametrize("what", SPOILS)
 def test_the_list_of_runs_names_the_damaged_one_and_keeps_the_others(looked_at, page, what):
     SPOILS[what](Path("runs/first"))
-    shown, _ = page("train", workspace.settle(looked_at)[0])
+    shown, _ = page("train", backend.settle(looked_at)[0])
     assert "second" in shown
     if what != "deleted":
         assert re.search(r"first is left out: .*(restore|resume|delete)", shown, re.DOTALL)
@@ -76,7 +76,7 @@ def test_the_list_of_runs_names_the_damaged_one_and_keeps_the_others(looked_at, 
 def test_damaged_weights_of_an_epoch_give_the_best_ones(looked_at):
     path = lab.Run.open("runs/first").weights_path(1)
     spoil(path, path.read_bytes()[:500])
-    view, notes = workspace.settle(looked_at.change(epoch="1"))
+    view, notes = backend.settle(looked_at.change(epoch="1"))
     assert (view.run, view.epoch) == ("first", "")
     assert any("damaged" in note for note in notes)
 
@@ -96,11 +96,11 @@ def test_a_data_folder_that_changes_is_said_with_what_to_do(looked_at, page):
     assert "was trained on" in shown
     spoil(interactions, b"nonsense")
     os.utime(interactions, ns=(time.time_ns(), time.time_ns() + 10**10))
-    view, notes = workspace.settle(looked_at)
+    view, notes = backend.settle(looked_at)
     assert view.data == "studio"
     assert any("What you see is the built-in data" in note for note in notes)
     interactions.write_bytes(whole)
-    assert workspace.settle(looked_at) == (looked_at, ())
+    assert backend.settle(looked_at) == (looked_at, ())
 
 
 def test_a_training_that_vanishes_ends_the_watching(looked_at, page):
@@ -121,12 +121,12 @@ def test_a_search_that_hangs_says_so_and_is_offered_anew(page, shop, monkeypatch
         begun.set()
         assert go_on.wait(30)
 
-    slow = workspace.Slow("hangs on a page", find)
+    slow = backend.Slow("hangs on a page", find)
     slow.begin()
     assert begun.wait(30)
     button, ticks = waiting.slow_button(slow, "Look for it", lambda _: None), waiting.ticker(slow, lambda _: None)
     assert "the page stays usable" in waiting.slow_line(slow, button, ticks).text
-    monkeypatch.setattr("srgformer_lab.workspace.slow.PATIENCE", 0.0)
+    monkeypatch.setattr("srgformer_lab.backend.slow.PATIENCE", 0.0)
     shown = waiting.slow_line(slow, button, ticks).text
     assert "takes unusually long" in shown
     assert button.text in shown

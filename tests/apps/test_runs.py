@@ -11,7 +11,7 @@ import marimo
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
+from srgformer_lab import backend
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def own(shop, shop_root, tmp_path, monkeypatch):
 
 def test_every_run_of_the_data_is_listed_and_words_narrow_them_down(page, own):
     _, names = page("runs", own)
-    assert [button.value for button in names["runs"].elements] == list(workspace.runs_of(names["data"]))
+    assert [button.value for button in names["runs"].elements] == list(backend.runs_of(names["data"]))
     _, names = page("runs", own, **{"runs.words": "SECOND"})
     assert [button.value for button in names["runs"].elements] == ["second"]
     shown, _ = page("runs", own, **{"runs.words": "nothing like it"})
@@ -33,13 +33,13 @@ def test_every_run_of_the_data_is_listed_and_words_narrow_them_down(page, own):
 
 
 def test_without_a_run_the_page_offers_to_train_one(page, own, tmp_path, monkeypatch):
-    monkeypatch.setattr("srgformer_lab.learn.worker.start", lambda run: None)
+    monkeypatch.setattr("srgformer_lab.training.worker.start", lambda run: None)
     shutil.rmtree(tmp_path / "runs")
-    shown, names = page("runs", workspace.settle(workspace.View(data=own.data))[0])
+    shown, names = page("runs", backend.settle(backend.View(data=own.data))[0])
     assert "Which runs are there?" in shown
     assert "No model is trained on this data yet." in shown
     names["first_run"]._update(1)
-    assert (names["get_jump"](), len(workspace.runs_of(names["data"]))) == ("train", 1)
+    assert (names["get_jump"](), len(backend.runs_of(names["data"]))) == ("train", 1)
 
 
 def test_ticked_runs_go_to_the_comparison_the_views_own_first(page, own):
@@ -54,7 +54,7 @@ def test_ticked_runs_go_to_the_comparison_the_views_own_first(page, own):
 def test_a_renamed_run_stays_the_one_that_is_looked_at(page, own):
     _, names = page("runs", own)
     names["act"](names["rename"], "first", "best so far")
-    assert sorted(workspace.runs_of(names["data"])) == ["best so far", "second"]
+    assert sorted(backend.runs_of(names["data"])) == ["best so far", "second"]
     assert own.change(**names["get_link"]()) == own.change(run="best so far", alpha="0.7")
     assert names["get_chosen"]() == "best so far"
 
@@ -62,13 +62,13 @@ def test_a_renamed_run_stays_the_one_that_is_looked_at(page, own):
 def test_a_deleted_run_is_offered_again_and_its_view_takes_the_usual(page, own):
     _, names = page("runs", own)
     names["act"](names["delete"], "first")
-    after, said = workspace.settle(own.change(**names["get_link"]()))
+    after, said = backend.settle(own.change(**names["get_link"]()))
     assert (after.run, said) == ("second", ())
     shown, names = page("runs", after)
     (button,) = names["undo"].elements.values()
     assert "Bring first back" in shown
     button._update(1)
-    assert sorted(workspace.runs_of(names["data"])) == ["first", "second"]
+    assert sorted(backend.runs_of(names["data"])) == ["first", "second"]
 
 
 def test_what_is_refused_is_said_and_changes_nothing(page, own):
@@ -80,7 +80,7 @@ def test_what_is_refused_is_said_and_changes_nothing(page, own):
     assert names["get_link"]() == before
     names["act"](names["rename"], "first", "a/b")
     assert "must be a plain folder name" in names["get_said"]().text
-    assert sorted(workspace.runs_of(names["data"])) == ["first", "second"]
+    assert sorted(backend.runs_of(names["data"])) == ["first", "second"]
 
 
 def test_a_damaged_folder_is_named_and_can_be_deleted(page, own, tmp_path):
@@ -94,7 +94,7 @@ def test_a_damaged_folder_is_named_and_can_be_deleted(page, own, tmp_path):
 def test_a_run_of_a_terminal_appears_at_the_next_tick_and_nothing_is_read_before(page, own, tmp_path, monkeypatch):
     _, names = page("runs", own)
     read = []
-    monkeypatch.setattr(workspace, "run_table", lambda data: read.append(data) or workspace.training.run_table(data))
+    monkeypatch.setattr(workspace, "run_table", lambda data: read.append(data) or backend.training.run_table(data))
     names["ticker"]._update("tick")
     assert read == []
     shutil.copytree(tmp_path / "runs" / "first", tmp_path / "runs" / "third")

@@ -8,21 +8,21 @@ import pandas as pd
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import cli, workspace
+from srgformer_lab import backend, cli
 
 
 def test_the_alignment_page_tells_the_packages_numbers(page, shop):
     shown, names = page("alignment", shop)
     trace = names["look"].trace
     for value in lab.geometry(trace)["value"]:
-        assert f"<dd>{lab.figures.measured(value)}</dd>" in shown
+        assert f"<dd>{lab.plots.measured(value)}</dd>" in shown
     drawn = lab.project(trace, names["look"].data, ("image", "text", "fused"))
     assert names["drawn"].points.equals(drawn.points)
 
 
 def test_items_of_the_link_are_kept_and_shown_until_others_are_circled(page, shop):
-    items = workspace.dataset(shop).item_ids[:3]
-    chosen = shop.change(items=workspace.joined(items))
+    items = backend.dataset(shop).item_ids[:3]
+    chosen = shop.change(items=backend.joined(items))
     for name in ("alignment", "report"):
         shown, names = page(name, chosen)
         assert chosen.change(**names["picked"]) == chosen
@@ -30,14 +30,14 @@ def test_items_of_the_link_are_kept_and_shown_until_others_are_circled(page, sho
 
 
 def test_points_name_their_items_once_whatever_space_they_are_of(shop):
-    space = workspace.Alignment.of(workspace.scene(shop))
+    space = backend.Alignment.of(backend.scene(shop))
     drawn = space.projection()
     n = space.look.data.n_items
     assert space.items_at(drawn, [1, n + 1, 0, 2 * n + 1]) == [drawn.points["id"][place] for place in (1, 0)]
 
 
 def test_what_training_changed_is_computed_from_both_ends(shop):
-    space = workspace.Alignment.of(workspace.scene(shop))
+    space = backend.Alignment.of(backend.scene(shop))
     if (before := space.before_training()) is None:
         assert space.since_training() == ""
         return
@@ -47,26 +47,26 @@ def test_what_training_changed_is_computed_from_both_ends(shop):
 
 
 def test_a_model_with_one_modality_is_not_asked_whether_two_agree(page, shop_root, shop, monkeypatch):
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     config = lab.ModelConfig(embedding_dim=8, n_heads=2, modalities=("image",))
     lab.fit(lab.SRGFormer(data, config), data, lab.TrainConfig(epochs=1), shop_root / "runs", "pictures-alone")
     alone = shop.change(run="pictures-alone")
     shown, _ = page("alignment", alone)
     assert "there is no second one that it could agree with" in shown
-    assert "alignment" not in workspace.sections_of(workspace.scene(alone))
+    assert "alignment" not in backend.sections_of(backend.scene(alone))
 
 
 @pytest.fixture(scope="module")
 def report(request):
-    look = workspace.scene(workspace.settle(workspace.View(cohort="cold", items="i3,i4"))[0])
-    return workspace.Report(look)
+    look = backend.scene(backend.settle(backend.View(cohort="cold", items="i3,i4"))[0])
+    return backend.Report(look)
 
 
 def test_a_report_holds_the_numbers_of_the_package(report):
     look, written = report.look, report.html()
     why = lab.explain(look.trace, look.data, look.view.user, look.view.item)
     assert f"its score is {why.score:.6f}" in written
-    assert f"{workspace.health(look).recall:.3g}" in written
+    assert f"{backend.health(look).recall:.3g}" in written
     assert len(written.encode()) < 8_000_000
     outside_script = re.sub(r"<script.*?</script>", "", written, flags=re.DOTALL)
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", outside_script)
@@ -85,16 +85,16 @@ def test_tables_read_back_are_the_frames(report):
 
 
 def test_only_what_is_ticked_goes_in(report):
-    chosen = workspace.Report(report.look, ["list"])
+    chosen = backend.Report(report.look, ["list"])
     assert [section.block.title for section in chosen.sections] == ["What is looked at", "What is recommended to this person"]
     with pytest.raises(lab.ConfigError, match="no section 'weather'"):
-        workspace.Report(report.look, ["weather"])
+        backend.Report(report.look, ["weather"])
 
 
 def test_the_cohorts_metrics_are_the_means_of_its_users(report):
     frames = report.frames()
     users = lab.evaluate_users(report.trace, report.look.data, "valid").set_index("user_id")
-    inside = [user for user in workspace.cohort_users(report.look.data, "cold") if user in users.index]
+    inside = [user for user in backend.cohort_users(report.look.data, "cold") if user in users.index]
     told = frames["cohort"][1].set_index("metric")["cohort"]
     pd.testing.assert_series_equal(told, users.loc[inside].mean(), check_names=False)
 

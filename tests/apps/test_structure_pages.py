@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
-from srgformer_lab.workspace import attending
+from srgformer_lab import backend
+from srgformer_lab.backend import attending
 
 
 def trace_of(names, epoch="best", **knobs):
@@ -25,7 +25,7 @@ def test_hyperedges_are_those_of_the_package(page, shop):
     pd.testing.assert_frame_equal(names["cards"], cards)
     largest = cards.loc[cards["mass"].idxmax()]
     assert names["hyperedges"].chosen == largest["hyperedge"]
-    assert html.escape(lab.figures.hyperedge_finding(largest)) in shown
+    assert html.escape(lab.plots.hyperedge_finding(largest)) in shown
     assert f"{largest['users']:,}" in shown
     for title in largest["top_titles"]:
         assert html.escape(title) in shown
@@ -46,7 +46,7 @@ def test_hyperedges_follow_epoch_modality_tau_and_choice(page, shop):
     best = np.argsort(-items[:, 2], kind="stable")[:12]
     assert names["hyperedges"].members["item_id"].tolist() == [data.item_ids[row] for row in best]
     assert names["hyperedges"].share_of_user == pytest.approx(users[data.user_row(shop.user), 2], rel=1e-5)
-    assert lab.figures.percent(items[best[0], 2]) + " in it" in shown
+    assert lab.plots.percent(items[best[0], 2]) + " in it" in shown
     assert shop.change(**names["picked"]) == view
     assert "before training" in shown
 
@@ -66,15 +66,15 @@ def test_hyperedges_say_what_their_absence_would_change(page, shop):
     look = names["look"]
     model = look.run.model(look.data)
     found = lab.what_if(model, look.data, shop.user, lab.drop_hyperedge("image", names["hyperedges"].chosen))
-    assert html.escape(lab.figures.describe_moves(lab.compare_lists(found.before, found.after), 10)) in shown
+    assert html.escape(lab.plots.describe_moves(lab.compare_lists(found.before, found.after), 10)) in shown
 
 
 def test_the_river_is_that_of_the_kept_epochs(page, shop):
     shown, names = page("hyperedges", shop)
     look = names["look"]
     traces = {epoch: look.run.model(look.data, epoch).trace() for epoch in look.run.epochs()}
-    expected = lab.figures.hyperedge_river(lab.hyperedge_river(traces, look.data, "image"))
-    assert html.escape(lab.figures.finding_of(expected)) in shown
+    expected = lab.plots.hyperedge_river(lab.hyperedge_river(traces, look.data, "image"))
+    assert html.escape(lab.plots.finding_of(expected)) in shown
 
 
 def test_figures_say_their_finding_to_those_who_do_not_see_them(page, shop):
@@ -95,7 +95,7 @@ def test_attention_shows_the_weights_of_the_pass(page, shop):
     assert names["weights"].to_dict() == pytest.approx(weights)
     assert list(names["weights"]) == sorted(names["weights"], reverse=True)
     for weight in weights.values():
-        assert f"weight {lab.figures.percent(weight)}" in shown
+        assert f"weight {lab.plots.percent(weight)}" in shown
 
 
 def test_attention_of_one_head_is_set_beside_true_removals(page, shop):
@@ -106,8 +106,8 @@ def test_attention_of_one_head_is_set_beside_true_removals(page, shop):
     model = look.run.model(look.data)
     effects = [lab.what_if(model, look.data, shop.user, lab.drop_items(item), item_id=shop.item).effect for item in weights.index]
     spearman = stats.spearmanr(weights, effects).statistic
-    assert lab.figures.effect_meaning(spearman) in shown
-    assert f"<dd>{lab.figures.correlation(spearman)}</dd>" in shown
+    assert lab.plots.effect_meaning(spearman) in shown
+    assert f"<dd>{lab.plots.correlation(spearman)}</dd>" in shown
     assert shop.change(**names["picked"]) == shop
 
 
@@ -130,7 +130,7 @@ def test_attention_answers_under_the_knobs_and_the_epoch_of_the_view(page, shop)
     _, names = page("attention", view)
     first, data = names["weights"].index[0], names["look"].data
     model = names["look"].run.model(data, 0)
-    model.turn(attention_scale=0.9)
+    model.update_knobs(attention_scale=0.9)
     expected = lab.what_if(model, data, shop.user, lab.drop_items(first), item_id=shop.item)
     effects = names["harm"].value().set_index("removed")["effect"]
     assert effects[first] == pytest.approx(expected.effect, abs=1e-5)
@@ -149,5 +149,5 @@ def test_the_slider_of_epochs_holds_the_kept_ones_and_the_best(page, shop):
 
 
 def test_categories_are_planted_groups_or_a_column_of_words(tiny):
-    planted = workspace.categories(tiny, "image")
+    planted = backend.categories(tiny, "image")
     assert set(planted) - {""} <= set(tiny.truth.group_names)

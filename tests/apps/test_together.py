@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
+from srgformer_lab import backend
 
 ITEMS = 7
 
@@ -15,10 +15,10 @@ ITEMS = 7
 @pytest.fixture
 def chosen(shop):
     """The shop with items chosen together, one of which its user has taken."""
-    data = workspace.dataset(shop)
+    data = backend.dataset(shop)
     taken = data.history(shop.user)[0]
     others = [item for item in data.item_ids if item not in data.history(shop.user)][: ITEMS - 1]
-    return shop.change(items=workspace.joined([*others, taken]))
+    return shop.change(items=backend.joined([*others, taken]))
 
 
 def test_every_page_that_shows_things_knows_those_chosen_together(page, shop):
@@ -33,12 +33,12 @@ def test_every_page_that_shows_things_knows_those_chosen_together(page, shop):
 def test_the_strip_shows_what_was_chosen_together(page, shop, chosen):
     _, names = page("start", shop)
     strip = names["common"].strip
-    shown = strip(workspace.scene(chosen), "instant").text
-    titles = [workspace.title(workspace.dataset(chosen), item) for item in chosen.chosen_items]
+    shown = strip(backend.scene(chosen), "instant").text
+    titles = [backend.title(backend.dataset(chosen), item) for item in chosen.chosen_items]
     assert f"{ITEMS} chosen together" in shown
-    for title in titles[: lab.figures.MOST_FACES]:
+    for title in titles[: lab.plots.MOST_FACES]:
         assert html.escape(title) in shown
-    assert "chosen together" not in strip(workspace.scene(shop), "instant").text
+    assert "chosen together" not in strip(backend.scene(shop), "instant").text
 
 
 def rank_by_hand(trace, data, user, item):
@@ -54,7 +54,7 @@ def test_knobs_say_where_the_chosen_stand_before_and_after(page, chosen):
     view = chosen.change(alpha="1", beta="0")
     shown, names = page("knobs", view)
     look = names["look"]
-    places = workspace.chosen_places(look).set_index("item_id")
+    places = backend.chosen_places(look).set_index("item_id")
     assert set(places.index) == set(view.chosen_items)
     for item in view.chosen_items:
         before, after = (rank_by_hand(trace, look.data, view.user, item) for trace in (look.trained, look.trace))
@@ -90,7 +90,7 @@ def test_hyperedges_count_the_chosen_that_they_hold(page, chosen):
 
 def test_attention_marks_the_chosen_of_a_history(page, chosen):
     _, names = page("attention", chosen)
-    marked = names["together"].marked(workspace.item_cards(names["look"].data, list(names["weights"].index)), chosen.chosen_items)
+    marked = names["together"].marked(backend.item_cards(names["look"].data, list(names["weights"].index)), chosen.chosen_items)
     assert list(marked["item_id"][marked["mark"] != ""]) == [names["look"].data.history(chosen.user)[0]]
     shown, _ = page("attention", chosen)
     assert shown.count("● chosen") == 1
@@ -104,7 +104,7 @@ def test_alignment_rings_the_items_of_the_chosen_hyperedge_until_they_are_let_go
     inside = [look.data.item_ids[row] for row in np.flatnonzero(membership.argmax(axis=1) == 1)]
     assert names["ringed"] == inside
     assert inside
-    assert f"what has text hyperedge 1 as its first, {lab.figures.count(len(inside), 'item')} in all" in shown
+    assert f"what has text hyperedge 1 as its first, {lab.plots.count(len(inside), 'item')} in all" in shown
     assert view.change(**names["picked"]) == view
     names["unring"]._update(1)
     assert names["get_hyperedge"]() == ""

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
+from srgformer_lab import backend
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
 from tests.browser.steps import ask, choose_first, choose_page, question
 
@@ -34,7 +34,7 @@ def test_from_a_cohort_to_a_person_to_an_item_to_why(app, data, visit):
     served.nth(1).click()
     page.wait_for_url(lambda address: "user=" in address and f"user={before[0]}&" not in address)
     user = ask(page)["user"][0]
-    assert user in workspace.cohort_users(data, "heavy")
+    assert user in backend.cohort_users(data, "heavy")
     trace = lab.Run.open(app.folder / "runs" / "short").model(data).trace()
     expected = lab.recommend(trace, data, user, k=20, hide="train")
     third = page.locator("button", has=page.get_by_text(re.compile(r"^3\. "))).first
@@ -51,7 +51,7 @@ def test_from_a_cohort_to_a_person_to_an_item_to_why(app, data, visit):
 
 def test_a_thing_of_the_wall_goes_along_to_every_page(app, data, visit):
     page = visit(app.link(page="data"))
-    chosen = workspace.item_counts(data).iloc[4]
+    chosen = backend.item_counts(data).iloc[4]
     page.locator("button", has=page.locator(".lab-pick-card")).nth(4).click()
     page.wait_for_url(re.compile(f"item={chosen['item_id']}(&|$)"))
     expect(page.locator(".srg-strip")).to_contain_text(chosen["title"])

@@ -7,7 +7,7 @@ import shutil
 from playwright.sync_api import expect
 
 import srgformer_lab as lab
-from srgformer_lab.workspace import SHIPPED
+from srgformer_lab.backend import SHIPPED
 from tests.browser.conftest import LIMIT
 from tests.browser.steps import ask, choose_page, question, slider
 

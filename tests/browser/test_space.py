@@ -6,8 +6,8 @@ import pytest
 from PIL import Image, ImageColor
 from playwright.sync_api import expect
 
-from srgformer_lab import workspace
-from srgformer_lab.figures.language import SURFACE
+from srgformer_lab import backend
+from srgformer_lab.plots.language import SURFACE
 from tests.browser.conftest import LIMIT
 from tests.browser.steps import ask, choose_page
 
@@ -38,8 +38,8 @@ def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(n
     expect(said).to_be_visible()
     page.wait_for_url(re.compile("items="))
     n = int(said.inner_text().split()[0].replace(",", ""))
-    items = workspace.View(items=ask(page)["items"][0]).chosen_items
-    assert len(items) == min(n, workspace.MOST_ITEMS)
+    items = backend.View(items=ask(page)["items"][0]).chosen_items
+    assert len(items) == min(n, backend.MOST_ITEMS)
     expect(page.locator(".lab-wall button")).to_have_count(len(items))
     expect(page.locator(".lab-wall img").first).to_be_visible()
     choose_page(page, "How do I keep and share this?")
@@ -47,7 +47,7 @@ def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(n
     page.reload()
     expect(page.get_by_text(f"{len(items)} items chosen together")).to_be_visible()
     expect(page.locator(".lab-wall .srg-card")).to_have_count(len(items))
-    assert workspace.View(items=ask(page)["items"][0]).chosen_items == items
+    assert backend.View(items=ask(page)["items"][0]).chosen_items == items
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

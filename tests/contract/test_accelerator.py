@@ -9,9 +9,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from srgformer_lab import runtime
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.learn.loop import Training
-from srgformer_lab.model.baselines.light_gcn import LightGCN
-from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.models.baselines.light_gcn import LightGCN
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.training.loop import Training
 from tests.worlds import shop, small
 
 WAITING = {"_local_scalar_dense", "item", "nonzero", "_unique2", "unique_dim", "unique_consecutive", "equal", "is_nonzero", "masked_select"}

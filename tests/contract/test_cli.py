@@ -9,7 +9,7 @@ import srgformer_lab as lab
 from srgformer_lab import cli
 from srgformer_lab.cli.options import model_option
 from srgformer_lab.cli.parser import make_parser
-from srgformer_lab.model import catalog
+from srgformer_lab.models import catalog
 from tests.shops import write_shop
 
 SMALL = ["--epochs", "2", "--embedding-dim", "8", "--n-heads", "2", "--n-hyperedges", "3", "--batch-size", "4096"]

@@ -27,7 +27,7 @@ from srgformer_lab.experiments.outcome import Outcome, complete, seen
 from srgformer_lab.experiments.report import Result
 from srgformer_lab.experiments.running import Crew, Need, check_budget, need, seconds_left
 from srgformer_lab.experiments.table import METRICS, rows, table
-from srgformer_lab.learn.estimate import Work
+from srgformer_lab.training.estimate import Work
 
 WORLD = {"n_users": 60, "n_items": 40, "n_groups": 4, "n_interactions": 900}
 SMALL = {"embedding_dim": 8, "n_heads": 2, "n_hyperedges": 3, "batch_size": 512, "epochs": 2, "learning_rate": 0.01, "device": "cpu"}
@@ -356,7 +356,7 @@ def test_no_label_of_an_experiment_breaks_the_list_of_those_that_are_wanted():
 
 @pytest.mark.parametrize("speed", [1e9 + 12_345_678.9 * step for step in range(12)])
 def test_what_is_half_done_is_half_the_need_and_what_needs_no_training_is_one_evaluation_on_any_machine(speed, tmp_path, monkeypatch):
-    monkeypatch.setattr("srgformer_lab.learn.estimate.limits", lambda device: Work(30 * speed, speed))
+    monkeypatch.setattr("srgformer_lab.training.estimate.limits", lambda device: Work(30 * speed, speed))
     case = setup_of(changes=SMALL | {"epochs": 100, "patience": 10}).case({}, 0)
     whole = need([case], tmp_path)
     run = lab.Run.create(tmp_path, case.key, case.recipe.open(0), case.model_name, case.model, case.train)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
-from srgformer_lab.learn import fit as fitting
-from srgformer_lab.learn import worker
-from srgformer_lab.learn.files import write_json
-from srgformer_lab.learn.run import Run
+from srgformer_lab import backend
+from srgformer_lab.training import fit as fitting
+from srgformer_lab.training import worker
+from srgformer_lab.training.files import write_json
+from srgformer_lab.training.run import Run
 
 SMALL = (lab.ModelConfig(embedding_dim=8, n_hyperedges=3, n_heads=2), lab.TrainConfig(epochs=3, batch_size=256))
 
@@ -101,7 +101,7 @@ def test_a_training_that_can_not_start_leaves_no_run(full, tiny, monkeypatch):
 
     monkeypatch.setattr(worker.subprocess, "Popen", refuse)
     with pytest.raises(lab.RunError, match=r"can't be started: .*Cannot allocate memory; free some space or memory, and try again"):
-        workspace.begin(tiny, "whole", *SMALL)
+        backend.begin(tiny, "whole", *SMALL)
     assert lab.list_runs("runs") == []
 
 

@@ -14,12 +14,12 @@ import pytest
 import torch
 
 import srgformer_lab as lab
-from srgformer_lab.learn import fit as fitting
-from srgformer_lab.learn import records as told
-from srgformer_lab.learn import worker
-from srgformer_lab.learn.fit import thinned
-from srgformer_lab.learn.listing import damaged_runs
-from srgformer_lab.learn.loop import Training
+from srgformer_lab.training import fit as fitting
+from srgformer_lab.training import records as told
+from srgformer_lab.training import worker
+from srgformer_lab.training.fit import thinned
+from srgformer_lab.training.listing import damaged_runs
+from srgformer_lab.training.loop import Training
 
 CONFIG = lab.TrainConfig(epochs=5, batch_size=64, learning_rate=0.01, seed=3)
 MODEL = lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2)
@@ -87,7 +87,7 @@ def test_a_turned_knob_is_obeyed_at_the_next_step_and_recorded(tiny, tmp_path):
     def watch(status):
         if status.epoch == 2 and not turned:
             turned.append(True)
-            run.turn(attention_scale=0.9, modality_contrast_weight=0.01)
+            run.update_knobs(attention_scale=0.9, modality_contrast_weight=0.01)
 
     fitting.resume(run, tiny, watch)
     history, changes = run.history(), run.knob_changes()
@@ -102,9 +102,9 @@ def test_a_knob_out_of_range_is_refused_and_changes_nothing(tiny, tmp_path):
     run = new_run(tiny, tmp_path)
     before = run.knobs()
     with pytest.raises(lab.ConfigError, match=r"contrast_temperature=0.01 must lie between 0.05"):
-        run.turn(contrast_temperature=0.01)
+        run.update_knobs(contrast_temperature=0.01)
     with pytest.raises(lab.ConfigError, match="embedding_dim can't be turned"):
-        run.turn(embedding_dim=8)
+        run.update_knobs(embedding_dim=8)
     assert run.knobs() == before
 
 

@@ -8,10 +8,10 @@ from torch import nn
 
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.errors import ConfigError, LabError
-from srgformer_lab.model.edits import blank_modality, drop_hyperedge, harden_memberships, mute_head, uniform_attention
-from srgformer_lab.model.sampling import Batch
-from srgformer_lab.model.srgformer import SRGFormer
-from srgformer_lab.model.taps import Edit
+from srgformer_lab.models.edits import blank_modality, drop_hyperedge, harden_memberships, mute_head, uniform_attention
+from srgformer_lab.models.hooks import Edit
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.models.srgformer import SRGFormer
 from tests.oracle import reference
 from tests.worlds import build, shop, situations, small, triples
 
@@ -89,7 +89,7 @@ def test_the_mode_is_restored_after_an_exception(model):
 def test_a_trace_is_frozen_and_does_not_follow_the_model(model):
     trace = model.trace()
     before = trace.scores(torch.arange(3)).clone()
-    model.turn(attention_scale=2.0)
+    model.update_knobs(attention_scale=2.0)
     assert torch.equal(trace.scores(torch.arange(3)), before)
     with pytest.raises(AttributeError):
         trace.collaborative = None
@@ -98,7 +98,7 @@ def test_a_trace_is_frozen_and_does_not_follow_the_model(model):
 def test_a_trace_that_is_first_read_after_the_model_was_turned_is_the_old_one(model):
     expected = model.trace().fused.values
     trace = model.trace()
-    model.turn(attention_scale=2.0, hypergraph_scale=0.0)
+    model.update_knobs(attention_scale=2.0, hypergraph_scale=0.0)
     assert torch.equal(trace.fused.values, expected)
 
 
@@ -160,7 +160,7 @@ def test_fusing_equals_a_model_built_with_these_values(situation, knobs):
 
 def test_turning_a_model_equals_fusing_its_trace(model):
     trace = model.trace()
-    model.turn(attention_scale=1.5, membership_temperature=0.2)
+    model.update_knobs(attention_scale=1.5, membership_temperature=0.2)
     fused = trace.fuse(attention_scale=1.5, membership_temperature=0.2)
     assert not changed(values_of(model.trace()), values_of(fused))
 
@@ -172,13 +172,13 @@ def test_values_out_of_range_are_refused_and_change_nothing(model, knobs):
     with pytest.raises(ConfigError, match=name):
         model.trace().fuse(**knobs)
     with pytest.raises(ConfigError, match=name):
-        model.turn(**knobs)
+        model.update_knobs(**knobs)
     assert not changed(before, values_of(model.trace()))
 
 
 def test_only_knobs_of_the_model_can_be_turned(model):
     with pytest.raises(ConfigError, match="n_heads can't be turned"):
-        model.turn(n_heads=3)
+        model.update_knobs(n_heads=3)
 
 
 # ------------------------------------------------------------------------------------------------------------- ready-made edits
@@ -263,7 +263,7 @@ EDITS = {
     "drop": lambda: [drop_hyperedge("image", 1)],
     "blank": lambda: [blank_modality("text")],
     "harden": lambda: [*harden_memberships("text")],
-    "own": lambda: [Edit("double", lambda taps: taps.fused, lambda value: 2 * value)],
+    "own": lambda: [Edit("double", lambda hooks: hooks.fused, lambda value: 2 * value)],
 }
 
 
@@ -297,8 +297,8 @@ def test_edits_nest_and_compose(model):
 
 
 def test_edits_of_one_site_apply_in_the_order_they_are_given(model):
-    plus = Edit("plus one", lambda taps: taps.collaborative, lambda value: value + 1)
-    twice = Edit("twice", lambda taps: taps.collaborative, lambda value: 2 * value)
+    plus = Edit("plus one", lambda hooks: hooks.collaborative, lambda value: value + 1)
+    twice = Edit("twice", lambda hooks: hooks.collaborative, lambda value: 2 * value)
     plain = model.trace().collaborative.values
     with model.edit(plus, twice):
         torch.testing.assert_close(model.trace().collaborative.values, 2 * (plain + 1))
@@ -307,7 +307,7 @@ def test_edits_of_one_site_apply_in_the_order_they_are_given(model):
 
 
 def test_an_edit_acts_downstream_of_its_site(model):
-    with model.edit(Edit("no graph", lambda taps: taps.collaborative, torch.zeros_like)):
+    with model.edit(Edit("no graph", lambda hooks: hooks.collaborative, torch.zeros_like)):
         trace = model.trace()
     assert trace.parts["id"].values.abs().max() == 0
     assert trace.parts["hypergraph"].values.abs().max() == 0
@@ -334,11 +334,11 @@ def test_fusing_keeps_the_edits_of_the_trace_and_no_others(model, name):
     with model.edit(*EDITS[name]()):
         edited = model.trace()
         assert not changed(expected, values_of(plain.fuse(attention_scale=1.0, membership_temperature=0.2)))
-        assert len(model.taps.active) == len(EDITS[name]())
+        assert len(model.hooks.active) == len(EDITS[name]())
     with rebuilt.edit(*EDITS[name]()):
         expected_edited = values_of(rebuilt.trace())
     assert not changed(expected_edited, values_of(edited.fuse(attention_scale=1.0, membership_temperature=0.2)))
-    assert model.taps.active == ()
+    assert model.hooks.active == ()
 
 
 @pytest.mark.parametrize("name", EDITS)
@@ -377,7 +377,7 @@ def test_training_under_a_muted_head_trains_nothing_of_that_head(model):
 
 
 def sites_of(model):
-    return {name: site for name, site in model.taps.named_modules() if isinstance(site, nn.Identity)}
+    return {name: site for name, site in model.hooks.named_modules() if isinstance(site, nn.Identity)}
 
 
 def test_every_tap_is_an_identity_that_torchs_own_hooks_can_read(model):
@@ -404,7 +404,7 @@ def test_every_tap_is_an_identity_that_torchs_own_hooks_can_read(model):
 
 def test_a_hook_on_the_fused_site_runs_once_within_the_pass(model):
     seen = []
-    handle = model.taps.fused.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    handle = model.hooks.fused.register_forward_hook(lambda module, inputs, output: seen.append(output))
     trace = model.trace()
     assert len(seen) == 1
     handle.remove()
@@ -414,14 +414,14 @@ def test_a_hook_on_the_fused_site_runs_once_within_the_pass(model):
 def test_a_hook_that_gives_a_value_replaces_it_like_an_edit(model):
     with model.edit(blank_modality("text")):
         expected = values_of(model.trace())
-    handle = model.taps.modality["text"].register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
+    handle = model.hooks.modality["text"].register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
     assert not changed(expected, values_of(model.trace()))
     handle.remove()
 
 
 def test_edits_leave_other_peoples_hooks_alone(model):
     calls = []
-    handle = model.taps.attention_output.register_forward_hook(lambda module, inputs, output: calls.append(1))
+    handle = model.hooks.attention_output.register_forward_hook(lambda module, inputs, output: calls.append(1))
     with model.edit(mute_head(0)):
         model.trace()
     model.trace()
@@ -432,20 +432,20 @@ def test_edits_leave_other_peoples_hooks_alone(model):
 def test_gradients_of_a_score_can_be_read_at_a_tap(model):
     """What captum's layer methods do: hook a site, ask autograd for the score's gradient there."""
     held = []
-    handle = model.taps.hyperedges["image"].register_forward_hook(lambda module, inputs, output: held.append(output))
+    handle = model.hooks.hyperedges["image"].register_forward_hook(lambda module, inputs, output: held.append(output))
     score = model().scores(torch.tensor([1]))[0, 2]
     handle.remove()
     (gradient,) = torch.autograd.grad(score, held[0])
     step = 1e-6 * torch.randn(gradient.shape, generator=run(), dtype=gradient.dtype)
-    with model.edit(Edit("nudge", lambda taps: taps.hyperedges["image"], lambda value: value + step)):
+    with model.edit(Edit("nudge", lambda hooks: hooks.hyperedges["image"], lambda value: value + step)):
         moved = model.trace().scores(torch.tensor([1]))[0, 2]
     assert (moved - score).item() == pytest.approx((gradient * step).sum().item(), rel=1e-3)
     assert gradient.abs().max() > 0
 
 
 def test_taps_hold_no_weights_and_stay_out_of_the_saved_state(model):
-    assert not list(model.taps.parameters())
-    assert not any(name.startswith("taps") for name in model.state_dict())
+    assert not list(model.hooks.parameters())
+    assert not any(name.startswith("hooks") for name in model.state_dict())
     assert len(model.state_dict()) == len(list(model.parameters()))
 
 

@@ -9,9 +9,9 @@ import torch
 
 import srgformer_lab as lab
 from srgformer_lab import runtime
-from srgformer_lab.learn import fit as fitting
-from srgformer_lab.learn.loop import Training
-from srgformer_lab.model import catalog
+from srgformer_lab.models import catalog
+from srgformer_lab.training import fit as fitting
+from srgformer_lab.training.loop import Training
 from tests.oracle import reference
 from tests.worlds import float64, planted, scatter, shop
 

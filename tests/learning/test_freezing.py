@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 
 import srgformer_lab as lab
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.learn import fit as fitting
-from srgformer_lab.learn.loop import StepRecord, Training
-from srgformer_lab.model import features
-from srgformer_lab.model.edits import drop_hyperedge, merge_hyperedges, mute_head, uniform_attention
+from srgformer_lab.models import features
+from srgformer_lab.models.edits import drop_hyperedge, merge_hyperedges, mute_head, uniform_attention
+from srgformer_lab.training import fit as fitting
+from srgformer_lab.training.loop import StepRecord, Training
 from tests.learning import test_step
 from tests.learning.test_step import watched
 from tests.oracle import reference

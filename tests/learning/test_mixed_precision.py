@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from srgformer_lab.config import ModelConfig, TrainConfig
-from srgformer_lab.learn.evaluation import evaluate
-from srgformer_lab.learn.loop import epochs
-from srgformer_lab.model.precision import in_bfloat16
-from srgformer_lab.model.sampling import Batch
-from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.models.precision import in_bfloat16
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.training.evaluation import evaluate
+from srgformer_lab.training.loop import epochs
 from tests.learning.test_step import watched
 from tests.worlds import planted, scatter, shop, small, triples
 

@@ -10,12 +10,12 @@ import torch
 from srgformer_lab import runtime
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.errors import RunError
-from srgformer_lab.learn.evaluation import evaluate
-from srgformer_lab.learn.loop import StepRecord, Training, epochs
-from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
-from srgformer_lab.model.baselines.popularity import Popularity
-from srgformer_lab.model.edits import mute_head
-from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.models.baselines.light_gcn import LightGCN, LightGCNConfig
+from srgformer_lab.models.baselines.popularity import Popularity
+from srgformer_lab.models.edits import mute_head
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.training.evaluation import evaluate
+from srgformer_lab.training.loop import StepRecord, Training, epochs
 from tests.oracle import reference
 from tests.oracle.test_losses import inferred_noise
 from tests.worlds import build, duo, float64, planted, shop, small, world

@@ -9,8 +9,8 @@ import torch
 
 import srgformer_lab as lab
 from benchmarks.results import KEPT
-from srgformer_lab.model.losses import anchors
-from srgformer_lab.model.losses import info_nce as library_info_nce
+from srgformer_lab.models.losses import anchors
+from srgformer_lab.models.losses import info_nce as library_info_nce
 from tests.lessons.conftest import TUTORIALS
 
 GAIN = ["gain", "gain_low", "gain_high"]

@@ -9,9 +9,9 @@ import torch
 
 import srgformer_lab as lab
 from benchmarks.results import KEPT
-from srgformer_lab.model.graph import Graph
-from srgformer_lab.model.losses import bpr
-from srgformer_lab.model.propagation import light_gcn
+from srgformer_lab.models.graph import Graph
+from srgformer_lab.models.losses import bpr
+from srgformer_lab.models.propagation import light_gcn
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import torch
 
 import srgformer_lab as lab
 from srgformer_lab import places
-from srgformer_lab.model.losses import anchors, info_nce
+from srgformer_lab.models.losses import anchors, info_nce
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import srgformer_lab as lab
+from srgformer_lab.analysis import alignment
+from srgformer_lab.analysis.alignment import cosines, cross_modal_recall, geometry, neighbor_agreement
 from srgformer_lab.errors import ConfigError, DataError, LabError
-from srgformer_lab.explain import alignment
-from srgformer_lab.explain.alignment import cosines, cross_modal_recall, geometry, neighbor_agreement
 from tests import worlds
 
 EAST, NORTH, WEST = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)

@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import srgformer_lab as lab
+from srgformer_lab.analysis.counterfactual import add_items, drop_items, keep_items, set_knobs, shuffle_modality, what_if
+from srgformer_lab.analysis.newcomers import add_item, add_user
 from srgformer_lab.data.changing import with_interactions, with_item, with_user, without_interactions
-from srgformer_lab.explain.counterfactual import add_items, drop_items, keep_items, set_knobs, shuffle_modality, what_if
-from srgformer_lab.explain.newcomers import add_item, add_user
-from srgformer_lab.model.edits import drop_hyperedge, merge_hyperedges, mute_head, uniform_attention, without_modality
+from srgformer_lab.models.edits import drop_hyperedge, merge_hyperedges, mute_head, uniform_attention, without_modality
 from tests.oracle import reference
 from tests.worlds import build, float64, shop, situations, small, with_isolated_nodes, world
 
@@ -192,7 +192,7 @@ def test_nothing_is_left_behind(tiny, trained):
     add_user(model, tiny, ["i1"])
     assert tiny.fingerprint == fingerprint
     assert model.config == config
-    assert model.taps.active == ()
+    assert model.hooks.active == ()
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     assert torch.equal(model.scorer()(torch.tensor([5])), scores)
 
@@ -229,7 +229,7 @@ def test_a_change_that_does_not_fit_is_refused(tiny, trained, change, error, mes
     _, model = trained
     with pytest.raises(error, match=message):
         what_if(model, tiny, "u5", change(tiny.history("u5")))
-    assert model.taps.active == ()
+    assert model.hooks.active == ()
 
 
 def test_dropping_what_is_not_there_names_what_is(tiny, trained):

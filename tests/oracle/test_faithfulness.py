@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 import srgformer_lab as lab
+from srgformer_lab.analysis.counterfactual import drop_items, keep_items, what_if
+from srgformer_lab.analysis.faithfulness import Faithfulness, faithfulness, removal_effects
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.explain.counterfactual import drop_items, keep_items, what_if
-from srgformer_lab.explain.faithfulness import Faithfulness, faithfulness, removal_effects
 from tests.worlds import build, duo, shop
 
 SHARES = (0.0, 0.5, 1.0)

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.config import ModelConfig, TrainConfig
-from srgformer_lab.model import edits as library_edits
-from srgformer_lab.model.hypergraph import HypergraphTrace, UserItemPair
-from srgformer_lab.model.losses import anchors, hypergraph_contrast, modality_contrast
-from srgformer_lab.model.sampling import Batch
-from srgformer_lab.model.srgformer import SRGFormer
-from srgformer_lab.model.taps import Edit
+from srgformer_lab.models import edits as library_edits
+from srgformer_lab.models.hooks import Edit
+from srgformer_lab.models.hypergraph import HypergraphTrace, UserItemPair
+from srgformer_lab.models.losses import anchors, hypergraph_contrast, modality_contrast
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.models.srgformer import SRGFormer
 from tests.oracle import reference
 from tests.worlds import MODALITY_NAMES, Situation, build, scatter, shop, situations, small, triples
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from srgformer_lab.config import ModelConfig
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
-from srgformer_lab.model.edits import uniform_attention
-from srgformer_lab.model.graph import Graph
-from srgformer_lab.model.srgformer import SRGFormer
+from srgformer_lab.models.baselines.light_gcn import LightGCN, LightGCNConfig
+from srgformer_lab.models.edits import uniform_attention
+from srgformer_lab.models.graph import Graph
+from srgformer_lab.models.srgformer import SRGFormer
 from tests.oracle import reference
 from tests.worlds import build, float64, relabelled, scatter, shop, situations, small, with_isolated_nodes, world
 

@@ -8,10 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.model import features
-from srgformer_lab.model.baselines.light_gcn import LightGCN, LightGCNConfig
-from srgformer_lab.model.losses import anchors, bpr, info_nce
-from srgformer_lab.model.sampling import Batch
+from srgformer_lab.models import features
+from srgformer_lab.models.baselines.light_gcn import LightGCN, LightGCNConfig
+from srgformer_lab.models.losses import anchors, bpr, info_nce
+from srgformer_lab.models.sampling import Batch
 from tests.oracle import reference
 from tests.worlds import build, float64, model_configs, recipes, shop, situations, small, triples
 
@@ -286,7 +286,7 @@ def test_a_step_leaves_out_what_no_term_reads_and_a_reading_leaves_out_nothing(c
     model = build(shop(), small(**changes)).train()
     model.start_epoch(run())
     called, everything = set(), set()
-    for name, site in model.taps.named_modules():
+    for name, site in model.hooks.named_modules():
         if isinstance(site, torch.nn.Identity):
             group = name.partition(".")[0]
             everything.add(group)

@@ -7,11 +7,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.retrieval import retrieval_normalized_dcg, retrieval_recall
 
-from srgformer_lab.learn import evaluation
-from srgformer_lab.learn.evaluation import evaluate, evaluate_users, metric_surface
-from srgformer_lab.model.baselines.popularity import Popularity
-from srgformer_lab.model.protocol import Recommender
-from srgformer_lab.model.ranking import recommend, recommend_all, top_k
+from srgformer_lab.models.baselines.popularity import Popularity
+from srgformer_lab.models.protocol import Recommender
+from srgformer_lab.models.ranking import recommend, recommend_all, top_k
+from srgformer_lab.training import evaluation
+from srgformer_lab.training.evaluation import evaluate, evaluate_users, metric_surface
 from tests.oracle import reference
 from tests.worlds import build, recipes, shop, world
 

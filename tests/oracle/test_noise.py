@@ -8,7 +8,7 @@ import torch
 
 from srgformer_lab import runtime
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.model.edits import noisy_memberships
+from srgformer_lab.models.edits import noisy_memberships
 from tests.worlds import build, random_features, shop, small, world
 
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.manifold import trustworthiness
 
+from srgformer_lab.analysis import projection
+from srgformer_lab.analysis.projection import project
 from srgformer_lab.errors import ConfigError, DataError, LabError
-from srgformer_lab.explain import projection
-from srgformer_lab.explain.projection import project
 from tests import worlds
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.model.losses import Anchors, anchors, info_nce
-from srgformer_lab.model.sampling import Batch
+from srgformer_lab.models.losses import Anchors, anchors, info_nce
+from srgformer_lab.models.sampling import Batch
 from tests.oracle import reference
 from tests.worlds import build, shop, small, triples
 

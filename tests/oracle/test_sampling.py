@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srgformer_lab.model.sampling import TripleSampler
+from srgformer_lab.models.sampling import TripleSampler
 from tests.oracle import reference
 from tests.worlds import recipes, world
 

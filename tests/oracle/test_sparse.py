@@ -10,10 +10,10 @@ from torch.nn.functional import normalize
 
 from srgformer_lab import runtime
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.model.graph import Graph
-from srgformer_lab.model.parts import unit
-from srgformer_lab.model.sampling import Batch
-from srgformer_lab.model.sparse import Edges, SparseMap
+from srgformer_lab.models.graph import Graph
+from srgformer_lab.models.parts import unit
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.models.sparse import Edges, SparseMap
 from tests.oracle import reference
 from tests.worlds import build, float64, shop, small, triples, with_isolated_nodes
 

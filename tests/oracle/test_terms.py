@@ -6,14 +6,14 @@ import torch
 from hypothesis import given, settings
 from scipy.special import softmax
 
+from srgformer_lab.analysis.comparing import reasons, versus
+from srgformer_lab.analysis.contributions import explain
+from srgformer_lab.analysis.paths import hypergraph_paths
 from srgformer_lab.errors import DataError
-from srgformer_lab.explain.comparing import reasons, versus
-from srgformer_lab.explain.contributions import explain
-from srgformer_lab.explain.paths import hypergraph_paths
-from srgformer_lab.model.edits import blank_modality, drop_hyperedge, harden_memberships, mute_head, without_modality
-from srgformer_lab.model.ranking import recommend
-from srgformer_lab.model.srgformer import SRGFormer
-from srgformer_lab.model.taps import Edit
+from srgformer_lab.models.edits import blank_modality, drop_hyperedge, harden_memberships, mute_head, without_modality
+from srgformer_lab.models.hooks import Edit
+from srgformer_lab.models.ranking import recommend
+from srgformer_lab.models.srgformer import SRGFormer
 from tests.oracle import reference
 from tests.worlds import build, scatter, shop, situations, small, with_isolated_nodes
 
@@ -156,7 +156,7 @@ def test_edited_factors_are_read_as_they_are(edit):
 def test_what_a_hook_puts_in_is_named_and_counted(site):
     data = shop()
     model = build(data)
-    with model.edit(Edit("push", lambda taps: getattr(taps, site), lambda value: value + 0.5)):
+    with model.edit(Edit("push", lambda hooks: getattr(hooks, site), lambda value: value + 0.5)):
         why = explain(model, data, "u1", "i3")
     check_sums(why, 1e-10)
     assert "edit" in set(why.terms["source"])

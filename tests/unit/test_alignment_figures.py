@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 import pytest
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures import PART_COLORS, finding_of
-from srgformer_lab.figures.agreement import cosine_distributions, recall_bars
-from srgformer_lab.figures.alignment import alignment_scatter
-from srgformer_lab.figures.language import INK, SURFACE
+from srgformer_lab.plots import PART_COLORS, finding_of
+from srgformer_lab.plots.agreement import cosine_distributions, recall_bars
+from srgformer_lab.plots.alignment import alignment_scatter
+from srgformer_lab.plots.language import INK, SURFACE
 
 LIMIT = 2_000_000
 SPACES = ("id", "image", "text", "audio", "attention", "hypergraph", "fused")

@@ -10,7 +10,7 @@ from folders import N_ITEMS, write_baby
 import srgformer_lab as lab
 from srgformer_lab.data.changing import with_interactions, with_item, with_shuffled_modality
 from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
-from srgformer_lab.model import catalog
+from srgformer_lab.models import catalog
 from tests.worlds import shop
 
 LISTS = (np.arange(N_ITEMS)[:, None] + np.arange(3)) % N_ITEMS

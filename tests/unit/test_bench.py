@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srgformer_lab import figures, runtime
+from srgformer_lab import plots, runtime
 from srgformer_lab.bench import command, report, shapes
 from srgformer_lab.bench.clock import in_own_process
 from srgformer_lab.bench.measure import PIECES, measure, plain_evaluate
@@ -19,9 +19,9 @@ from srgformer_lab.cli import main
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import SPLITS
 from srgformer_lab.errors import ConfigError, RunError
-from srgformer_lab.figures.growth import spread
-from srgformer_lab.learn.evaluation import evaluate
-from srgformer_lab.model.sampling import Batch
+from srgformer_lab.models.sampling import Batch
+from srgformer_lab.plots.growth import spread
+from srgformer_lab.training.evaluation import evaluate
 from tests.worlds import build, shop, small, triples
 
 SMALL = shapes.Shape("small", 40, 25, 300, {"image": 6, "text": 4}, "studio")
@@ -104,9 +104,9 @@ def test_one_size_has_no_exponent():
 
 def test_the_growth_figure_names_the_steepest_piece_and_labels_do_not_touch():
     frame = pd.concat([report.exponents(grown(power, what=what)) for what, power in zip(PIECES, np.linspace(0.5, 1.5, 7), strict=True)])
-    figure = figures.growth(frame)
-    assert "modality contrast" in figures.finding_of(figure)
-    assert "1.50" in figures.finding_of(figure)
+    figure = plots.growth(frame)
+    assert "modality contrast" in plots.finding_of(figure)
+    assert "1.50" in plots.finding_of(figure)
     heights = sorted(note.y for note in figure.layout.annotations if note.xref == "paper")
     low, high = figure.layout.yaxis.range
     assert min(np.diff(heights)) >= 0.05 * (high - low)

@@ -7,12 +7,12 @@ import pytest
 
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, PRESETS, TRAIN_KNOBS, ModelConfig, TrainConfig, knobs, preset, turned
 from srgformer_lab.errors import ConfigError, LabError, UnknownIdError
-from srgformer_lab.model.baselines.freedom import FREEDOMConfig
-from srgformer_lab.model.baselines.item_knn import ItemKNNConfig
-from srgformer_lab.model.baselines.light_gcn import LightGCNConfig
-from srgformer_lab.model.baselines.matrix_factorization import MatrixFactorizationConfig
-from srgformer_lab.model.baselines.mult_vae import MultVAEConfig
-from srgformer_lab.model.baselines.vbpr import VBPRConfig
+from srgformer_lab.models.baselines.freedom import FREEDOMConfig
+from srgformer_lab.models.baselines.item_knn import ItemKNNConfig
+from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
+from srgformer_lab.models.baselines.matrix_factorization import MatrixFactorizationConfig
+from srgformer_lab.models.baselines.mult_vae import MultVAEConfig
+from srgformer_lab.models.baselines.vbpr import VBPRConfig
 
 OURS = [ModelConfig, TrainConfig]
 BASELINES = [LightGCNConfig, ItemKNNConfig, MatrixFactorizationConfig, VBPRConfig, MultVAEConfig, FREEDOMConfig]

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plotly.colors import hex_to_rgb, make_colorscale, sample_colorscale
 
-from srgformer_lab import figures
+from srgformer_lab import plots
 from srgformer_lab.config import KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.language import KNOB_MARKS, SIGNED_SCALE, SURFACE, change, lines, safe, ticks
+from srgformer_lab.plots.language import KNOB_MARKS, SIGNED_SCALE, SURFACE, change, lines, safe, ticks
 
 LIMIT = 2_000_000
 NUMBERS = st.floats(-5, 5, allow_nan=False).map(lambda value: round(value, 4))
@@ -39,12 +39,12 @@ def turned(*rows):
 
 
 def shares(values):
-    return pd.DataFrame({"part": list(figures.PARTS), "contribution": values})
+    return pd.DataFrame({"part": list(plots.PARTS), "contribution": values})
 
 
 def cells(seed=0):
     values = np.random.default_rng(seed).normal(size=(5, 5))
-    rows = [(p, q, values[i, j]) for i, p in enumerate(figures.PARTS) for j, q in enumerate(figures.PARTS)]
+    rows = [(p, q, values[i, j]) for i, p in enumerate(plots.PARTS) for j, q in enumerate(plots.PARTS)]
     return pd.DataFrame(rows, columns=["user_part", "item_part", "contribution"])
 
 
@@ -61,13 +61,13 @@ def compare(before=(1, 2, 3, 14), after=(2, 1, 11, 3)):
 
 def every_figure(dark=False):
     return {
-        "curves": figures.learning_curves(history(), steps(), turned((3.2, "hypergraph_scale", 0.3, 0.6)), dark=dark),
-        "empty": figures.learning_curves(history(0), None, None, dark=dark),
-        "losses": figures.loss_terms(history(), steps(), None, dark=dark),
-        "waterfall": figures.waterfall(shares([1.0, 0.5, -0.25, 0.3, 0.1]), 1.65, dark=dark),
-        "table": figures.parts_table(cells(), dark=dark),
-        "surface": figures.metric_surface(surface(), "recall@20", (0.2, 0.2), (0.5, 0.5), dark=dark),
-        "moves": figures.rank_moves(compare(), 10, dark=dark),
+        "curves": plots.learning_curves(history(), steps(), turned((3.2, "hypergraph_scale", 0.3, 0.6)), dark=dark),
+        "empty": plots.learning_curves(history(0), None, None, dark=dark),
+        "losses": plots.loss_terms(history(), steps(), None, dark=dark),
+        "waterfall": plots.waterfall(shares([1.0, 0.5, -0.25, 0.3, 0.1]), 1.65, dark=dark),
+        "table": plots.parts_table(cells(), dark=dark),
+        "surface": plots.metric_surface(surface(), "recall@20", (0.2, 0.2), (0.5, 0.5), dark=dark),
+        "moves": plots.rank_moves(compare(), 10, dark=dark),
     }
 
 
@@ -80,7 +80,7 @@ def texts(figure):
 
 
 def plain(figure):
-    return figures.finding_of(figure).replace("\u00a0", " ")
+    return plots.finding_of(figure).replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -98,7 +98,7 @@ def test_every_figure_keeps_the_house_rules(name, dark):
 
 
 def test_a_figure_says_its_hint_once_and_takes_another():
-    assert figures.waterfall(shares([1.0] * 5), hint="Drop an item.").layout.title.subtitle.text == "Drop an item."
+    assert plots.waterfall(shares([1.0] * 5), hint="Drop an item.").layout.title.subtitle.text == "Drop an item."
 
 
 # ---------------------------------------------------------------- the waterfall
@@ -107,7 +107,7 @@ def test_a_figure_says_its_hint_once_and_takes_another():
 @settings(deadline=None, max_examples=25)
 @given(st.lists(NUMBERS, min_size=5, max_size=5))
 def test_the_bars_start_where_the_last_one_ended_and_end_at_the_score(values):
-    *parts, score = bars(figures.waterfall(shares(values)))
+    *parts, score = bars(plots.waterfall(shares(values)))
     end = 0.0
     for bar, value in zip(parts, values, strict=True):
         assert bar.base[0] == pytest.approx(end, abs=1e-9)
@@ -120,29 +120,29 @@ def test_the_bars_start_where_the_last_one_ended_and_end_at_the_score(values):
 @pytest.mark.parametrize("dark", [False, True])
 def test_parts_stand_in_their_order_and_wear_their_colours(dark):
     shuffled = shares([0.1, 0.2, 0.3, 0.4, 0.5]).sample(frac=1, random_state=1)
-    *parts, _ = bars(figures.waterfall(shuffled, dark=dark))
+    *parts, _ = bars(plots.waterfall(shuffled, dark=dark))
     assert [bar.marker.color for bar in parts] == [
-        figures.PART_COLORS[part][dark] for part in ("id", "image", "text", "attention", "hypergraph")
+        plots.PART_COLORS[part][dark] for part in ("id", "image", "text", "attention", "hypergraph")
     ]
     assert [bar.x[0] for bar in parts] == [0.1, 0.2, 0.3, 0.4, 0.5]
 
 
 def test_further_modalities_stand_between_text_and_attention_in_colours_of_their_own():
     parts = ["id", "attention", "sound", "text", "hypergraph", "motion", "image"]
-    assert figures.part_order(parts) == ["id", "image", "text", "motion", "sound", "attention", "hypergraph"]
-    colors = [figures.part_color(part, among=parts) for part in parts]
+    assert plots.part_order(parts) == ["id", "image", "text", "motion", "sound", "attention", "hypergraph"]
+    colors = [plots.part_color(part, among=parts) for part in parts]
     assert len(set(colors)) == len(parts)
-    assert figures.part_color("motion", among=parts) == "#E69F00"
+    assert plots.part_color("motion", among=parts) == "#E69F00"
 
 
 def test_the_waterfall_names_the_largest_help_and_the_largest_harm():
-    finding = plain(figures.waterfall(shares([1.2, 0.5, -0.9, 0.2, 0.1]), item="Mug"))
+    finding = plain(plots.waterfall(shares([1.2, 0.5, -0.9, 0.2, 0.1]), item="Mug"))
     assert finding == "“Mug” scores 1.10: collaborative adds most, +1.20; text takes −0.900"
 
 
 def test_a_waterfall_that_does_not_add_up_says_so():
-    exact = figures.waterfall(shares([1.0, 0.5, 0.2, 0.2, 0.1]), 2.0 + 1e-5)
-    off = figures.waterfall(shares([1.0, 0.5, 0.2, 0.2, 0.1]), 2.5)
+    exact = plots.waterfall(shares([1.0, 0.5, 0.2, 0.2, 0.1]), 2.0 + 1e-5)
+    off = plots.waterfall(shares([1.0, 0.5, 0.2, 0.2, 0.1]), 2.5)
     assert "Approximate" not in exact.layout.title.subtitle.text
     assert "Approximate: +0.500 is not explained" in off.layout.title.subtitle.text.replace("<br>", " ")
     assert bars(off)[-2].x[0] == pytest.approx(0.5)
@@ -151,7 +151,7 @@ def test_a_waterfall_that_does_not_add_up_says_so():
 
 def test_a_part_that_stands_twice_is_refused():
     with pytest.raises(DataError, match="'id' stands twice"):
-        figures.waterfall(pd.DataFrame({"part": ["id", "id"], "contribution": [1.0, 2.0]}))
+        plots.waterfall(pd.DataFrame({"part": ["id", "id"], "contribution": [1.0, 2.0]}))
 
 
 # ---------------------------------------------------------------- the table
@@ -159,7 +159,7 @@ def test_a_part_that_stands_twice_is_refused():
 
 @pytest.mark.parametrize(("dark", "neutral"), [(False, "#FFFFFF"), (True, "#22282B")])
 def test_zero_is_white_on_light_pages_and_a_dark_neutral_on_dark_ones(dark, neutral):
-    heatmap = figures.parts_table(cells(), dark=dark).data[0]
+    heatmap = plots.parts_table(cells(), dark=dark).data[0]
     assert heatmap.zmin == -heatmap.zmax
     assert heatmap.zmid == 0
     assert dict(heatmap.colorscale)[0.5] == neutral
@@ -168,16 +168,16 @@ def test_zero_is_white_on_light_pages_and_a_dark_neutral_on_dark_ones(dark, neut
 
 def test_users_parts_are_rows_items_parts_are_columns_in_one_order():
     parts = cells().sample(frac=1, random_state=3)
-    heatmap = figures.parts_table(parts).data[0]
+    heatmap = plots.parts_table(parts).data[0]
     table = parts.pivot(index="user_part", columns="item_part", values="contribution")
-    assert np.array_equal(heatmap.z, table.loc[list(figures.PARTS), list(figures.PARTS)].to_numpy())
+    assert np.array_equal(heatmap.z, table.loc[list(plots.PARTS), list(plots.PARTS)].to_numpy())
 
 
 def test_the_table_names_its_largest_cell_and_writes_all_of_them():
     parts = cells()
     parts["contribution"] = 0.01
     parts.loc[(parts["user_part"] == "attention") & (parts["item_part"] == "image"), "contribution"] = 0.76
-    figure = figures.parts_table(parts)
+    figure = plots.parts_table(parts)
     assert plain(figure) == "User’s attention × item’s image adds most: +0.760 of 1.00"
     assert list(np.ravel(figure.data[0].text)).count("0.010") == 24
 
@@ -186,7 +186,7 @@ def test_the_table_names_its_largest_cell_and_writes_all_of_them():
 def test_every_number_in_the_table_can_be_read_on_its_cell(dark):
     parts = cells()
     parts["contribution"] = np.linspace(-1, 1, len(parts))
-    heatmap, words = figures.parts_table(parts, dark=dark).data
+    heatmap, words = plots.parts_table(parts, dark=dark).data
     scale = [stop[1] for stop in heatmap.colorscale]
     shares = (np.ravel(heatmap.z) - heatmap.zmin) / (heatmap.zmax - heatmap.zmin)
     tones = sample_colorscale(make_colorscale(scale), list(shares), colortype="tuple")
@@ -202,7 +202,7 @@ def luminance(rgb):
 
 def test_a_pair_of_parts_that_stands_twice_is_refused():
     with pytest.raises(DataError, match="exactly once"):
-        figures.parts_table(pd.concat([cells(), cells()]))
+        plots.parts_table(pd.concat([cells(), cells()]))
 
 
 # ---------------------------------------------------------------- learning curves
@@ -217,29 +217,29 @@ def test_a_pair_of_parts_that_stands_twice_is_refused():
     ],
 )
 def test_the_curve_says_whether_the_metric_still_rises(best, finding):
-    assert plain(figures.learning_curves(history(30, best))) == finding
+    assert plain(plots.learning_curves(history(30, best))) == finding
 
 
 def test_shares_are_percent_and_other_metrics_are_not():
-    assert plain(figures.learning_curves(history(30, 30), metric="ndcg@20")) == "NDCG@20 still rises: 0.0450 at epoch 30"
+    assert plain(plots.learning_curves(history(30, 30), metric="ndcg@20")) == "NDCG@20 still rises: 0.0450 at epoch 30"
 
 
 def test_an_empty_history_says_how_far_the_first_epoch_is():
-    figure = figures.learning_curves(history(0), steps(1, 10).head(4), None)
+    figure = plots.learning_curves(history(0), steps(1, 10).head(4), None)
     assert plain(figure) == "No epoch has finished yet"
     assert "40\u00a0%" in figure.layout.title.subtitle.text
 
 
 def test_one_epoch_is_a_curve_too():
-    assert plain(figures.learning_curves(history(1, 1))) == "Recall@20 starts at 9.00 % after epoch 1"
+    assert plain(plots.learning_curves(history(1, 1))) == "Recall@20 starts at 9.00 % after epoch 1"
 
 
 def test_a_turned_knob_is_marked_on_the_curve_in_its_colour():
-    figure = figures.learning_curves(history(), steps(), turned((10.5, "hypergraph_scale", 0.3, 0.6)))
+    figure = plots.learning_curves(history(), steps(), turned((10.5, "hypergraph_scale", 0.3, 0.6)))
     marks = next(trace for trace in figure.data if trace.name == "knobs")
     assert marks.x[0] == pytest.approx(10.5)
     assert marks.y[0] == pytest.approx((0.08 + 0.081) / 2, abs=1e-6)
-    assert list(marks.marker.color) == [figures.PART_COLORS["hypergraph"][0]]
+    assert list(marks.marker.color) == [plots.PART_COLORS["hypergraph"][0]]
     assert "β 0.3 → 0.6" in texts(figure)
 
 
@@ -250,7 +250,7 @@ def test_a_dragged_knob_is_one_turn_and_a_knob_put_back_is_none():
         (9.0, "learning_rate", 0.01, 0.02),
         (9.2, "learning_rate", 0.02, 0.01),
     )
-    marks = next(trace for trace in figures.learning_curves(history(), None, dragged).data if trace.name == "knobs")
+    marks = next(trace for trace in plots.learning_curves(history(), None, dragged).data if trace.name == "knobs")
     assert list(marks.text) == ["α 0.1 → 0.5<br>attention, epoch 6"]
 
 
@@ -258,7 +258,7 @@ def test_a_hundred_turned_knobs_leave_room_for_the_curve():
     many = turned(
         *((k / 4, "attention_scale", k, k + 1) for k in range(0, 120, 3)), *((k / 4, "learning_rate", k, k + 1) for k in range(0, 120, 3))
     )
-    figure = figures.learning_curves(history(), None, many)
+    figure = plots.learning_curves(history(), None, many)
     assert figure.layout.yaxis.domain[1] > 0.6
     assert len(texts(figure)) < 16
 
@@ -266,53 +266,53 @@ def test_a_hundred_turned_knobs_leave_room_for_the_curve():
 def test_every_knob_of_the_configuration_has_the_same_symbol_here():
     assert set(KNOB_MARKS) == set(KNOBS)
     fields = ModelConfig.__dataclass_fields__ | TrainConfig.__dataclass_fields__
-    assert {name: figures.knob_symbol(name) for name in KNOBS} == {name: fields[name].metadata["symbol"] for name in KNOBS}
+    assert {name: plots.knob_symbol(name) for name in KNOBS} == {name: fields[name].metadata["symbol"] for name in KNOBS}
 
 
 # ---------------------------------------------------------------- the terms of the loss
 
 
 def test_each_term_has_its_own_panel_scale_and_colour():
-    figure = figures.loss_terms(history(), steps(), None)
+    figure = plots.loss_terms(history(), steps(), None)
     by_name = {trace.name: trace for trace in figure.data}
     for name in ("ranking", "regularization", "hypergraph_contrast", "modality_contrast"):
         trace = by_name[name]
         axis = figure.layout["yaxis" + trace.yaxis[1:]]
         assert axis.range[0] <= min(trace.y) < max(trace.y) <= axis.range[1]
     assert len({by_name[name].yaxis for name in ("ranking", "regularization", "hypergraph_contrast", "modality_contrast")}) == 4
-    assert by_name["hypergraph_contrast"].line.color == figures.PART_COLORS["hypergraph"][0]
+    assert by_name["hypergraph_contrast"].line.color == plots.PART_COLORS["hypergraph"][0]
     assert {by_name["modality_contrast"].line.color, by_name["modality_contrast, text"].line.color} == {
-        figures.PART_COLORS["image"][0],
-        figures.PART_COLORS["text"][0],
+        plots.PART_COLORS["image"][0],
+        plots.PART_COLORS["text"][0],
     }
 
 
 def test_the_losses_name_the_largest_term_its_share_and_its_way():
     frame = pd.DataFrame({"epoch": [1, 2], "loss.ranking": [1.0, 0.6], "loss.regularization": [0.1, 0.2]})
-    figure = figures.loss_terms(frame)
+    figure = plots.loss_terms(frame)
     assert plain(figure) == "Ranking makes 75 % of the loss and fell by 40 %"
     assert any("regularization" in text and "25\u00a0%" in text and "0.100 → 0.200" in text for text in texts(figure))
 
 
 def test_losses_show_steps_before_the_first_epoch_is_over_and_nothing_before_the_first_step():
-    assert len(figures.loss_terms(history(0).iloc[:, :1], steps(1, 10)).data)
-    assert plain(figures.loss_terms(pd.DataFrame(), pd.DataFrame())) == "Nothing has been learned yet"
+    assert len(plots.loss_terms(history(0).iloc[:, :1], steps(1, 10)).data)
+    assert plain(plots.loss_terms(pd.DataFrame(), pd.DataFrame())) == "Nothing has been learned yet"
 
 
 # ---------------------------------------------------------------- the surface
 
 
 def test_the_surface_says_what_the_best_point_would_give():
-    figure = figures.metric_surface(surface(), "recall@20", trained=(0.0, 0.0))
+    figure = plots.metric_surface(surface(), "recall@20", trained=(0.0, 0.0))
     assert plain(figure) == "α = 0.4, β = 0.6 would give Recall@20 10.0 % instead of 8.96 %"
-    assert plain(figures.metric_surface(surface(), "recall@20", trained=(0.4, 0.6))) == "No α, β beats the trained point: Recall@20 10.0 %"
+    assert plain(plots.metric_surface(surface(), "recall@20", trained=(0.4, 0.6))) == "No α, β beats the trained point: Recall@20 10.0 %"
     near = surface().assign(value=lambda frame: 0.3728 + (frame["attention_scale"] > 0.9) * 0.00021)  # both are written 37.3 %
-    said = plain(figures.metric_surface(near, "recall@20", trained=(0.0, 0.0)))
+    said = plain(plots.metric_surface(near, "recall@20", trained=(0.0, 0.0)))
     assert said == "No α, β clearly beats the trained point: Recall@20 37.3 %"
 
 
 def test_trained_is_hollow_and_current_is_filled_at_their_own_places():
-    figure = figures.metric_surface(surface(), "recall@20", trained=(0.2, 0.4), current=(0.5, 0.7))
+    figure = plots.metric_surface(surface(), "recall@20", trained=(0.2, 0.4), current=(0.5, 0.7))
     places = {(trace.marker.symbol, trace.x[0], trace.y[0]) for trace in figure.data[1:]}
     assert ("circle-open", 0.2, 0.4) in places
     assert ("circle", 0.5, 0.7) in places
@@ -320,7 +320,7 @@ def test_trained_is_hollow_and_current_is_filled_at_their_own_places():
 
 
 def test_alpha_runs_to_the_right_and_beta_upwards_whatever_the_order_of_rows():
-    heatmap = figures.metric_surface(surface().sample(frac=1, random_state=0)).data[0]
+    heatmap = plots.metric_surface(surface().sample(frac=1, random_state=0)).data[0]
     assert list(heatmap.x) == sorted(heatmap.x)
     assert list(heatmap.y) == sorted(heatmap.y)
     row, column = np.unravel_index(np.argmax(heatmap.z), heatmap.z.shape)
@@ -329,12 +329,12 @@ def test_alpha_runs_to_the_right_and_beta_upwards_whatever_the_order_of_rows():
 
 def test_a_value_between_grid_points_is_interpolated_and_marked_as_such():
     frame = pd.DataFrame([(a, b, a + b) for a in (0.0, 1.0) for b in (0.0, 1.0)], columns=["attention_scale", "hypergraph_scale", "value"])
-    assert "now ≈ 0.750" in texts(figures.metric_surface(frame, "ndcg@20", current=(0.25, 0.5)))
+    assert "now ≈ 0.750" in texts(plots.metric_surface(frame, "ndcg@20", current=(0.25, 0.5)))
 
 
 def test_a_grid_with_a_hole_is_refused():
     with pytest.raises(DataError, match=r"no value at α=0\.4, β=0"):
-        figures.metric_surface(surface().drop(index=12))
+        plots.metric_surface(surface().drop(index=12))
 
 
 # ---------------------------------------------------------------- moved ranks
@@ -349,17 +349,17 @@ def test_a_grid_with_a_hole_is_refused():
     ],
 )
 def test_moves_are_told_in_words(before, after, finding):
-    assert plain(figures.rank_moves(compare(before, after), 3)) == finding
+    assert plain(plots.rank_moves(compare(before, after), 3)) == finding
 
 
 def test_what_rises_is_solid_what_falls_is_dashed():
-    dashes = {trace.name: trace.line.dash for trace in figures.rank_moves(compare(), 10).data}
+    dashes = {trace.name: trace.line.dash for trace in plots.rank_moves(compare(), 10).data}
     assert dashes == {"i0": "4px,3px", "i1": "solid", "i2": "4px,3px", "i3": "solid"}
 
 
 def test_an_item_without_a_rank_is_refused():
     with pytest.raises(DataError, match="no rank"):
-        figures.rank_moves(compare((1, 2), (2, np.nan)))
+        plots.rank_moves(compare((1, 2), (2, np.nan)))
 
 
 # ---------------------------------------------------------------- borders
@@ -368,14 +368,14 @@ def test_an_item_without_a_rank_is_refused():
 @pytest.mark.parametrize(
     ("draw", "missing"),
     [
-        (lambda frame: figures.learning_curves(frame), "epoch, recall@20"),
-        (lambda frame: figures.learning_curves(history(), frame), "progress"),
-        (lambda frame: figures.learning_curves(history(), None, frame), "progress, name, before, after"),
-        (lambda frame: figures.loss_terms(frame), "epoch, loss.ranking"),
-        (lambda frame: figures.waterfall(frame), "part, contribution"),
-        (lambda frame: figures.parts_table(frame), "user_part, item_part, contribution"),
-        (lambda frame: figures.metric_surface(frame), "attention_scale, hypergraph_scale, value"),
-        (lambda frame: figures.rank_moves(frame), "item_id, title, rank_before, rank_after"),
+        (lambda frame: plots.learning_curves(frame), "epoch, recall@20"),
+        (lambda frame: plots.learning_curves(history(), frame), "progress"),
+        (lambda frame: plots.learning_curves(history(), None, frame), "progress, name, before, after"),
+        (lambda frame: plots.loss_terms(frame), "epoch, loss.ranking"),
+        (lambda frame: plots.waterfall(frame), "part, contribution"),
+        (lambda frame: plots.parts_table(frame), "user_part, item_part, contribution"),
+        (lambda frame: plots.metric_surface(frame), "attention_scale, hypergraph_scale, value"),
+        (lambda frame: plots.rank_moves(frame), "item_id, title, rank_before, rank_after"),
     ],
 )
 def test_missing_columns_are_named_beside_those_given(draw, missing):
@@ -386,18 +386,18 @@ def test_missing_columns_are_named_beside_those_given(draw, missing):
 def test_a_long_training_stays_small():
     long, fine = history(1000, 900), steps(1000, 20)
     many = turned(*((k, "attention_scale", k, k + 1) for k in range(0, 1000, 5)))
-    for figure in (figures.learning_curves(long, fine, many), figures.loss_terms(long, fine, many)):
+    for figure in (plots.learning_curves(long, fine, many), plots.loss_terms(long, fine, many)):
         assert len(figure.to_json()) < LIMIT / 4  # the Train page sends both twice a second
 
 
 def test_a_dense_surface_stays_small():
-    assert len(figures.metric_surface(surface(142)).to_json()) < LIMIT
+    assert len(plots.metric_surface(surface(142)).to_json()) < LIMIT
 
 
 def test_no_title_can_bring_markup_or_formulas_into_a_figure():
     frame = compare()
     frame["title"] = "<b onclick=x>$a$</b>"
-    for figure in (figures.rank_moves(frame, 10), figures.waterfall(shares([1.0] * 5), item="<i>$x$</i>")):
+    for figure in (plots.rank_moves(frame, 10), plots.waterfall(shares([1.0] * 5), item="<i>$x$</i>")):
         written = figure.to_json()
         assert "$" not in written
         assert "<i>" not in written
@@ -417,8 +417,8 @@ def test_wrapped_lines_fit_and_stay_inert(text, width):
 
 
 def test_a_whole_measured_value_has_no_decimals():
-    assert [figures.measured(value) for value in (2.0, 7048.0, -3.0, 0.0, 0.6392)] == ["2", "7,048", "−3", "0", "0.639"]
-    assert figures.measured(float("nan")) == "–"
+    assert [plots.measured(value) for value in (2.0, 7048.0, -3.0, 0.0, 0.6392)] == ["2", "7,048", "−3", "0", "0.639"]
+    assert plots.measured(float("nan")) == "–"
 
 
 @pytest.mark.parametrize(
@@ -435,26 +435,26 @@ def test_a_whole_measured_value_has_no_decimals():
     ],
 )
 def test_three_significant_digits(value, written):
-    assert figures.digits(value) == written
+    assert plots.digits(value) == written
 
 
 @settings(deadline=None)
 @given(st.floats(1e-3, 1e6, exclude_min=True))
 def test_written_digits_are_within_half_a_unit_of_the_third(value):
-    assert float(figures.digits(value).replace(",", "")) == pytest.approx(value, rel=0.00501)
+    assert float(plots.digits(value).replace(",", "")) == pytest.approx(value, rel=0.00501)
 
 
 @pytest.mark.parametrize(
     ("value", "written"), [(0.3, "0.3"), (1e-6, "10⁻⁶"), (0, "0"), (2048, "2,048"), (0.001, "0.001"), (5e-5, "5×10⁻⁵")]
 )
 def test_settings_carry_no_idle_zeros(value, written):
-    assert figures.setting(value) == written
+    assert plots.setting(value) == written
 
 
 def test_signs_and_shared_powers():
-    assert [figures.signed(value) for value in (0.5, -0.5, 0)] == ["+0.500", "−0.500", "0"]
+    assert [plots.signed(value) for value in (0.5, -0.5, 0)] == ["+0.500", "−0.500", "0"]
     assert change(2.74e-4, 9.86e-4) == "(2.74 → 9.86)×10⁻⁴"
-    assert [figures.percent(value) for value in (0.5, 0.0123, 0.0001, -0.2)] == [
+    assert [plots.percent(value) for value in (0.5, 0.0123, 0.0001, -0.2)] == [
         "50\u00a0%",
         "1.2\u00a0%",
         "under 0.1\u00a0%",
@@ -474,11 +474,11 @@ def test_ticks_are_few_and_inside(low, span):
 
 
 def test_a_figure_is_saved_under_the_name_of_its_finding():
-    figure = figures.waterfall(shares([1.0, 0.5, -0.25, 0.3, 0.1]), 1.65, item="Anna’s <b> & mug/../x")
-    config = figures.plot_config(figure, "png")
+    figure = plots.waterfall(shares([1.0, 0.5, -0.25, 0.3, 0.1]), 1.65, item="Anna’s <b> & mug/../x")
+    config = plots.plot_config(figure, "png")
     assert json.loads(json.dumps(config)) == config
     assert config["modeBarButtons"] == [["toImage"]]
     name = config["toImageButtonOptions"]["filename"]
     assert re.fullmatch(r"[\w-]{1,80}", name)
     assert "Annas-b-mug-x" in name
-    assert figures.plot_config(go.Figure(), "svg")["toImageButtonOptions"] == {"format": "svg", "filename": "figure", "scale": 1}
+    assert plots.plot_config(go.Figure(), "svg")["toImageButtonOptions"] == {"format": "svg", "filename": "figure", "scale": 1}

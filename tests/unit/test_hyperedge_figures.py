@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.figures.hyperedge_bars import MOST_ROWS, hyperedge_finding, hyperedge_usage, hyperedge_warning
-from srgformer_lab.figures.hyperedges import HYPERGRAPH_SCALE, agreement_table, incidence_heatmap
-from srgformer_lab.figures.language import SURFACE, part_color
-from srgformer_lab.figures.river import MOST_BANDS, hyperedge_river
-from srgformer_lab.figures.template import finding_of
+from srgformer_lab.plots.hyperedge_bars import MOST_ROWS, hyperedge_finding, hyperedge_usage, hyperedge_warning
+from srgformer_lab.plots.hyperedges import HYPERGRAPH_SCALE, agreement_table, incidence_heatmap
+from srgformer_lab.plots.language import SURFACE, part_color
+from srgformer_lab.plots.river import MOST_BANDS, hyperedge_river
+from srgformer_lab.plots.template import finding_of
 
 LIMIT = 2_000_000
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
+from srgformer_lab import backend
 from srgformer_lab.data.dataset import Interactions, ItemCards
 from srgformer_lab.errors import RunError, UnknownIdError
 from srgformer_lab.statistics import over_users
@@ -28,36 +28,36 @@ def corner():
 
 
 def test_facts_are_counts(corner):
-    assert workspace.facts(corner) == workspace.Facts(3, 4, 8, 8 / 12, 2.0, 1)
+    assert backend.facts(corner) == backend.Facts(3, 4, 8, 8 / 12, 2.0, 1)
 
 
 def test_items_are_counted_by_those_who_can_learn_from_them(corner):
-    counted = workspace.item_counts(corner)
+    counted = backend.item_counts(corner)
     assert list(counted["item_id"]) == ["a", "b", "c", "d"]
     assert list(counted["users"]) == [3, 2, 1, 0]
-    assert list(workspace.history_lengths(corner)["items"]) == [2, 1, 3]
+    assert list(backend.history_lengths(corner)["items"]) == [2, 1, 3]
 
 
 def test_every_user_is_in_the_cohort_that_lists_them(tiny):
-    lengths = workspace.history_lengths(tiny)
-    for cohort in workspace.COHORTS:
-        assert list(lengths.loc[lengths["cohort"] == cohort, "user_id"]) == workspace.cohort_users(tiny, cohort)
+    lengths = backend.history_lengths(tiny)
+    for cohort in backend.COHORTS:
+        assert list(lengths.loc[lengths["cohort"] == cohort, "user_id"]) == backend.cohort_users(tiny, cohort)
 
 
 def test_coverage_counts_what_is_known(corner):
-    known = workspace.coverage(corner).set_index("what")["items"].to_dict()
+    known = backend.coverage(corner).set_index("what")["items"].to_dict()
     assert known == {"image features": 3, "picture to show": 1, "title": 3, "words": 2}
 
 
 def test_groups_come_from_columns_of_words_and_from_planted_ones(corner, tiny):
-    assert workspace.item_groups(corner) == {("kind", "mug"): 2, ("kind", "blue"): 2, ("kind", "cap"): 1}
-    planted = {name: count for (column, name), count in workspace.item_groups(tiny).items() if not column}
+    assert backend.item_groups(corner) == {("kind", "mug"): 2, ("kind", "blue"): 2, ("kind", "cap"): 1}
+    planted = {name: count for (column, name), count in backend.item_groups(tiny).items() if not column}
     assert planted == pd.Series([tiny.truth.group_names[group] for group in tiny.truth.item_group]).value_counts().to_dict()
 
 
 def test_items_are_chosen_by_all_wishes_together(corner):
     def chosen(**wishes):
-        return list(workspace.choose_items(corner, **wishes)["item_id"])
+        return list(backend.choose_items(corner, **wishes)["item_id"])
 
     assert chosen() == ["a", "b", "c", "d"]
     assert chosen(words="blue") == ["a", "c"]
@@ -74,38 +74,38 @@ def test_items_are_chosen_by_all_wishes_together(corner):
 
 
 def test_takers_have_the_item_and_come_shortest_first(corner):
-    assert workspace.takers(corner, "a") == ["u2", "u1", "u3"]
-    assert workspace.takers(corner, "a", 1) == ["u2"]
-    assert workspace.takers(corner, "d") == []
+    assert backend.takers(corner, "a") == ["u2", "u1", "u3"]
+    assert backend.takers(corner, "a", 1) == ["u2"]
+    assert backend.takers(corner, "d") == []
 
 
 def test_people_of_a_cohort_are_its_users_each_once(tiny):
-    users = workspace.cohort_users(tiny, "cold")
-    pages = [workspace.people(tiny, page, 5, "cold") for page in range(len(users) // 5)]
+    users = backend.cohort_users(tiny, "cold")
+    pages = [backend.people(tiny, page, 5, "cold") for page in range(len(users) // 5)]
     assert sorted(user for page in pages for user in page) == sorted(users)
-    assert workspace.people(tiny, len(users) // 5, 5, "cold") == pages[0]
+    assert backend.people(tiny, len(users) // 5, 5, "cold") == pages[0]
 
 
 @pytest.fixture
 def look(tiny, trained):
     run, model = trained
     trace = model.trace()
-    view = workspace.View(user=tiny.user_ids[3], item=tiny.item_ids[0])
-    return workspace.Scene(view, tiny, run, trace, trace, model)
+    view = backend.View(user=tiny.user_ids[3], item=tiny.item_ids[0])
+    return backend.Scene(view, tiny, run, trace, trace, model)
 
 
 def test_everybody_together_is_served_as_the_run_says(look, trained):
     run, _ = trained
-    served = workspace.served_users(look)
+    served = backend.served_users(look)
     assert served["recall@20"].mean() == pytest.approx(run.status().best_metric, abs=1e-6)
     assert served["recall@20"].mean() == pytest.approx(lab.evaluate(look.trace, look.data)["recall@20"])
-    assert workspace.served(look).is_ready
+    assert backend.served(look).is_ready
 
 
 def test_the_cohort_table_averages_its_people(look):
-    table, served = workspace.cohort_table(look).value().set_index("cohort"), workspace.served_users(look)
-    for cohort in workspace.COHORTS:
-        those = served[served["user_id"].isin(workspace.cohort_users(look.data, cohort))]
+    table, served = backend.cohort_table(look).value().set_index("cohort"), backend.served_users(look)
+    for cohort in backend.COHORTS:
+        those = served[served["user_id"].isin(backend.cohort_users(look.data, cohort))]
         assert table.loc[cohort, "judged"] == len(those)
         assert table.loc[cohort, "recall@20"] == pytest.approx(those["recall@20"].mean())
         assert table.loc[cohort, "ndcg@20 low"] <= table.loc[cohort, "ndcg@20"] <= table.loc[cohort, "ndcg@20 high"]
@@ -114,38 +114,38 @@ def test_the_cohort_table_averages_its_people(look):
 
 
 def test_the_worst_served_come_first(look):
-    worst, best = (workspace.cohort_served(look, "heavy", best_first) for best_first in (False, True))
+    worst, best = (backend.cohort_served(look, "heavy", best_first) for best_first in (False, True))
     assert worst["ndcg@20"].is_monotonic_increasing
     assert best["ndcg@20"].is_monotonic_decreasing
-    assert set(worst["user_id"]) == set(best["user_id"]) <= set(workspace.cohort_users(look.data, "heavy"))
+    assert set(worst["user_id"]) == set(best["user_id"]) <= set(backend.cohort_users(look.data, "heavy"))
 
 
 def test_a_person_is_served_as_their_list_says(look):
-    served = workspace.served_users(look).set_index("user_id")
+    served = backend.served_users(look).set_index("user_id")
     for user in list(served.index[:10]):
-        ranking = workspace.tested_ranking(look, user)
+        ranking = backend.tested_ranking(look, user)
         assert ranking["hit"].sum() == len(look.data.history(user, "valid"))
         assert ranking["hit"].head(20).sum() / ranking["hit"].sum() == pytest.approx(served.loc[user, "recall@20"])
 
 
 def test_sureness_pairs_each_user_with_themselves(look):
-    sure = workspace.sureness(look)
+    sure = backend.sureness(look)
     bar = lab.evaluate(lab.Popularity(look.data), look.data)["recall@20"]
     assert sure.lead.mean == pytest.approx(sure.recall.mean - bar)
-    ours = workspace.served_users(look).set_index("user_id")["recall@20"]
+    ours = backend.served_users(look).set_index("user_id")["recall@20"]
     theirs = lab.evaluate_users(lab.Popularity(look.data), look.data).set_index("user_id")["recall@20"]
     assert sure.lead == over_users((ours - theirs).to_numpy())
 
 
 def test_without_a_model_nobody_is_served(tiny):
-    empty = workspace.Scene(workspace.View(user=tiny.user_ids[0]), tiny, None, None, None)
-    for ask in (workspace.served_users, lambda look: workspace.tested_ranking(look, look.view.user), workspace.membership_paths):
+    empty = backend.Scene(backend.View(user=tiny.user_ids[0]), tiny, None, None, None)
+    for ask in (backend.served_users, lambda look: backend.tested_ranking(look, look.view.user), backend.membership_paths):
         with pytest.raises(RunError, match="no trained SRGFormer"):
             ask(empty)
 
 
 def test_paths_share_what_the_hyperedges_add(look):
-    paths, why = workspace.membership_paths(look), look.explanation()
+    paths, why = backend.membership_paths(look), look.explanation()
     added = why.sources.loc[why.sources["kind"] == "hyperedge", "contribution"].sum()
     assert paths["total"].sum() == pytest.approx(added, rel=1e-5)
     assert set(paths["item_id"]) == {"", *look.data.history(look.view.user)}
@@ -153,7 +153,7 @@ def test_paths_share_what_the_hyperedges_add(look):
 
 def test_the_hyperedges_that_carried_a_score_come_with_their_first_items(look):
     why = look.explanation()
-    carried = workspace.carrying_hyperedges(look, why, 3)
+    carried = backend.carrying_hyperedges(look, why, 3)
     mine = why.hyperedges[why.hyperedges["side"] == "user"]["contribution"]
     assert list(carried["contribution"].abs()) == sorted(mine.abs(), reverse=True)[:3]
     card = lab.hyperedge_cards(look.trace, look.data, carried["modality"][0]).set_index("hyperedge").loc[carried["hyperedge"][0]]
@@ -163,7 +163,7 @@ def test_the_hyperedges_that_carried_a_score_come_with_their_first_items(look):
 def test_what_can_be_added_begins_with_what_was_chosen_and_is_new(look):
     history = look.data.history(look.view.user)
     free = [item for item in look.data.item_ids if item not in history][-1]
-    asked = replace(look, view=replace(look.view, items=workspace.joined([history[0], free])))
-    addable = workspace.addable_items(asked, look.ranking())
+    asked = replace(look, view=replace(look.view, items=backend.joined([history[0], free])))
+    addable = backend.addable_items(asked, look.ranking())
     assert addable[0] == free
     assert not {*history, look.view.item} & set(addable)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
-from srgformer_lab.learn.run import Status
+from srgformer_lab import backend
+from srgformer_lab.training.run import Status
 
 
 @pytest.fixture
@@ -25,41 +25,41 @@ def contents(folder):
 
 def test_a_renamed_run_is_the_same_run(run, tiny):
     before = contents(run.path)
-    assert workspace.rename_run(run.name, "  wide one ") == "wide one"
-    assert list(workspace.runs_of(tiny)) == ["wide one"]
+    assert backend.rename_run(run.name, "  wide one ") == "wide one"
+    assert list(backend.runs_of(tiny)) == ["wide one"]
     assert contents("runs/wide one") == before
 
 
 @pytest.mark.parametrize("wanted", ["", " ", ".hidden", "a/b", "..", "a\nb", "shipped"])
 def test_a_name_that_no_folder_can_have_is_refused(run, tiny, wanted):
     with pytest.raises(lab.ConfigError, match="name"):
-        workspace.rename_run(run.name, wanted)
-    assert list(workspace.runs_of(tiny)) == [run.name]
+        backend.rename_run(run.name, wanted)
+    assert list(backend.runs_of(tiny)) == [run.name]
 
 
 def test_a_taken_name_is_refused_and_neither_run_is_touched(run, tiny):
     (Path("runs") / "empty").mkdir()  # a rename would silently replace an empty folder
     with pytest.raises(lab.RunError, match="there is a run 'empty' already"):
-        workspace.rename_run(run.name, "empty")
-    assert list(workspace.runs_of(tiny)) == [run.name]
-    assert workspace.rename_run(run.name, run.name) == run.name
+        backend.rename_run(run.name, "empty")
+    assert list(backend.runs_of(tiny)) == [run.name]
+    assert backend.rename_run(run.name, run.name) == run.name
 
 
 @pytest.mark.parametrize("name", ["gone", "../runs", ".trash", ""])
 def test_what_is_no_run_is_refused(run, name):
-    for act in (workspace.delete_run, lambda name: workspace.rename_run(name, "other")):
+    for act in (backend.delete_run, lambda name: backend.rename_run(name, "other")):
         with pytest.raises(lab.RunError, match="there is no run"):
             act(name)
 
 
 def test_the_shipped_run_stays(run):
-    for act in (workspace.delete_run, lambda name: workspace.rename_run(name, "other")):
+    for act in (backend.delete_run, lambda name: backend.rename_run(name, "other")):
         with pytest.raises(lab.RunError, match="comes with the package"):
-            act(workspace.SHIPPED)
+            act(backend.SHIPPED)
 
 
 def test_what_is_trained_or_waits_is_neither_renamed_nor_deleted(run):
-    acts = (workspace.delete_run, lambda name: workspace.rename_run(name, "other"))
+    acts = (backend.delete_run, lambda name: backend.rename_run(name, "other"))
     with run.hold():
         for act in acts:
             with pytest.raises(lab.RunError, match="stop it before"):
@@ -72,8 +72,8 @@ def test_what_is_trained_or_waits_is_neither_renamed_nor_deleted(run):
 
 
 def test_in_a_class_nobody_renames_or_deletes(run, monkeypatch):
-    monkeypatch.setattr(workspace.class_room, "_choices", {"the built-in data": {"data": "studio"}})
-    for act in (lambda: workspace.rename_run(run.name, "mine"), lambda: workspace.delete_run(run.name)):
+    monkeypatch.setattr(backend.class_room, "_choices", {"the built-in data": {"data": "studio"}})
+    for act in (lambda: backend.rename_run(run.name, "mine"), lambda: backend.delete_run(run.name)):
         with pytest.raises(lab.RunError, match="in a class the runs belong to all"):
             act()
     assert run.path.is_dir()
@@ -81,55 +81,55 @@ def test_in_a_class_nobody_renames_or_deletes(run, monkeypatch):
 
 def test_a_deleted_run_comes_back_as_it_was(run, tiny):
     before = contents(run.path)
-    workspace.delete_run(run.name)
-    assert workspace.runs_of(tiny) == {}
-    (waiting,) = workspace.deleted_runs(tiny)
-    assert workspace.deleted_runs(tiny) == {waiting: run.name}
-    assert workspace.restore_run(waiting) == run.name
+    backend.delete_run(run.name)
+    assert backend.runs_of(tiny) == {}
+    (waiting,) = backend.deleted_runs(tiny)
+    assert backend.deleted_runs(tiny) == {waiting: run.name}
+    assert backend.restore_run(waiting) == run.name
     assert contents(run.path) == before
-    assert workspace.deleted_runs(tiny) == {}
+    assert backend.deleted_runs(tiny) == {}
     for gone in (waiting, "", "../../runs"):
         with pytest.raises(lab.RunError, match="gone for good, or it is back already"):
-            workspace.restore_run(gone)
+            backend.restore_run(gone)
 
 
 def test_what_comes_back_to_a_taken_name_gets_a_number(run, tiny):
-    workspace.delete_run(run.name)
+    backend.delete_run(run.name)
     run.path.mkdir()
-    (waiting,) = workspace.deleted_runs(tiny)
-    assert workspace.restore_run(waiting) == f"{run.name}-2"
+    (waiting,) = backend.deleted_runs(tiny)
+    assert backend.restore_run(waiting) == f"{run.name}-2"
 
 
 def test_the_trash_shows_this_datas_runs_and_keeps_them_a_day(run, tiny):
-    workspace.delete_run(run.name)
+    backend.delete_run(run.name)
     (waiting,) = Path("runs/.trash").iterdir()
-    assert workspace.deleted_runs(lab.studio()) == {}
+    assert backend.deleted_runs(lab.studio()) == {}
     day = 24 * 3600 * 10**9
     late, soon = (waiting.with_name(f"{time.time_ns() - day + offset}-{run.name}") for offset in (-(10**9), 60 * 10**9))
     waiting.rename(late)
     soon.mkdir()
-    assert late.name in workspace.deleted_runs(tiny)
+    assert late.name in backend.deleted_runs(tiny)
     (Path("runs") / "next").mkdir()
-    workspace.delete_run("next")
+    backend.delete_run("next")
     assert not late.exists()
     assert soon.exists()
 
 
 def test_a_damaged_folder_is_deleted_and_brought_back_all_the_same(run, tiny):
     (run.path / "config.json").write_text("{")
-    assert list(workspace.damaged_lines()) == [run.name]
-    workspace.delete_run(run.name)
-    assert workspace.damaged_lines() == {}
-    (waiting,) = workspace.deleted_runs(tiny)
-    assert workspace.restore_run(waiting) == run.name
+    assert list(backend.damaged_lines()) == [run.name]
+    backend.delete_run(run.name)
+    assert backend.damaged_lines() == {}
+    (waiting,) = backend.deleted_runs(tiny)
+    assert backend.restore_run(waiting) == run.name
     assert (run.path / "config.json").read_text() == "{"
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
 def test_a_full_or_forbidden_folder_is_said_and_nothing_is_lost(run, tiny, monkeypatch, code):
-    workspace.delete_run(run.name)
-    (waiting,) = workspace.deleted_runs(tiny)
-    workspace.restore_run(waiting)
+    backend.delete_run(run.name)
+    (waiting,) = backend.deleted_runs(tiny)
+    backend.restore_run(waiting)
 
     def refuse(self, *rest, **options):
         raise OSError(code, os.strerror(code), str(self))
@@ -139,37 +139,37 @@ def test_a_full_or_forbidden_folder_is_said_and_nothing_is_lost(run, tiny, monke
         with monkeypatch.context() as broken:
             broken.setattr(Path, method, refuse)
             with pytest.raises(lab.RunError, match=f"can't be deleted: .*{os.strerror(code)}.*it is as it was"):
-                workspace.delete_run(run.name)
+                backend.delete_run(run.name)
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(lab.RunError, match="can't be renamed"):
-        workspace.rename_run(run.name, "other")
+        backend.rename_run(run.name, "other")
     assert contents(run.path) == before
 
 
 def test_words_are_sought_in_all_that_is_said_of_a_run(run, tiny):
-    table = workspace.run_table(tiny)
+    table = backend.run_table(tiny)
     for words in ("", "SRGFORMER finished", "k 4", run.name):
-        assert list(workspace.matching_runs(table, words)["run"]) == [run.name]
-    assert workspace.matching_runs(table, "finished lightgcn").empty
+        assert list(backend.matching_runs(table, words)["run"]) == [run.name]
+    assert backend.matching_runs(table, "finished lightgcn").empty
     for empty in (table.iloc[:0], pd.DataFrame({"run": []})):
-        assert list(workspace.matching_runs(empty, "any").columns) == list(empty.columns)
+        assert list(backend.matching_runs(empty, "any").columns) == list(empty.columns)
 
 
 def test_the_stamp_changes_with_every_thing_that_a_list_shows(run):
-    seen = [workspace.runs_stamp()]
-    assert workspace.runs_stamp() == seen[0]
+    seen = [backend.runs_stamp()]
+    assert backend.runs_stamp() == seen[0]
     run.write_status(run.status())
-    seen.append(workspace.runs_stamp())
-    workspace.rename_run(run.name, "other")
-    seen.append(workspace.runs_stamp())
-    workspace.delete_run("other")
-    seen.append(workspace.runs_stamp())
+    seen.append(backend.runs_stamp())
+    backend.rename_run(run.name, "other")
+    seen.append(backend.runs_stamp())
+    backend.delete_run("other")
+    seen.append(backend.runs_stamp())
     assert len(set(seen)) == len(seen)
 
 
 def test_a_view_follows_a_new_name_with_its_knobs_and_forgets_a_deleted_run():
-    view = workspace.View(data="studio", run="a", runs="b,c", alpha="0.5", epoch="3", user="u1")
-    assert view.change(**workspace.without_run(view, "a", "z")) == view.change(run="z", alpha="0.5", epoch="3")
-    assert view.change(**workspace.without_run(view, "b", "z")).compared_runs == ("z", "c")
-    gone = view.change(**workspace.without_run(view, "a"))
+    view = backend.View(data="studio", run="a", runs="b,c", alpha="0.5", epoch="3", user="u1")
+    assert view.change(**backend.without_run(view, "a", "z")) == view.change(run="z", alpha="0.5", epoch="3")
+    assert view.change(**backend.without_run(view, "b", "z")).compared_runs == ("z", "c")
+    gone = view.change(**backend.without_run(view, "a"))
     assert (gone.run, gone.alpha, gone.user, gone.compared_runs) == ("", "", "u1", ("b", "c"))

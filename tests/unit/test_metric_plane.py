@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from srgformer_lab import figures
+from srgformer_lab import plots
 from srgformer_lab.errors import DataError
 
 COLUMNS = ["run", *(f"{metric}{bound}" for metric in ("recall@20", "ndcg@20") for bound in ("", " low", " high"))]
@@ -20,7 +20,7 @@ def frame(rows=ROWS):
 
 
 def test_every_run_is_a_point_with_its_bounds_in_both_directions():
-    figure = figures.metric_plane(frame())
+    figure = plots.metric_plane(frame())
     for point, row in zip(figure.data, frame().to_dict("records"), strict=True):
         assert (point.x[0], point.y[0]) == (row["recall@20"], row["ndcg@20"])
         for bars, metric in ((point.error_x, "recall@20"), (point.error_y, "ndcg@20")):
@@ -28,12 +28,12 @@ def test_every_run_is_a_point_with_its_bounds_in_both_directions():
             assert ends == pytest.approx([row[f"{metric} high"], row[f"{metric} low"]], nan_ok=True)
     assert [note.text for note in figure.layout.annotations] == ["● a", "○ b", "□ &lt;c&gt;"]
     assert len(figure.to_json()) < 20_000
-    dark = figures.metric_plane(frame(), dark=True)
+    dark = plots.metric_plane(frame(), dark=True)
     assert dark.data[0].marker.color != figure.data[0].marker.color
 
 
 def test_the_axes_swap_with_the_metrics():
-    figure = figures.metric_plane(frame(), "ndcg@20", "recall@20")
+    figure = plots.metric_plane(frame(), "ndcg@20", "recall@20")
     assert (figure.data[0].x[0], figure.layout.xaxis.title.text) == (0.05, "NDCG@20")
     assert all("%" in words for words in figure.layout.yaxis.ticktext)
 
@@ -47,13 +47,13 @@ def test_the_axes_swap_with_the_metrics():
     ],
 )
 def test_the_finding_names_the_highest(rows, words):
-    assert figures.finding_of(figures.metric_plane(frame(rows))) == words
+    assert plots.finding_of(plots.metric_plane(frame(rows))) == words
 
 
 def test_names_of_runs_that_lie_together_do_not_cover_each_other():
     together = [(name, *ROWS[0][1:]) for name in "abcd"]
-    heights = sorted(note.y for note in figures.metric_plane(frame(together)).layout.annotations)
-    low, high = figures.metric_plane(frame(together)).layout.yaxis.range
+    heights = sorted(note.y for note in plots.metric_plane(frame(together)).layout.annotations)
+    low, high = plots.metric_plane(frame(together)).layout.yaxis.range
     assert np.diff(heights).min() > 0.07 * (high - low)
 
 
@@ -61,13 +61,13 @@ def test_long_names_that_end_differently_are_told_apart():
     rows = [
         ("a-long-name-of-a-run-on-some-data " + end, *values) for end, (_, *values) in zip(("at α 0", "as trained"), ROWS, strict=False)
     ]
-    figure = figures.metric_plane(frame(rows))
+    figure = plots.metric_plane(frame(rows))
     assert [note.text.rpartition(" ")[2] for note in figure.layout.annotations] == ["0", "trained"]
-    assert "as trained is highest in both: Recall@20 20.0" in figures.finding_of(figure)
+    assert "as trained is highest in both: Recall@20 20.0" in plots.finding_of(figure)
 
 
 def test_nobody_to_judge_is_an_empty_figure_and_a_missing_column_an_error():
     nobody = frame().assign(**{"recall@20": np.nan})
-    assert "Nobody" in figures.finding_of(figures.metric_plane(nobody))
+    assert "Nobody" in plots.finding_of(plots.metric_plane(nobody))
     with pytest.raises(DataError, match="ndcg@20 low"):
-        figures.metric_plane(frame().drop(columns="ndcg@20 low"))
+        plots.metric_plane(frame().drop(columns="ndcg@20 low"))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from srgformer_lab import figures
+from srgformer_lab import plots
 from srgformer_lab.errors import DataError
 
 ROWS = [("cold", "b", 9, 0.05, 0.01, 0.09), ("heavy", "b", 8, -0.02, -0.05, 0.01), ("cold", "c", 9, -0.1, -0.2, -0.05)]
@@ -15,7 +15,7 @@ def frame(rows=ROWS):
 
 
 def test_every_difference_stands_in_its_row_and_is_filled_where_it_is_shown():
-    figure = figures.paired_differences(frame(), "a")
+    figure = plots.paired_differences(frame(), "a")
     words = dict(zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True))
     for trace in figure.data:
         rows = frame()[frame()["run"] == trace.name]
@@ -23,23 +23,23 @@ def test_every_difference_stands_in_its_row_and_is_filled_where_it_is_shown():
         assert {words[place] for place in trace.y} == {trace.name}
         filled = [color == line for color, line in zip(trace.marker.color, [trace.marker.line.color] * len(rows), strict=True)]
         assert filled == ((rows["low"] > 0) | (rows["high"] < 0)).tolist()
-    assert "c against a: −10.0 points of Recall@20 for cold" in figures.finding_of(figure)
+    assert "c against a: −10.0 points of Recall@20 for cold" in plots.finding_of(figure)
 
 
 def test_a_finding_with_long_names_still_says_for_whom():
     run, first = "movielens-gamma-0.1-tau-0.2 as trained", "movielens-gamma-0.1-tau-0.2 at epoch 3, α 0"
-    finding = figures.finding_of(figures.paired_differences(frame([("middling histories", run, *ROWS[0][2:])]), first))
+    finding = plots.finding_of(plots.paired_differences(frame([("middling histories", run, *ROWS[0][2:])]), first))
     assert "as trained" in finding
     assert finding.endswith("+5.00 points of Recall@20 for middling histories")
 
 
 def test_nothing_sure_is_said_to_be_nothing_sure():
-    figure = figures.paired_differences(frame(ROWS[1:2]), "a")
-    assert "No group is surely served better or worse" in figures.finding_of(figure)
+    figure = plots.paired_differences(frame(ROWS[1:2]), "a")
+    assert "No group is surely served better or worse" in plots.finding_of(figure)
     assert figure.layout.yaxis.ticktext == ("heavy",)
 
 
 def test_nobody_to_judge_is_an_empty_figure_and_a_missing_column_an_error():
-    assert "Nobody" in figures.finding_of(figures.paired_differences(frame().assign(difference=np.nan), "a"))
+    assert "Nobody" in plots.finding_of(plots.paired_differences(frame().assign(difference=np.nan), "a"))
     with pytest.raises(DataError, match="judged"):
-        figures.paired_differences(frame().drop(columns="judged"), "a")
+        plots.paired_differences(frame().drop(columns="judged"), "a")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import srgformer_lab as lab
-from srgformer_lab.model.ranking import recommend_all, top_k
+from srgformer_lab.models.ranking import recommend_all, top_k
 from tests import worlds
 
 

@@ -4,7 +4,7 @@ import threading
 from types import SimpleNamespace
 
 import srgformer_lab as lab
-from srgformer_lab.workspace import Slow
+from srgformer_lab.backend import Slow
 
 LIMIT = 10
 
@@ -100,7 +100,7 @@ def test_what_hangs_is_late_and_begun_anew_without_waiting_for_it(monkeypatch):
     assert hangs.wait(LIMIT)
     assert (slow.is_going, slow.is_late) == (True, False)
     slow.begin()  # nobody has waited long enough for another one
-    monkeypatch.setattr("srgformer_lab.workspace.slow.PATIENCE", 0.0)
+    monkeypatch.setattr("srgformer_lab.backend.slow.PATIENCE", 0.0)
     assert slow.is_late
     others = threading.enumerate()
     slow.begin()
@@ -114,9 +114,9 @@ def test_what_hangs_is_late_and_begun_anew_without_waiting_for_it(monkeypatch):
 
 
 def test_each_step_is_a_sign_of_life(monkeypatch):
-    monkeypatch.setattr("srgformer_lab.workspace.slow.PATIENCE", 100.0)
+    monkeypatch.setattr("srgformer_lab.backend.slow.PATIENCE", 100.0)
     now, silences = iter(range(0, 900, 90)), []
-    monkeypatch.setattr("srgformer_lab.workspace.slow.time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr("srgformer_lab.backend.slow.time", SimpleNamespace(monotonic=lambda: next(now)))
 
     def find(watch):
         silences.extend(slow.is_late for _ in watch(range(3)))

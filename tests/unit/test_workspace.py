@@ -8,8 +8,8 @@ from itertools import chain
 import pytest
 
 import srgformer_lab as lab
-from srgformer_lab import workspace
-from srgformer_lab.workspace import Shelf, View
+from srgformer_lab import backend
+from srgformer_lab.backend import Shelf, View
 from tests.shops import train_shop, write_shop
 
 
@@ -23,7 +23,7 @@ def root(tiny, tmp_path_factory):
 @pytest.fixture
 def view(root, monkeypatch):
     monkeypatch.chdir(root)
-    return workspace.settle(View(data=str(root / "shop")))[0]
+    return backend.settle(View(data=str(root / "shop")))[0]
 
 
 def test_a_shelf_makes_each_value_once_for_all_threads():
@@ -86,23 +86,23 @@ def test_what_depends_on_a_change_becomes_the_usual(change, gone):
 
 
 def test_a_settled_view_stays_as_it_is(view):
-    assert workspace.settle(view) == (view, ())
+    assert backend.settle(view) == (view, ())
     assert view.run == "first"
 
 
 def test_what_a_link_got_wrong_is_said_and_replaced(view):
     wrong = View(data=view.data, run="gone", user="nobody", item="nothing", alpha="many", beta="99", tau="0.01")
-    settled, notes = workspace.settle(wrong)
+    settled, notes = backend.settle(wrong)
     assert settled == view
     for word in ("'gone'", "'nobody'", "'nothing'", "alpha='many'", "beta='99'", "tau='0.01'"):
         assert any(word in note for note in notes), word
 
 
 def test_places_that_a_link_got_wrong_are_left_out_and_said(view):
-    right = view.change(epoch="0", hyperedge="1", cohort="heavy", items=workspace.joined(["i1", "i2"]))
-    wrong = view.change(epoch="77", hyperedge="99", cohort="odd", items=workspace.joined(["i1", "no,such", "i2"]), runs="gone")
-    assert workspace.settle(right) == (right, ())
-    settled, notes = workspace.settle(wrong)
+    right = view.change(epoch="0", hyperedge="1", cohort="heavy", items=backend.joined(["i1", "i2"]))
+    wrong = view.change(epoch="77", hyperedge="99", cohort="odd", items=backend.joined(["i1", "no,such", "i2"]), runs="gone")
+    assert backend.settle(right) == (right, ())
+    settled, notes = backend.settle(wrong)
     assert settled == view.change(items="i1,i2")
     for word in ("'77'", "'99'", "'odd'", "'no,such'", "'gone'"):
         assert any(word in note for note in notes), word
@@ -110,35 +110,35 @@ def test_places_that_a_link_got_wrong_are_left_out_and_said(view):
 
 def test_ids_with_commas_survive_a_link():
     names = ("a,b", "100 %", "plain")
-    assert View(items=workspace.joined(names)).chosen_items == names
+    assert View(items=backend.joined(names)).chosen_items == names
 
 
 def test_an_epoch_of_a_link_shows_its_weights(view):
-    first = workspace.scene(view.change(epoch="0"))
+    first = backend.scene(view.change(epoch="0"))
     model = first.run.model(first.data, 0)
     assert first.ranking().equals(lab.rank_items(model, first.data, view.user))
-    assert first.quality() != workspace.scene(view).quality()
+    assert first.quality() != backend.scene(view).quality()
 
 
 def test_cohorts_part_the_users_by_the_length_of_their_history(view):
-    data = workspace.dataset(view)
-    parts = {name: workspace.cohort_users(data, name) for name in workspace.COHORTS}
-    assert sorted(chain(*parts.values())) == sorted(data.user_ids) == sorted(workspace.cohort_users(data))
+    data = backend.dataset(view)
+    parts = {name: backend.cohort_users(data, name) for name in backend.COHORTS}
+    assert sorted(chain(*parts.values())) == sorted(data.user_ids) == sorted(backend.cohort_users(data))
     lengths = [[len(data.history(user)) for user in users] for users in parts.values()]
     assert max(lengths[0]) <= min(lengths[1])
     assert max(lengths[1]) <= min(lengths[2])
     with pytest.raises(lab.UnknownIdError, match="cold, middle, heavy"):
-        workspace.cohort_users(data, "odd")
+        backend.cohort_users(data, "odd")
 
 
 @pytest.mark.parametrize("name", ["../first", "/tmp", "..", "."])
 def test_a_run_in_a_link_is_a_plain_name(view, name):
     with pytest.raises(lab.RunError):
-        workspace.find_run(name)
+        backend.find_run(name)
 
 
 def test_a_scene_weighs_the_trained_pass_anew(view):
-    look = workspace.scene(view.change(alpha="0", tau="1"))
+    look = backend.scene(view.change(alpha="0", tau="1"))
     expected = look.trained.fuse(attention_scale=0.0, membership_temperature=1.0)
     assert look.ranking().equals(lab.rank_items(expected, look.data, view.user))
     assert look.ranking(as_trained=True).equals(lab.rank_items(look.trained, look.data, view.user))
@@ -146,30 +146,30 @@ def test_a_scene_weighs_the_trained_pass_anew(view):
 
 
 def test_visitors_share_data_and_passes(view):
-    one, two = workspace.scene(view), workspace.scene(view.change(user="u2"))
+    one, two = backend.scene(view), backend.scene(view.change(user="u2"))
     assert one.data is two.data
     assert one.trained is two.trained
 
 
 def test_better_weights_are_seen_at_once(view):
-    before = workspace.scene(view)
+    before = backend.scene(view)
     path = before.run.weights_path("best")
     os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns + 10**9))
-    assert workspace.scene(view).trained is not before.trained
+    assert backend.scene(view).trained is not before.trained
 
 
 def test_a_changed_folder_is_read_anew(tiny, tmp_path):
     folder = write_shop(tmp_path / "shop", tiny)
     view = View(data=str(folder))
-    before = workspace.dataset(view)
+    before = backend.dataset(view)
     path = folder / "items.csv"
     path.write_text(path.read_text().replace(before.cards.titles[0], "A new title"))
     os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns + 10**9))
-    assert workspace.dataset(view).cards.titles[0] == "A new title"
+    assert backend.dataset(view).cards.titles[0] == "A new title"
 
 
 def test_the_surface_holds_the_trained_point(view):
-    look = workspace.scene(view)
+    look = backend.scene(view)
     surface = look.surface()
     here = (surface["attention_scale"] == look.trained_knobs["attention_scale"]) & (
         surface["hypergraph_scale"] == look.trained_knobs["hypergraph_scale"]
@@ -179,8 +179,8 @@ def test_the_surface_holds_the_trained_point(view):
 
 
 def test_health_is_held_against_popularity(view):
-    look = workspace.scene(view)
-    health = workspace.health(look)
+    look = backend.scene(view)
+    health = backend.health(look)
     bar = lab.evaluate(lab.Popularity(look.data), look.data, "valid")["recall@20"]
     assert (health.popularity, health.recall) == (bar, look.run.status().best_metric)
     assert health.gain == pytest.approx(health.recall / bar)
@@ -188,28 +188,28 @@ def test_health_is_held_against_popularity(view):
 
 def test_other_data_has_other_runs(view, tmp_path, tiny):
     other = lab.studio(n_users=30, n_items=20, n_groups=2, n_interactions=200, seed=5)
-    assert workspace.runs_of(other) == {}
-    assert list(workspace.runs_of(workspace.dataset(view))) == ["first"]
-    assert workspace.usual_run(other) == ""
+    assert backend.runs_of(other) == {}
+    assert list(backend.runs_of(backend.dataset(view))) == ["first"]
+    assert backend.usual_run(other) == ""
 
 
 def test_people_come_in_pages_and_go_round(tiny):
-    seen = [user for page in range(-(-tiny.n_users // 7) + 1) for user in workspace.people(tiny, page, 7)]
+    seen = [user for page in range(-(-tiny.n_users // 7) + 1) for user in backend.people(tiny, page, 7)]
     assert set(seen) == set(tiny.user_ids)
-    assert workspace.people(tiny, 0) == workspace.people(tiny, 0)
+    assert backend.people(tiny, 0) == backend.people(tiny, 0)
 
 
 def test_items_are_found_by_words_or_id(tiny):
     title = tiny.cards.titles[3]
-    assert tiny.item_ids[3] in workspace.find_items(tiny, title.upper(), count=tiny.n_items)
-    assert tiny.item_ids[5] in workspace.find_items(tiny, tiny.item_ids[5])
-    assert workspace.find_items(tiny, "  ") == []
-    assert workspace.find_items(tiny, "no such words") == []
+    assert tiny.item_ids[3] in backend.find_items(tiny, title.upper(), count=tiny.n_items)
+    assert tiny.item_ids[5] in backend.find_items(tiny, tiny.item_ids[5])
+    assert backend.find_items(tiny, "  ") == []
+    assert backend.find_items(tiny, "no such words") == []
 
 
 def test_variants_are_the_ablations(tiny):
     model, train = lab.preset("studio").model, lab.preset("studio").train
-    kinds = {key: workspace.settings(key, model, train) for key in workspace.variants(tiny).values()}
+    kinds = {key: backend.settings(key, model, train) for key in backend.variants(tiny).values()}
     assert kinds["whole"] == ("srgformer", model, train)
     assert kinds["no-attention"][1].attention_scale == 0
     assert (kinds["no-hypergraph"][1].hypergraph_scale, kinds["no-hypergraph"][2].hypergraph_contrast_weight) == (0, 0)
@@ -218,11 +218,11 @@ def test_variants_are_the_ablations(tiny):
     assert kinds["lightgcn"][0] == "lightgcn"
     assert kinds["lightgcn"][1].embedding_dim == model.embedding_dim
     with pytest.raises(lab.UnknownIdError):
-        workspace.settings("no-brain", model, train)
+        backend.settings("no-brain", model, train)
 
 
 def test_sizes_are_checked():
-    model, train = workspace.adjusted("studio", device="cpu", epochs=3, embedding_dim="32", n_hyperedges=2, n_heads="8")
+    model, train = backend.adjusted("studio", device="cpu", epochs=3, embedding_dim="32", n_hyperedges=2, n_heads="8")
     assert (model.embedding_dim, model.n_hyperedges, model.n_heads, train.epochs, train.device) == (32, 2, 8, 3, "cpu")
     with pytest.raises(lab.ConfigError, match="must divide"):
-        workspace.adjusted("studio", device="cpu", embedding_dim="16", n_heads="3")
+        backend.adjusted("studio", device="cpu", embedding_dim="16", n_heads="3")

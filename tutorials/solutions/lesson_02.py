@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 import srgformer_lab as lab
 from srgformer_lab import runtime
-from srgformer_lab.model.protocol import Recommender
+from srgformer_lab.models.protocol import Recommender
 
 
 def normalized_adjacency(R):
@@ -51,7 +51,7 @@ TAKEN = (
 
 
 def small_shop():
-    """Give the small shop's matrix (people, things) of 0 and 1."""
+    """Return the small shop's matrix (people, things) of 0 and 1."""
     R = torch.zeros(len(PEOPLE), len(THINGS))
     for person, thing in TAKEN:
         R[PEOPLE.index(person), THINGS.index(thing)] = 1
@@ -148,7 +148,7 @@ def at_depths(data, embedding):
 
 
 def likeness(data, embedding):
-    """Give the mean cosine between people's embeddings, and the share of their lists of 10 that popularity would give too."""
+    """Return the mean cosine between people's embeddings, and the share of their lists of 10 that popularity would give too."""
     people = normalize(embedding[: data.n_users])
     known = torch.tensor(data.matrix("all").toarray()) > 0
     popular, everyone = torch.tensor(data.matrix("train").toarray()).sum(0), torch.arange(data.n_users)

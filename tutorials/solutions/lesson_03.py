@@ -33,7 +33,7 @@ GROUPS = {
 
 
 def drawn(groups, things):
-    """Give the nodes and lines of a hypergraph to draw."""
+    """Return the nodes and lines of a hypergraph to draw."""
     nodes = pd.DataFrame({"name": [*things, *groups], "side": [0] * len(things) + [1] * len(groups)})
     links = [(thing, group) for group, members in groups.items() for thing in members]
     return nodes, pd.DataFrame(links, columns=["left", "right"])
@@ -61,7 +61,7 @@ CAMPING = ("tent", "thermos", "boots")
 
 
 def shop_incidence(data, n_careless=0):
-    """Give the built-in shop's hyperedges: a kind or an interest group each, and one that holds the first n_careless items."""
+    """Return the built-in shop's hyperedges: a kind or an interest group each, and one that holds the first n_careless items."""
     kinds = data.cards.details["family"]
     groups = [np.flatnonzero(kinds == kind) for kind in sorted(set(kinds))]
     groups += [np.flatnonzero(data.truth.item_group == group) for group in range(len(data.truth.group_names))]
@@ -78,7 +78,7 @@ def after_rounds(H, n_rounds):
 
 
 def likeness(data, units):
-    """Give the mean cosine of two items that share only their kind, only their interest group, or neither."""
+    """Return the mean cosine of two items that share only their kind, only their interest group, or neither."""
     cosine, group, kind = units @ units.T, data.truth.item_group, data.cards.details["family"].to_numpy()
     same_group, same_kind = (part[:, None] == part[None, :] for part in (group, kind))
     pairs = {"same kind": same_kind & ~same_group, "same group": same_group & ~same_kind, "neither": ~same_kind & ~same_group}
@@ -86,7 +86,7 @@ def likeness(data, units):
 
 
 def most_alike(data, units, item, count):
-    """Give the rows of the items most like one, and what each shares with it in words."""
+    """Return the rows of the items most like one, and what each shares with it in words."""
     order = [row for row in np.argsort(-units @ units[item], kind="stable") if row != item][:count]
     kinds, groups = data.cards.details["family"].to_numpy(), data.truth.item_group
     said = []

@@ -38,13 +38,13 @@ def wins(n_draws):
 
 
 def sharpness(trace, modality):
-    """Give the share that a typical item, and a typical person, has in its first hyperedge."""
+    """Return the share that a typical item, and a typical person, has in its first hyperedge."""
     membership = trace.hypergraph[modality].membership
     return tuple(float(part.max(dim=1).values.median()) for part in (membership.items, membership.users))
 
 
 def by_history(data, trace, modality):
-    """Give for the fifth of the people with the shortest, and with the longest histories: most or fewest items, typical first share."""
+    """Return for the fifth of the people with the shortest, and with the longest histories: most or fewest items, typical first share."""
     length = np.asarray(data.matrix("train").sum(axis=1)).ravel()
     first = trace.hypergraph[modality].membership.users.max(dim=1).values.numpy()
     short, long = np.quantile(length, [0.2, 0.8])
@@ -66,7 +66,7 @@ def noisy(model, modalities, seed, hypergraph_scale):
 
 
 def replaced(data, before, after, k=10):
-    """Give the share of everyone's list of k that is another item after a change."""
+    """Return the share of everyone's list of k that is another item after a change."""
     known = torch.tensor(data.matrix("all").toarray()) > 0
     everyone = torch.arange(data.n_users)
     one, other = (trace.scores(everyone).detach().masked_fill(known, -torch.inf).topk(k).indices for trace in (before, after))
@@ -74,6 +74,6 @@ def replaced(data, before, after, k=10):
 
 
 def moved(before, after, modality):
-    """Give the share of the things whose first hyperedge is another one after a change."""
+    """Return the share of the things whose first hyperedge is another one after a change."""
     first, then = (trace.hypergraph[modality].membership.items.argmax(dim=1) for trace in (before, after))
     return float((first != then).float().mean())

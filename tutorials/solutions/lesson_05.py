@@ -34,7 +34,7 @@ CHANGES = {
 
 
 def weights_of(trace, data, user, sharper=1.0):
-    """Give a user's attention weights, a row for each item and head, with the scores multiplied by ``sharper`` before the clip."""
+    """Return a user's attention weights, a row for each item and head, with the scores multiplied by ``sharper`` before the clip."""
     own = trace.attention.node == user
     score = (trace.attention.score[own] * sharper).clamp(-10, 10)
     rows = (trace.attention.neighbor[own] - data.n_users).tolist()
@@ -49,7 +49,7 @@ def weights_of(trace, data, user, sharper=1.0):
 
 
 def share_of_largest(trace, user, count):
-    """Give the share of a user's ``count`` heaviest items, averaged over heads."""
+    """Return the share of a user's ``count`` heaviest items, averaged over heads."""
     weight = trace.attention.weight[trace.attention.node == user]
     return float(weight.topk(count, dim=0).values.sum(0).mean())
 

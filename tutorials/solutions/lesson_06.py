@@ -46,7 +46,7 @@ def trained(data, temperature, slip=RIGHT, width=16, steps=150):
 
 
 def pairs(images, texts):
-    """Give the cosines of own pairs (``positive``) and of strangers (``negative``), as the figure of distributions takes them."""
+    """Return the cosines of own pairs (``positive``) and of strangers (``negative``), as the figure of distributions takes them."""
     cosine = cosines(images, texts)
     is_own = torch.eye(len(cosine), dtype=torch.bool)
     own, strangers = cosine[is_own], cosine[~is_own]
@@ -54,7 +54,7 @@ def pairs(images, texts):
 
 
 def summary(vectors, groups):
-    """Give four means: own pairs, strangers of the same group, other strangers, and how often a picture finds its text among all."""
+    """Return four means: own pairs, strangers of the same group, other strangers, and how often a picture finds its text among all."""
     cosine = cosines(*vectors)
     is_own = torch.eye(len(cosine), dtype=torch.bool)
     alike = torch.as_tensor(np.asarray(groups)[:, None] == np.asarray(groups)) & ~is_own
@@ -74,6 +74,6 @@ def weighed(data, weight, n_epochs=8):
 
 
 def strangers_size(images, texts):
-    """Give the mean size of strangers' cosines: 1 where all vectors lie on one line, whichever way they point."""
+    """Return the mean size of strangers' cosines: 1 where all vectors lie on one line, whichever way they point."""
     cosine = pairs(images, texts).query("kind == 'negative'")["cosine"]
     return float(cosine.abs().mean())

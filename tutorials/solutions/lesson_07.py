@@ -6,7 +6,7 @@ import torch
 from solutions import lesson_11 as tables
 
 import srgformer_lab as lab
-from srgformer_lab.model.taps import Edit
+from srgformer_lab.models.hooks import Edit
 
 
 def fuse(collaborative, modalities, attention, hypergraph, alpha, beta):
@@ -79,6 +79,6 @@ def fused_wrongly(model, trace, data, slip):
     elif slip == SLIPS[3]:
         parts["id"] = trace.collaborative.unit.values
     total = torch.stack(list(parts.values())).sum(0)
-    with model.edit(Edit("fused by hand", lambda taps: taps.fused, lambda _: total)):
+    with model.edit(Edit("fused by hand", lambda hooks: hooks.fused, lambda _: total)):
         recall = lab.evaluate(model, data, "valid", (20,))["recall@20"]
     return recall, {name: float(rows.norm(dim=1).mean()) for name, rows in parts.items()}

@@ -31,7 +31,7 @@ TESTS = (RIGHT, "only the person with whom attention looks best", "only the thre
 
 
 def tested(effects, claim, how):
-    """Give the rank correlation of a claim with the removals, tested in one of the ways."""
+    """Return the rank correlation of a claim with the removals, tested in one of the ways."""
     people = [rank_agreement(rows[claim].to_numpy(), rows["effect"].to_numpy()) for _, rows in effects.groupby("user_id")]
     best = np.argsort([-rank_agreement(rows["attention"].to_numpy(), rows["effect"].to_numpy()) for _, rows in effects.groupby("user_id")])
     if how == TESTS[1]:

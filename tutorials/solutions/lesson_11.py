@@ -57,7 +57,7 @@ WAYS = (RIGHT, ALONE, LUCKY, APART)
 
 
 def by_seed(rows, name):
-    """Give a row's test values by seed."""
+    """Return a row's test values by seed."""
     return rows[rows["name"] == name].set_index("seed")["test"].to_dict()
 
 

@@ -1,0 +1,192 @@
+"""What if? The same weights, run again with something different: the history, the branches, the hyperedges, the features."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from srgformer_lab.config import MODEL_KNOBS
+from srgformer_lab.data import changing
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.hooks import Edit
+from srgformer_lab.models.ranking import compare_lists, ranking_of, user_scores
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.trace import Trace
+from srgformer_lab.models.transfer import Variant, carry_over
+
+
+@dataclass(frozen=True)
+class DataChange:
+    """A change of what is known, for the user who is asked about."""
+
+    name: str
+    apply: Callable[[Dataset, str], Dataset]
+
+    def __repr__(self) -> str:
+        """Say what changes."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class KnobChange:
+    """Other values of α, β or the membership τ."""
+
+    values: tuple[tuple[str, float], ...]
+
+    def __repr__(self) -> str:
+        """Say what changes."""
+        return f"set_knobs({', '.join(f'{name}={value:g}' for name, value in self.values)})"
+
+
+Change = DataChange | KnobChange | Edit | tuple[Edit, ...]
+
+
+def drop_items(*item_ids: str) -> DataChange:
+    """Take items out of the user's history."""
+    return DataChange(
+        f"drop_items({', '.join(map(repr, item_ids))})", lambda data, user: changing.without_interactions(data, user, item_ids)
+    )
+
+
+def keep_items(*item_ids: str) -> DataChange:
+    """Take everything but these items out of the user's history."""
+
+    def apply(data: Dataset, user: str) -> Dataset:
+        kept = {data.item_row(item) for item in item_ids}
+        rest = [data.item_ids[int(row)] for row in data.matrix("train")[data.user_row(user)].indices if row not in kept]
+        return changing.without_interactions(data, user, rest)
+
+    return DataChange(f"keep_items({', '.join(map(repr, item_ids))})", apply)
+
+
+def add_items(*item_ids: str) -> DataChange:
+    """Put items into the user's history."""
+    return DataChange(f"add_items({', '.join(map(repr, item_ids))})", lambda data, user: changing.with_interactions(data, user, item_ids))
+
+
+def shuffle_modality(modality: str, seed: int = 0) -> DataChange:
+    """Deal one modality's features out among the items anew, in E^m and in the hyperedges alike."""
+    return DataChange(
+        f"shuffle_modality({modality!r}, seed={seed})", lambda data, user: changing.with_shuffled_modality(data, modality, seed)
+    )
+
+
+def set_knobs(**knobs: float) -> KnobChange:
+    """Set ``attention_scale`` (α), ``hypergraph_scale`` (β) or ``membership_temperature`` (τ).
+
+    Raises:
+        ConfigError: A name is none of these.
+    """
+    if unknown := sorted(set(knobs) - set(MODEL_KNOBS)):
+        raise ConfigError(f"{', '.join(unknown)} can't be set on a trained model; its knobs are {', '.join(MODEL_KNOBS)}")
+    return KnobChange(tuple(knobs.items()))
+
+
+@dataclass(frozen=True, eq=False)
+class WhatIf:
+    """One user's scores and ranks before and after a change.
+
+    Both rankings are over the same items: those that may be shown to the user before and after.
+    """
+
+    user_id: str
+    changes: str
+    before: pd.DataFrame
+    """``rank``, ``item_id``, ``title``, ``score``; best first."""
+    after: pd.DataFrame
+    item_id: str | None = None
+    """The item that was asked about."""
+    score_before: float = np.nan
+    score_after: float = np.nan
+
+    def moves(self, k: int = 10) -> pd.DataFrame:
+        """Return what is in the top k of either list, as ``compare_lists`` does."""
+        return compare_lists(self.before, self.after, k)
+
+    @property
+    def effect(self) -> float:
+        """How much the item's score fell (before − after)."""
+        return self.score_before - self.score_after
+
+    @property
+    def ranks(self) -> tuple[int | None, int | None]:
+        """The item's rank before and after; None where it may not be shown."""
+        return _rank(self.before, self.item_id), _rank(self.after, self.item_id)
+
+    def __repr__(self) -> str:
+        """Say what changed, for the item or for the list."""
+        if self.item_id is not None:
+            first, last = ("–" if rank is None else str(rank) for rank in self.ranks)
+            return (
+                f"WhatIf({self.changes} for user {self.user_id}: {self.item_id} goes from "
+                f"{self.score_before:.4g} to {self.score_after:.4g}, rank {first} → {last})"
+            )
+        kept = len(set(self.before["item_id"].head(10)) & set(self.after["item_id"].head(10)))
+        return f"WhatIf({self.changes} for user {self.user_id}: {kept} of the first {min(10, len(self.before))} items stay)"
+
+
+def variant(model: SRGFormer, data: Dataset, user_id: str, *changes: Change) -> Variant:
+    """Return the model and data after the changes of data among ``changes``; without any, those that came in.
+
+    Raises:
+        UnknownIdError: No user or item has that id.
+        DataError: A change does not fit the data.
+    """
+    changed = data
+    for change in _flat(changes):
+        if isinstance(change, DataChange):
+            changed = change.apply(changed, user_id)
+    return Variant(model, data) if changed is data else carry_over(model, data, changed)
+
+
+def changed_trace(model: SRGFormer, user: int, *changes: Change) -> Trace:
+    """Read a model for one user with the edits and knobs of ``changes`` in force; what changes data is done by ``variant``."""
+    flat = _flat(changes)
+    with model.edit(*(change for change in flat if isinstance(change, Edit))):
+        trace = model.trace_for(torch.tensor([user]))
+    knobs = {name: value for change in flat if isinstance(change, KnobChange) for name, value in change.values}
+    return trace.fuse(**knobs) if knobs else trace
+
+
+def what_if(model: SRGFormer, data: Dataset, user_id: str, *changes: Change, item_id: str | None = None) -> WhatIf:
+    """Run the model again with the same weights and something different, and compare one user's list.
+
+    Changes are made in the order given: ``drop_items``, ``keep_items``, ``add_items``, ``shuffle_modality``, ``set_knobs``, and the
+    edits ``mute_head``, ``uniform_attention``, ``drop_hyperedge``, ``merge_hyperedges``, ``harden_memberships``,
+    ``noisy_memberships``, ``blank_modality``, ``without_modality``. Nothing is trained, and model and data stay as they are. Removing a
+    history item changes everything that rests on it: degrees, norms, attention weights, memberships, also of other nodes.
+
+    Raises:
+        UnknownIdError: No user or item has that id.
+        DataError: A change does not fit the data, such as an item to drop that is not in the history.
+        ConfigError: No change was given, or the model has no such head, modality or hyperedge.
+    """
+    if not changes:
+        raise ConfigError("what_if needs at least one change, such as drop_items('i3') or mute_head(0)")
+    user = data.user_row(user_id)
+    other, there = variant(model, data, user_id, *changes)
+    first, second = user_scores(model, user), user_scores(changed_trace(other, user, *changes), user)
+    known = data.matrix("all")[user] + there.matrix("all")[user]
+    shown = np.setdiff1d(np.arange(data.n_items), known.indices)
+    item = None if item_id is None else data.item_row(item_id)
+    return WhatIf(
+        user_id=str(user_id),
+        changes=", ".join(dict.fromkeys(map(repr, _flat(changes)))),
+        before=ranking_of(data, first, shown),
+        after=ranking_of(data, second, shown),
+        item_id=None if item is None else data.item_ids[item],
+        score_before=np.nan if item is None else float(first[item]),
+        score_after=np.nan if item is None else float(second[item]),
+    )
+
+
+def _flat(changes: Iterable[Change]) -> list[DataChange | KnobChange | Edit]:
+    return [part for change in changes for part in (change if isinstance(change, tuple) else (change,))]
+
+
+def _rank(ranking: pd.DataFrame, item_id: str | None) -> int | None:
+    place = ranking.loc[ranking["item_id"] == item_id, "rank"]
+    return int(place.iloc[0]) if len(place) else None

@@ -1,0 +1,217 @@
+"""Do explanations say what the model does? Claimed importance of history items against what really happens without them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from srgformer_lab.analysis.contributions import explain
+from srgformer_lab.analysis.counterfactual import drop_items, variant
+from srgformer_lab.analysis.reading import read_for
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError, DataError
+from srgformer_lab.models.protocol import Watch
+from srgformer_lab.models.ranking import recommend
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.statistics import over_users, rank_correlation
+
+ORDERS = ("contribution", "attention", "random")
+FEWEST = 4
+"""Items that a history must have to be ranked."""
+SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+GOOD = 0.7
+"""An order is said to rank the history as real removals do if the whole interval of its correlation lies above this."""
+
+
+@dataclass(frozen=True, eq=False)
+class Faithfulness:
+    """Three orders of a history (contribution, attention weight, chance) against true removals, over a sample of users."""
+
+    effects: pd.DataFrame
+    """``user_id``, ``item_id`` (recommended first), ``removed``, ``effect`` (score before − after), and the three claims."""
+    correlations: pd.DataFrame
+    """``order``, ``spearman`` (mean over users), ``low``, ``high`` (95 % bootstrap over users), ``n_users``."""
+    curves: pd.DataFrame
+    """``order``, ``kind``, ``share``, ``drop`` of the score (mean over users), ``low``, ``high``.
+
+    ``comprehensiveness``: the share ranked highest is removed, and a good order drops early. ``sufficiency``: only that share is
+    kept, and a good order recovers early.
+    """
+
+    @property
+    def verdict(self) -> str:
+        """Say in plain words what may be believed."""
+        told = [_judged(row) for row in self.correlations.itertuples() if row.order != "random"]
+        attention = self.correlations.set_index("order").loc["attention"]
+        advice = "may be read as an explanation here" if attention["low"] > GOOD else "is not an explanation on its own"
+        return f"{' '.join(told)} Attention {advice}."
+
+    def __repr__(self) -> str:
+        """Return the verdict."""
+        return f"Faithfulness({self.correlations['n_users'].max()} users, {len(self.effects)} removals: {self.verdict})"
+
+
+def _judged(row: object) -> str:
+    order, value, low, high = row.order, row.spearman, row.low, row.high  # type: ignore[attr-defined]
+    name = {"contribution": "The exact contribution", "attention": "Attention weight"}[order]
+    if not np.isfinite(low):
+        return f"{name} gives no order that could be tested."
+    found = (
+        "ranks a history much as real removals do"
+        if low > GOOD
+        else "says something about what removals do"
+        if low > 0
+        else "can't be told from chance"
+        if high > 0
+        else "ranks a history against what removals do"
+    )
+    return f"{name} {found} (Spearman {value:.2f}, 95 % [{low:.2f}, {high:.2f}])."
+
+
+def faithfulness(
+    model: SRGFormer,
+    data: Dataset,
+    n_users: int = 20,
+    most_removals: int = 50,
+    shares: Sequence[float] = SHARES,
+    seed: int = 0,
+    watch: Watch = iter,
+) -> Faithfulness:
+    """Explain the first recommendation of a sample of users, and really take history items away.
+
+    Every removal is a pass of its own on the changed data (``what_if``), so the effect includes what a removal does to degrees,
+    norms, weights and memberships. Comprehensiveness and sufficiency follow DeYoung et al. 2020 (ERASER), with scores in
+    place of probabilities; the test of attention by erasure follows Serrano and Smith 2019.
+
+    Args:
+        model: A trained model.
+        data: Its data.
+        n_users: How many users to draw among those with four or more training items and something left to recommend.
+        most_removals: Of longer histories this many items, drawn at random, are removed one by one.
+        shares: Shares of the history in the curves.
+        seed: For the sample and the random order.
+        watch: Hands on the users one by one.
+
+    Raises:
+        ConfigError: ``n_users`` is below 2, or a share is outside 0…1.
+        DataError: Fewer than two users have four training items and something left to recommend.
+    """
+    if n_users < 2 or most_removals < FEWEST or not all(0 <= share <= 1 for share in shares):
+        raise ConfigError(
+            f"n_users={n_users} must be at least 2, most_removals={most_removals} at least {FEWEST}, shares={shares} within 0…1"
+        )
+    lengths = np.diff(data.matrix("train").indptr)
+    is_open = np.diff(data.matrix("all").indptr) < data.n_items
+    able = np.flatnonzero((lengths >= FEWEST) & is_open)
+    if len(able) < 2:
+        raise DataError(
+            f"{len(able)} users of {data.name} have {FEWEST} training items or more and something left to recommend; "
+            "it takes two, and shorter histories have no order"
+        )
+    draws = np.random.default_rng(seed)
+    chosen = np.sort(draws.permutation(able)[:n_users])
+    measured = [_measure(_Removal(model, data, data.user_ids[int(user)]), most_removals, shares, draws) for user in watch(chosen.tolist())]
+    effects = pd.concat([frame for frame, _ in measured], ignore_index=True)
+    drops = pd.concat([frame for _, frame in measured], ignore_index=True)
+    return Faithfulness(effects, _correlations(effects, seed), _curves(drops, seed))
+
+
+def removal_effects(
+    model: SRGFormer, data: Dataset, user_id: str, item_id: str, most_removals: int = 50, seed: int = 0, watch: Watch = iter
+) -> pd.DataFrame:
+    """Take the items of one user's history away one by one, and see what each costs the score of an item.
+
+    ``user_id``, ``item_id``; ``removed``, ``effect`` (score before − after), and what was claimed of it: ``contribution`` and
+    ``attention`` (weight, mean over the heads). Of more than ``most_removals`` items as many are drawn at random.
+
+    Raises:
+        UnknownIdError: There is no such user or item.
+        ConfigError: ``most_removals`` is below 1.
+    """
+    if most_removals < 1:
+        raise ConfigError(f"most_removals={most_removals} must be at least 1")
+    removal = _Removal(model, data, user_id, item_id)
+    claims = removal.claims()
+    claims = claims.iloc[np.sort(np.random.default_rng(seed).permutation(len(claims))[:most_removals])]
+    effects = [removal.drop([item]) for item in watch(claims["removed"].tolist())]
+    claims = claims.assign(user_id=removal.user_id, item_id=removal.item_id, effect=effects)
+    return claims[["user_id", "item_id", "removed", "effect", "contribution", "attention"]].reset_index(drop=True)
+
+
+class _Removal:
+    """One user, an item (the one recommended first unless given), and its score on any part of the history."""
+
+    def __init__(self, model: SRGFormer, data: Dataset, user_id: str, item_id: str = "") -> None:
+        self.model, self.data, self.user_id = model, data, user_id
+        trace = read_for(model, data, data.user_row(user_id))
+        self.item_id = item_id or str(recommend(trace, data, user_id, k=1)["item_id"].iloc[0])
+        self.why = explain(trace, data, user_id, self.item_id)
+        self._known: dict[frozenset[str], float] = {}
+
+    def claims(self) -> pd.DataFrame:
+        """Return what is claimed of each item: ``removed``, ``contribution``, ``attention``."""
+        history = self.why.history
+        return pd.DataFrame({"removed": history["item_id"], "contribution": history["total"], "attention": history["weight"]})
+
+    def drop(self, items: Sequence[str], keep: bool = False) -> float:
+        """Return how much the score falls without these items, or with these alone."""
+        history = set(self.why.history["item_id"])
+        gone = frozenset(history - set(items) if keep else items)
+        if gone not in self._known:
+            self._known[gone] = self.why.score - self._score(gone) if gone else 0.0
+        return self._known[gone]
+
+    def _score(self, gone: frozenset[str]) -> float:
+        change = drop_items(*gone)
+        model, data = variant(self.model, self.data, self.user_id, change)
+        nodes = torch.tensor([data.user_row(self.user_id), data.n_users + data.item_row(self.item_id)], device=model.device)
+        user, item = model.trace(nodes).fused.of(nodes)
+        return float(user @ item)
+
+
+def _measure(
+    removal: _Removal, most_removals: int, shares: Sequence[float], draws: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    claims = removal.claims()
+    claims["random"] = draws.permutation(len(claims)).astype(float)
+    one_by_one = claims.iloc[np.sort(draws.permutation(len(claims))[:most_removals])]
+    effects = one_by_one.assign(
+        user_id=removal.user_id, item_id=removal.item_id, effect=[removal.drop([item]) for item in one_by_one["removed"]]
+    )
+    rows = []
+    for order in ORDERS:
+        ranked = claims.sort_values(order, ascending=False, kind="stable")["removed"].tolist()
+        for share in shares:
+            first = ranked[: round(share * len(ranked))]
+            rows.append((removal.user_id, order, "comprehensiveness", share, removal.drop(first)))
+            rows.append((removal.user_id, order, "sufficiency", share, removal.drop(first, keep=True)))
+    columns = ["user_id", "item_id", "removed", "effect", *ORDERS]
+    return effects[columns], pd.DataFrame(rows, columns=["user_id", "order", "kind", "share", "drop"])
+
+
+def _correlations(effects: pd.DataFrame, seed: int) -> pd.DataFrame:
+    rows = []
+    for order in ORDERS:
+        found = np.array([rank_correlation(group[order].to_numpy(), group["effect"].to_numpy()) for _, group in effects.groupby("user_id")])
+        found = found[np.isfinite(found)]
+        rows.append((order, *_interval(found, seed), len(found)))
+    return pd.DataFrame(rows, columns=["order", "spearman", "low", "high", "n_users"])
+
+
+def _curves(drops: pd.DataFrame, seed: int) -> pd.DataFrame:
+    rows = [
+        (order, kind, share, *_interval(group["drop"].to_numpy(), seed))
+        for (order, kind, share), group in drops.groupby(["order", "kind", "share"])
+    ]
+    return pd.DataFrame(rows, columns=["order", "kind", "share", "drop", "low", "high"]).sort_values(
+        ["kind", "order", "share"], ignore_index=True
+    )
+
+
+def _interval(values: np.ndarray, seed: int) -> tuple[float, float, float]:
+    if len(values) < 2:
+        return (float(values.mean()) if len(values) else np.nan), np.nan, np.nan
+    found = over_users(values, seed=seed)
+    return found.mean, found.low, found.high

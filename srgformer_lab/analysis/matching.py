@@ -1,0 +1,188 @@
+"""Hyperedges set beside something else: known labels of the items, another modality's hyperedges, those of another epoch."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from srgformer_lab.analysis.groups import Labels, aligned_labels, homes, item_membership, listed
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import DataError
+from srgformer_lab.models.trace import Trace
+
+SHUFFLES = 200
+"""Over so many random orders of the items the purity by chance is averaged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How far one grouping of the items tells another."""
+
+    first: str
+    second: str
+    contingency: pd.DataFrame
+    """``first``, ``second``, ``items``: how many items are in each pair of groups, empty pairs included."""
+    n_items: int
+    """The items that take part: those that are in a group on both sides."""
+    nmi: float
+    """Mutual information divided by the mean of both entropies; NaN where neither side splits the items."""
+    chance: float
+    """The mean of ``nmi`` over all ways to shuffle the items between groups of these sizes: many small groups agree by chance."""
+    purity: float
+    """Share of the items that are in the commonest second group of their first one."""
+    purity_chance: float
+    """The mean of ``purity`` over shuffled items."""
+
+    def __repr__(self) -> str:
+        """Say how much they agree, beside what chance gives."""
+        return (
+            f"Agreement({self.first} × {self.second} over {self.n_items:,} items: NMI {self.nmi:.3f} ({self.chance:.3f} by chance), "
+            f"purity {self.purity:.3f} ({self.purity_chance:.3f} by chance))"
+        )
+
+
+def agreement(trace: Trace, data: Dataset, first: str, second: str) -> Agreement:
+    """Say how far two modalities group the items alike: each item counts where its largest membership is.
+
+    Raises:
+        ConfigError: The model has no such modality.
+        DataError: The trace covers other users or items than ``data``.
+    """
+    one, two = (item_membership(trace, modality, data) for modality in (first, second))
+    home, other = homes(one), homes(two)
+    return _agreement(first, second, home, other, range(one.shape[1]), range(two.shape[1]), (home >= 0) & (other >= 0))
+
+
+def against_labels(trace: Trace, data: Dataset, modality: str, labels: Labels, only: Collection[str] | None = None) -> Agreement:
+    """Say how far a modality's hyperedges tell the items' known labels.
+
+    Items without a label don't take part, nor do those whose label is not in ``only``. Compare with ``visible_labels`` what a
+    modality can know at all.
+
+    Raises:
+        ConfigError: The model has no such modality.
+        DataError: The labels or the trace don't fit the data set, or no item has a label of ``only``.
+    """
+    membership, known = item_membership(trace, modality, data), aligned_labels(labels, data)
+    home = homes(membership)
+    chosen = (known != "") & (True if only is None else np.isin(known.astype(str), list(map(str, only))))
+    if not chosen.any():
+        wanted = "" if only is None else f" among {listed(only)}"
+        raise DataError(f"no item has a label{wanted}; the labels are {listed(sorted(set(known) - {''})[:9])}")
+    names = sorted(set(known[chosen]))
+    return _agreement(modality, "label", home, np.searchsorted(names, known), range(membership.shape[1]), names, chosen & (home >= 0))
+
+
+def _agreement(
+    first: str, second: str, home: np.ndarray, other: np.ndarray, rows: Sequence, columns: Sequence, takes_part: np.ndarray
+) -> Agreement:
+    """Count the pairs of groups and compare with what shuffled items would give.
+
+    NMI = I / ((H₁ + H₂)/2). Shuffling leaves both entropies as they are, so its mean is the expected I by the same divisor.
+
+    Source: Vinh, Epps and Bailey, Information theoretic measures for clusterings comparison, JMLR 2010.
+    """
+    from scipy.stats import entropy
+    from sklearn.metrics import normalized_mutual_info_score
+    from sklearn.metrics.cluster import expected_mutual_information
+
+    one, two = home[takes_part], other[takes_part]
+    n_items, table = len(one), _table(one, two, len(rows), len(columns))
+    split = (entropy(table.sum(axis=1)) + entropy(table.sum(axis=0))) / 2 if n_items else 0.0
+    filled = table[table.any(axis=1)][:, table.any(axis=0)]
+    draws = np.random.default_rng(0)
+    shuffled = [_purity(_table(one, draws.permutation(two), *table.shape)) for _ in range(SHUFFLES)]
+    pairs = pd.MultiIndex.from_product([rows, columns], names=["first", "second"])
+    return Agreement(
+        first,
+        second,
+        pd.DataFrame({"items": table.ravel()}, index=pairs).reset_index(),
+        n_items,
+        nmi=float(normalized_mutual_info_score(one, two)) if split else float("nan"),
+        chance=float(expected_mutual_information(filled, n_items) / split) if split else float("nan"),
+        purity=_purity(table),
+        purity_chance=float(np.mean(shuffled)),
+    )
+
+
+def _table(one: np.ndarray, two: np.ndarray, n_rows: int, n_columns: int) -> Int[np.ndarray, "rows columns"]:
+    return np.bincount(one * n_columns + two, minlength=n_rows * n_columns).reshape(n_rows, n_columns)
+
+
+def _purity(table: Int[np.ndarray, "rows columns"]) -> float:
+    return float(table.max(axis=1).sum() / table.sum()) if table.sum() else float("nan")
+
+
+def match_hyperedges(before: Trace, after: Trace, modality: str) -> pd.DataFrame:
+    """Find which hyperedge became which: ``before``, ``after``, ``overlap``, one row a pair and one for each without a partner.
+
+    The overlap of two hyperedges is Σ_i min(H_before, H_after), in items. The pairs are those of the largest total overlap,
+    which is the membership that stays in place: N minus the items' total variation distance. A cosine would give a nearly empty
+    hyperedge as much say as a large one. Where K differs, one without a partner has <NA> beside it and overlaps with nothing.
+
+    Raises:
+        ConfigError: A model has no such modality.
+        DataError: The traces cover different items.
+
+    Source: Kuhn, The Hungarian method for the assignment problem, 1955.
+    """
+    one, two = item_membership(before, modality), item_membership(after, modality)
+    if len(one) != len(two):
+        raise DataError(f"the traces cover {len(one):,} and {len(two):,} items; match models of one data set")
+    return _matched(one, two)
+
+
+def _matched(one: Float[np.ndarray, "items before"], two: Float[np.ndarray, "items after"]) -> pd.DataFrame:
+    from scipy.optimize import linear_sum_assignment
+
+    overlap = np.stack([np.minimum(column[:, None], two).sum(axis=0) for column in one.T])  # (before, after)
+    left, right = linear_sum_assignment(overlap, maximize=True)
+    rows: list[tuple[int | None, int | None, float]] = [(int(k), int(j), float(overlap[k, j])) for k, j in zip(left, right, strict=True)]
+    rows += [(k, None, 0.0) for k in range(one.shape[1]) if k not in left]
+    rows += [(None, j, 0.0) for j in range(two.shape[1]) if j not in right]
+    frame = pd.DataFrame(rows, columns=["before", "after", "overlap"])
+    return frame.astype({"before": "Int64", "after": "Int64"}).sort_values(["before", "after"], ignore_index=True)
+
+
+def hyperedge_river(traces: Mapping[int, Trace], data: Dataset, modality: str) -> pd.DataFrame:
+    """Say how the items flow between hyperedges: ``epoch``, ``next_epoch``, ``hyperedge``, ``next_hyperedge``, ``items``.
+
+    Numbers are those of the last epoch; going back, a hyperedge takes the number of the one it is matched with, so one that
+    stays keeps its number, and one that has no successor takes a number not yet used. At each step the items sum to N; those in
+    no hyperedge have <NA>. One epoch alone gives no row.
+
+    Raises:
+        ConfigError: A model has no such modality.
+        DataError: A trace covers other users or items than ``data``.
+    """
+    epochs = sorted(traces, reverse=True)
+    steps, later, number, used = [], None, np.arange(0), 0
+    numbered: dict[int, pd.Series] = {}
+    for epoch in epochs:
+        membership = item_membership(traces[epoch], modality, data)
+        number, used = _renumbered(membership, later, number, used)
+        home = homes(membership)
+        numbered[epoch] = pd.Series(number[home], dtype="Int64").mask(home < 0)
+        later = membership
+    for epoch, following in zip(epochs[:0:-1], epochs[-2::-1], strict=True):
+        pairs = pd.DataFrame({"hyperedge": numbered[epoch], "next_hyperedge": numbered[following]})
+        flow = pairs.groupby(list(pairs), dropna=False).size().rename("items").reset_index()
+        steps.append(flow.assign(epoch=epoch, next_epoch=following))
+    columns = ["epoch", "next_epoch", "hyperedge", "next_hyperedge", "items"]
+    return pd.concat(steps, ignore_index=True)[columns] if steps else pd.DataFrame(columns=columns)
+
+
+def _renumbered(
+    membership: Float[np.ndarray, "items before"], later: np.ndarray | None, number: Int[np.ndarray, " after"], used: int
+) -> tuple[Int[np.ndarray, " before"], int]:
+    """Return the hyperedges of an epoch the numbers of their successors, and say how many numbers are used by then."""
+    if later is None:
+        return np.arange(membership.shape[1]), membership.shape[1]
+    pairs = _matched(membership, later).dropna(subset=["before"])
+    given = np.empty(membership.shape[1], dtype=np.int64)
+    for before, after in zip(pairs["before"], pairs["after"], strict=True):
+        given[before] = used if after is pd.NA else number[after]
+        used += after is pd.NA
+    return given, used

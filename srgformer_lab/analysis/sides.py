@@ -1,0 +1,114 @@
+"""One node of an explanation: its terms with names instead of rows, and the tables that they fold into."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from torch import Tensor
+
+from srgformer_lab.analysis.terms import Terms, Walks
+from srgformer_lab.data.dataset import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One node's terms against the parts of the node on the other side, with names instead of rows."""
+
+    terms: Terms
+    parts: list[str]
+    """Names of the parts, the same on both sides."""
+    names: "Names"
+    weight: pd.DataFrame
+    """neighbor, head, weight."""
+    membership: pd.DataFrame
+    """modality, hyperedge, membership."""
+
+    @cached_property
+    def named(self) -> pd.DataFrame:
+        """The totals with ids and titles."""
+        index = self.terms.index
+        rows = index["neighbor"].to_numpy()
+        return self.terms.total.assign(id=self.names.id[rows], title=self.names.title[rows], label=self.names.label(index))
+
+    def long(self, side: str) -> pd.DataFrame:
+        """One row for each term and part of the other side."""
+        index = self.named.drop(columns=["neighbor", "contribution", "label"]).rename(columns={"id": "neighbor_id"}).assign(side=side)
+        long = index.loc[index.index.repeat(len(self.parts))].reset_index(drop=True)
+        long["other_part"] = np.tile(np.array(self.parts, dtype=object), len(index))
+        long["contribution"] = self.terms.values.ravel()
+        front = ["side", "part", "other_part", "source", "neighbor_id", "title"]
+        return long[[*front, *(name for name in long.columns if name not in front)]]
+
+    def sources(self, kind: str) -> pd.DataFrame:
+        """Sum the terms by where they came from."""
+        named = self.named
+        frame = pd.DataFrame({"kind": named["source"].replace("neighbor", kind), "id": named["id"], "name": named["label"]})
+        grouped = frame.assign(contribution=named["contribution"]).groupby(["kind", "id", "name"], as_index=False, sort=False)
+        return grouped["contribution"].sum()
+
+    def neighbors(self, key: str) -> pd.DataFrame:
+        """Return each neighbour's exact total over the parts that flow through it."""
+        named = self.named[self.named["source"] == "neighbor"]
+        parts = [part for part in self.parts if part not in ("hypergraph", "edit")]
+        table = named.pivot_table(index="neighbor", columns="part", values="contribution", aggfunc="sum", sort=False)
+        table = table.reindex(columns=parts).fillna(0.0).rename_axis(columns=None)
+        first = named.drop_duplicates("neighbor").set_index("neighbor").loc[table.index]
+        front = pd.DataFrame({key: first["id"], "title": first["title"]})
+        mean = self.weight.groupby("neighbor")["weight"].mean()
+        back = pd.DataFrame({"total": table.sum(axis=1), "weight": mean.reindex(table.index)})
+        table = table.rename(columns={name: f"{name} modality" for name in (key, "title", "total", "weight")})
+        return pd.concat([front, table, back], axis=1).sort_values("total", ascending=False, kind="stable", ignore_index=True)
+
+    def heads(self, key: str) -> pd.DataFrame:
+        """Return the attention terms by neighbour and head, with their weights."""
+        named = self.named[self.named["head"] >= 0].merge(self.weight, on=["neighbor", "head"])
+        return named.rename(columns={"id": key})[[key, "title", "head", "weight", "contribution"]]
+
+    def depths(self, key: str) -> pd.DataFrame:
+        """Return the terms that walked along edges, by neighbour, part and depth."""
+        named = self.named[self.named["depth"] > 0]
+        return named.rename(columns={"id": key})[[key, "title", "part", "depth", "contribution"]].reset_index(drop=True)
+
+    def hyperedges(self) -> pd.DataFrame:
+        """Return the hypergraph terms with the memberships behind them."""
+        named = self.named[self.named["source"] == "hyperedge"]
+        return named.merge(self.membership, on=["modality", "hyperedge"])[["modality", "hyperedge", "membership", "contribution"]]
+
+
+def side_of(walks: Walks, data: Dataset, node: int, targets: Float[Tensor, "parts dim"], names: list[str]) -> Side:
+    """Take one node apart against the parts of the node on the other side."""
+    terms, trace = walks.terms(node, targets), walks.trace
+    edges = (trace.attention.node == node).nonzero().squeeze(1)
+    weight = pd.DataFrame(trace.attention.weight[edges].double().cpu().numpy(), index=trace.attention.neighbor[edges].cpu().numpy())
+    weight = weight.rename_axis("neighbor").reset_index().melt("neighbor", var_name="head", value_name="weight")
+    side, row = ("users", node) if node < data.n_users else ("items", node - data.n_users)
+    membership = [
+        pd.DataFrame({"modality": name, "membership": getattr(part.membership, side)[row].double().cpu().numpy()})
+        .rename_axis("hyperedge")
+        .reset_index()
+        for name, part in trace.hypergraph.items()
+    ]
+    empty = pd.DataFrame({"modality": pd.Series(dtype=object), "hyperedge": pd.Series(dtype=int), "membership": pd.Series(dtype=float)})
+    return Side(terms, names, node_names(data), weight.astype({"head": int}), pd.concat(membership) if membership else empty)
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """What a person calls each node; the last entry, which the number −1 finds, is empty."""
+
+    id: np.ndarray
+    title: np.ndarray
+
+    def label(self, index: pd.DataFrame) -> pd.Series:
+        """Name where each term came from: a title, a hyperedge such as ``image 3``, ``own`` or ``edit``."""
+        title = pd.Series(self.title[index["neighbor"].to_numpy()], index=index.index)
+        hyperedge = index["modality"] + " " + index["hyperedge"].astype(str)
+        return title.where(index["source"] == "neighbor", hyperedge.where(index["source"] == "hyperedge", index["source"]))
+
+
+def node_names(data: Dataset) -> Names:
+    """Look up the names of all nodes; users have no titles."""
+    ids = np.array([*data.user_ids, *data.item_ids, ""], dtype=object)
+    return Names(ids, np.array([*data.user_ids, *data.cards.titles, ""], dtype=object))

@@ -1,0 +1,83 @@
+"""What the attention of a scene looks at, and whether that matters; what is slow to find is found once."""
+
+import pandas as pd
+
+from srgformer_lab.analysis.attending import attention_entropy
+from srgformer_lab.analysis.faithfulness import Faithfulness, faithfulness, removal_effects
+from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene, weights_of
+from srgformer_lab.backend.shelf import Shelf
+from srgformer_lab.backend.slow import Slow
+from srgformer_lab.errors import RunError
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.statistics import rank_correlation
+
+ALL_HEADS = -1
+"""Stands for the mean over the heads."""
+AT_ONCE = 300_000
+"""Up to so many interactions times removals, taking things away takes a second or so and is done without being asked."""
+N_USERS = 20
+
+_kept = Shelf(64)
+
+
+def head_weights(look: Scene, head: int = ALL_HEADS) -> pd.Series:
+    """Return the weight that a head, or all of them on average, gives each item of the user's history, by item id, the largest first."""
+    heads = look.explanation().heads
+    chosen = heads if head == ALL_HEADS else heads[heads["head"] == head]
+    return chosen.groupby("item_id", sort=False)["weight"].mean().sort_values(ascending=False, kind="stable")
+
+
+def removals(look: Scene) -> Slow[pd.DataFrame]:
+    """Take each item of the user's history away and see what it costs the view's item, as ``removal_effects`` gives it."""
+    user, item = look.view.user, look.view.item
+    key = ("removals", user, item, *look.key())
+    n_steps = len(look.data.history(user)) * len(look.data.interactions.user)
+    return Slow(key, lambda watch: removal_effects(_own_model(look), look.data, user, item, watch=watch), n_steps <= AT_ONCE)
+
+
+def of_head(effects: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
+    """Put other weights in the place of ``attention``."""
+    return effects.assign(attention=effects["removed"].map(weights))
+
+
+def correlations(look: Scene, effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the rank correlation of each claim with the true effects: ``claim`` (contribution, attention or a head), ``spearman``.
+
+    NaN where one side has no order.
+    """
+    claims = {"contribution": effects["contribution"], "attention": effects["attention"]}
+    claims |= {f"head {head}": effects["removed"].map(head_weights(look, head)) for head in look.explanation().heads["head"].unique()}
+    found = [(name, rank_correlation(claim.to_numpy(), effects["effect"].to_numpy())) for name, claim in claims.items()]
+    return pd.DataFrame(found, columns=["claim", "spearman"])
+
+
+def many(look: Scene) -> Slow[Faithfulness]:
+    """Set attention and contribution against true removals over a sample of users."""
+    key = ("faithfulness", *look.key())
+    return Slow(key, lambda watch: faithfulness(_own_model(look), look.data, N_USERS, watch=watch))
+
+
+def spread(look: Scene, head: int = ALL_HEADS) -> pd.DataFrame:
+    """Say how evenly the attention of each user is spread, in one head or on average: ``user_id``, ``items``, ``entropy`` (0 to 1).
+
+    Users with a single item are left out.
+
+    Raises:
+        RunError: There is no trained SRGFormer to ask.
+    """
+    trace = look.trace
+    if trace is None:
+        raise RunError(NOTHING_TRAINED)
+    rows = _kept.get(("entropy", *look.key()), lambda: attention_entropy(trace, look.data)).dropna()
+    chosen = rows if head == ALL_HEADS else rows[rows["head"] == head]
+    return chosen.groupby("user_id", as_index=False, sort=False).agg({"items": "first", "entropy": "mean"})
+
+
+def _own_model(look: Scene) -> SRGFormer:
+    """Load the weights anew, so that what takes long keeps nobody else waiting."""
+    if look.run is None or look.model is None:
+        raise RunError(NOTHING_TRAINED)
+    model = look.run.model(look.data, weights_of(look.view))
+    assert isinstance(model, SRGFormer)
+    model.update_knobs(**look.knobs)
+    return model

@@ -1,0 +1,104 @@
+"""Knobs that need training: the runs that differ in nothing but γ and the contrasts' τ, and starting those that are missing."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from srgformer_lab.backend.scene import find_run, runs_of
+from srgformer_lab.backend.training import GOING, begin, devices
+from srgformer_lab.config import ModelConfig
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import RunError
+from srgformer_lab.training.run import Run
+
+GRID_KNOBS = ("modality_contrast_weight", "contrast_temperature")
+NO_MATTER = ("device", "keep_epochs")
+"""Settings of a training that change nothing of what is learned."""
+REACH = 2
+"""So many steps to every side of a point are shown as missing."""
+MISSING = "missing"
+Point = tuple[float, float]
+
+
+def contrast_grid(data: Dataset, name: str) -> pd.DataFrame:
+    """Find the runs of this data that differ from a run in nothing but γ and the contrasts' τ, itself among them, one a point.
+
+    Left out are runs that ended early, and those whose knobs were turned while they trained: they stand at no point.
+
+    Columns: ``modality_contrast_weight`` (γ), ``contrast_temperature`` (τ), ``run``, ``state``, ``value`` (the best valid recall@20,
+    NaN before the first epoch). By γ, then τ.
+
+    Raises:
+        RunError: The run is gone or damaged.
+    """
+    alike = _settings(find_run(name))
+    rows: dict[Point, dict[str, Any]] = {}
+    found = runs_of(data)
+    for each in sorted(found, key=lambda each: (each != name, found[each].status().state != "finished")):  # stable: the newest first
+        run = found[each]
+        status = run.status()
+        fits = each == name or (_settings(run) == alike and status.state in ("finished", *GOING) and run.knob_changes().empty)
+        if fits and (point := point_of(run)) not in rows:
+            rows[point] = dict(zip(GRID_KNOBS, point, strict=True)) | {"run": each, "state": status.state, "value": status.best_metric}
+    return pd.DataFrame(rows.values()).sort_values(list(GRID_KNOBS), ignore_index=True)
+
+
+def point_of(run: Run) -> Point:
+    """Return γ and the contrasts' τ that a run was trained with."""
+    gamma, tau = (float(getattr(run.config.train, knob)) for knob in GRID_KNOBS)
+    return gamma, tau
+
+
+def with_missing(grid: pd.DataFrame, steps: Mapping[str, Sequence[float]], point: Point) -> pd.DataFrame:
+    """Fill a grid up with the points that nobody trained: those between its own values and the steps around ``point``."""
+    axes = [sorted({*grid[knob], *_near(steps[knob], value)}) for knob, value in zip(GRID_KNOBS, point, strict=True)]
+    whole = pd.MultiIndex.from_product(axes, names=list(GRID_KNOBS)).to_frame(index=False)
+    filled = whole.merge(grid, on=list(GRID_KNOBS), how="left")
+    return filled.assign(run=filled["run"].fillna(""), state=filled["state"].fillna(MISSING))
+
+
+def missing_neighbours(grid: pd.DataFrame, steps: Mapping[str, Sequence[float]], point: Point) -> list[Point]:
+    """List the points one step from ``point``, along one knob at a time, that nobody trained or trains."""
+    taken = set(grid[list(GRID_KNOBS)].itertuples(index=False, name=None))
+    (gamma, tau), (gammas, taus) = point, (_near(steps[knob], value, 1) for knob, value in zip(GRID_KNOBS, point, strict=True))
+    cross = [(value, tau) for value in gammas] + [(gamma, value) for value in taus]
+    return sorted({each for each in cross if each != point and each not in taken})
+
+
+def run_at(grid: pd.DataFrame, point: Point) -> tuple[str, str, float]:
+    """Return run, state and best valid recall@20 at a point; an empty name where nobody trained."""
+    here = grid[(grid[GRID_KNOBS[0]] == point[0]) & (grid[GRID_KNOBS[1]] == point[1])]
+    return tuple(here.iloc[0][["run", "state", "value"]]) if len(here) else ("", MISSING, math.nan)
+
+
+def begin_points(data: Dataset, name: str, points: Sequence[Point]) -> list[str]:
+    """Start trainings with all the settings of a run but γ and the contrasts' τ; give their names.
+
+    Raises:
+        ConfigError: A value is out of its range.
+        RunError: The run is of another model, a point is trained already, or the queue is full; the points before it have been started.
+    """
+    config, grid, begun = find_run(name).config, contrast_grid(data, name), []
+    if not isinstance(config.model, ModelConfig):
+        raise RunError(f"run {name} is of {config.model_name}, which knows no contrasts; load a run of srgformer")
+    device = config.train.device if config.train.device in devices() else "auto"
+    for point in points:
+        if known := run_at(grid, point)[0]:
+            raise RunError(f"{known} is trained at γ={point[0]:g}, τ={point[1]:g} already; move there instead")
+        train = config.train.replace(device=device, **dict(zip(GRID_KNOBS, point, strict=True)))
+        begun.append(begin(data, "whole", config.model, train, f"{data.name}-gamma{point[0]:g}-tau{point[1]:g}").name)
+    return begun
+
+
+def _settings(run: Run) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    config = run.config
+    train = {name: value for name, value in config.train.to_dict().items() if name not in (*GRID_KNOBS, *NO_MATTER)}
+    return config.model_name, config.model.to_dict(), train
+
+
+def _near(steps: Sequence[float], value: float, reach: int = REACH) -> list[float]:
+    """Return a value and the steps up to ``reach`` places below and above it."""
+    below, above = [step for step in steps if step < value], [step for step in steps if step > value]
+    return [*below[-reach:], value, *above[:reach]]

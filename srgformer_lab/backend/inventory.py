@@ -1,0 +1,138 @@
+"""What a data set holds, as frames: who took how much, what is known of the items, and the items that fit some wishes."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from srgformer_lab.backend.cohorts import COHORTS, cohort_users
+from srgformer_lab.backend.finding import find_items
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import UnknownIdError
+
+POPULARITY: Mapping[str, str] = MappingProxyType(
+    {"head": "the most taken tenth", "tail": "the less taken half", "new": "those that nobody has to learn from"}
+)
+"""Parts of the items by how many users have them to learn from, and what a person calls them."""
+MOST_GROUPS = 80
+"""A column of the item table with more different values is no choice of groups."""
+PLANTED = ""
+"""Stands for the planted groups where others are columns of the item table."""
+BETWEEN = "|"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A data set in a few numbers; histories are what there is to learn from."""
+
+    users: int
+    items: int
+    interactions: int
+    density: float
+    """Known pairs over all pairs of a user and an item, in 0…1."""
+    median_history: float
+    untaken: int
+    """Items that nobody has to learn from."""
+
+
+def facts(data: Dataset) -> Facts:
+    """Count what a data set holds."""
+    history, popularity = _degrees(data)
+    total = len(data.interactions)
+    density = total / max(data.n_users * data.n_items, 1)
+    return Facts(data.n_users, data.n_items, total, density, float(np.median(history)), int((popularity == 0).sum()))
+
+
+def item_counts(data: Dataset) -> pd.DataFrame:
+    """List all items, the most taken first: ``item_id``, ``title``, and ``users`` who have it to learn from."""
+    _, popularity = _degrees(data)
+    frame = pd.DataFrame({"item_id": list(data.item_ids), "title": list(data.cards.titles), "users": popularity})
+    return frame.sort_values("users", ascending=False, kind="stable", ignore_index=True)
+
+
+def history_lengths(data: Dataset) -> pd.DataFrame:
+    """List all users with the number of ``items`` that they have to learn from, and their ``cohort``: ``user_id`` beside both."""
+    history, _ = _degrees(data)
+    frame = pd.DataFrame({"user_id": list(data.user_ids), "items": history})
+    cohort_of = {user: cohort for cohort in COHORTS for user in cohort_users(data, cohort)}
+    return frame.assign(cohort=frame["user_id"].map(cohort_of))
+
+
+def coverage(data: Dataset) -> pd.DataFrame:
+    """Count the items of which something is known: ``what``, ``modality`` (or empty), ``items``, ``share`` in 0…1.
+
+    A modality is known of an item whose features are not all 0; readers put zeros where there are none.
+    """
+    known = [(f"{name} features", name, (matrix != 0).any(axis=1).sum()) for name, matrix in data.features.items()]
+    cards = data.cards
+    known += [
+        ("picture to show", "", sum(picture is not None for picture in cards.pictures)),
+        ("title", "", sum(title not in ("", name) for title, name in zip(cards.titles, data.item_ids, strict=True))),
+        ("words", "", sum(bool(text) for text in cards.texts)),
+    ]
+    frame = pd.DataFrame(known, columns=["what", "modality", "items"]).astype({"items": int})
+    return frame.assign(share=frame["items"] / max(data.n_items, 1))
+
+
+def item_groups(data: Dataset) -> dict[tuple[str, str], int]:
+    """Name the known groups of items, by column and value, with how many items are in each; the largest of a column first.
+
+    A column of words with few different values makes groups; of several values ``a|b`` an item is in each. ``PLANTED`` is the
+    column of a planted world's groups.
+    """
+    found: dict[tuple[str, str], int] = {}
+    for column, values in _grouped_columns(data).items():
+        counts = Counter(value for several in values for value in several)
+        if 1 < len(counts) <= MOST_GROUPS and len(counts) < data.n_items:
+            found |= {(column, value): number for value, number in counts.most_common()}
+    return found
+
+
+def choose_items(data: Dataset, words: str = "", group: tuple[str, str] | None = None, popularity: str = "") -> pd.DataFrame:
+    """List the items that fit all wishes, as ``item_counts`` does.
+
+    Args:
+        data: Whose items.
+        words: All of them must stand in the title, or this is the item's id.
+        group: One of ``item_groups``.
+        popularity: One of ``POPULARITY``; ties are cut in the data's order.
+
+    Raises:
+        UnknownIdError: There is no such column, or no such part by popularity.
+    """
+    chosen = item_counts(data)
+    if popularity:
+        if popularity not in POPULARITY:
+            raise UnknownIdError("popularity", popularity, POPULARITY)
+        tenth, half = -(-data.n_items // 10), data.n_items // 2
+        chosen = {"head": chosen.head(tenth), "tail": chosen.tail(half), "new": chosen[chosen["users"] == 0]}[popularity]
+    if words.strip():
+        chosen = chosen[chosen["item_id"].isin(find_items(data, words, data.n_items))]
+    if group:
+        column, value = group
+        columns = _grouped_columns(data)
+        if column not in columns:
+            raise UnknownIdError("item column", column, columns)
+        fitting = {name for name, several in zip(data.item_ids, columns[column], strict=True) if value in several}
+        chosen = chosen[chosen["item_id"].isin(fitting)]
+    return chosen.reset_index(drop=True)
+
+
+def _grouped_columns(data: Dataset) -> dict[str, list[tuple[str, ...]]]:
+    """Give, for each column that holds words, what each item has there."""
+    columns = {}
+    if data.truth is not None:
+        columns[PLANTED] = [(data.truth.group_names[group],) for group in data.truth.item_group]
+    for name, values in data.cards.details.items():
+        if not pd.api.types.is_numeric_dtype(values):
+            columns[str(name)] = [tuple(part.strip() for part in str(value).split(BETWEEN) if part.strip()) for value in values.fillna("")]
+    return columns
+
+
+def _degrees(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Count the training interactions of each user and of each item."""
+    matrix = data.matrix("train")
+    return tuple(np.asarray(matrix.sum(axis=axis)).ravel().astype(int) for axis in (1, 0))  # type: ignore[return-value]

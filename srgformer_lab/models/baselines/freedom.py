@@ -1,0 +1,184 @@
+"""FREEDOM: a frozen graph between items that look or read alike, and an interaction graph that is thinned anew each epoch."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy import sparse
+from torch import Tensor, nn
+
+from srgformer_lab import runtime
+from srgformer_lab.config import Config, TrainConfig, check_modalities, setting
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.baselines.parts import chosen_modalities, linear, table
+from srgformer_lab.models.graph import Graph, adjacency, normalized
+from srgformer_lab.models.losses import bpr
+from srgformer_lab.models.parts import unit
+from srgformer_lab.models.propagation import light_gcn
+from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.ranking import top_k
+from srgformer_lab.models.sampling import Batch, TripleSampler
+from srgformer_lab.models.sparse import SparseMap
+
+BLOCK_CELLS = 8_000_000
+"""Cosines that are held at a time."""
+
+
+@dataclass(frozen=True)
+class FREEDOMConfig(Config):
+    """Widths, depths and graphs of FREEDOM."""
+
+    embedding_dim: int = setting(64, "d", "width of every embedding", 1, 65_536)
+    n_layers: int = setting(2, "L", "propagation layers on the interaction graph", 0, 64)
+    n_neighbors: int = setting(10, "k", "most similar items that each item is joined with, itself among them", 1, 1_000_000)
+    image_weight: float = setting(0.1, "–", "weight of the first of two modalities in the item graph; the second has the rest", 0, 1)
+    pruned: float = setting(0.8, "ρ", "share of the interactions that an epoch leaves out", 0, 0.99)
+    modality_ranking_weight: float = setting(1e-3, "λ", "weight of the ranking by each modality's features", 0, 1e6)
+    modalities: tuple[str, ...] | None = setting(None, "m", "names of the modalities to use; none given means all of the data set")
+    seed: int = setting(999, "–", "seed of the initial weights", 0, 2**62)
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that modalities are names."""
+        super().__post_init__()
+        check_modalities(self.modalities)
+
+
+class FREEDOM(Trainable[Batch]):
+    """LightGCN on a thinned graph, and one step on a frozen graph of similar items.
+
+    h = S E_i; [e_u; e_i] by LightGCN; e*_i = e_i + h_i; a score is ⟨e_u, e*_i⟩.
+    Loss: BPR + λ Σ_m BPR with the item replaced by L_m(x^m), whose features are fine-tuned; at evaluation the graph is whole.
+    The bias of L_m is part of the published model; it is the same in both items' scores and moves nothing.
+
+    Source: Zhou and Shen 2023; spec section 9.
+    """
+
+    def __init__(self, data: Dataset, config: FREEDOMConfig | None = None) -> None:
+        """Draw the weights (Xavier uniform, from ``config.seed``) and join similar items.
+
+        Raises:
+            ConfigError: There are no modalities or more than two, or the data's lists of neighbours are too short.
+        """
+        super().__init__()
+        self.config: FREEDOMConfig = config or FREEDOMConfig()
+        names = chosen_modalities(data, self.config.modalities, "FREEDOM")
+        draws, dim = runtime.generator("cpu", self.config.seed, "weights"), self.config.embedding_dim
+        self.graph, self.sampler = Graph(data), TripleSampler(data)
+        self.item_graph = SparseMap(similar_items(data, names, self.config))
+        self.user_embedding, self.item_embedding = table(data.n_users, dim, draws), table(data.n_items, dim, draws)
+        features = [torch.tensor(data.features[name], dtype=torch.get_default_dtype()) for name in names]
+        self.features = nn.ParameterList(features)
+        self.projections = nn.ModuleList(linear(X.shape[1], dim, draws) for X in features)
+        self.thinned: SparseMap | None = None
+        pairs = torch.from_numpy(data.pairs("train").copy())
+        user_degree, item_degree = (torch.bincount(rows)[rows].double() for rows in pairs.T)
+        self.pairs: Tensor
+        self.edge_weight: Tensor
+        self.register_buffer("pairs", pairs, persistent=False)
+        self.register_buffer("edge_weight", ((user_degree * item_degree) ** -0.5).float(), persistent=False)
+
+    def forward(self) -> tuple[Float[Tensor, "users dim"], Float[Tensor, "items dim"]]:
+        """Compute e_u and e*_i: on the epoch's thinned graph while training, otherwise on the whole one."""
+        propagate = self.thinned if self.training and self.thinned is not None else self.graph.propagate
+        embedding = light_gcn(torch.cat([self.user_embedding, self.item_embedding]), propagate, self.config.n_layers)
+        users, items = embedding.split([self.graph.n_users, self.graph.n_items])
+        return users, items + self.item_graph(self.item_embedding)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch."""
+        return self.sampler.n_batches(batch_size)
+
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
+        """Return every training pair once, shuffled, each with a negative item."""
+        return self.sampler.batches(batch_size, draws)
+
+    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
+        """Draw the edges that this epoch keeps, and normalise anew on them."""
+        kept = self.pairs[self.draw_edges(draws)].cpu().numpy()
+        shape = (self.graph.n_users, self.graph.n_items)
+        history = sparse.csr_matrix((np.ones(len(kept)), (kept[:, 0], kept[:, 1])), shape=shape)
+        self.thinned = normalized(adjacency(history)).to(self.pairs.device)
+
+    def draw_edges(self, draws: torch.Generator) -> Int[Tensor, " kept"]:
+        """Draw a share 1 − ρ of the training pairs without replacement, with probability ∝ (deg_u deg_i)^-1/2.
+
+        The first of exponential waiting times with rates w come in just that order.
+        """
+        n_kept = max(1, round((1 - self.config.pruned) * len(self.pairs)))
+        waiting = torch.empty_like(self.edge_weight).exponential_(generator=draws) / self.edge_weight
+        return torch.topk(waiting, n_kept, largest=False).indices
+
+    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+        """Compute ``ranking`` + λ ``modality_ranking`` on one batch."""
+        users, items = self()
+        user, rows = users.index_select(0, batch.user), (batch.positive, batch.negative)
+        weight, by_features = self.config.modality_ranking_weight, user.new_zeros(())
+        if weight:
+            for matrix, project in zip(self.features, self.projections, strict=True):
+                by_features = by_features + _ranking(user, *(project(matrix.index_select(0, row)) for row in rows))
+        ranking = _ranking(user, *(items.index_select(0, row) for row in rows))
+        return {"ranking": ranking, "modality_ranking": weight * by_features}
+
+    def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+        """Read the whole graph once and give a function from user rows to the scores of all items."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                users, items = self()
+        finally:
+            self.train(was_training)
+        return lambda chosen: users[chosen] @ items.T
+
+
+def _ranking(user: Float[Tensor, "batch dim"], positive: Float[Tensor, "batch dim"], negative: Float[Tensor, "batch dim"]) -> Tensor:
+    return bpr((user * positive).sum(1), (user * negative).sum(1))
+
+
+def similar_items(data: Dataset, names: tuple[str, ...], config: FREEDOMConfig) -> sparse.csr_matrix:
+    """Return S = Σ_m weight_m D^-1/2 A^m D^-1/2, with A^m the 0/1 lists of neighbours and D its row sums.
+
+    Where the data has lists of its own, their first columns are taken; otherwise they are found by the features' cosines.
+
+    Raises:
+        ConfigError: There are more than two modalities, or the data's lists are too short.
+    """
+    if len(names) > 2:
+        raise ConfigError(
+            f"FREEDOM weighs one or two modalities, not {len(names)}; choose two with modalities=({names[0]!r}, {names[1]!r})"
+        )
+    weights = [1.0] if len(names) == 1 else [config.image_weight, 1 - config.image_weight]
+    total = sparse.csr_matrix((data.n_items, data.n_items))
+    for name, weight in zip(names, weights, strict=True):
+        lists = data.neighbors.get(name)
+        if lists is None:
+            lists = nearest_by_features(data.features[name], config.n_neighbors)
+        elif lists.shape[1] < min(config.n_neighbors, data.n_items):
+            raise ConfigError(
+                f"n_neighbors={config.n_neighbors}, but the {name} lists of {data.name} hold {lists.shape[1]}; ask for that many at most"
+            )
+        total = total + weight * _normalized_lists(lists[:, : config.n_neighbors])
+    return total.tocsr()
+
+
+def _normalized_lists(lists: Int[np.ndarray, "items k"]) -> sparse.csr_matrix:
+    n_items, k = lists.shape
+    joined = sparse.csr_matrix((np.ones(lists.size), (np.repeat(np.arange(n_items), k), lists.ravel())), shape=(n_items, n_items))
+    root = sparse.diags(np.asarray(joined.sum(axis=1)).ravel() ** -0.5)
+    return (root @ joined @ root).tocsr()
+
+
+def nearest_by_features(features: Float[np.ndarray, "items width"], k: int) -> Int[np.ndarray, "items k"]:
+    """List each item and the k − 1 others of the highest cosine, ties to the lower row; all items where there are fewer."""
+    rows = unit(torch.tensor(features, dtype=torch.float64))
+    block = max(1, BLOCK_CELLS // len(rows))
+    lists = []
+    for start in range(0, len(rows), block):
+        cosine = rows[start : start + block] @ rows.T
+        own = torch.arange(len(cosine))
+        cosine[own, start + own] = torch.inf  # an item comes first in its list, whatever its twins round to, and without features too
+        lists.append(top_k(cosine, k)[1])
+    return torch.cat(lists).numpy()

@@ -1,0 +1,78 @@
+"""LightGCN: the collaborative branch alone, as a model of its own."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from srgformer_lab import runtime
+from srgformer_lab.config import Config, TrainConfig, setting
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.models.graph import Graph
+from srgformer_lab.models.losses import bpr, norm_sum
+from srgformer_lab.models.propagation import light_gcn
+from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.sampling import Batch, TripleSampler
+
+
+@dataclass(frozen=True)
+class LightGCNConfig(Config):
+    """Width and depth of LightGCN."""
+
+    embedding_dim: int = setting(64, "d", "width of every embedding", 1, 65_536)
+    n_layers: int = setting(3, "L", "propagation layers", 0, 64)
+    seed: int = setting(999, "–", "seed of the initial weights", 0, 2**62)
+
+
+class LightGCN(Trainable[Batch]):
+    """ID embeddings, averaged over the depths of propagation on the interaction graph.
+
+    Loss: BPR + λ · (norms of the batch's layer-0 rows) / |B|.
+
+    Source: He et al. 2020; spec sections 3.1 and 9.
+    """
+
+    def __init__(self, data: Dataset, config: LightGCNConfig | None = None) -> None:
+        """Draw the embeddings (Xavier uniform, from ``config.seed``)."""
+        super().__init__()
+        self.config: LightGCNConfig = config or LightGCNConfig()
+        draws = runtime.generator("cpu", self.config.seed, "weights")
+        dim = self.config.embedding_dim
+        self.graph, self.sampler = Graph(data), TripleSampler(data)
+        self.user_embedding = nn.Parameter(nn.init.xavier_uniform_(torch.empty(data.n_users, dim), generator=draws))
+        self.item_embedding = nn.Parameter(nn.init.xavier_uniform_(torch.empty(data.n_items, dim), generator=draws))
+
+    def forward(self) -> Float[Tensor, "nodes dim"]:
+        """Propagate: one embedding for every node, users first."""
+        return light_gcn(torch.cat([self.user_embedding, self.item_embedding]), self.graph.propagate, self.config.n_layers)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch."""
+        return self.sampler.n_batches(batch_size)
+
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
+        """Return every training pair once, shuffled, each with a negative item."""
+        return self.sampler.batches(batch_size, draws)
+
+    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
+        """Take nothing: LightGCN draws nothing of its own, and no epoch differs."""
+
+    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+        """Compute ``ranking`` + λ ``regularization`` on one batch."""
+        users, items = self().split([self.graph.n_users, self.graph.n_items])
+        user, positive, negative = (
+            part.index_select(0, rows) for part, rows in ((users, batch.user), (items, batch.positive), (items, batch.negative))
+        )
+        layer_0 = torch.stack([self.user_embedding[batch.user], self.item_embedding[batch.positive], self.item_embedding[batch.negative]])
+        return {
+            "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
+            "regularization": config.regularization_weight * norm_sum(layer_0),
+        }
+
+    def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+        """Propagate once and give a function from user rows to the scores of all items."""
+        with torch.no_grad():
+            users, items = self().split([self.graph.n_users, self.graph.n_items])
+        return lambda chosen: users[chosen] @ items.T

@@ -1,0 +1,67 @@
+"""MF-BPR: one vector a user and item, and no graph: what collaborative filtering gives without neighbours."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from srgformer_lab import runtime
+from srgformer_lab.config import Config, TrainConfig, setting
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.models.baselines.parts import table
+from srgformer_lab.models.losses import bpr, norm_sum
+from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.sampling import Batch, TripleSampler
+
+
+@dataclass(frozen=True)
+class MatrixFactorizationConfig(Config):
+    """Width of matrix factorisation."""
+
+    embedding_dim: int = setting(64, "d", "width of every embedding", 1, 65_536)
+    seed: int = setting(999, "–", "seed of the initial weights", 0, 2**62)
+
+
+class MatrixFactorization(Trainable[Batch]):
+    """A score is ⟨e_u, e_i⟩.
+
+    Loss: BPR + λ · (norms of the batch's three embeddings) / |B|.
+
+    Source: Rendle et al. 2009; spec section 9.
+    """
+
+    def __init__(self, data: Dataset, config: MatrixFactorizationConfig | None = None) -> None:
+        """Draw the embeddings (Xavier uniform, from ``config.seed``)."""
+        super().__init__()
+        self.config: MatrixFactorizationConfig = config or MatrixFactorizationConfig()
+        draws = runtime.generator("cpu", self.config.seed, "weights")
+        self.sampler = TripleSampler(data)
+        self.user_embedding = table(data.n_users, self.config.embedding_dim, draws)
+        self.item_embedding = table(data.n_items, self.config.embedding_dim, draws)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch."""
+        return self.sampler.n_batches(batch_size)
+
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
+        """Return every training pair once, shuffled, each with a negative item."""
+        return self.sampler.batches(batch_size, draws)
+
+    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
+        """Take nothing: it draws nothing of its own, and no epoch differs."""
+
+    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+        """Compute ``ranking`` + λ ``regularization`` on one batch."""
+        user = self.user_embedding.index_select(0, batch.user)
+        positive, negative = (self.item_embedding.index_select(0, rows) for rows in (batch.positive, batch.negative))
+        return {
+            "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
+            "regularization": config.regularization_weight * norm_sum(torch.stack([user, positive, negative])),
+        }
+
+    def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+        """Return a function from user rows to the scores of all items."""
+        users, items = self.user_embedding.detach(), self.item_embedding.detach()
+        return lambda chosen: users[chosen] @ items.T

@@ -1,0 +1,90 @@
+"""VBPR: matrix factorisation in which half of an item's vector is read off its features. The first multimodal recommender."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from srgformer_lab import runtime
+from srgformer_lab.config import Config, TrainConfig, check_modalities, setting
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.models.baselines.parts import chosen_modalities, linear, table
+from srgformer_lab.models.losses import bpr, norm_sum
+from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.sampling import Batch, TripleSampler
+
+
+@dataclass(frozen=True)
+class VBPRConfig(Config):
+    """Width of VBPR, and what it looks at."""
+
+    embedding_dim: int = setting(
+        64, "d", "width of an item's own part and of its features' part; a user's vector is twice as wide", 1, 65_536
+    )
+    modalities: tuple[str, ...] | None = setting(None, "m", "names of the modalities to use; none given means all of the data set")
+    seed: int = setting(999, "–", "seed of the initial weights", 0, 2**62)
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that modalities are names."""
+        super().__post_init__()
+        check_modalities(self.modalities)
+
+
+class VBPR(Trainable[Batch]):
+    """A score is ⟨e_u, [e_i ∥ L(x_i)]⟩, with x_i the features of all modalities side by side and L linear with bias.
+
+    Loss: BPR + λ · (norms of the batch's three vectors) / |B|.
+
+    Source: He and McAuley 2016; spec section 9.
+    """
+
+    def __init__(self, data: Dataset, config: VBPRConfig | None = None) -> None:
+        """Draw the weights (Xavier uniform, from ``config.seed``) and keep the features as constants.
+
+        Raises:
+            ConfigError: The data has no modality, or lacks one that the configuration names.
+        """
+        super().__init__()
+        self.config: VBPRConfig = config or VBPRConfig()
+        names = chosen_modalities(data, self.config.modalities, "VBPR")
+        draws, dim = runtime.generator("cpu", self.config.seed, "weights"), self.config.embedding_dim
+        features = torch.from_numpy(np.concatenate([data.features[name] for name in names], axis=1))
+        self.features: Tensor
+        self.register_buffer("features", features.to(torch.get_default_dtype()), persistent=False)
+        self.sampler = TripleSampler(data)
+        self.user_embedding = table(data.n_users, 2 * dim, draws)
+        self.item_embedding = table(data.n_items, dim, draws)
+        self.projection = linear(features.shape[1], dim, draws)
+
+    def items(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows twice_dim"]:
+        """Compute the vectors of some items: their own part, then their features'."""
+        return torch.cat([self.item_embedding.index_select(0, rows), self.projection(self.features.index_select(0, rows))], dim=1)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch."""
+        return self.sampler.n_batches(batch_size)
+
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
+        """Return every training pair once, shuffled, each with a negative item."""
+        return self.sampler.batches(batch_size, draws)
+
+    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
+        """Take nothing: it draws nothing of its own, and no epoch differs."""
+
+    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+        """Compute ``ranking`` + λ ``regularization`` on one batch."""
+        user = self.user_embedding.index_select(0, batch.user)
+        positive, negative = self.items(batch.positive), self.items(batch.negative)
+        return {
+            "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
+            "regularization": config.regularization_weight * norm_sum(torch.stack([user, positive, negative])),
+        }
+
+    def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+        """Compute all items once and give a function from user rows to their scores."""
+        with torch.no_grad():
+            users, items = self.user_embedding.detach(), self.items(torch.arange(len(self.features), device=self.features.device))
+        return lambda chosen: users[chosen] @ items.T

@@ -1,0 +1,146 @@
+"""From scores to lists: the best k, every item's rank, a person's recommendations, and how two lists differ."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.protocol import Recommender
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.trace import Trace
+
+
+def top_k(scores: Float[Tensor, "rows items"], k: int) -> tuple[Float[Tensor, "rows k"], Int[Tensor, "rows k"]]:
+    """Return the k highest scores of each row and their items, the highest first; ties go to the lower item row.
+
+    ``torch.topk`` breaks ties as it likes, so one place more is asked for: rows where it is tied with the last one are sorted
+    in full. Comparing all scores instead made arrays of all of them, which a process that keeps what it frees piled up.
+    """
+    k = min(k, scores.shape[1])
+    values, items = torch.topk(scores, min(k + 1, scores.shape[1]), dim=1)
+    tied = (values[:, k - 1 : k] == values[:, k:]).nonzero()[:, 0]
+    values, items = values[:, :k], items[:, :k]
+    if len(tied):
+        ordered, order = torch.sort(scores[tied], dim=1, descending=True, stable=True)
+        values[tied], items[tied] = ordered[:, :k], order[:, :k]
+    items, by_item = torch.sort(items, dim=1)
+    values, by_value = torch.sort(values.gather(1, by_item), dim=1, descending=True, stable=True)
+    return values, items.gather(1, by_value)
+
+
+def scorer_of(model: Recommender | Trace) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+    """Return the function from user rows to scores, of a model or of a pass that was already made."""
+    return model.scores if isinstance(model, Trace) else model.scorer()
+
+
+def device_of(model: Recommender | Trace) -> torch.device:
+    """Return where a model or a pass lives."""
+    if isinstance(model, Trace):
+        return model.nodes.device
+    return next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
+
+
+def user_scores(model: Recommender | Trace, user: int) -> Float[np.ndarray, " items"]:
+    """Score all items for one user row."""
+    users = torch.tensor([user], device=device_of(model))
+    with torch.no_grad():
+        return scorer_of(reading_for(model, users))(users)[0].cpu().numpy()
+
+
+def reading_for(model: Recommender | Trace, users: Int[Tensor, " chosen"]) -> Recommender | Trace:
+    """Read an SRGFormer for these users alone; any other model, or a pass that was made, is given back."""
+    return model.trace_for(users) if isinstance(model, SRGFormer) else model
+
+
+def rank_items(model: Recommender | Trace, data: Dataset, user_id: str, hide: str = "known") -> pd.DataFrame:
+    """Rank every item that may be shown to a user: ``rank`` (from 1), ``item_id``, ``title``, ``score``; best first.
+
+    ``hide`` is what the list leaves out: all that the person is ``known`` to have, or what the model learned from, ``train``.
+
+    Raises:
+        UnknownIdError: No user has that id.
+        ConfigError: ``hide`` is neither ``known`` nor ``train``.
+    """
+    if hide not in ("known", "train"):
+        raise ConfigError(f"hide={hide!r} must be 'known' (all the person is known to have) or 'train' (what the model learned from)")
+    user = data.user_row(user_id)
+    scores = user_scores(model, user)
+    known = data.matrix("all" if hide == "known" else "train")[user].indices
+    return ranking_of(data, scores, np.setdiff1d(np.arange(data.n_items), known))
+
+
+def ranking_of(data: Dataset, scores: Float[np.ndarray, " items"], shown: Int[np.ndarray, " shown"]) -> pd.DataFrame:
+    """Put the shown item rows (increasing) into the order of their scores: ``rank``, ``item_id``, ``title``, ``score``."""
+    rows = shown[np.argsort(-scores[shown], kind="stable")]
+    return pd.DataFrame(
+        {
+            "rank": np.arange(1, len(rows) + 1),
+            "item_id": [data.item_ids[row] for row in rows],
+            "title": [data.cards.titles[row] for row in rows],
+            "score": scores[rows],
+        }
+    )
+
+
+def recommend(model: Recommender | Trace, data: Dataset, user_id: str, k: int = 10, hide: str = "known") -> pd.DataFrame:
+    """Recommend k items to a user: ``rank``, ``item_id``, ``title``, ``score``; shorter where fewer items are left.
+
+    Everything the person is known to have is left out, unless ``hide="train"``.
+
+    Raises:
+        UnknownIdError: No user has that id.
+        ConfigError: ``k`` is not positive.
+    """
+    if k < 1:
+        raise ConfigError(f"k={k} must be at least 1")
+    return rank_items(model, data, user_id, hide).head(k)
+
+
+def recommend_all(model: Recommender | Trace, data: Dataset, k: int = 10, block: int = 1024) -> pd.DataFrame:
+    """Recommend k items to every user: ``user_id``, ``rank``, ``item_id``, ``title``, ``score``.
+
+    Raises:
+        ConfigError: ``k`` is not positive.
+    """
+    if k < 1:
+        raise ConfigError(f"k={k} must be at least 1")
+    scorer, device, known = scorer_of(model), device_of(model), data.matrix("all")
+    parts = []
+    with torch.no_grad():
+        for start in range(0, data.n_users, block):
+            users = torch.arange(start, min(start + block, data.n_users))
+            scores = scorer(users.to(device)).cpu()
+            hide_pairs(scores, known[start : start + block])
+            values, items = top_k(scores, k)
+            user, place = torch.nonzero(values > -torch.inf, as_tuple=True)
+            listed = {"user": user + start, "rank": place + 1, "item": items[user, place], "score": values[user, place]}
+            parts.append(pd.DataFrame({name: column.numpy() for name, column in listed.items()}))
+    lists = pd.concat(parts, ignore_index=True)
+    lists["user_id"] = np.asarray(data.user_ids, dtype=object)[lists["user"]]
+    lists["item_id"] = np.asarray(data.item_ids, dtype=object)[lists["item"]]
+    lists["title"] = np.asarray(data.cards.titles, dtype=object)[lists["item"]]
+    return lists[["user_id", "rank", "item_id", "title", "score"]]
+
+
+def hide_pairs(scores: Float[Tensor, "rows items"], pairs: object) -> None:
+    """Set the scores of a sparse matrix's pairs (rows, items) to −∞, in place."""
+    entries = pairs.tocoo()  # type: ignore[attr-defined]
+    place = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64)).to(scores.device)
+    scores[place[0], place[1]] = -torch.inf
+
+
+def compare_lists(before: pd.DataFrame, after: pd.DataFrame, k: int = 10) -> pd.DataFrame:
+    """Join two full rankings of one user: the items in the top k of either, in the order after.
+
+    ``moved`` is how many places an item rose. Columns: ``item_id``, ``title``, ``rank_before``, ``rank_after``, ``moved``,
+    ``score_before``, ``score_after``.
+    """
+    both = before.merge(after.drop(columns="title"), on="item_id", suffixes=("_before", "_after"))
+    both["moved"] = both["rank_before"] - both["rank_after"]
+    either = both[(both["rank_before"] <= k) | (both["rank_after"] <= k)].sort_values("rank_after", ignore_index=True)
+    return either[["item_id", "title", "rank_before", "rank_after", "moved", "score_before", "score_after"]]

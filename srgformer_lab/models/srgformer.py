@@ -1,0 +1,266 @@
+"""SRGFormer: LightGCN, modalities, learned hypergraphs and edge attention, fused into one embedding a node.
+
+The whole model is read here from top to bottom; each branch has a module of its own.
+
+Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recommendation*, arXiv 2511.00584.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from srgformer_lab import runtime
+from srgformer_lab.config import MODEL_KNOBS, ModelConfig, TrainConfig
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.attention import EdgeAttention
+from srgformer_lab.models.features import Features
+from srgformer_lab.models.graph import Graph
+from srgformer_lab.models.hooks import Edit, Hooks
+from srgformer_lab.models.hypergraph import Noise, UserItemPair, relax
+from srgformer_lab.models.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
+from srgformer_lab.models.parts import Embeddings
+from srgformer_lab.models.propagation import mean_and_last, modality_embedding
+from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.sampling import Batch, TripleSampler
+from srgformer_lab.models.step import Step
+from srgformer_lab.models.trace import Trace
+
+RELEASED_OFFSET = 1e-8
+TAKEN = ("id", "attention", "hypergraph", "edit")
+"""Names of the parts that are no modality."""
+
+
+class SRGFormer(Trainable[Batch]):
+    """The complete model on one data set.
+
+    E* = E^id + Σ_m nz(E^m) + α nz(E^att) + β nz(E^H), and a user's score for an item is ⟨e*_u, e*_i⟩.
+
+    Source: spec section 3.
+    """
+
+    def __init__(self, data: Dataset, config: ModelConfig | None = None) -> None:
+        """Draw the weights (Xavier uniform, from ``config.seed``) and keep the features and the graph as constants.
+
+        Raises:
+            ConfigError: The configuration names a modality that the data set lacks, or asks for the released form with
+                another number of modalities than two.
+        """
+        super().__init__()
+        self.config: ModelConfig = config or ModelConfig()
+        self.modalities = self._chosen_modalities(data)
+        draws = runtime.generator("cpu", self.config.seed, "weights")
+
+        def weight(rows: int, columns: int) -> nn.Parameter:
+            return nn.Parameter(nn.init.xavier_uniform_(torch.empty(rows, columns), generator=draws))
+
+        dim, n_hyperedges = self.config.embedding_dim, self.config.n_hyperedges
+        self.graph = Graph(data)
+        self.user_embedding = weight(data.n_users, dim)
+        self.item_embedding = weight(data.n_items, dim)
+        self.projection = nn.ParameterDict({name: weight(data.features[name].shape[1], dim) for name in self.modalities})
+        self.implicit_attribute = nn.ParameterDict({name: weight(data.features[name].shape[1], n_hyperedges) for name in self.modalities})
+        offset = RELEASED_OFFSET if self.config.as_released else 0.0
+        self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset, self.config.attention_form)
+        self.features = nn.ModuleDict({name: Features(data, name, self.config.normalize_features) for name in self.modalities})
+        self.sampler = TripleSampler(data)
+        self.hooks = Hooks(self.modalities)
+        self._draws: torch.Generator | None = None
+        self._step = Step()
+
+    def _chosen_modalities(self, data: Dataset) -> tuple[str, ...]:
+        wanted = data.modalities if self.config.modalities is None else self.config.modalities
+        if missing := [name for name in wanted if name not in data.modalities]:
+            raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
+        if clash := [
+            name
+            for name in wanted
+            if not name.isidentifier() or name in TAKEN or hasattr(nn.ModuleDict, name) or hasattr(nn.ParameterDict, name)
+        ]:
+            raise ConfigError(
+                f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0].strip('._- ')}_feature"
+            )
+        if self.config.as_released and len(wanted) != 2:
+            raise ConfigError(f"as_released needs exactly two modalities, not {len(wanted)}; choose two, or the paper's form")
+        return tuple(name for name in data.modalities if name in wanted)
+
+    def __repr__(self) -> str:
+        """Say sizes, branches and the number of weights."""
+        c, graph, count = self.config, self.graph, sum(weight.numel() for weight in self.parameters())
+        branches = f"{', '.join(self.modalities) or 'no modality'}, {c.n_heads} heads, {c.n_hyperedges} hyperedges"
+        return f"SRGFormer({graph.n_users:,} users × {graph.n_items:,} items, {branches}, width {c.embedding_dim}, {count:,} weights)"
+
+    def forward(self, nodes: Int[Tensor, " rows"] | None = None, step: Step | None = None) -> Trace:
+        """Compute every branch; the attention and fused parts cover ``nodes`` (increasing node numbers), or all of them.
+
+        In training mode the memberships carry Gumbel noise and dropout, drawn from what ``start_epoch`` was given. The ``step``
+        of a training says what it keeps, rounds and leaves out: a branch that no term reads has a part of 0, and no factors.
+        """
+        config, graph, hooks, step = self.config, self.graph, self.hooks, step or Step()
+        everyone = torch.arange(graph.n_nodes, device=self.device)
+        nodes = everyone if nodes is None else nodes
+        embedding = hooks.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
+        collaborative, last_layer = mean_and_last(embedding, graph.propagate, config.n_id_layers)
+        collaborative = hooks.collaborative(collaborative)
+        projected, item_logits = self.project_features(step)
+        modality = {name: hooks.modality[name](values) for name, values in self.modality_embeddings(projected, step).items()}
+        logits = self.membership_logits(item_logits) if step.logits is None else step.logits
+        if step.wants_logits:
+            step.logits = {name: UserItemPair(pair.users.detach(), pair.items.detach()) for name, pair in logits.items()}
+        hypergraph = relax(
+            logits if step.with_hypergraph else {},
+            collaborative[graph.n_users :],
+            config.membership_temperature,
+            config.n_hypergraph_layers,
+            hooks,
+            config.as_released and step.with_hypergraph,
+            Noise(self._noise_draws(), config.dropout) if self.training else Noise(),
+        )
+        attention = self.attention(embedding if config.attention_input == "raw" else last_layer, graph, nodes, hooks, step)
+        trace = Trace(
+            config=config,
+            graph=graph,
+            embedding=Embeddings(embedding, everyone, graph.n_users, graph.n_nodes),
+            projected=projected,
+            collaborative=Embeddings(collaborative, everyone, graph.n_users, graph.n_nodes),
+            modality={name: Embeddings(values, everyone, graph.n_users, graph.n_nodes) for name, values in modality.items()},
+            hypergraph=hypergraph,
+            attention=attention,
+            hooks=hooks,
+            edits=hooks.active,
+        )
+        trace.fused  # noqa: B018 computed now, so that its tap sees this pass and no later edit
+        return trace
+
+    def project_features(self, step: Step) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Compute X W (items × dim), where the step reads it, and X V (items × hyperedges) of every modality."""
+        maps = self.implicit_attribute if step.learns_memberships else {name: V.detach() for name, V in self.implicit_attribute.items()}
+        projected, logits = {}, {}
+        for name, features in self._features():
+            if not step.with_projected and features.propagates_once(self.graph, self.config.n_modality_layers):
+                logits[name] = features.values @ maps[name]
+            else:
+                projected[name], logits[name] = features.project(self.projection[name], maps[name], step.product)
+        return projected, logits
+
+    def modality_embeddings(self, projected: Mapping[str, Tensor], step: Step) -> dict[str, Tensor]:
+        """Compute E^m (nodes × dim) of every modality, from X W or from features that are propagated once."""
+        graph, n_layers = self.graph, self.config.n_modality_layers
+        return {
+            name: step.product(X.propagate(graph, n_layers), self.projection[name])
+            if X.propagates_once(graph, n_layers)
+            else modality_embedding(projected[name], graph, n_layers)
+            for name, X in self._features()
+        }
+
+    def _features(self) -> list[tuple[str, Features]]:
+        return [(name, cast(Features, X)) for name, X in self.features.items()]
+
+    def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]]) -> dict[str, UserItemPair]:
+        """Complete the items' logits by the users': the sums over their histories."""
+        return {name: UserItemPair(self.graph.history_sum(values), values) for name, values in items.items()}
+
+    def _noise_draws(self) -> torch.Generator:
+        if self._draws is None:
+            self._draws = runtime.generator(self.device, self.config.seed, "noise")
+        return self._draws
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.user_embedding.device
+
+    def trace(self, nodes: Int[Tensor, " rows"] | None = None) -> Trace:
+        """Read the model once: no noise, no dropout, no gradients; the mode is restored.
+
+        All nodes are covered, unless some are named (increasing): then the attention and fused parts cover those alone.
+        """
+        modes = [(module, module.training) for module in self.modules()]
+        self.eval()
+        try:
+            with torch.no_grad():
+                return self.forward(nodes)
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+    def trace_for(self, users: Int[Tensor, " chosen"]) -> Trace:
+        """Read what it takes to rank all items for some users: their rows and all items' rows, which is half the work or less."""
+        items = torch.arange(self.graph.n_users, self.graph.n_nodes, device=self.device)
+        return self.trace(torch.cat([torch.unique(users.to(self.device)), items]))
+
+    def edit(self, *edits: Edit) -> AbstractContextManager[None]:
+        """Change what flows through the model inside a ``with`` block, while reading or training; nothing stays behind."""
+        return self.hooks.edit(*edits)
+
+    def update_knobs(self, **knobs: float) -> None:
+        """Change α, β or the membership temperature of this model.
+
+        Raises:
+            ConfigError: A name is not one of these knobs, or a value is outside its range.
+        """
+        if unknown := sorted(set(knobs) - set(MODEL_KNOBS)):
+            raise ConfigError(f"{', '.join(unknown)} can't be turned on a model; its knobs are {', '.join(MODEL_KNOBS)}")
+        self.config = self.config.replace(**knobs)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch."""
+        return self.sampler.n_batches(batch_size)
+
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
+        """Return every training pair once, shuffled, each with a negative item."""
+        return self.sampler.batches(batch_size, draws)
+
+    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
+        """Take the generator that this epoch's noise, dropout and contrast samples are drawn from."""
+        self._draws, self._step = draws, Step(epoch)
+
+    def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
+        """Compute the weighted terms of the objective on one batch; their sum is what is minimised.
+
+        ``ranking`` + λ ``regularization`` + c ``hypergraph_contrast`` + γ ``modality_contrast``. A term whose weight is 0
+        is not computed, nor a branch that no term reads.
+
+        Source: spec section 4.
+        """
+        step = self._step
+        step.advance(config, self.config)
+        trace = self.forward(None if step.wants_score else self.nodes_of(batch), step)
+        hypergraph, modality, zero = list(trace.hypergraph.values()), list(trace.modality.values()), trace.fused.values.new_zeros(())
+        users = anchors(batch.user, self.graph.n_users, config.contrast_sample, self._noise_draws())
+        items = anchors(batch.positive, self.graph.n_items, config.contrast_sample, self._noise_draws())
+        tau, c, gamma = config.contrast_temperature, config.hypergraph_contrast_weight, config.modality_contrast_weight
+        return self.ranking_terms(trace, batch, config.regularization_weight) | {
+            "hypergraph_contrast": c * hypergraph_contrast(hypergraph, users, items, tau) if c else zero,
+            "modality_contrast": gamma * modality_contrast(modality, users, items, tau) if gamma else zero,
+        }
+
+    def ranking_terms(self, trace: Trace, batch: Batch, regularization_weight: float) -> dict[str, Float[Tensor, ""]]:
+        """Compute the terms that read the fused embeddings: ``ranking`` and λ ``regularization``."""
+        rows = trace.fused.of(self._all_of(batch)).unflatten(0, (3, -1))  # (users, positives and negatives, batch, dim)
+        user, positive, negative = rows.unbind()
+        return {
+            "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
+            "regularization": regularization_weight * norm_sum(rows),
+        }
+
+    def _all_of(self, batch: Batch) -> Int[Tensor, " three_batches"]:
+        n_users = self.graph.n_users
+        return torch.cat([batch.user, n_users + batch.positive, n_users + batch.negative])
+
+    def nodes_of(self, batch: Batch) -> Int[Tensor, " rows"] | None:
+        """Name the nodes that a batch reads, or none for all: where it may read them all, and on an accelerator.
+
+        There their number would have to come back to the host first, which takes longer than what it saves.
+        """
+        if runtime.is_accelerator(self.device) or sum(map(len, batch)) >= self.graph.n_nodes:
+            return None
+        return torch.unique(self._all_of(batch))
+
+    def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+        """Read the model once and give a function from user rows to the scores of all items."""
+        return self.trace().scores

@@ -1,0 +1,58 @@
+"""How a training step is computed: what it keeps from earlier steps, what it rounds, and what it leaves out."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from srgformer_lab.config import ModelConfig, TrainConfig
+from srgformer_lab.models.hypergraph import UserItemPair
+from srgformer_lab.models.precision import Product, in_bfloat16
+
+
+class Step:
+    """The steps of one epoch, one after the other; a reading is a step that keeps, rounds and leaves out nothing.
+
+    Freezing: membership logits and attention scores of an earlier step stand where the configuration lets them; the softmaxes
+    after them are taken at every step, with its own noise and edits. An epoch starts with nothing kept, so that a resumed
+    training does what an unbroken one does. After ``freeze_after`` epochs both are computed once an epoch and without
+    gradients: the implicit attributes V then stay as they are, and so do W_Q and W_K.
+
+    Source: spec section 10, question 7.
+    """
+
+    def __init__(self, epoch: int = 1) -> None:
+        """Start an epoch."""
+        self.epoch, self.number = epoch, 0
+        self.is_frozen = False
+        self.logits: Mapping[str, UserItemPair] | None = None
+        self.score: Float[Tensor, "edges heads"] | None = None
+        """Of all edges, before any edit."""
+        self.wants_logits = self.wants_score = False
+        """Whether this step computes numbers that later ones use; the scores of all edges then, as later batches look along others."""
+        self.product: Product = torch.matmul
+        self.with_attention = self.with_hypergraph = self.with_projected = True
+
+    def advance(self, train: TrainConfig, model: ModelConfig) -> None:
+        """Go to the next step: forget what is due to be computed anew, and see what nothing will read."""
+        self.is_frozen = 0 < train.freeze_after < self.epoch
+        self.product = in_bfloat16 if train.mixed_precision else torch.matmul
+        self.with_projected = False
+        self.with_attention = model.attention_scale > 0
+        self.with_hypergraph = model.hypergraph_scale > 0 or train.hypergraph_contrast_weight > 0
+        if self._is_due(train.memberships_every):
+            self.logits = None
+        if self._is_due(train.attention_every):
+            self.score = None
+        self.number += 1
+        self.wants_logits = self.logits is None and (self.is_frozen or train.memberships_every != 1)
+        self.wants_score = self.with_attention and self.score is None and (self.is_frozen or train.attention_every != 1)
+
+    def _is_due(self, every: int) -> bool:
+        return self.number == 0 or (not self.is_frozen and every > 0 and self.number % every == 0)
+
+    @property
+    def learns_memberships(self) -> bool:
+        """Whether the implicit attributes get a gradient."""
+        return self.logits is None and not self.is_frozen

@@ -1,0 +1,114 @@
+"""What one forward pass computed: the object that losses, explanations and pictures all read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from srgformer_lab.config import ModelConfig
+from srgformer_lab.models.graph import Graph
+from srgformer_lab.models.hooks import Edit, Hooks
+from srgformer_lab.models.hypergraph import HypergraphTrace, relax
+from srgformer_lab.models.parts import AttentionTrace, Embeddings, unit
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One forward pass of SRGFormer: every branch, its factors, and the settings that weighed them."""
+
+    config: ModelConfig
+    """The settings of this pass: α, β and τ among them."""
+    graph: Graph = field(repr=False)
+    """Along what the pass ran."""
+    embedding: Embeddings
+    """E⁰, the learned ID embeddings, all nodes."""
+    projected: Mapping[str, Float[Tensor, "items dim"]]
+    """X^m W^m of every item, before propagation; without the modalities whose step of a training has no use for it."""
+    collaborative: Embeddings
+    """E^id, all nodes."""
+    modality: Mapping[str, Embeddings]
+    """E^m, all nodes."""
+    hypergraph: Mapping[str, HypergraphTrace]
+    """Memberships, hyperedges and their products, all nodes."""
+    attention: AttentionTrace
+    """Weights along the edges and E^att, for the rows of this pass."""
+    hooks: Hooks = field(repr=False)
+    edits: tuple[Edit, ...]
+    """The edits that were active in this pass."""
+
+    def __repr__(self) -> str:
+        """Say what the pass covers and how it was weighed."""
+        c, rows = self.config, self.attention.output
+        weights = f"α={c.attention_scale:g}, β={c.hypergraph_scale:g}, τ={c.membership_temperature:g}"
+        edits = f", edited: {', '.join(map(str, self.edits))}" if self.edits else ""
+        return f"Trace({len(rows.nodes):,} of {rows.n_nodes:,} nodes × {rows.values.shape[1]}, {', '.join(self.parts)}; {weights}{edits})"
+
+    @property
+    def nodes(self) -> Int[Tensor, " rows"]:
+        """The nodes that the attention and fused parts cover."""
+        return self.attention.output.nodes
+
+    @cached_property
+    def parts(self) -> Mapping[str, Embeddings]:
+        """The terms of the fusion by name: ``id``, each modality, ``attention``, ``hypergraph``.
+
+        E^id, nz(E^m), α nz(E^att) and β nz(Σ_m E^{m,H}), with nz(x) = x / max(‖x‖, 1e-12) row by row. They sum to E*.
+
+        Source: spec section 3.5 (Eq. 15 of the paper).
+        """
+        rows = self.attention.output
+        whole = self.collaborative
+        parts = {"id": self.collaborative.values}
+        parts |= {name: part.unit.values for name, part in self.modality.items()}
+        parts = {name: values if len(rows.nodes) == whole.n_nodes else values.index_select(0, rows.nodes) for name, values in parts.items()}
+        parts["attention"] = self.config.attention_scale * unit(rows.values)
+        parts["hypergraph"] = self.config.hypergraph_scale * unit(self._hypergraph_rows())
+        return {name: rows.with_values(values) for name, values in parts.items()}
+
+    def _hypergraph_rows(self) -> Float[Tensor, "rows dim"]:
+        rows = self.attention.output
+        return sum((part.of(rows.nodes) for part in self.hypergraph.values()), torch.zeros_like(rows.values))
+
+    @cached_property
+    def fused(self) -> Embeddings:
+        """E*: the sum of the parts."""
+        total = reduce(torch.add, (part.values for part in self.parts.values()))
+        return self.attention.output.with_values(self.hooks.fused(total))
+
+    def fuse(
+        self,
+        attention_scale: float | None = None,
+        hypergraph_scale: float | None = None,
+        membership_temperature: float | None = None,
+    ) -> "Trace":
+        """Weigh the branches anew: another α, β or membership τ of the same weights, at once and without training.
+
+        What is not given stays. The edits of this pass stay in force.
+
+        Raises:
+            ConfigError: A value is outside its range.
+        """
+        given = {
+            "attention_scale": attention_scale,
+            "hypergraph_scale": hypergraph_scale,
+            "membership_temperature": membership_temperature,
+        }
+        config = self.config.replace(**{name: value for name, value in given.items() if value is not None})
+        with torch.no_grad(), self.hooks.exactly(*self.edits):
+            fused = replace(self, config=config)
+            if config.membership_temperature != self.config.membership_temperature:
+                fused = replace(fused, hypergraph=self._relaxed(config))
+            fused.fused  # noqa: B018 computed while the edits of this pass are in force
+        return fused
+
+    def _relaxed(self, config: ModelConfig) -> Mapping[str, HypergraphTrace]:
+        logits = {name: part.logits for name, part in self.hypergraph.items()}
+        items = self.collaborative.items
+        return relax(logits, items, config.membership_temperature, config.n_hypergraph_layers, self.hooks, config.as_released)
+
+    def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
+        """Score every item for these user rows: ⟨e*_u, e*_i⟩."""
+        return self.fused.of(users) @ self.fused.items.T

@@ -1,0 +1,52 @@
+"""The same weights on other data: what a what-if and a newcomer stand on."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import DataError
+from srgformer_lab.models.srgformer import SRGFormer
+
+
+class Variant(NamedTuple):
+    """A model and the data that it stands on; use it wherever a model and a data set are asked for."""
+
+    model: SRGFormer
+    data: Dataset
+
+
+def carry_over(model: SRGFormer, before: Dataset, after: Dataset) -> Variant:
+    """Put a model's weights onto other data: rows follow their raw ids, and nothing is trained.
+
+    Everything that is computed from interactions and features (Ã, R, degrees) is that of the new data. A user or item that
+    the model has not learned gets a zero ID embedding; ``add_user`` and ``add_item`` have better rules. Edits that are active stay active.
+
+    Raises:
+        ConfigError: The data lacks a modality of the model.
+        DataError: The features have other widths than those that the model was built for.
+    """
+    other = SRGFormer(after, model.config.replace(modalities=model.modalities)).to(model.device, model.user_embedding.dtype)
+    tables = {"user_embedding": (before.user_ids, after.user_ids), "item_embedding": (before.item_ids, after.item_ids)}
+    state = {name: value for name, value in model.state_dict().items() if name not in tables}
+    for name, (old, new) in tables.items():
+        state[name] = _follow(model.get_parameter(name).detach(), old, new)
+    own = other.state_dict()
+    if wrong := [name for name, value in state.items() if value.shape != own[name].shape]:
+        given, wanted = tuple(own[wrong[0]].shape), tuple(state[wrong[0]].shape)
+        raise DataError(f"{wrong[0]} would be {given} on {after.name}, but the model's is {wanted}; give features of the same widths")
+    other.load_state_dict(state)
+    other.config = model.config
+    other.hooks.adopt(model.hooks)
+    return Variant(other.eval(), after)
+
+
+def _follow(table: Float[Tensor, "before dim"], old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "after dim"]:
+    if new == old:
+        return table
+    place = {name: row for row, name in enumerate(old)}
+    rows = torch.tensor([place.get(name, len(old)) for name in new], device=table.device)
+    return torch.cat([table, table.new_zeros(1, table.shape[1])])[rows]

@@ -1,0 +1,183 @@
+"""How evenly the hyperedges are used, and which of them are dead or have a twin."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from srgformer_lab.errors import DataError
+from srgformer_lab.plots.hyperedges import MORE_HINT
+from srgformer_lab.plots.language import INK, MUTED, SURFACE, count, part_color, percent, require, safe
+from srgformer_lab.plots.rows import LETTER
+from srgformer_lab.plots.template import TEXT_SIZE, empty_figure, new_figure
+
+MOST_ROWS = 10
+"""So many hyperedges stand as rows with their words; more as bare columns."""
+DEAD_MARK, TWIN_MARK = "✕", "◇"
+
+
+def hyperedge_finding(card: Mapping[str, Any]) -> str:
+    """Say in a sentence what one hyperedge gathers.
+
+    Args:
+        card: ``hyperedge``, ``items``, ``words``, ``label``, ``purity``, ``labelled``, ``is_dead``, ``twin``, as in a row of cards.
+    """
+    name = f"Hyperedge {card['hyperedge']}"
+    if card["is_dead"]:
+        return f"{name} is dead: no item has it as its first"
+    if not card["items"]:
+        return f"{name} is no item’s first; each is more in another one"
+    words = f" of “{', '.join(card['words'][:2])}”" if card["words"] else ""
+    found = f"{name} gathers {count(int(card['items']), 'item')}{words}"
+    if card["labelled"] == 1:
+        found += f"; the one whose category is known is “{card['label']}”"
+    elif card["labelled"] and math.isfinite(card["purity"]):
+        found += f"; {percent(card['purity'])} of the {card['labelled']:,} whose category is known are “{card['label']}”"
+    return found + ("" if pd.isna(card["twin"]) else f". Its twin is hyperedge {card['twin']}")
+
+
+def hyperedge_warning(cards: pd.DataFrame) -> str:
+    """Say how many hyperedges are dead or have a twin, and which; nothing where all are of use.
+
+    Raises:
+        DataError: A column of hyperedge, mass, is_dead and twin is missing.
+    """
+    require(cards, ["hyperedge", "mass", "is_dead", "twin"], "hyperedge warning")
+    is_dead, has_twin = cards["is_dead"].astype(bool), cards["twin"].notna()
+    if len(cards) < 2 or not (is_dead | has_twin).any():
+        return ""
+    named = [
+        f"{kind} {_listed(cards.loc[chosen, 'hyperedge'])}"
+        for kind, chosen in (("dead:", is_dead), ("twins:", has_twin & ~is_dead))
+        if chosen.any()
+    ]
+    return f"{_usage_finding(cards)} ({'; '.join(named)})"
+
+
+def _listed(numbers: pd.Series) -> str:
+    shown = ", ".join(map(str, numbers.iloc[:MOST_ROWS]))
+    return f"{shown} and {len(numbers) - MOST_ROWS} more" if len(numbers) > MOST_ROWS else shown
+
+
+def hyperedge_usage(cards: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw each hyperedge's share of the membership beside the even share; dead ones are crossed, twins wear a diamond.
+
+    Args:
+        cards: ``hyperedge``, ``mass``, ``items``, ``is_dead``, ``twin`` of one modality; where there is a column ``words``, the
+            first of them stand beside a bar.
+        dark: For dark pages.
+        hint: What to try; the figure's own words without it.
+
+    Raises:
+        DataError: A column is missing, or a hyperedge stands twice, as with the cards of several modalities.
+    """
+    require(cards, ["hyperedge", "mass", "items", "is_dead", "twin"], "hyperedge usage")
+    if not len(cards):
+        return empty_figure("There is no hyperedge to show", "Choose a modality that the model has.", dark)
+    if cards["hyperedge"].duplicated().any():
+        raise DataError("hyperedge usage: a hyperedge stands twice; give the cards of one modality")
+    ordered = cards.sort_values("mass", ascending=False, kind="stable").reset_index(drop=True)
+    own = MORE_HINT if len(ordered) == 1 else "Some are dead or have a twin? Train with a smaller K."
+    draw = _usage_rows if len(ordered) <= MOST_ROWS else _usage_columns
+    return draw(ordered, _usage_finding(ordered), own if hint is None else hint, dark)
+
+
+def _usage_finding(cards: pd.DataFrame) -> str:
+    n_hyperedges, dead, twins = len(cards), int(cards["is_dead"].sum()), int((cards["twin"].notna() & ~cards["is_dead"]).sum())
+    if n_hyperedges == 1:
+        return "There is one hyperedge: it carries everything and tells nothing apart"
+    said = [f"{dead} {'is' if dead == 1 else 'are'} dead"] if dead else []
+    said += [f"{twins} {'has' if twins == 1 else 'have'} a twin"] if twins else []
+    if said:
+        return f"Of {n_hyperedges} hyperedges {' and '.join(said)}"
+    high, low = percent(cards["mass"].iloc[0]), percent(cards["mass"].iloc[-1])
+    return f"All {n_hyperedges} hyperedges are in use: the largest carries {high}, the smallest {low}"
+
+
+def _usage_rows(cards: pd.DataFrame, finding: str, hint: str, dark: bool) -> go.Figure:
+    words = cards["words"] if "words" in cards else [()] * len(cards)
+    names = [_named(number, said) for number, said in zip(cards["hyperedge"], words, strict=True)]
+    left = 14 + max(len(name) for name in names) * 6
+    figure = new_figure(finding, hint, dark, min(360, 116 + 24 * len(cards)), left=max(left, 40), right=16, bottom=26)
+    figure.add_bar(x=cards["mass"], y=list(range(len(cards))), orientation="h", width=0.66, **_bars(cards, dark))
+    highest, even = float(cards["mass"].max()), 1 / len(cards)
+    figure.add_shape(type="line", x0=even, x1=even, y0=-0.5, y1=len(cards) - 0.5, line={"color": MUTED[dark], "width": 1, "dash": "dot"})
+    said: list[dict] = []
+    for row, card in enumerate(cards.itertuples()):
+        inside = card.mass > 0.3 * highest and not card.is_dead
+        side = {"xanchor": "right", "xshift": -4} if inside else {"xanchor": "left", "xshift": 4}
+        end = card.mass if inside else max(card.mass, even)  # the line of the even share does not cross it
+        said.append({"x": end, "y": row, "text": percent(card.mass), "font": {"color": (SURFACE if inside else INK)[dark]}} | side)
+        if mark := _mark(card):
+            place, shift = (max(card.mass, even), 8) if inside else (end, 14 + LETTER * len(percent(card.mass)))
+            said.append({"x": place, "y": row, "text": mark, "xanchor": "left", "xshift": shift})
+    figure.update_layout(annotations=said)
+    figure.update_xaxes(range=[0, highest * (1.4 if cards["twin"].notna().any() else 1.05)], tickvals=[even], ticktext=["even share"])
+    figure.update_yaxes(
+        range=[len(cards) - 0.4, -0.6], tickvals=list(range(len(cards))), ticktext=[safe(name) for name in names], zeroline=False
+    )
+    return figure
+
+
+def _named(number: int, words: tuple[str, ...]) -> str:
+    """Call a hyperedge by its number and as many of its words as fit."""
+    said = next((", ".join(words[:many]) for many in (3, 2, 1) if len(", ".join(words[:many])) <= 20 and words), "")
+    return f"{said}  {number}".strip()
+
+
+def _mark(card) -> str:  # noqa: ANN001 a row of itertuples has no nameable type
+    if card.is_dead:
+        return f"<b>{DEAD_MARK}</b> dead"
+    return "" if pd.isna(card.twin) else f"<b>{TWIN_MARK}</b> twin of {card.twin}"
+
+
+def _bars(cards: pd.DataFrame, dark: bool) -> dict:
+    """Return the bars' look: filled, or hollow where a hyperedge is dead."""
+    color = part_color("hypergraph", dark)
+    said = [
+        f"hyperedge {card.hyperedge}: {percent(card.mass)}, {count(int(card.items), 'item')}{_mark(card)}" for card in cards.itertuples()
+    ]
+    return {
+        "marker": {"color": [SURFACE[dark] if dead else color for dead in cards["is_dead"]], "line": {"color": color, "width": 1}},
+        "text": said,
+        "textposition": "none",
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _usage_columns(cards: pd.DataFrame, finding: str, hint: str, dark: bool) -> go.Figure:
+    figure = new_figure(finding, hint, dark, 280, left=44, right=16, bottom=40)
+    figure.add_bar(x=list(range(len(cards))), y=cards["mass"], width=0.8, **_bars(cards, dark))
+    even, highest = 1 / len(cards), float(cards["mass"].max())
+    figure.add_shape(type="line", x0=-0.5, x1=len(cards) - 0.5, y0=even, y1=even, line={"color": MUTED[dark], "width": 1, "dash": "dot"})
+    for kind, symbol, word in (("is_dead", "x-thin", "dead"), ("twin", "diamond-open", "with a twin")):
+        marked = cards.index[cards["is_dead"]] if kind == "is_dead" else cards.index[cards["twin"].notna() & ~cards["is_dead"]]
+        if len(marked):
+            _mark_columns(figure, cards, marked, symbol, f"{len(marked)} {word}", highest, dark)
+    figure.update_xaxes(range=[-0.7, len(cards) - 0.3], tickvals=[], title={"text": "hyperedges, the largest first"}, zeroline=False)
+    figure.update_yaxes(range=[0, highest * 1.25], tickvals=[0, even], ticktext=["0", f"even<br>{percent(even)}"])
+    return figure
+
+
+def _mark_columns(figure: go.Figure, cards: pd.DataFrame, marked: pd.Index, symbol: str, word: str, highest: float, dark: bool) -> None:
+    """Put a mark over each of these bars, and one word over the middle of them."""
+    heights = cards["mass"].loc[marked] + 0.05 * highest
+    figure.add_scatter(
+        x=list(marked),
+        y=heights,
+        mode="markers",
+        marker={"symbol": symbol, "size": 7, "color": INK[dark], "line": {"color": INK[dark], "width": 1.3}},
+        hoverinfo="skip",
+    )
+    place = marked[len(marked) // 2]
+    near_edge = place > 0.8 * len(cards)
+    figure.add_annotation(
+        x=len(cards) - 0.5 if near_edge else place,
+        y=float(heights.max()),
+        text=word,
+        yshift=13,
+        xanchor="right" if near_edge else "center",
+        font={"color": INK[dark], "size": TEXT_SIZE},
+    )

@@ -1,0 +1,196 @@
+"""What a data set holds: how unevenly the items are taken, how long the histories are, and what is known of the items."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from srgformer_lab.errors import DataError
+from srgformer_lab.plots.language import INK, MUTED, SINGLE_SCALE, count, part_color, percent, safe, setting, shorten, ticks
+from srgformer_lab.plots.rows import HISTORY_COLORS, name_rows, numbers, rows_figure, steps, write_ends
+from srgformer_lab.plots.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
+
+HEAD, HALF = 0.1, 0.5
+"""Shares of the items, the most taken first, at which the long tail is cut."""
+MOST_POINTS = 600
+"""So many places along an outline are drawn; between them it is straight."""
+SHADES = (
+    (SINGLE_SCALE[0][2][1], SINGLE_SCALE[0][1][1], "#C9D3E3"),
+    (SINGLE_SCALE[1][2][1], SINGLE_SCALE[1][1][1], "#33455A"),
+)
+"""Three shades of one hue on light and on dark pages, the strongest first."""
+HEIGHT = 280
+
+
+def long_tail(items: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw how many users took each item, the most taken first; words say which share of the interactions each stretch has.
+
+    Args:
+        items: ``title`` and ``users``, one row an item.
+        dark: For dark pages.
+        hint: What to try; the figure's own words without it.
+
+    Raises:
+        DataError: A column is missing, or a number of users is negative or no finite number.
+    """
+    what = "long tail"
+    users = np.sort(_counts(items, ["title"], "users", what))[::-1]
+    if not users.sum():
+        return empty_figure("Nobody took anything yet", "An outline appears with the first interactions.", dark)
+    cuts = [0, -(-len(users) // int(1 / HEAD)), len(users) - int(len(users) * HALF), len(users)]
+    shares = [float(users[start:end].sum() / users.sum()) for start, end in itertools.pairwise(cuts)]
+    finding = first_that_fits(
+        f"The most taken tenth of the items has {percent(shares[0])} of the interactions, the less taken half {percent(shares[2])}",
+        f"The most taken tenth of the items has {percent(shares[0])} of the interactions",
+    )
+    text = "Are the lists fair to the rest? Choose the less taken half below and look." if hint is None else hint
+    figure = new_figure(finding, text, dark, HEIGHT, left=44, right=26, bottom=44)
+    words = [f"first tenth<br>{percent(shares[0])}", f"next {percent(1 - HALF - HEAD)}<br>{percent(shares[1])}"]
+    words.append(f"less taken half<br>{percent(shares[2])} of all")
+    sums = np.cumsum(users) / users.sum()
+    titles = _sorted_titles(items)
+    hovers = [
+        f"{place + 1:,}. {safe(shorten(titles[place], 40))}: {count(int(users[place]), 'user')}<br>"
+        f"the first {place + 1:,} items have {percent(sums[place])} of the interactions"
+        for place in range(len(users))
+    ]
+    _outline(figure, users, cuts, words, SHADES[dark], hovers, dark)
+    figure.update_xaxes(title_text="items, the most taken first")
+    figure.update_yaxes(title_text="users")
+    return figure
+
+
+def history_lengths(users: pd.DataFrame, cohorts: Mapping[str, str], *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw how many items each user took, the shortest history first, cut into the cohorts.
+
+    Args:
+        users: ``items`` and ``cohort``, one row a user.
+        cohorts: The cohorts from the shortest histories to the longest, and what a person calls them.
+        dark: For dark pages.
+        hint: What to try; the figure's own words without it.
+
+    Raises:
+        DataError: A column is missing, a number of items is negative or no finite number, or a cohort is unknown.
+    """
+    what = "history lengths"
+    lengths = _counts(users, ["cohort"], "items", what)
+    if unknown := sorted(set(users["cohort"].astype(str)) - set(cohorts)):
+        raise DataError(f"{what}: the frame has the cohorts {', '.join(unknown)}; give those of {', '.join(cohorts)}")
+    if not len(lengths):
+        return empty_figure("There are no users yet", "An outline appears with the first histories.", dark)
+    parts = [np.sort(lengths[(users["cohort"] == cohort).to_numpy()]) for cohort in cohorts]
+    ordered = np.concatenate(parts)
+    cuts = [0, *np.cumsum([len(part) for part in parts]).tolist()]
+    half = f"Half of the people took {setting(float(np.median(lengths)))} things or fewer"
+    finding = first_that_fits(f"{half}; the longest history has {setting(int(ordered[-1]))}", half)
+    text = "Who is served worse, those with short histories? The table below says." if hint is None else hint
+    figure = new_figure(finding, text, dark, HEIGHT, left=44, right=26, bottom=44)
+    words = [f"{name}<br>{_span(part)}" for name, part in zip(cohorts.values(), parts, strict=True)]
+    hovers = [f"{place + 1:,}. of {count(len(ordered), 'user')}: {count(int(length), 'item')}" for place, length in enumerate(ordered)]
+    _outline(figure, ordered, cuts, words, SHADES[dark][::-1], hovers, dark)
+    figure.update_xaxes(title_text="users, the shortest history first")
+    figure.update_yaxes(title_text="items")
+    return figure
+
+
+def coverage_bars(coverage: pd.DataFrame, n_items: int, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw of how many items something is known, a row each, modalities in their colours.
+
+    Args:
+        coverage: ``what``, ``modality`` (empty where it is none), ``items`` and ``share`` in 0…1.
+        n_items: How many items there are.
+        dark: For dark pages.
+        hint: What to try; the figure's own words without it.
+
+    Raises:
+        DataError: A column is missing, or a value is no finite number.
+    """
+    rows = numbers(coverage, ["what", "modality"], ["items", "share"], "coverage bars")
+    if not len(rows):
+        return empty_figure("Nothing is known of the items but who took them", "A row appears for each modality.", dark)
+    names, modalities = list(rows["what"].astype(str)), [str(name) for name in rows["modality"]]
+    known = [name for name in modalities if name]
+    colors = [part_color(name, dark, known) if name else HISTORY_COLORS[dark] for name in modalities]
+    text = "What is not known of an item can’t carry a score." if hint is None else hint
+    figure = rows_figure(_coverage_finding(rows, n_items), text, names, dark)
+    shares = rows["share"].to_numpy(float)
+    hovers = [f"{name}: {int(items):,} of {count(n_items, 'item')}" for name, items in zip(names, rows["items"], strict=True)]
+    steps(figure, np.zeros(len(rows)), shares, colors, hovers)
+    write_ends(figure, shares, shares, [0.0, 1.0], [percent(share) for share in shares])
+    figure.update_xaxes(tickvals=[0, 0.5, 1], ticktext=[percent(0), percent(0.5), percent(1)])
+    name_rows(figure, names, [color if name else INK[dark] for color, name in zip(colors, modalities, strict=True)])
+    return figure
+
+
+def _coverage_finding(rows: pd.DataFrame, n_items: int) -> str:
+    modal = rows[rows["modality"].astype(str) != ""]
+    if not len(modal):
+        return "No modality is known of the items: there is only who took what"
+    least = modal.loc[modal["share"].idxmin()]
+    missing = n_items - int(least["items"])
+    if missing:
+        return f"{str(least['modality']).capitalize()} features are missing for {missing:,} of {count(n_items, 'item')}"
+    listed = " and ".join(map(str, modal["modality"])) if len(modal) <= 2 else f"all {len(modal)} modalities"
+    return f"Features of {listed} are there for all {count(n_items, 'item')}"
+
+
+def _counts(frame: pd.DataFrame, words: Sequence[str], column: str, what: str) -> np.ndarray:
+    values = numbers(frame, words, [column], what)[column].to_numpy(float)
+    if (values < 0).any():
+        raise DataError(f"{what}: row {int((values < 0).argmax())} has {column}={values.min():g}; counts start at 0")
+    return values
+
+
+def _sorted_titles(items: pd.DataFrame) -> list[str]:
+    return [str(title) for title in items.sort_values("users", ascending=False, kind="stable")["title"]]
+
+
+def _span(lengths: np.ndarray) -> str:
+    if not len(lengths):
+        return "nobody"
+    low, high = int(lengths[0]), int(lengths[-1])
+    return count(low, "item") if low == high else f"{low:,}–{high:,} items"
+
+
+def _outline(
+    figure: go.Figure,
+    heights: np.ndarray,
+    cuts: Sequence[int],
+    words: Sequence[str],
+    shades: Sequence[str],
+    hovers: Sequence[str],
+    dark: bool,
+) -> None:
+    """Fill the area below sorted heights, a shade a stretch, each with its words above it."""
+    n, top = len(heights), float(heights.max())
+    for start, end, text, shade in zip(cuts, cuts[1:], words, shades, strict=False):
+        if start == end:
+            continue
+        places = np.unique(np.linspace(start, end - 1, min(end - start, MOST_POINTS // 3)).round().astype(int))
+        figure.add_scatter(
+            x=np.append(places, end).astype(np.float32),
+            y=np.append(heights[places], heights[places[-1]]).astype(np.float32),
+            mode="lines",
+            line={"width": 0, "shape": "hv", "color": shade},
+            fill="tozeroy",
+            fillcolor=shade,
+            text=[hovers[place] for place in (*places, places[-1])],
+            hovertemplate="%{text}<extra></extra>",
+        )
+        place = (start + end) / 2
+        near_left = start == 0 and end < 0.2 * n
+        figure.add_annotation(
+            x=0 if near_left else place,
+            y=1.2 * top,
+            text=text,
+            xanchor="left" if near_left else "center",
+            yanchor="middle",
+            align="left" if near_left else "center",
+            font={"size": TICK_SIZE, "color": INK[dark] if near_left else MUTED[dark]},
+            name="stretch",
+        )
+    figure.update_xaxes(range=[0, n], tickvals=[0, n], ticktext=["1", f"{n:,}"], zeroline=False)
+    marks = ticks(0.0, top, 4)
+    figure.update_yaxes(range=[0, 1.38 * top or 1], tickvals=marks, ticktext=[setting(mark) for mark in marks])

@@ -1,0 +1,198 @@
+"""How items move between hyperedges while a model learns."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from srgformer_lab.errors import DataError
+from srgformer_lab.plots.language import INK, MUTED, count, part_color, percent, require
+from srgformer_lab.plots.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
+
+MOST_BANDS = 9
+"""So many hyperedges stand for themselves; the smaller ones are merged."""
+GAP = 0.012
+"""Room between two hyperedges, as a part of all items."""
+BLOCK = 0.012
+"""Half the width of an epoch's blocks, as a part of the river's length."""
+PLOT_HEIGHT, LABEL_HEIGHT = 240, 13
+NONE = "none"
+HINT = "Coloured bands stay in their hyperedge, grey ones move on. Compare with another τ or more epochs."
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Items that go from a block to a block of the next epoch: x and the tops of both ends."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    items: int
+    stays: bool
+    words: str
+
+    def path(self) -> str:
+        """Write the outline in the path language of SVG: along the top and back along the bottom."""
+        (x0, y0), (x1, y1) = self.start, self.end
+        middle, low0, low1 = (x0 + x1) / 2, y0 + self.items, y1 + self.items
+        return (
+            f"M{x0:.5g},{y0:.6g}C{middle:.5g},{y0:.6g} {middle:.5g},{y1:.6g} {x1:.5g},{y1:.6g}"
+            f"L{x1:.5g},{low1:.6g}C{middle:.5g},{low1:.6g} {middle:.5g},{low0:.6g} {x0:.5g},{low0:.6g}Z"
+        )
+
+
+def hyperedge_river(frame: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw the items as bands that flow between hyperedges from epoch to epoch: coloured where they stay, grey where they move.
+
+    Args:
+        frame: ``epoch``, ``next_epoch``, ``hyperedge``, ``next_hyperedge``, ``items``; a hyperedge is <NA> for items in none.
+        dark: For dark pages.
+        hint: What to try; the figure's own words without it.
+
+    Raises:
+        DataError: A column is missing, the steps carry different numbers of items, or an epoch leads to two others.
+    """
+    require(frame, ["epoch", "next_epoch", "hyperedge", "next_hyperedge", "items"], "hyperedge river")
+    if not len(frame):
+        return empty_figure("One epoch makes no river", "Keep at least two epochs of a run.", dark)
+    totals = frame.groupby("epoch")["items"].sum()
+    if totals.nunique() > 1 or frame.groupby("epoch")["next_epoch"].nunique().max() > 1:
+        raise DataError(f"hyperedge river: the steps carry {', '.join(map(str, totals))} items; give all items, once a step")
+    flows, names = _merged(frame)
+    epochs = sorted({*flows["epoch"], *flows["next_epoch"]})
+    blocks, total = _blocks(flows, names, int(totals.iloc[0])), int(totals.iloc[0])
+    half = BLOCK * (len(epochs) - 1)
+    bands = _bands(flows, names, {epoch: place for place, epoch in enumerate(epochs)}, blocks, half)
+    figure = new_figure(_finding(frame, total), HINT if hint is None else hint, dark, left=54, right=92, bottom=42)
+    color = part_color("hypergraph", dark)
+    for word, stays, fill, opacity in (("moving", False, MUTED[dark], 0.35), ("staying", True, color, 0.6)):
+        _fill(figure, " ".join(band.path() for band in bands if band.stays == stays), word, fill, opacity)
+    corners = [(epochs.index(epoch), top, size) for (epoch, _), (top, size) in blocks.items()]
+    _fill(
+        figure, " ".join(f"M{x - half:.5g},{y:.6g}H{x + half:.5g}V{y + n:.6g}H{x - half:.5g}Z" for x, y, n in corners), "blocks", color, 1
+    )
+    _hover(figure, bands)
+    _name_ends(figure, blocks, names, epochs, total, dark)
+    figure.update_xaxes(
+        range=[-half, len(epochs) - 1 + half],
+        tickvals=list(range(len(epochs))),
+        ticktext=[str(epoch) for epoch in epochs],
+        title={"text": "epoch"},
+        zeroline=False,
+    )
+    figure.update_yaxes(range=[total * (1 + GAP * (len(names) - 1)), 0], visible=False)
+    return figure
+
+
+def _merged(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Merge the small hyperedges, and give the names in their order: by number, then the merged ones, then none."""
+    flows = frame.assign(stays=(frame["hyperedge"] == frame["next_hyperedge"]).fillna(value=False).astype(bool))
+    sizes = pd.concat([flows.groupby(side)["items"].sum() for side in ("hyperedge", "next_hyperedge")], axis=1).fillna(0).sum(axis=1)
+    own = sorted(sizes.index if len(sizes) <= MOST_BANDS + 1 else sizes.nlargest(MOST_BANDS).index)
+    others = f"{len(sizes) - len(own)} others"
+    for side in ("hyperedge", "next_hyperedge"):
+        flows[side] = [NONE if pd.isna(number) else str(number) if number in own else others for number in flows[side]]
+    flows["items"] = flows["items"].astype(int)
+    seen = {*flows["hyperedge"], *flows["next_hyperedge"]}
+    names = [name for name in [*map(str, own), others, NONE] if name in seen]
+    return flows.groupby(["epoch", "next_epoch", "hyperedge", "next_hyperedge", "stays"], as_index=False)["items"].sum(), names
+
+
+def _blocks(flows: pd.DataFrame, names: list[str], total: int) -> dict[tuple[int, str], tuple[float, int]]:
+    """Stack each epoch's hyperedges in the order of their names: top and size of each that has items."""
+    sizes = {**flows.groupby(["next_epoch", "next_hyperedge"])["items"].sum(), **flows.groupby(["epoch", "hyperedge"])["items"].sum()}
+    blocks: dict[tuple[int, str], tuple[float, int]] = {}
+    for epoch in sorted({key[0] for key in sizes}):
+        top = 0.0
+        for name in names:
+            size = int(sizes.get((epoch, name), 0))
+            if size:
+                blocks[epoch, name] = (top, size)
+            top += size + GAP * total
+    return blocks
+
+
+def _bands(flows: pd.DataFrame, names: list[str], place: dict[int, int], blocks: dict, half: float) -> list[_Band]:
+    """Let each flow leave its block and enter the next one in the order of the names, so that bands of one block don't cross."""
+    rank = {name: row for row, name in enumerate(names)}
+    ordered = flows.assign(start=flows["hyperedge"].map(rank), end=flows["next_hyperedge"].map(rank))
+    leaves = ordered.sort_values(["epoch", "start", "end", "stays"])
+    enters = ordered.sort_values(["epoch", "end", "start", "stays"])
+    before = (leaves.groupby(["epoch", "start"])["items"].cumsum() - leaves["items"]).to_dict()
+    above = (enters.groupby(["epoch", "end"])["items"].cumsum() - enters["items"]).to_dict()
+    return [
+        _Band(
+            (place[row.epoch] + half, blocks[row.epoch, row.hyperedge][0] + before[row.Index]),
+            (place[row.next_epoch] - half, blocks[row.next_epoch, row.next_hyperedge][0] + above[row.Index]),
+            int(row.items),
+            bool(row.stays),
+            f"epoch {row.epoch} → {row.next_epoch}<br>{count(int(row.items), 'item')}: hyperedge {row.hyperedge} → {row.next_hyperedge}",
+        )
+        for row in leaves.itertuples()
+    ]
+
+
+def _fill(figure: go.Figure, path: str, name: str, color: str, opacity: float) -> None:
+    if path:
+        style = {"fillcolor": color, "opacity": opacity, "line": {"width": 0}, "fillrule": "nonzero", "layer": "below"}
+        figure.add_shape(type="path", path=path, name=name, **style)
+
+
+def _hover(figure: go.Figure, bands: list[_Band]) -> None:
+    """Put an unseen mark on the middle of each band, since shapes don't answer to the pointer."""
+    figure.add_scatter(
+        x=np.array([(band.start[0] + band.end[0]) / 2 for band in bands], dtype=np.float32),
+        y=np.array([(band.start[1] + band.end[1] + band.items) / 2 for band in bands], dtype=np.float32),
+        mode="markers",
+        marker={"size": 14, "opacity": 0},
+        text=[band.words for band in bands],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _name_ends(figure: go.Figure, blocks: dict, names: list[str], epochs: list[int], total: int, dark: bool) -> None:
+    """Write each hyperedge's number beside its first and last block, and there its items; labels keep clear of one another."""
+    reach = total * (1 + GAP * (len(names) - 1))
+    for epoch, anchor, shift in ((epochs[0], "right", -5), (epochs[-1], "left", 5)):
+        ends = [(name, *blocks[epoch, name]) for name in names if (epoch, name) in blocks]
+        tall = [(2 if " " in name and anchor == "left" else 1) * LABEL_HEIGHT / PLOT_HEIGHT for name, _, _ in ends]
+        heights = _spread([(top + size / 2) / reach for _, top, size in ends], tall)
+        for (name, _, size), height in zip(ends, heights, strict=True):
+            parted = "<br>" if " " in name else " "
+            items = f'{parted}<span style="color:{MUTED[dark]}">{count(size, "item")}</span>' if anchor == "left" else ""
+            figure.add_annotation(
+                x=epochs.index(epoch),
+                y=height * reach,
+                text=f"<b>{name if anchor == 'left' else name.split()[-1]}</b>{items}",
+                xanchor=anchor,
+                align="left",
+                xshift=shift,
+                font={"size": TICK_SIZE, "color": INK[dark]},
+            )
+
+
+def _spread(heights: list[float], tall: list[float]) -> list[float]:
+    """Move labels apart until each has its room, from the top down and, past the bottom, up again."""
+    placed, room = list(heights), [(one + two) / 2 for one, two in pairwise(tall)]
+    for k in range(1, len(placed)):
+        placed[k] = max(placed[k], placed[k - 1] + room[k - 1])
+    placed[-1] = min(placed[-1], max(1 - tall[-1] / 2, heights[-1]))
+    for k in range(len(placed) - 2, -1, -1):
+        placed[k] = min(placed[k], placed[k + 1] - room[k])
+    return placed
+
+
+def _finding(frame: pd.DataFrame, total: int) -> str:
+    """Say how many items change hyperedge at the last step and at the liveliest one."""
+    moves = (frame["hyperedge"] != frame["next_hyperedge"]).fillna(value=True) & ~(
+        frame["hyperedge"].isna() & frame["next_hyperedge"].isna()
+    )
+    moved = frame["items"].where(moves.astype(bool), 0).groupby([frame["epoch"], frame["next_epoch"]]).sum().sort_index() / total
+    (most, after_most), (last, end) = moved.idxmax(), moved.index[-1]
+    if not moved.any():
+        return f"No item changes its hyperedge from epoch {moved.index[0][0]} to {end}"
+    at_end = f"{percent(moved.iloc[-1])} of the items change hyperedge from epoch {last} to {end}"
+    if (most, after_most) == (last, end):
+        return first_that_fits(f"{at_end}, the most of all steps" if len(moved) > 1 else at_end, at_end)
+    return first_that_fits(f"{at_end}; from {most} to {after_most} it was {percent(moved.max())}", at_end)

@@ -1,0 +1,227 @@
+"""Rows of bars around a zero line: what the figures of contributions share, and how they say in words who adds most."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from srgformer_lab.errors import DataError
+from srgformer_lab.plots.language import (
+    INK,
+    SURFACE,
+    Number,
+    part_color,
+    part_name,
+    part_order,
+    require,
+    safe,
+    setting,
+    shorten,
+    signed,
+    ticks,
+)
+from srgformer_lab.plots.template import TALLEST, TEXT_SIZE, new_figure
+
+HISTORY_COLORS = ("#587290", "#8FA6C4")
+"""Colour of an item of the history whose parts are summed: none of the parts' colours, on light and on dark pages."""
+NARROW = 400
+"""Pixels of the narrowest figure; texts and the room for them are measured against it."""
+LETTER, DIGIT = 7.0, 7.5
+"""Pixels of a letter and of a digit, on the wide side."""
+TITLE_LETTERS = 19
+ROW, MOST_ROWS = 21, 20
+"""Pixels of a row where there is room, and how many rows a figure can name."""
+KEY_LINE, KEY_LETTERS = 18, 52
+LEVEL = 1e-6
+"""Relative difference up to which two values count as level."""
+
+
+def numbers(frame: pd.DataFrame, words: Sequence[str], values: Sequence[str], what: str) -> pd.DataFrame:
+    """Return a frame whose rows count from 0 and whose columns ``values`` are finite; ``words`` must only be there.
+
+    Raises:
+        DataError: A column is missing, or a value is no finite number.
+    """
+    require(frame, [*words, *values], what)
+    frame = frame.reset_index(drop=True)
+    for column in values:
+        found = pd.to_numeric(frame[column], errors="coerce").astype(float)
+        if not np.isfinite(found).all():
+            row = int(np.argmin(np.isfinite(found)))
+            raise DataError(f"{what}: row {row} has {column}={frame[column][row]}; give a finite number in every row")
+        frame[column] = found
+    return frame
+
+
+def split_off(values: pd.Series, most: int, what: str) -> tuple[list[int], list[int]]:
+    """Choose the rows of largest size, sorted from what helps most to what hurts most, and give the others apart.
+
+    Raises:
+        DataError: No row may be shown, or more than have room.
+    """
+    if not 1 <= most <= MOST_ROWS:
+        raise DataError(f"{what}: most={most} must be from 1 to {MOST_ROWS}")
+    by_size = values.abs().sort_values(ascending=False, kind="stable").index
+    shown = values.loc[by_size[:most]].sort_values(ascending=False, kind="stable").index
+    return [int(row) for row in shown], [int(row) for row in by_size[most:]]
+
+
+def who_leads(names: Sequence[str], values: Sequence[float], noun: str) -> list[str]:
+    """Say what adds most, then what takes most; where several are level they are counted instead of named."""
+    found = []
+    for verb, lead in (("add", max(values, default=0.0)), ("take", min(values, default=0.0))):
+        if not lead or (lead > 0) != (verb == "add"):
+            continue
+        level = [name for name, value in zip(names, values, strict=True) if math.isclose(value, lead, rel_tol=LEVEL)]
+        if len(values) == 1:
+            found.append(f"{level[0]} {verb}s {signed(lead)}")
+        elif len(level) == 1:
+            found.append(f"{level[0]} {verb}s most, {signed(lead)}")
+        else:
+            found.append(f"{len(level)} {noun}s {verb} most, {signed(lead)} each")
+    return found
+
+
+def in_all(values: Sequence[float]) -> str:
+    """Say what values come to together: add, take, or cancel out."""
+    total = float(sum(values))
+    if abs(total) <= LEVEL * sum(map(abs, values)):
+        return "cancel out"
+    return f"{'add' if total > 0 else 'take'} {signed(total)}"
+
+
+def correlation(value: Number) -> str:
+    """Write a correlation with two decimals."""
+    return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−")
+
+
+def rows_figure(finding: str, hint: str, names: Sequence[str], dark: bool, key: Sequence[str] = (), above: int = 0) -> go.Figure:
+    """Start a figure of rows, as wide on the left as their names need, with a key of parts or some free pixels above them."""
+    left = int(min(max((len(name) for name in names), default=0), TITLE_LETTERS) * LETTER + 16)
+    figure = new_figure(finding, hint, dark, left=left, right=12, bottom=28)
+    broken, margin = _key_lines(key), figure.layout.margin
+    margin.t += KEY_LINE * len(broken) + above
+    figure.layout.height = min(TALLEST, margin.t + margin.b + max(ROW * len(names), 44))
+    if broken:
+        words = [
+            [f'<span style="color:{part_color(part, dark, key)}">■ {safe(part_name(part))}</span>' for part in line] for line in broken
+        ]
+        text = "<br>".join("   ".join(line) for line in words)
+        write_above(figure, text, right=False)
+    return figure
+
+
+def write_above(figure: go.Figure, text: str, right: bool, **style: object) -> None:
+    """Write words directly above the rows, from the figure's left edge or up to its right one."""
+    side = {"x": 1, "xanchor": "right"} if right else {"x": 0, "xanchor": "left", "xshift": 12 - figure.layout.margin.l}
+    figure.add_annotation(
+        text=text, xref="paper", y=1, yref="paper", yanchor="bottom", yshift=4, align="left", name="above", **side, **style
+    )
+
+
+def _key_lines(parts: Sequence[str]) -> list[list[str]]:
+    broken: list[list[str]] = []
+    room = 0
+    for part in parts:
+        needed = len(part_name(part)) + 4
+        if needed > room:
+            broken.append([])
+            room = KEY_LETTERS
+        broken[-1].append(part)
+        room -= needed
+    return broken
+
+
+def stack(figure: go.Figure, table: pd.DataFrame, names: Sequence[str], dark: bool) -> None:
+    """Draw each row's parts beside one another, those that hurt to the left of zero, and write their sum at the end.
+
+    Where a row has parts on both sides, a mark stands at its sum.
+
+    Args:
+        figure: Where to draw.
+        table: A row for each bar, a column for each part.
+        names: The rows' names in full, for the hover text.
+        dark: Whether the page is dark.
+    """
+    parts, places, hover = part_order(table.columns), np.arange(len(table)), "%{customdata}<extra></extra>"
+    for part in parts:
+        values = table[part].to_numpy(float)
+        figure.add_bar(
+            x=values,
+            y=places,
+            orientation="h",
+            width=0.68,
+            marker={"color": part_color(part, dark, parts), "line": {"width": 0}},
+            customdata=[f"{safe(name)}<br>{safe(part_name(part))} {signed(value)}" for name, value in zip(names, values, strict=True)],
+            hovertemplate=hover,
+            name=part,
+        )
+    figure.update_layout(barmode="relative")
+    cells = table[parts].to_numpy(float)
+    helps, hurts, sums = np.maximum(cells, 0).sum(axis=1), np.minimum(cells, 0).sum(axis=1), cells.sum(axis=1)
+    both = np.flatnonzero((helps > 0) & (hurts < 0)).tolist()
+    for width, color in ((5, SURFACE[dark]), (2.5, INK[dark])) if len(both) else ():
+        figure.add_scatter(
+            x=sums[both],
+            y=both,
+            mode="markers",
+            marker={"symbol": "line-ns", "size": text_size(figure, len(table)), "line": {"width": width, "color": color}},
+            customdata=[f"{safe(names[place])}<br>together {signed(sums[place])}" for place in both],
+            hovertemplate=hover,
+            name="sum",
+        )
+    write_ends(figure, np.where(sums >= 0, helps, hurts), sums, [*hurts, *helps])
+
+
+def steps(figure: go.Figure, starts: np.ndarray, values: np.ndarray, colors: Sequence[str], hovers: Sequence[str], **marker) -> None:  # noqa: ANN003 any of plotly's marker settings
+    """Draw one bar a row, from its start over its value."""
+    figure.add_bar(
+        x=values,
+        y=np.arange(len(values)),
+        base=starts,
+        orientation="h",
+        width=0.64,
+        marker={"color": list(colors), "line": {"width": 0}} | marker,
+        customdata=[safe(hover) for hover in hovers],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+
+
+def write_ends(figure: go.Figure, ends: np.ndarray, values: np.ndarray, reach: Sequence[float], texts: Sequence[str] | None = None) -> None:
+    """Write each row's value beyond the end of its bar, and leave the room for it even in the narrowest figure."""
+    written, size = [signed(value) for value in values] if texts is None else texts, text_size(figure, len(values))
+    for place, (end, value, text) in enumerate(zip(ends, values, written, strict=True)):
+        beside = {"xanchor": "left", "xshift": 5} if value >= 0 else {"xanchor": "right", "xshift": -5}
+        figure.add_annotation(x=float(end), y=place, text=text, font={"size": size}, name="value", **beside)
+    low, high = min(0.0, *map(float, reach)), max(0.0, *map(float, reach))
+    needed = np.array([(len(signed(value)) * DIGIT + 10) * (1 if value >= 0 else -1) for value in values])
+    width = max(NARROW - figure.layout.margin.l - figure.layout.margin.r, 100)
+    left, right = low, high or (0.0 if low else 1.0)
+    for _ in range(12):  # room for the texts takes room from the bars, so it is found step by step
+        pixel = (right - left) / width
+        outer = ends + needed * pixel
+        left, right = min(low, float(outer.min())) - 2 * pixel, max(high, float(outer.max())) + 2 * pixel
+    places = ticks(low, high, 3)
+    figure.update_xaxes(range=[left, right], tickvals=places, ticktext=[setting(place) for place in places])
+
+
+def text_size(figure: go.Figure, n_rows: int) -> int:
+    """Return the size of letters that a row has room for."""
+    height = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    return int(min(TEXT_SIZE, max(9, height / max(n_rows, 1) - 1)))
+
+
+def name_rows(figure: go.Figure, names: Sequence[str], colors: Sequence[str]) -> None:
+    """Name the rows at the left, from top to bottom, shortened to what fits beside the bars."""
+    figure.update_yaxes(
+        range=[len(names) - 0.45, -0.55],
+        tickvals=list(range(len(names))),
+        ticktext=[
+            f'<span style="color:{color}">{safe(shorten(name, TITLE_LETTERS))}</span>' for name, color in zip(names, colors, strict=True)
+        ],
+        tickfont={"size": text_size(figure, len(names))},
+        zeroline=False,
+        ticklabelstandoff=6,
+    )

@@ -1,0 +1,112 @@
+"""Full-ranking evaluation: every item competes, and only the training positives are masked.
+
+Source: spec section 5.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Int
+from scipy import sparse
+
+from srgformer_lab.data.dataset import SPLITS, Dataset
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.protocol import Recommender, Watch
+from srgformer_lab.models.ranking import device_of, hide_pairs, scorer_of, top_k
+from srgformer_lab.models.trace import Trace
+
+CUTOFFS = (10, 20)
+SELECTION_METRIC = "recall@20"
+BLOCK_CELLS = 16_000_000
+WATCHED_CELLS = 1_000_000
+"""Scores that are made at once: blocks of a second or so where somebody watches, else as many as memory allows."""
+HIDDEN = -1
+"""Stands in a list for the places that nothing is left for."""
+
+
+def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS) -> dict[str, float]:
+    """Average Recall@k and NDCG@k over the users with a positive in ``split``: ``{"recall@10": …, "ndcg@20": …}``, in 0…1.
+
+    Raises:
+        ConfigError: The split or a cut-off does not exist.
+    """
+    _, columns = _by_user(model, data, split, cutoffs)
+    return {name: float(values.mean()) for name, values in columns.items()}
+
+
+def evaluate_users(
+    model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS, watch: Watch | None = None
+) -> pd.DataFrame:
+    """Return each user's Recall@k and NDCG@k: one row for every user with a positive in ``split``.
+
+    Recall@k = hits / positives; NDCG@k is binary, its ideal list has min(positives, k) hits. Ties go to the lower item row.
+    ``watch`` hands on the blocks of users.
+
+    Raises:
+        ConfigError: The split or a cut-off does not exist.
+    """
+    users, columns = _by_user(model, data, split, cutoffs, watch)
+    return pd.DataFrame({"user_id": [data.user_ids[row] for row in users.tolist()], **columns})
+
+
+def _by_user(
+    model: Recommender | Trace, data: Dataset, split: str, cutoffs: Sequence[int], watch: Watch | None = None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Rank for every user with a positive in ``split``, in blocks; give the user rows and a column a metric."""
+    if split not in SPLITS[1:] or not cutoffs or min(cutoffs) < 1:
+        raise ConfigError(f"split={split!r}, cutoffs={tuple(cutoffs)}: the split must be valid or test, cut-offs whole numbers from 1")
+    relevant, known = data.matrix(split), data.matrix("train")
+    users = np.flatnonzero(np.diff(relevant.indptr))
+    scorer, device = scorer_of(model), device_of(model)
+    block = max(1, (WATCHED_CELLS if watch else BLOCK_CELLS) // data.n_items)
+    listed = np.empty((len(users), min(max(cutoffs), data.n_items)), dtype=np.int64)
+    with torch.no_grad():
+        for start in (watch or iter)(range(0, len(users), block)):
+            chosen = users[start : start + block]
+            scores = scorer(torch.from_numpy(chosen).to(device))
+            hide_pairs(scores, known[chosen])
+            values, items = top_k(scores, max(cutoffs))
+            listed[start : start + block] = items.masked_fill(values == -torch.inf, HIDDEN).cpu().numpy()
+    return users, _metrics(_hits(listed, users, relevant), np.diff(relevant.indptr)[users], cutoffs)
+
+
+def _hits(items: Int[np.ndarray, "rows k"], users: Int[np.ndarray, " rows"], relevant: sparse.csr_matrix) -> Bool[np.ndarray, "rows k"]:
+    user, item = relevant.nonzero()
+    keys = user.astype(np.int64) * relevant.shape[1] + item  # increasing, as users and their items are
+    asked = np.where(items == HIDDEN, -1, users[:, None] * relevant.shape[1] + items)
+    return keys[np.searchsorted(keys, asked).clip(max=len(keys) - 1)] == asked
+
+
+def _metrics(hit: Bool[np.ndarray, "rows k"], n_relevant: Int[np.ndarray, " rows"], cutoffs: Sequence[int]) -> dict[str, np.ndarray]:
+    discount = 1 / np.log2(np.arange(2, max(cutoffs) + 2))
+    ideal = np.concatenate([[0.0], discount.cumsum()])
+    columns = {f"recall@{k}": hit[:, :k].sum(1) / n_relevant for k in cutoffs}
+    for k in cutoffs:
+        columns[f"ndcg@{k}"] = hit[:, :k] @ discount[: hit[:, :k].shape[1]] / ideal[n_relevant.clip(max=k)]
+    return columns
+
+
+def metric_surface(
+    trace: Trace,
+    data: Dataset,
+    attention_scales: Sequence[float],
+    hypergraph_scales: Sequence[float],
+    split: str = "valid",
+    metric: str = SELECTION_METRIC,
+) -> pd.DataFrame:
+    """Evaluate one trained model under every pair of α and β: ``attention_scale``, ``hypergraph_scale``, ``value``.
+
+    Raises:
+        ConfigError: A scale is out of range, or the metric isn't one of recall@k and ndcg@k.
+    """
+    kind, _, cutoff = metric.partition("@")
+    if kind not in ("recall", "ndcg") or not cutoff.isdigit():
+        raise ConfigError(f"metric={metric!r} must be recall@k or ndcg@k, such as {SELECTION_METRIC}")
+    rows = [
+        (alpha, beta, evaluate(trace.fuse(attention_scale=alpha, hypergraph_scale=beta), data, split, (int(cutoff),))[metric])
+        for alpha in attention_scales
+        for beta in hypergraph_scales
+    ]
+    return pd.DataFrame(rows, columns=["attention_scale", "hypergraph_scale", "value"])
