@@ -27,7 +27,7 @@ def button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callabl
     """Show a row of ``hyperedge_cards`` as a button: its first items, its words, what is wrong with it, and what is ``told``."""
     images = "".join(widgets.small_picture(data, item_id, backend.SMALL_WIDTH) for item_id in card["top_items"][:4])
     twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
-    line = f"{plots.count(card['items'], 'item')}, {plots.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
+    line = f"{plots.counted(card['items'], 'item')}, {plots.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
     words = html.escape(", ".join(card["words"][:2]) or "no words")
     mark = f"<small><b>● {html.escape(told)}</b></small>" if told else ""
     classes = f"lab-pick lab-pick-hyperedge{' lab-chosen' if chosen else ''}{' lab-dead' if card['is_dead'] else ''}"
@@ -84,7 +84,7 @@ def held_items(groups: backend.Hyperedges) -> mo.Html | None:
         return None
     held = groups.held_items
     verb = "have it as their" if len(held) > 1 else "has it as its"
-    told = f"Of the {plots.count(count, 'item')} chosen together, {len(held) or 'none'} {verb} first."
+    told = f"Of the {plots.counted(count, 'item')} chosen together, {len(held) or 'none'} {verb} first."
     lines = [f"{plots.percent(membership)} in it" for membership in held]
     cards = backend.item_cards(data, list(held.index), lines, backend.SMALL_WIDTH)
     return common.stack(common.fact(told), mo.Html(plots.card_row(cards, size="small")) if len(held) else None)

@@ -118,7 +118,7 @@ def what_if(data: Dataset, why: Explanation, asked: Callable[[], WhatIf] | None)
         return common.problem(error, "Nothing was changed.")
     moves = backend.with_pictures(compare_lists(found.before, found.after, LISTED), data, backend.SMALL_WIDTH)
     first, last = ("not ranked" if place is None else f"number {place:,}" for place in found.ranks)
-    score = plots.change(found.score_before, found.score_after)
+    score = plots.before_after(found.score_before, found.score_after)
     return common.stack(
         common.finding(f"“{backend.title(data, why.item_id)}” goes from {score}, {first} → {last}"),
         mo.Html(plots.rank_moves_cards(moves, LISTED, before="As it is", after="What if", hint="Take away more, or other things.")),

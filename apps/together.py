@@ -21,7 +21,7 @@ def places(look: backend.Scene) -> mo.Html | None:
     lines = [_place(row) for row in found.to_dict("records")]
     cards = backend.item_cards(look.data, list(found["item_id"]), lines, backend.SMALL_WIDTH)
     row = plots.card_row(cards.assign(moved=found["moved"]), size="small")
-    asked = f"Where the {plots.count(len(found), 'chosen item')} stand{'' if len(found) > 1 else 's'}"
+    asked = f"Where the {plots.counted(len(found), 'chosen item')} stand{'' if len(found) > 1 else 's'}"
     return common.stack(common.section(asked), mo.Html(f'<div class="lab-wall">{row}</div>'))
 
 
@@ -40,7 +40,7 @@ def circled(look: backend.Scene, count: int, item_id: str, buttons: mo.ui.array,
     more = f"; the first {most} are shown and kept in the link" if count > most else ""
     looked_at = f" Every page looks at “{backend.title(look.data, item_id)}”." if item_id else ""
     return common.stack(
-        common.finding(f"{plots.count(count, 'item')} chosen{more}"),
+        common.finding(f"{plots.counted(count, 'item')} chosen{more}"),
         common.fact(f"Click one to look at it on every page.{looked_at}"),
         mo.Html(f'<div class="lab-wall">{widgets.picker(buttons).text}</div>'),
         let_go,
@@ -50,7 +50,7 @@ def circled(look: backend.Scene, count: int, item_id: str, buttons: mo.ui.array,
 def ring(look: backend.Scene, count: int) -> mo.Html | None:
     """Say which ``count`` items stand out in a figure: those of the hyperedge that the view names."""
     said = f"{look.view.modality} hyperedge {look.view.hyperedge}"
-    return common.fact(f"In full colour: what has {said} as its first, {plots.count(count, 'item')} in all.") if count else None
+    return common.fact(f"In full colour: what has {said} as its first, {plots.counted(count, 'item')} in all.") if count else None
 
 
 def marked(cards: pd.DataFrame, chosen: Container[str]) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def _():
             how busy both ends of the line are.
             """,
         ),
-        kit.chart(plots.bipartite(*by_hand.signal("person A", 1), ("people", "things"), dark=dark)),
+        kit.chart(plots.bipartite_graph(*by_hand.signal("person A", 1), ("people", "things"), dark=dark)),
         kit.told("The goggles get less than the skis: two people took them, so they say less about A. A itself is empty now."),
     )
     return (dark,)
@@ -91,7 +91,7 @@ def _(dark, steps, walk, walk_guess):
             """,
         ),
         kit.knob_box(steps, "s", f"steps: {steps.value}", "id"),
-        kit.chart(plots.bipartite(*by_hand.signal("person A", steps.value), ("people", "things"), dark=dark)),
+        kit.chart(plots.bipartite_graph(*by_hand.signal("person A", steps.value), ("people", "things"), dark=dark)),
     )
     return
 

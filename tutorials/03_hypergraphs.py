@@ -48,7 +48,7 @@ def _():
             """,
         ),
         kit.chart(
-            plots.bipartite(
+            plots.bipartite_graph(
                 *by_hand.signal("thermos", 1),
                 ("things", "hyperedges"),
                 part="hypergraph",
@@ -85,7 +85,7 @@ def _():
 def _(dark, pairs, pairs_guess):
     _shops = [
         kit.chart(
-            plots.bipartite(
+            plots.bipartite_graph(
                 *by_hand.drawn(_groups, by_hand.CAMPING),
                 ("things", "groups"),
                 part="hypergraph",
@@ -253,7 +253,7 @@ def _(dark, half_steps, thing):
         ),
         kit.side_by_side(kit.knob_box(half_steps, "½", f"half steps: {half_steps.value}", "hypergraph"), thing),
         kit.chart(
-            plots.bipartite(
+            plots.bipartite_graph(
                 *by_hand.signal(thing.value, half_steps.value),
                 ("things", "hyperedges"),
                 part="hypergraph",

@@ -374,7 +374,7 @@ def _(dark, split, surfaces, trace):
         ),
         split,
         kit.chart(
-            plots.metric_surface(
+            plots.metric_heatmap(
                 surfaces[split.value],
                 trained=_trained,
                 dark=dark,

@@ -58,7 +58,7 @@ def _(dark, parts):
             """,
         ),
         kit.chart(
-            plots.comparison(
+            plots.comparison_dots(
                 _one,
                 "name",
                 "whole",
@@ -108,7 +108,7 @@ def _(again, again_guess, dark, parts, which):
         again_guess.value,
         kit.step("Drag", "Five tables of one training each", "Move the seed, and watch which row is best."),
         kit.knob_box(which, "", f"seed: {which.value:g}"),
-        kit.chart(plots.comparison(by_hand.table(parts, "whole", [int(which.value)]), "name", "whole", dark=dark)),
+        kit.chart(plots.comparison_dots(by_hand.table(parts, "whole", [int(which.value)]), "name", "whole", dark=dark)),
     )
     return
 
@@ -337,7 +337,7 @@ def _(counted, dark, trainings):
     _open = [_name for _name in _table["name"][1:] if _name not in _shown]
     kit.stack(
         kit.step("Look", "Your small table", "Made as your three functions do, of what this page has trained on three shops."),
-        kit.chart(plots.comparison(_table, "name", "Popularity", dark=dark)),
+        kit.chart(plots.comparison_dots(_table, "name", "Popularity", dark=dark)),
         kit.told(
             f"Shown to be ahead of popularity with three seeds: {', '.join(_shown) or 'nothing'}"
             f"{'; not shown: ' + ', '.join(_open) if _open else ''}. What this does **not** show: that factorisation is worse than ItemKNN "
@@ -411,7 +411,7 @@ def _(dark, models, parts, seeds, way):
         kit.step("Break it", "The same trainings, told wrongly", "No training changes; only how the table is made."),
         way,
         kit.finding(_says[way.value]),
-        kit.chart(plots.comparison(_table, "name", "whole", about="losses", dark=dark, hint=_hint)),
+        kit.chart(plots.comparison_dots(_table, "name", "whole", about="losses", dark=dark, hint=_hint)),
     )
     return
 

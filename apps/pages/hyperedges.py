@@ -169,7 +169,7 @@ def _(hyperedges, look):
 
 @app.cell
 def _(cards, hyperedges, look, view):
-    _figures = [plots.incidence_heatmap(hyperedges.incidence, dark=view.is_dark), plots.hyperedge_usage(cards, dark=view.is_dark)]
+    _figures = [plots.incidence_heatmap(hyperedges.incidence, dark=view.is_dark), plots.usage_bars(cards, dark=view.is_dark)]
     _asked = "How decided are the memberships, and is each hyperedge used?"
     common.stack(common.section(_asked, "instant"), common.side_by_side(*map(common.chart, _figures)))
     return
@@ -202,7 +202,7 @@ def _(base, get_modality, get_news, set_news):
 def _(river, river_button, river_ticks, view):
     _shown = waiting.slow_line(river, river_button, river_ticks)
     if river.is_ready:
-        _shown = common.chart(plots.hyperedge_river(river.value(), dark=view.is_dark))
+        _shown = common.chart(plots.river(river.value(), dark=view.is_dark))
     common.stack(common.section("When did they settle?", "from finished runs"), _shown)
     return
 

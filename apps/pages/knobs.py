@@ -156,7 +156,7 @@ def _(as_trained, is_drawn, look, map_button, view):
     if _shown.knows_surface() or _shown.is_quick or map_button.value:
         _alpha, _beta, _ = dials.KNOBS
         _trained, _current = ((knobs[_alpha], knobs[_beta]) for knobs in (look.trained_knobs, look.knobs))
-        _map = common.chart(plots.metric_surface(_shown.surface(), trained=_trained, current=_current, dark=view.is_dark))
+        _map = common.chart(plots.metric_heatmap(_shown.surface(), trained=_trained, current=_current, dark=view.is_dark))
     _tau = common.fact(f"Every point is the same model with other α and β, at τ = {_shown.knobs['membership_temperature']:g}.")
     surface = common.stack(_map, _tau, None if _shown is look else map_button)
     return (surface,)

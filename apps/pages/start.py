@@ -67,7 +67,7 @@ def _(another, look):
             "A recommender that looks at who took what, at pictures and at words. Each stream below is one part of the model; "
             "its width is what the part adds to the score of the first item."
         )
-        _drawing = plots.flow(_seen, _parts, _top, more=len(_taken) - len(_seen))
+        _drawing = plots.flow_diagram(_seen, _parts, _top, more=len(_taken) - len(_seen))
         _finding = plots.flow_finding(_parts, backend.title(_data, _list["item_id"].iloc[0]))
         _body = [common.heading("What is this?", _answer, "instant"), common.finding(_finding), mo.Html(_drawing)]
     common.stack(

@@ -140,7 +140,7 @@ def _hyperedge(look: Scene) -> Section:
     body = f"<p>{html.escape(said)}</p>{plots.card_row(item_cards(look.data, top, [''] * len(top), width=SMALL_WIDTH))}"
     plain = cards.assign(**{name: [json.dumps(values, ensure_ascii=False) for values in cards[name]] for name in LISTS})
     frames = {"hyperedges": (f"the hyperedges of {modality}, one a row; lists are JSON", plain)}
-    return Section(plots.Block("What does the hyperedge hold?", body, [plots.hyperedge_usage(cards, dark=look.view.is_dark)]), frames)
+    return Section(plots.Block("What does the hyperedge hold?", body, [plots.usage_bars(cards, dark=look.view.is_dark)]), frames)
 
 
 def _alignment(look: Scene) -> Section:

@@ -53,7 +53,7 @@ def write(rows: Iterable[pd.DataFrame], folder: Path) -> list[Path]:
     write_bytes(written[0], whole.to_csv(index=False).encode())
     if len(grown := exponents(whole)):
         written.append(folder / "growth.html")
-        figure = plots.growth(grown)
+        figure = plots.growth_curves(grown)
         write_bytes(written[1], figure.to_html(include_plotlyjs=True, config=plots.plot_config(figure, "svg")).encode())
     return written
 

@@ -25,12 +25,12 @@ def no_trials(setup: Setup) -> list[Case]:
 
 def gains(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
     """Draw all rows of a table beside its reference, if it was wanted."""
-    return [plots.comparison(table, by[0], _present(table, by[0], reference))]
+    return [plots.comparison_dots(table, by[0], _present(table, by[0], reference))]
 
 
 def losses(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
     """Draw the same, and say what is lost beside the reference."""
-    return [plots.comparison(table, by[0], _present(table, by[0], reference), about="losses")]
+    return [plots.comparison_dots(table, by[0], _present(table, by[0], reference), about="losses")]
 
 
 def _present(table: pd.DataFrame, label: str, reference: Mapping[str, str | float]) -> str | None:

@@ -58,7 +58,7 @@ def _cases(setup: Setup, chosen: Chosen) -> list[Case]:
 
 def _draw(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
     """Draw a curve a knob, and the plane of α and β where every point of it is finished."""
-    drawn = [plots.sweep(table, knob) for knob in GRIDS if (table["knob"] == knob).any()]
+    drawn = [plots.sweep_curve(table, knob) for knob in GRIDS if (table["knob"] == knob).any()]
     plane = table[table["knob"] == PLANE]
     if not len(plane) or plane["unfinished"].any():
         return drawn
@@ -66,7 +66,7 @@ def _draw(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | 
     differ = int(((plane["gain_low"] > 0) | (plane["gain_high"] < 0)).sum()) if "gain_low" in plane else None
     noise = "One seed: differences may be noise." if differ is None else f"{differ} of {len(plane)} are shown to differ from the preset."
     hint = f"The best of {len(plane)} settings. {noise}"
-    return [*drawn, plots.metric_surface(axes.assign(value=plane["recall@20"]), "recall@20", hint=hint)]
+    return [*drawn, plots.metric_heatmap(axes.assign(value=plane["recall@20"]), "recall@20", hint=hint)]
 
 
 SENSITIVITY = Experiment(

@@ -27,5 +27,5 @@ SPARSITY = Experiment(
     ("share", "model"),
     {"model": "LightGCN"},
     _cases,
-    draw=lambda table, by, reference: [plots.sparsity(table)],
+    draw=lambda table, by, reference: [plots.sparsity_curves(table)],
 )

@@ -6,30 +6,30 @@ It knows neither models nor data sets, only columns.
 
 from srgformer_lab.plots.agreement import cosine_distributions, recall_bars
 from srgformer_lab.plots.alignment import alignment_scatter
-from srgformer_lab.plots.bipartite import bipartite
+from srgformer_lab.plots.bipartite import bipartite_graph
 from srgformer_lab.plots.card_moves import rank_moves_cards
 from srgformer_lab.plots.card_style import STYLE
 from srgformer_lab.plots.cards import card, card_column, card_row, card_wall, hue, initials, thumbnail_uri
-from srgformer_lab.plots.comparison import comparison
+from srgformer_lab.plots.comparison import comparison_dots
 from srgformer_lab.plots.contrast import depth_bars, versus_bars
 from srgformer_lab.plots.deletion import deletion_curves
 from srgformer_lab.plots.effects import effect_meaning, effect_scatter
 from srgformer_lab.plots.entropy import entropy_scatter
-from srgformer_lab.plots.flow import flow, flow_finding
+from srgformer_lab.plots.flow import flow_diagram, flow_finding
 from srgformer_lab.plots.grid import knob_grid
-from srgformer_lab.plots.growth import growth
+from srgformer_lab.plots.growth import growth_curves
 from srgformer_lab.plots.heads import attention_heads
 from srgformer_lab.plots.history import history_bars, sources_waterfall
-from srgformer_lab.plots.hyperedge_bars import hyperedge_finding, hyperedge_usage, hyperedge_warning
+from srgformer_lab.plots.hyperedge_bars import hyperedge_finding, hyperedge_warning, usage_bars
 from srgformer_lab.plots.hyperedges import agreement_table, incidence_heatmap
-from srgformer_lab.plots.inventory import coverage_bars, history_lengths, long_tail
-from srgformer_lab.plots.knobs import metric_surface
+from srgformer_lab.plots.inventory import coverage_bars, history_histogram, long_tail
+from srgformer_lab.plots.knobs import metric_heatmap
 from srgformer_lab.plots.labels import MOST_FACES, Kind, badge, knob_label, part_knob_style, strip
 from srgformer_lab.plots.language import (
     PART_COLORS,
     PARTS,
-    change,
-    count,
+    before_after,
+    counted,
     digits,
     knob_color,
     knob_name,
@@ -51,11 +51,11 @@ from srgformer_lab.plots.moves import describe_moves, rank_moves
 from srgformer_lab.plots.offline import Block, offline_page
 from srgformer_lab.plots.paired import paired_differences
 from srgformer_lab.plots.plane import metric_plane
-from srgformer_lab.plots.river import hyperedge_river
+from srgformer_lab.plots.river import river
 from srgformer_lab.plots.rows import correlation
 from srgformer_lab.plots.score import parts_table, waterfall
-from srgformer_lab.plots.sparsity import sparsity
-from srgformer_lab.plots.sweep import sweep
+from srgformer_lab.plots.sparsity import sparsity_curves
+from srgformer_lab.plots.sweep import sweep_curve
 from srgformer_lab.plots.tail import head_share, interaction_matrix
 from srgformer_lab.plots.template import TEMPLATES, finding_of, plot_config, register
 from srgformer_lab.plots.training import learning_curves
@@ -72,16 +72,16 @@ __all__ = [
     "alignment_scatter",
     "attention_heads",
     "badge",
-    "bipartite",
+    "before_after",
+    "bipartite_graph",
     "card",
     "card_column",
     "card_row",
     "card_wall",
-    "change",
-    "comparison",
+    "comparison_dots",
     "correlation",
     "cosine_distributions",
-    "count",
+    "counted",
     "coverage_bars",
     "deletion_curves",
     "depth_bars",
@@ -91,16 +91,14 @@ __all__ = [
     "effect_scatter",
     "entropy_scatter",
     "finding_of",
-    "flow",
+    "flow_diagram",
     "flow_finding",
-    "growth",
+    "growth_curves",
     "head_share",
     "history_bars",
-    "history_lengths",
+    "history_histogram",
     "hue",
     "hyperedge_finding",
-    "hyperedge_river",
-    "hyperedge_usage",
     "hyperedge_warning",
     "incidence_heatmap",
     "initials",
@@ -115,9 +113,9 @@ __all__ = [
     "long_tail",
     "loss_terms",
     "measured",
+    "metric_heatmap",
     "metric_name",
     "metric_plane",
-    "metric_surface",
     "metric_unit",
     "metric_value",
     "offline_page",
@@ -133,13 +131,15 @@ __all__ = [
     "rank_moves_cards",
     "recall_bars",
     "register",
+    "river",
     "setting",
     "signed",
     "sources_waterfall",
-    "sparsity",
+    "sparsity_curves",
     "strip",
-    "sweep",
+    "sweep_curve",
     "thumbnail_uri",
+    "usage_bars",
     "versus_bars",
     "waterfall",
 ]

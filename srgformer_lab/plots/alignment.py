@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.knobs import LABEL_PAPER
-from srgformer_lab.plots.language import INK, MUTED, SURFACE, count, part_color, part_name, part_order, percent, require, safe
+from srgformer_lab.plots.language import INK, MUTED, SURFACE, counted, part_color, part_name, part_order, percent, require, safe
 from srgformer_lab.plots.template import HINT_WIDTH, MOST_LINES, first_that_fits, new_figure
 
 MARKS = {"id": (1, "■"), "image": (0, "●"), "text": (5, "▲"), "attention": (2, "◆"), "hypergraph": (3, "✚"), "fused": (4, "✖")}
@@ -158,7 +158,7 @@ def _name_spaces(figure: go.Figure, points: pd.DataFrame, spaces: list[str], dar
 def _finding(points: pd.DataFrame, spaces: list[str], noun: str) -> str:
     """Compare how far a thing's first two points lie apart with how far those of different things do, by medians."""
     if len(spaces) == 1:
-        return f"{count(len(points), noun)} as the {part_name(spaces[0])} space of the model sees them"
+        return f"{counted(len(points), noun)} as the {part_name(spaces[0])} space of the model sees them"
     first, second = (points[points["space"] == space].set_index("id")[["x", "y"]] for space in spaces[:2])
     both = first.index.intersection(second.index)
     a, b = first.loc[both].to_numpy(float), second.loc[both].to_numpy(float)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.plots.language import INK, MUTED, SURFACE, count, digits, part_color, require, safe, shorten
+from srgformer_lab.plots.language import INK, MUTED, SURFACE, counted, digits, part_color, require, safe, shorten
 from srgformer_lab.plots.template import TEXT_SIZE, empty_figure, new_figure
 
 SMALLEST, LARGEST = 9.0, 30.0
@@ -14,7 +14,7 @@ ROW = 34
 LETTERS = 22
 
 
-def bipartite(
+def bipartite_graph(
     nodes: pd.DataFrame, links: pd.DataFrame, sides: tuple[str, str], *, part: str = "id", dark: bool = False, hint: str | None = None
 ) -> go.Figure:
     """Draw what lies on a graph whose lines run between two kinds of nodes; a node is the larger the more it carries.
@@ -108,4 +108,4 @@ def _carried(columns: list[pd.DataFrame], sides: tuple[str, str]) -> str:
 
 def _joined(columns: list[pd.DataFrame], sides: tuple[str, str], n_links: int) -> str:
     named = " and ".join(f"{name} ({len(column)})" for column, name in zip(columns, sides, strict=True))
-    return f"{count(n_links, 'line')} between {named}"
+    return f"{counted(n_links, 'line')} between {named}"

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import Number, count, require
+from srgformer_lab.plots.language import Number, counted, require
 
 Size = Literal["normal", "small"]
 COLUMNS = ("title", "picture", "line")
@@ -141,7 +141,7 @@ def _arrow(moved: Number | None, mark: str = "") -> str:
     if not steps:
         return f'<span class="srg-same">= stayed{words}</span>'
     kind, sign, word = ("rose", "▲", "rose") if steps > 0 else ("fell", "▼", "fell")
-    told = f"{word} by {count(abs(steps), 'rank')}"
+    told = f"{word} by {counted(abs(steps), 'rank')}"
     return f'<span class="srg-{kind}" title="{told}"><span role="img" aria-label="{told}">{sign} {abs(steps)}</span>{words}</span>'
 
 

@@ -44,7 +44,7 @@ VALUES = 64
 """Pixels of the column of values."""
 
 
-def comparison(
+def comparison_dots(
     frame: pd.DataFrame,
     label: str,
     reference: str | None = None,

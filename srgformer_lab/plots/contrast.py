@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import INK, MUTED, count, digits, part_color, part_name, part_order, safe, shorten, signed
+from srgformer_lab.plots.language import INK, MUTED, counted, digits, part_color, part_name, part_order, safe, shorten, signed
 from srgformer_lab.plots.rows import (
     HISTORY_COLORS,
     LEVEL,
@@ -59,7 +59,7 @@ def versus_bars(
         ink = fill
     else:
         shown, others = split_off(rows["difference"], most, what)
-        names = [str(title) for title in rows["title"][shown]] + ([count(len(others), "other")] if others else [])
+        names = [str(title) for title in rows["title"][shown]] + ([counted(len(others), "other")] if others else [])
         fill, ink = [HISTORY_COLORS[dark]] * len(names), [INK[dark]] * len(shown) + [MUTED[dark]] * bool(others)
     cells = rows[["a", "b", "difference"]].to_numpy(float)
     cells = np.vstack([cells[shown], cells[others].sum(axis=0)]) if others else cells[shown]
@@ -128,7 +128,7 @@ def depth_bars(depths: pd.DataFrame, *, dark: bool = False, hint: str | None = N
     table = rows.pivot_table(index="depth", columns="part", values="contribution", aggfunc="sum", fill_value=0.0).sort_index()
     if len(table) > MOST_ROWS:
         raise DataError(f"{what}: {len(table)} depths; at most {MOST_ROWS} have room")
-    names = [count(int(depth), "step") for depth in table.index]
+    names = [counted(int(depth), "step") for depth in table.index]
     text = "What do more layers, and so longer walks, bring?" if hint is None else hint
     figure = rows_figure(_depth_finding(names, table.sum(axis=1).tolist()), text, names, dark, key=part_order(table.columns))
     stack(figure, table.reset_index(drop=True), [f"walks of {name}" for name in names], dark)

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.deletion import order_color
-from srgformer_lab.plots.language import MUTED, count, percent, require, safe, setting, signed, ticks
+from srgformer_lab.plots.language import MUTED, counted, percent, require, safe, setting, signed, ticks
 from srgformer_lab.plots.rows import correlation, numbers
 from srgformer_lab.plots.template import TICK_SIZE, empty_figure, new_figure
 
@@ -130,7 +130,7 @@ def _effects_finding(rows: pd.DataFrame, against: str, correlations: pd.DataFram
     mean = float(defined.mean())
     how = next(word for bound, word in WORDS if mean >= bound)
     of_mean = "mean " if len(defined) > 1 else ""
-    return f"{claim} {how} true effects: {of_mean}rank correlation {correlation(mean)} ({count(len(defined), 'user')})"
+    return f"{claim} {how} true effects: {of_mean}rank correlation {correlation(mean)} ({counted(len(defined), 'user')})"
 
 
 def _correlations(rows: pd.DataFrame, against: str) -> np.ndarray:

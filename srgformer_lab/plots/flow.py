@@ -38,7 +38,7 @@ STYLE = """<style>
 </style>"""
 
 
-def flow(history: pd.DataFrame, parts: pd.DataFrame, items: pd.DataFrame, *, more: int = 0) -> str:
+def flow_diagram(history: pd.DataFrame, parts: pd.DataFrame, items: pd.DataFrame, *, more: int = 0) -> str:
     """Draw the way from a history to a list; the width of each stream is what its part adds to the first item's score.
 
     Args:

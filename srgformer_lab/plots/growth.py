@@ -23,7 +23,7 @@ LABEL_SPACE = 0.055
 """Least distance of two labels, as a part of the plot's height."""
 
 
-def growth(frame: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+def growth_curves(frame: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
     """Draw milliseconds against how many times the data has grown, a line a piece, with its exponent at the line's end.
 
     Args:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.cells import write_cells
-from srgformer_lab.plots.language import FAINT, INK, MUTED, SIGNED_SCALE, SINGLE_SCALE, count, percent, safe, shorten, signed
+from srgformer_lab.plots.language import FAINT, INK, MUTED, SIGNED_SCALE, SINGLE_SCALE, counted, percent, safe, shorten, signed
 from srgformer_lab.plots.rows import correlation, name_rows, numbers, rows_figure, split_off, who_leads
 from srgformer_lab.plots.template import TICK_SIZE, color_bar, empty_figure, first_that_fits
 
@@ -55,7 +55,7 @@ def attention_heads(
     text = "Mute a head and see which things lose their say." if hint is None else hint
     if others:
         share = f" with {percent(table.iloc[others].sum().mean())} of the weight" if value == "weight" else ""
-        text = f"Not shown: {count(len(others), 'item')}{share}. {text}"
+        text = f"Not shown: {counted(len(others), 'item')}{share}. {text}"
     names = list(titles.iloc[shown])
     figure = rows_figure(_finding(table, value, list(titles)), text, names, dark)
     _draw(figure, table.iloc[shown], names, value, dark)
@@ -112,7 +112,7 @@ def _finding(table: pd.DataFrame, value: str, titles: list[str]) -> str:
     if not is_weight and not values.any():
         return "No item moves the score through any head"
     if len(values) == 1:
-        through = f" over {count(n_heads, 'head')}"
+        through = f" over {counted(n_heads, 'head')}"
         whole = f"{names[0]} is the whole history: each head gives it {percent(values.mean())}"
         return whole if is_weight else f"{names[0]} is the whole history: {signed(values.sum())}{through}"
     even = np.ptp(values, axis=0) <= ROUNDING * np.abs(values).max(axis=0)

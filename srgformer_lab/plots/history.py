@@ -11,7 +11,7 @@ from srgformer_lab.plots.language import (
     MUTED,
     SURFACE,
     Number,
-    count,
+    counted,
     digits,
     part_color,
     part_order,
@@ -69,7 +69,7 @@ def history_bars(
     full = [name + _weight(items, row) for name, row in zip(names, shown, strict=True)]
     if others:
         table.loc[len(table)] = items.loc[others, parts].sum()
-        names.append(count(len(others), "other"))
+        names.append(counted(len(others), "other"))
         full.append(f"{names[-1]}, summed")
     both = (table.min(axis=1) < 0) & (table.max(axis=1) > 0)
     text = "Take one thing away: what stays of the score?" if hint is None else hint
@@ -166,10 +166,10 @@ def _bars(rows: pd.DataFrame, most: int, dark: bool) -> list[Bar]:
             shown, others = split_off(given, most, "sources waterfall")
             bars += [(str(rows["name"][row]), float(given[row]), HISTORY_COLORS[dark], INK[dark]) for row in shown]
             if others:
-                bars.append((count(len(others), "other"), float(given[others].sum()), HISTORY_COLORS[dark], MUTED[dark]))
+                bars.append((counted(len(others), "other"), float(given[others].sum()), HISTORY_COLORS[dark], MUTED[dark]))
             continue
         color = {"own": part_color("id", dark), "hyperedge": part_color("hypergraph", dark)}.get(kind, MUTED[dark])
-        several = count(len(given), "hyperedge" if kind == "hyperedge" else kind)
+        several = counted(len(given), "hyperedge" if kind == "hyperedge" else kind)
         name = "own embedding" if kind == "own" else str(rows["name"][given.index[0]]) if len(given) == 1 else several
         bars.append((name, float(given.sum()), color, color))
     return bars

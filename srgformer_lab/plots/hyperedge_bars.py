@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.hyperedges import MORE_HINT
-from srgformer_lab.plots.language import INK, MUTED, SURFACE, count, part_color, percent, require, safe
+from srgformer_lab.plots.language import INK, MUTED, SURFACE, counted, part_color, percent, require, safe
 from srgformer_lab.plots.rows import LETTER
 from srgformer_lab.plots.template import TEXT_SIZE, empty_figure, new_figure
 
@@ -30,7 +30,7 @@ def hyperedge_finding(card: Mapping[str, Any]) -> str:
     if not card["items"]:
         return f"{name} is no item’s first; each is more in another one"
     words = f" of “{', '.join(card['words'][:2])}”" if card["words"] else ""
-    found = f"{name} gathers {count(int(card['items']), 'item')}{words}"
+    found = f"{name} gathers {counted(int(card['items']), 'item')}{words}"
     if card["labelled"] == 1:
         found += f"; the one whose category is known is “{card['label']}”"
     elif card["labelled"] and math.isfinite(card["purity"]):
@@ -61,7 +61,7 @@ def _listed(numbers: pd.Series) -> str:
     return f"{shown} and {len(numbers) - MOST_ROWS} more" if len(numbers) > MOST_ROWS else shown
 
 
-def hyperedge_usage(cards: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+def usage_bars(cards: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
     """Draw each hyperedge's share of the membership beside the even share; dead ones are crossed, twins wear a diamond.
 
     Args:
@@ -137,7 +137,7 @@ def _bars(cards: pd.DataFrame, dark: bool) -> dict:
     """Return the bars' look: filled, or hollow where a hyperedge is dead."""
     color = part_color("hypergraph", dark)
     said = [
-        f"hyperedge {card.hyperedge}: {percent(card.mass)}, {count(int(card.items), 'item')}{_mark(card)}" for card in cards.itertuples()
+        f"hyperedge {card.hyperedge}: {percent(card.mass)}, {counted(int(card.items), 'item')}{_mark(card)}" for card in cards.itertuples()
     ]
     return {
         "marker": {"color": [SURFACE[dark] if dead else color for dead in cards["is_dead"]], "line": {"color": color, "width": 1}},

@@ -10,7 +10,7 @@ from srgformer_lab.plots.language import (
     FAINT,
     INK,
     Number,
-    count,
+    counted,
     digits,
     percent,
     require,
@@ -181,7 +181,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 def _agreement_finding(table: pd.DataFrame, first: str, second: str, nmi: Number | None, chance: Number | None) -> str:
     one, two = table.stack().idxmax()
     most, total = int(table.loc[one, two]), int(table.to_numpy().sum())
-    pair = f"{first} {shorten(one, 16)} and {second} {shorten(two, 16)} share most: {most:,} of {count(total, 'item')}"
+    pair = f"{first} {shorten(one, 16)} and {second} {shorten(two, 16)} share most: {most:,} of {counted(total, 'item')}"
     if nmi is None or not np.isfinite(float(nmi)):
         return pair[:1].upper() + pair[1:]
     base = 0.0 if chance is None or not np.isfinite(float(chance)) else float(chance)

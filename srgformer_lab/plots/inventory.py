@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import INK, MUTED, SINGLE_SCALE, count, part_color, percent, safe, setting, shorten, ticks
+from srgformer_lab.plots.language import INK, MUTED, SINGLE_SCALE, counted, part_color, percent, safe, setting, shorten, ticks
 from srgformer_lab.plots.rows import HISTORY_COLORS, name_rows, numbers, rows_figure, steps, write_ends
 from srgformer_lab.plots.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
 
@@ -52,7 +52,7 @@ def long_tail(items: pd.DataFrame, *, dark: bool = False, hint: str | None = Non
     sums = np.cumsum(users) / users.sum()
     titles = _sorted_titles(items)
     hovers = [
-        f"{place + 1:,}. {safe(shorten(titles[place], 40))}: {count(int(users[place]), 'user')}<br>"
+        f"{place + 1:,}. {safe(shorten(titles[place], 40))}: {counted(int(users[place]), 'user')}<br>"
         f"the first {place + 1:,} items have {percent(sums[place])} of the interactions"
         for place in range(len(users))
     ]
@@ -62,7 +62,7 @@ def long_tail(items: pd.DataFrame, *, dark: bool = False, hint: str | None = Non
     return figure
 
 
-def history_lengths(users: pd.DataFrame, cohorts: Mapping[str, str], *, dark: bool = False, hint: str | None = None) -> go.Figure:
+def history_histogram(users: pd.DataFrame, cohorts: Mapping[str, str], *, dark: bool = False, hint: str | None = None) -> go.Figure:
     """Draw how many items each user took, the shortest history first, cut into the cohorts.
 
     Args:
@@ -88,7 +88,7 @@ def history_lengths(users: pd.DataFrame, cohorts: Mapping[str, str], *, dark: bo
     text = "Who is served worse, those with short histories? The table below says." if hint is None else hint
     figure = new_figure(finding, text, dark, HEIGHT, left=44, right=26, bottom=44)
     words = [f"{name}<br>{_span(part)}" for name, part in zip(cohorts.values(), parts, strict=True)]
-    hovers = [f"{place + 1:,}. of {count(len(ordered), 'user')}: {count(int(length), 'item')}" for place, length in enumerate(ordered)]
+    hovers = [f"{place + 1:,}. of {counted(len(ordered), 'user')}: {counted(int(length), 'item')}" for place, length in enumerate(ordered)]
     _outline(figure, ordered, cuts, words, SHADES[dark][::-1], hovers, dark)
     figure.update_xaxes(title_text="users, the shortest history first")
     figure.update_yaxes(title_text="items")
@@ -116,7 +116,7 @@ def coverage_bars(coverage: pd.DataFrame, n_items: int, *, dark: bool = False, h
     text = "What is not known of an item can’t carry a score." if hint is None else hint
     figure = rows_figure(_coverage_finding(rows, n_items), text, names, dark)
     shares = rows["share"].to_numpy(float)
-    hovers = [f"{name}: {int(items):,} of {count(n_items, 'item')}" for name, items in zip(names, rows["items"], strict=True)]
+    hovers = [f"{name}: {int(items):,} of {counted(n_items, 'item')}" for name, items in zip(names, rows["items"], strict=True)]
     steps(figure, np.zeros(len(rows)), shares, colors, hovers)
     write_ends(figure, shares, shares, [0.0, 1.0], [percent(share) for share in shares])
     figure.update_xaxes(tickvals=[0, 0.5, 1], ticktext=[percent(0), percent(0.5), percent(1)])
@@ -131,9 +131,9 @@ def _coverage_finding(rows: pd.DataFrame, n_items: int) -> str:
     least = modal.loc[modal["share"].idxmin()]
     missing = n_items - int(least["items"])
     if missing:
-        return f"{str(least['modality']).capitalize()} features are missing for {missing:,} of {count(n_items, 'item')}"
+        return f"{str(least['modality']).capitalize()} features are missing for {missing:,} of {counted(n_items, 'item')}"
     listed = " and ".join(map(str, modal["modality"])) if len(modal) <= 2 else f"all {len(modal)} modalities"
-    return f"Features of {listed} are there for all {count(n_items, 'item')}"
+    return f"Features of {listed} are there for all {counted(n_items, 'item')}"
 
 
 def _counts(frame: pd.DataFrame, words: Sequence[str], column: str, what: str) -> np.ndarray:
@@ -151,7 +151,7 @@ def _span(lengths: np.ndarray) -> str:
     if not len(lengths):
         return "nobody"
     low, high = int(lengths[0]), int(lengths[-1])
-    return count(low, "item") if low == high else f"{low:,}–{high:,} items"
+    return counted(low, "item") if low == high else f"{low:,}–{high:,} items"
 
 
 def _outline(

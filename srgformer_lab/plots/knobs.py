@@ -25,7 +25,7 @@ LABEL_PAPER = ("rgba(255,255,255,0.86)", "rgba(24,28,26,0.8)")
 AXES = ("attention_scale", "hypergraph_scale")
 
 
-def metric_surface(
+def metric_heatmap(
     frame: pd.DataFrame,
     metric: str = "recall@20",
     trained: Point | None = None,

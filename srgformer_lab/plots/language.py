@@ -112,7 +112,7 @@ def digits(value: Number, places: int = 3) -> str:
     return ("−" if value < 0 else "") + written
 
 
-def change(before: Number, after: Number) -> str:
+def before_after(before: Number, after: Number) -> str:
     """Write how a value went from one to another, sharing the power of ten where both have the same."""
     first, last = digits(before), digits(after)
     if "×" in first and first.partition("×")[2] == last.partition("×")[2]:
@@ -189,7 +189,7 @@ def percent(share: Number) -> str:
     return f"{'−' if value < 0 else ''}{written}{TIED}%"
 
 
-def count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     """Write a number of things, with the plural where it is due."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.plots.language import INK, MUTED, change, digits, part_color, percent, require, safe
+from srgformer_lab.plots.language import INK, MUTED, before_after, digits, part_color, percent, require, safe
 from srgformer_lab.plots.template import TALLEST, TICK_SIZE, empty_figure, new_figure
 from srgformer_lab.plots.training import thin
 from srgformer_lab.plots.turns import Turn, draw_turns, turns_of
@@ -162,4 +162,4 @@ def _caption(term: str, curves: dict[str, tuple[Curve, Curve]]) -> str:
     if len(values) == 1:
         return f"{name}<br>{digits(last)}"
     moved = f" ({'−' if last < first else '+'}{percent(abs(last / first - 1))})" if first else ""
-    return f"{name}<br>{change(first, last)}{moved}"
+    return f"{name}<br>{before_after(first, last)}{moved}"

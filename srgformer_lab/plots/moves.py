@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import FAINT, FELL, INK, MUTED, ROSE, count, require, safe, shorten
+from srgformer_lab.plots.language import FAINT, FELL, INK, MUTED, ROSE, counted, require, safe, shorten
 from srgformer_lab.plots.template import TICK_SIZE, new_figure
 
 COLUMNS = ("item_id", "title", "rank_before", "rank_after")
@@ -36,9 +36,9 @@ def describe_moves(compare: pd.DataFrame, k: int) -> str:
         return f"Nothing moved: the first {size} stay as they were"
     entered = int(items["entered"].sum())
     top = items.loc[items["moved"].idxmax()]
-    rise = f"“{shorten(top['title'], 30)}” rises most, by {count(int(top['moved']), 'rank')}" if top["moved"] > 0 else ""
+    rise = f"“{shorten(top['title'], 30)}” rises most, by {counted(int(top['moved']), 'rank')}" if top["moved"] > 0 else ""
     if entered:
-        return f"{count(entered, 'item')} {'enters' if entered == 1 else 'enter'} the top {k}; {rise}"
+        return f"{counted(entered, 'item')} {'enters' if entered == 1 else 'enter'} the top {k}; {rise}"
     changed = int((kept["moved"] != 0).sum())
     return f"The same {size} items, {changed} in other places" + (f"; {rise}" if rise else "")
 

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import INK, MUTED, count, part_color, percent, require
+from srgformer_lab.plots.language import INK, MUTED, counted, part_color, percent, require
 from srgformer_lab.plots.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
 
 MOST_BANDS = 9
@@ -42,7 +42,7 @@ class _Band:
         )
 
 
-def hyperedge_river(frame: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+def river(frame: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
     """Draw the items as bands that flow between hyperedges from epoch to epoch: coloured where they stay, grey where they move.
 
     Args:
@@ -127,7 +127,7 @@ def _bands(flows: pd.DataFrame, names: list[str], place: dict[int, int], blocks:
             (place[row.next_epoch] - half, blocks[row.next_epoch, row.next_hyperedge][0] + above[row.Index]),
             int(row.items),
             bool(row.stays),
-            f"epoch {row.epoch} → {row.next_epoch}<br>{count(int(row.items), 'item')}: hyperedge {row.hyperedge} → {row.next_hyperedge}",
+            f"epoch {row.epoch} → {row.next_epoch}<br>{counted(int(row.items), 'item')}: hyperedge {row.hyperedge} → {row.next_hyperedge}",
         )
         for row in leaves.itertuples()
     ]
@@ -160,7 +160,7 @@ def _name_ends(figure: go.Figure, blocks: dict, names: list[str], epochs: list[i
         heights = _spread([(top + size / 2) / reach for _, top, size in ends], tall)
         for (name, _, size), height in zip(ends, heights, strict=True):
             parted = "<br>" if " " in name else " "
-            items = f'{parted}<span style="color:{MUTED[dark]}">{count(size, "item")}</span>' if anchor == "left" else ""
+            items = f'{parted}<span style="color:{MUTED[dark]}">{counted(size, "item")}</span>' if anchor == "left" else ""
             figure.add_annotation(
                 x=epochs.index(epoch),
                 y=height * reach,

@@ -48,7 +48,7 @@ LEVELS, GAINS = 0.54, 0.42
 DASHES = ("2px,3px", "6px,3px", "6px,3px,2px,3px")
 
 
-def sparsity(
+def sparsity_curves(
     frame: pd.DataFrame,
     metric: str = "recall@20",
     *,

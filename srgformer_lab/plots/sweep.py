@@ -57,7 +57,7 @@ MOST_WRITTEN = 8
 KNOB_LETTERS = 16
 
 
-def sweep(frame: pd.DataFrame, knob: str, metric: str = "recall@20", *, dark: bool = False, hint: str | None = None) -> go.Figure:
+def sweep_curve(frame: pd.DataFrame, knob: str, metric: str = "recall@20", *, dark: bool = False, hint: str | None = None) -> go.Figure:
     """Draw a metric over the values of one knob, equally spaced in increasing order, in the colour of the knob's part.
 
     Lines are intervals over seeds. A mark is filled where its paired interval to the preset excludes 0; a diamond is the

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.plots.language import FAINT, INK, MUTED, count, digits, percent, require, safe
+from srgformer_lab.plots.language import FAINT, INK, MUTED, counted, digits, percent, require, safe
 from srgformer_lab.plots.rows import HISTORY_COLORS
 from srgformer_lab.plots.template import empty_figure, new_figure
 
@@ -79,7 +79,7 @@ def head_share(items: pd.DataFrame, share: float = 0.2, *, dark: bool = False, h
         xanchor="left",
         yanchor="top",
         xshift=6,
-        text=f"<b>head</b> ◂ ▸ tail: {count(len(items) - n_head, 'item')}, {digits(100 * (1 - held), 2)} %",
+        text=f"<b>head</b> ◂ ▸ tail: {counted(len(items) - n_head, 'item')}, {digits(100 * (1 - held), 2)} %",
         font={"color": MUTED[dark]},
     )
     figure.add_vline(x=n_head - 0.5, line={"color": INK[dark], "width": 1})

@@ -11,7 +11,7 @@ from srgformer_lab.plots.language import (
     INK,
     MUTED,
     Number,
-    count,
+    counted,
     metric_name,
     metric_unit,
     metric_value,
@@ -102,7 +102,7 @@ def _curve_finding(metric: str, epoch: np.ndarray, value: np.ndarray, best: int)
         return f"{name} starts at {top} after epoch {epoch[0]:.0f}"
     if since == 0:
         return f"{name} still rises: {top} at epoch {epoch[best]:.0f}"
-    return f"{name} was best at epoch {epoch[best]:.0f}: {top}, not beaten in {count(since, 'epoch')} since"
+    return f"{name} was best at epoch {epoch[best]:.0f}: {top}, not beaten in {counted(since, 'epoch')} since"
 
 
 def _curve_hint(turns: list[Turn]) -> str:

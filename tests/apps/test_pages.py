@@ -149,7 +149,7 @@ def test_why_takes_things_away_and_turns_the_model(page, shop):
     )
     assert names["asked"].value["taken"] == [first]
     before = names["why"].score
-    assert html.escape(lab.plots.change(before, expected.score_after)) in shown
+    assert html.escape(lab.plots.before_after(before, expected.score_after)) in shown
     assert model.config.attention_scale != 0.9
     assert model.hooks.active == ()
 
@@ -310,7 +310,7 @@ def test_why_adds_things_and_gives_the_rank_before_and_after(page, shop):
     assert names["asked"].value["added"] == [added]
     first, last = expected.ranks
     assert f"number {first:,} → number {last:,}" in shown
-    assert html.escape(lab.plots.change(expected.score_before, expected.score_after)) in shown
+    assert html.escape(lab.plots.before_after(expected.score_before, expected.score_after)) in shown
 
 
 def test_why_names_the_hyperedges_and_people_that_carried_it(page, shop):

@@ -73,7 +73,7 @@ def test_the_river_is_that_of_the_kept_epochs(page, shop):
     shown, names = page("hyperedges", shop)
     look = names["look"]
     traces = {epoch: look.run.model(look.data, epoch).trace() for epoch in look.run.epochs()}
-    expected = lab.plots.hyperedge_river(lab.hyperedge_river(traces, look.data, "image"))
+    expected = lab.plots.river(lab.hyperedge_river(traces, look.data, "image"))
     assert html.escape(lab.plots.finding_of(expected)) in shown
 
 

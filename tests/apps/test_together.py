@@ -104,7 +104,7 @@ def test_alignment_rings_the_items_of_the_chosen_hyperedge_until_they_are_let_go
     inside = [look.data.item_ids[row] for row in np.flatnonzero(membership.argmax(axis=1) == 1)]
     assert names["ringed"] == inside
     assert inside
-    assert f"what has text hyperedge 1 as its first, {lab.plots.count(len(inside), 'item')} in all" in shown
+    assert f"what has text hyperedge 1 as its first, {lab.plots.counted(len(inside), 'item')} in all" in shown
     assert view.change(**names["picked"]) == view
     names["unring"]._update(1)
     assert names["get_hyperedge"]() == ""

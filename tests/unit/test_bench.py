@@ -104,7 +104,7 @@ def test_one_size_has_no_exponent():
 
 def test_the_growth_figure_names_the_steepest_piece_and_labels_do_not_touch():
     frame = pd.concat([report.exponents(grown(power, what=what)) for what, power in zip(PIECES, np.linspace(0.5, 1.5, 7), strict=True)])
-    figure = plots.growth(frame)
+    figure = plots.growth_curves(frame)
     assert "modality contrast" in plots.finding_of(figure)
     assert "1.50" in plots.finding_of(figure)
     heights = sorted(note.y for note in figure.layout.annotations if note.xref == "paper")

@@ -12,7 +12,7 @@ LINKS = pd.DataFrame({"left": ["A", "B", "B"], "right": ["skis", "skis", "sled"]
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_filled_nodes_carry_something_and_the_larger_the_more(dark):
-    figure = plots.bipartite(NODES, LINKS, ("people", "things"), dark=dark)
+    figure = plots.bipartite_graph(NODES, LINKS, ("people", "things"), dark=dark)
     left, right = (next(trace for trace in figure.data if trace.name == side) for side in ("left", "right"))
     assert left.marker.color[0] != left.marker.color[1]
     assert left.marker.color[0] == right.marker.color[0]
@@ -24,7 +24,7 @@ def test_filled_nodes_carry_something_and_the_larger_the_more(dark):
 
 
 def test_each_line_ends_at_its_two_nodes():
-    figure = plots.bipartite(NODES, LINKS, ("people", "things"))
+    figure = plots.bipartite_graph(NODES, LINKS, ("people", "things"))
     links, left, right = (next(trace for trace in figure.data if trace.name == name) for name in ("links", "left", "right"))
     at = dict(zip(NODES["name"], (*left.y, *right.y), strict=True))
     ends = [y for y in links.y if y is not None]
@@ -36,15 +36,15 @@ def test_each_line_ends_at_its_two_nodes():
     [(0.0, "Nothing lies on any node yet"), (-1.0, "All of the 2 people and all of the 3 things carry something")],
 )
 def test_nothing_carried_and_everything_carried_are_said_in_words(value, finding):
-    assert plots.finding_of(plots.bipartite(NODES.assign(value=value), LINKS, ("people", "things"))) == finding
+    assert plots.finding_of(plots.bipartite_graph(NODES.assign(value=value), LINKS, ("people", "things"))) == finding
 
 
 def test_without_values_only_the_lines_are_told():
-    figure = plots.bipartite(NODES.drop(columns="value"), LINKS, ("people", "things"))
+    figure = plots.bipartite_graph(NODES.drop(columns="value"), LINKS, ("people", "things"))
     assert plots.finding_of(figure) == "3 lines between people (2) and things (3)"
     assert [note.text for note in figure.layout.annotations if note.name == "name"] == ["A", "B", "skis", "sled", "&lt;b&gt;"]
 
 
 def test_missing_column_is_named():
     with pytest.raises(DataError, match="no column right"):
-        plots.bipartite(NODES, LINKS[["left"]], ("people", "things"))
+        plots.bipartite_graph(NODES, LINKS[["left"]], ("people", "things"))

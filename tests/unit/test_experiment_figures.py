@@ -74,14 +74,14 @@ def hint(figure):
 
 def every_figure(dark=False):
     return {
-        "comparison": plots.comparison(models(), "model", "LightGCN", dark=dark),
-        "comparison, no reference": plots.comparison(models(), "model", dark=dark),
-        "comparison, losses": plots.comparison(models(reference="SRGFormer"), "model", "SRGFormer", about="losses", dark=dark),
-        "comparison, empty": plots.comparison(models().head(0), "model", dark=dark),
-        "sweep": plots.sweep(knobs([0.53, 0.5353, 0.54, 0.52, NAN, 0.49, 0.4]), "γ", dark=dark),
-        "sweep, one value": plots.sweep(knobs([0.53]), "γ", dark=dark),
-        "sparsity": plots.sparsity(thinned([0.02, 0.015, 0.01, 0.003, -0.01]), dark=dark),
-        "sparsity, one share": plots.sparsity(thinned([0.02] * 5).head(3), dark=dark),
+        "comparison": plots.comparison_dots(models(), "model", "LightGCN", dark=dark),
+        "comparison, no reference": plots.comparison_dots(models(), "model", dark=dark),
+        "comparison, losses": plots.comparison_dots(models(reference="SRGFormer"), "model", "SRGFormer", about="losses", dark=dark),
+        "comparison, empty": plots.comparison_dots(models().head(0), "model", dark=dark),
+        "sweep": plots.sweep_curve(knobs([0.53, 0.5353, 0.54, 0.52, NAN, 0.49, 0.4]), "γ", dark=dark),
+        "sweep, one value": plots.sweep_curve(knobs([0.53]), "γ", dark=dark),
+        "sparsity": plots.sparsity_curves(thinned([0.02, 0.015, 0.01, 0.003, -0.01]), dark=dark),
+        "sparsity, one share": plots.sparsity_curves(thinned([0.02] * 5).head(3), dark=dark),
     }
 
 
@@ -99,9 +99,9 @@ def test_every_figure_keeps_the_house_rules(name, dark):
 
 
 def test_the_axis_names_what_is_measured():
-    compared = plots.comparison(models(), "model", "LightGCN", metric="ndcg@20")
+    compared = plots.comparison_dots(models(), "model", "LightGCN", metric="ndcg@20")
     assert compared.layout.xaxis.title.text == "NDCG@20"
-    for figure in (plots.sweep(knobs([0.5, 0.5353]), "γ"), plots.sparsity(thinned([0.01] * 5))):
+    for figure in (plots.sweep_curve(knobs([0.5, 0.5353]), "γ"), plots.sparsity_curves(thinned([0.01] * 5))):
         assert figure.layout.yaxis.title.text == "Recall@20"
 
 
@@ -110,7 +110,7 @@ def test_the_axis_names_what_is_measured():
 
 def test_dots_and_lines_stand_at_the_tables_numbers_in_the_tables_order():
     table = models()
-    dots = marks(plots.comparison(table, "model", "LightGCN"))
+    dots = marks(plots.comparison_dots(table, "model", "LightGCN"))
     assert list(dots.x) == list(table["recall@20"])
     assert list(dots.y) == list(range(len(table)))
     assert np.add(dots.x, dots.error_x.array) == pytest.approx(table["high"])
@@ -118,7 +118,7 @@ def test_dots_and_lines_stand_at_the_tables_numbers_in_the_tables_order():
 
 
 def test_rows_run_from_top_to_bottom_and_carry_their_values():
-    figure = plots.comparison(models(), "model", "LightGCN")
+    figure = plots.comparison_dots(models(), "model", "LightGCN")
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
     assert [re.sub(r"<[^>]*>", "", name) for name in figure.layout.yaxis.ticktext] == list(MEANS)
     assert texts(figure, "value") == [f"{100 * mean:.1f}\u00a0%" for mean in MEANS.values()]
@@ -126,7 +126,7 @@ def test_rows_run_from_top_to_bottom_and_carry_their_values():
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_what_differs_is_filled_what_may_not_is_hollow_and_the_reference_is_a_diamond_on_a_line(dark):
-    figure = plots.comparison(models(), "model", "LightGCN", dark=dark)
+    figure = plots.comparison_dots(models(), "model", "LightGCN", dark=dark)
     dots = marks(figure)
     assert [color == SURFACE[dark] for color in dots.marker.color] == [name == "FREEDOM" for name in MEANS]
     assert list(dots.marker.symbol).index("diamond") == list(MEANS).index("LightGCN")
@@ -136,17 +136,18 @@ def test_what_differs_is_filled_what_may_not_is_hollow_and_the_reference_is_a_di
 
 
 def test_the_best_row_whose_interval_excludes_zero_is_told_with_its_points():
-    assert plain(plots.comparison(models(), "model", "LightGCN")) == "SRGFormer beats LightGCN by 2.1 points [0.6, 3.5]"
+    assert plain(plots.comparison_dots(models(), "model", "LightGCN")) == "SRGFormer beats LightGCN by 2.1 points [0.6, 3.5]"
 
 
 def test_where_no_interval_excludes_zero_no_difference_is_shown():
     table = models({"LightGCN": 0.336, "SRGFormer": 0.3361}, half=0.021)
-    assert plain(plots.comparison(table, "model", "LightGCN")) == "No difference to LightGCN is shown: SRGFormer +0.0 points [−2.1, +2.1]"
+    said = plain(plots.comparison_dots(table, "model", "LightGCN"))
+    assert said == "No difference to LightGCN is shown: SRGFormer +0.0 points [−2.1, +2.1]"
 
 
 def test_no_difference_is_told_of_one_row_alone_where_others_differ():
     table = models({"Popularity": 0.23, "LightGCN": 0.3362, "SRGFormer": 0.336}, half=0.021)
-    finding = plain(plots.comparison(table, "model", "LightGCN"))
+    finding = plain(plots.comparison_dots(table, "model", "LightGCN"))
     assert finding == "No difference of SRGFormer to LightGCN is shown: −0.0 points [−2.1, +2.1]"
 
 
@@ -158,19 +159,19 @@ def test_no_difference_is_told_of_one_row_alone_where_others_differ():
     ],
 )
 def test_losing_is_called_so(means, finding):
-    assert plain(plots.comparison(models(means), "model", "LightGCN")) == finding
+    assert plain(plots.comparison_dots(models(means), "model", "LightGCN")) == finding
 
 
 def test_about_losses_the_finding_names_what_loses_most():
     parts = {"whole": 0.5353, "w/o HCL": 0.5349, "w/o MCL": 0.536, "w/o hypergraph": 0.498, "w/o both": 0.49}
-    figure = plots.comparison(models(parts, "whole"), "model", "whole", about="losses")
+    figure = plots.comparison_dots(models(parts, "whole"), "model", "whole", about="losses")
     assert plain(figure) == "w/o both loses most to whole, 4.5 points [3.1, 6.0]; 2 of 4 are shown to lose"
     none = models({"whole": 0.5353, "w/o HCL": 0.53}, "whole")
-    assert plain(plots.comparison(none, "model", "whole", about="losses")).startswith("No loss to whole is shown: w/o HCL −0.5 points")
+    assert plain(plots.comparison_dots(none, "model", "whole", about="losses")).startswith("No loss to whole is shown: w/o HCL −0.5 points")
 
 
 def test_one_seed_is_judged_over_users_and_says_so():
-    figure = plots.comparison(models(seeds=1), "model", "LightGCN")
+    figure = plots.comparison_dots(models(seeds=1), "model", "LightGCN")
     assert plain(figure) == "One seed: SRGFormer beats LightGCN by 2.1 points [1.2, 3.0]"
     assert "over users" in hint(figure)
     assert not np.isfinite(np.asarray(marks(figure).error_x.array, float)).any()
@@ -178,14 +179,14 @@ def test_one_seed_is_judged_over_users_and_says_so():
 
 def test_one_seed_without_users_claims_nothing():
     table = models(seeds=1).drop(columns=["users_low", "users_high"])
-    figure = plots.comparison(table, "model", "LightGCN")
+    figure = plots.comparison_dots(table, "model", "LightGCN")
     assert plain(figure) == "SRGFormer has the highest Recall@20: 53.5 % (one seed)"
     assert set(np.delete(marks(figure).marker.color, 2)) == {SURFACE[0]}
     assert "one seed has no interval" in hint(figure)
 
 
 def test_another_metric_borrows_no_interval():
-    figure = plots.comparison(models(), "model", "LightGCN", "ndcg@20")
+    figure = plots.comparison_dots(models(), "model", "LightGCN", "ndcg@20")
     assert list(marks(figure, "ndcg@20").x) == list(models()["ndcg@20"])
     assert not np.isfinite(np.asarray(marks(figure, "ndcg@20").error_x.array, float)).any()
     assert plain(figure) == "SRGFormer has the highest NDCG@20: 0.321"
@@ -193,7 +194,7 @@ def test_another_metric_borrows_no_interval():
 
 def test_unfinished_rows_are_words_without_a_dot():
     table = models(MEANS | {"FREEDOM": NAN})
-    figure = plots.comparison(table, "model", "LightGCN")
+    figure = plots.comparison_dots(table, "model", "LightGCN")
     assert list(marks(figure).y) == [0, 1, 2, 4, 5]
     assert texts(figure, "value")[3] == "not finished"
     assert hint(figure).startswith("5 unfinished.")
@@ -201,7 +202,7 @@ def test_unfinished_rows_are_words_without_a_dot():
 
 def test_before_the_first_training_is_over_there_are_no_metrics_and_that_is_no_error():
     nothing = pd.DataFrame({"model": ["a", "b"], "seeds": [0, 0], "unfinished": [3, 3]})
-    figure = plots.comparison(nothing, "model", "a")
+    figure = plots.comparison_dots(nothing, "model", "a")
     assert plain(figure) == "No training has finished yet"
     assert not figure.data
 
@@ -209,18 +210,18 @@ def test_before_the_first_training_is_over_there_are_no_metrics_and_that_is_no_e
 def test_an_unfinished_reference_is_named():
     table = models(MEANS | {"LightGCN": NAN})
     table[["gain", "gain_low", "gain_high", "users_low", "users_high"]] = NAN
-    assert plain(plots.comparison(table, "model", "LightGCN")) == "LightGCN has not finished; SRGFormer is best so far, 53.5 %"
+    assert plain(plots.comparison_dots(table, "model", "LightGCN")) == "LightGCN has not finished; SRGFormer is best so far, 53.5 %"
 
 
 def test_a_single_row_is_shown():
-    figure = plots.comparison(models({"SRGFormer": 0.5353}, "SRGFormer"), "model")
+    figure = plots.comparison_dots(models({"SRGFormer": 0.5353}, "SRGFormer"), "model")
     assert plain(figure) == "SRGFormer has finished: Recall@20 53.5 %"
     assert list(marks(figure).x) == [0.5353]
 
 
 def test_of_many_rows_the_reference_and_the_best_are_shown():
     means = {f"m{place}": 0.5 - 0.004 * place for place in range(40)}
-    figure = plots.comparison(models(means, "m39"), "model", "m39")
+    figure = plots.comparison_dots(models(means, "m39"), "model", "m39")
     assert figure.layout.height == 360
     names = [re.sub(r"<[^>]*>", "", name) for name in figure.layout.yaxis.ticktext]
     assert names == [f"m{place}" for place in range(19)] + ["m39"]
@@ -231,7 +232,7 @@ def test_of_many_rows_the_reference_and_the_best_are_shown():
 @given(st.lists(st.tuples(st.floats(0.05, 0.9), st.floats(0.001, 0.2)), min_size=1, max_size=6), st.sampled_from(["gains", "losses"]))
 def test_a_title_never_says_more_than_the_intervals(rows, about):
     table = pd.DataFrame([row(0.4, model="ref")] + [row(mean, 0.4, half, model=f"m{n}") for n, (mean, half) in enumerate(rows)])
-    finding = plain(plots.comparison(table, "model", "ref", about=about))
+    finding = plain(plots.comparison_dots(table, "model", "ref", about=about))
     by_name = table.set_index("model")
     above, below = (set(by_name.index[side]) for side in (by_name["gain_low"] > 0, by_name["gain_high"] < 0))
     if found := re.match(r"(m\d) beats ref by", finding):
@@ -268,7 +269,7 @@ def test_a_bound_that_is_not_zero_never_looks_like_zero(gain, half):
 
 def test_values_are_equally_spaced_in_increasing_order_and_written_as_settings():
     table = knobs([0.53, 0.5353, 0.534, 0.54, 0.533, 0.494, 0.4]).sample(frac=1, random_state=1)
-    figure = plots.sweep(table, "γ")
+    figure = plots.sweep_curve(table, "γ")
     line = marks(figure)
     assert list(line.x) == list(range(7))
     assert list(line.y) == [0.53, 0.5353, 0.534, 0.54, 0.533, 0.494, 0.4]
@@ -288,13 +289,13 @@ def test_values_are_equally_spaced_in_increasing_order_and_written_as_settings()
 )
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_knob_wears_the_colour_of_its_part(knob, part, dark):
-    figure = plots.sweep(knobs([0.5, 0.54], knob=knob), knob, dark=dark)
+    figure = plots.sweep_curve(knobs([0.5, 0.54], knob=knob), knob, dark=dark)
     assert marks(figure).line.color == plots.part_color(part, dark)
     assert figure.layout.xaxis.title.font.color == plots.part_color(part, dark)
 
 
 def test_the_preset_is_a_line_and_its_own_value_a_hollow_diamond():
-    figure = plots.sweep(knobs([0.53, 0.5353, 0.54, 0.494]), "γ")
+    figure = plots.sweep_curve(knobs([0.53, 0.5353, 0.54, 0.494]), "γ")
     assert [shape.y0 for shape in figure.layout.shapes if shape.name == "preset"] == [0.5353]
     assert texts(figure, "preset") == ["preset53.5\u00a0%"]
     assert list(marks(figure).marker.symbol) == ["circle", "diamond", "circle", "circle"]
@@ -312,14 +313,14 @@ def test_the_preset_is_a_line_and_its_own_value_a_hollow_diamond():
     ],
 )
 def test_a_sweep_says_what_loses_and_whether_the_best_beats_the_preset(means, finding):
-    assert plain(plots.sweep(knobs(means), "γ")) == finding
+    assert plain(plots.sweep_curve(knobs(means), "γ")) == finding
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(0.4, 0.7), min_size=2, max_size=7, unique=True), st.floats(0.001, 0.1))
 def test_a_sweeps_title_never_says_more_than_the_intervals(means, half):
     table = knobs(means, half=half)
-    finding, swept = plain(plots.sweep(table, "γ")), table.iloc[1:]
+    finding, swept = plain(plots.sweep_curve(table, "γ")), table.iloc[1:]
     named = {plots.setting(value): place for place, value in zip(swept.index, swept["value"], strict=True)}
     above, below = swept["gain_low"] > 0, swept["gain_high"] < 0
     if found := re.match(r"γ at (\S+) beats", finding):
@@ -334,31 +335,31 @@ def test_a_sweeps_title_never_says_more_than_the_intervals(means, half):
 
 
 def test_a_sweep_of_one_seed_says_so():
-    assert plain(plots.sweep(knobs([0.53, 0.5353, 0.494], seeds=1), "γ")).startswith("One seed: γ at 10⁻⁵ loses 4.1 points")
+    assert plain(plots.sweep_curve(knobs([0.53, 0.5353, 0.494], seeds=1), "γ")).startswith("One seed: γ at 10⁻⁵ loses 4.1 points")
     bare = knobs([0.53, 0.5353, 0.494], seeds=1).drop(columns=["gain", "users_low", "users_high"])
-    assert plain(plots.sweep(bare, "γ")) == "Recall@20 is highest at γ = 10⁻⁶, 53.5 %, and lowest at γ = 10⁻⁵, 49.4 % (one seed)"
+    assert plain(plots.sweep_curve(bare, "γ")) == "Recall@20 is highest at γ = 10⁻⁶, 53.5 %, and lowest at γ = 10⁻⁵, 49.4 % (one seed)"
 
 
 def test_names_on_the_axis_never_touch():
     many = knobs(list(np.linspace(0.5, 0.53, 16)), values=[1e-5 * 2**place for place in range(16)])
-    axis = plots.sweep(many, "γ").layout.xaxis
+    axis = plots.sweep_curve(many, "γ").layout.xaxis
     pixel = (400 - 56 - 72) / (axis.range[1] - axis.range[0])
     assert len(axis.ticktext) >= 3
     assert min(np.diff(axis.tickvals)) * pixel >= max(text_width(text) for text in axis.ticktext) * 11 / 12
 
 
 def test_an_unfinished_value_keeps_its_place():
-    figure = plots.sweep(knobs([0.53, NAN, 0.54]), "γ")
+    figure = plots.sweep_curve(knobs([0.53, NAN, 0.54]), "γ")
     assert list(figure.layout.xaxis.ticktext) == ["0", "10⁻⁶", "10⁻⁵"]
     assert texts(figure, "value") == ["53.0", "notyet", "54.0"]
-    assert plots.finding_of(plots.sweep(knobs([0.53, NAN]), "γ")) == "One value can’t show what γ does"
+    assert plots.finding_of(plots.sweep_curve(knobs([0.53, NAN]), "γ")) == "One value can’t show what γ does"
 
 
 def test_a_knob_that_is_not_there_and_a_value_that_is_no_number_are_refused():
     with pytest.raises(DataError, match="knob='β' is not in the frame; there are preset, γ"):
-        plots.sweep(knobs([0.5, 0.6]), "β")
+        plots.sweep_curve(knobs([0.5, 0.6]), "β")
     with pytest.raises(DataError, match=r"value '0\.1 × 0\.3'; give numbers"):
-        plots.sweep(knobs([0.5, 0.6], knob="α×β", values=("0.1 × 0.3", "0.1 × 0.6")), "α×β")
+        plots.sweep_curve(knobs([0.5, 0.6], knob="α×β", values=("0.1 × 0.3", "0.1 × 0.6")), "α×β")
 
 
 # ---------------------------------------------------------------- fewer interactions
@@ -366,7 +367,7 @@ def test_a_knob_that_is_not_there_and_a_value_that_is_no_number_are_refused():
 
 def test_lines_run_over_the_shares_with_more_to_the_right():
     table = thinned([0.02, 0.015, 0.01, 0.003, -0.01])
-    figure = plots.sparsity(table)
+    figure = plots.sparsity_curves(table)
     for name in ("SRGFormer", "LightGCN", "w/o attention"):
         line, rows = marks(figure, name), table[table["model"] == name].sort_values("share")
         assert list(line.x) == pytest.approx(list(rows["share"]), abs=0.02)
@@ -377,14 +378,14 @@ def test_lines_run_over_the_shares_with_more_to_the_right():
 
 
 def test_the_gain_stands_below_in_points_filled_where_it_is_shown():
-    gain = marks(plots.sparsity(thinned([0.02, 0.015, 0.01, 0.003, -0.01])), "gain")
+    gain = marks(plots.sparsity_curves(thinned([0.02, 0.015, 0.01, 0.003, -0.01])), "gain")
     assert list(gain.y) == pytest.approx([-1.0, 0.3, 1.0, 1.5, 2.0])
     assert gain.error_y.array == pytest.approx([0.6] * 5)
     assert list(gain.marker.color) == [INK[0], SURFACE[0], INK[0], INK[0], INK[0]]
 
 
 def test_lines_wear_the_colour_of_the_part_that_they_are_about():
-    figure = plots.sparsity(thinned([0.02] * 5, others=("w/o attention", "w/o hypergraph", "FREEDOM")))
+    figure = plots.sparsity_curves(thinned([0.02] * 5, others=("w/o attention", "w/o hypergraph", "FREEDOM")))
     colors = {name: marks(figure, name).line.color for name in ("SRGFormer", "w/o attention", "w/o hypergraph", "FREEDOM")}
     assert colors == {
         "SRGFormer": INK[0],
@@ -408,16 +409,16 @@ def test_lines_wear_the_colour_of_the_part_that_they_are_about():
     ],
 )
 def test_the_finding_says_on_which_shares_a_gain_is_shown(gains, finding):
-    assert plain(plots.sparsity(thinned(gains))) == finding
+    assert plain(plots.sparsity_curves(thinned(gains))) == finding
 
 
 def test_without_the_two_models_in_question_the_best_on_the_least_is_named():
-    figure = plots.sparsity(thinned([0.02] * 5).query("model != 'SRGFormer'"))
+    figure = plots.sparsity_curves(thinned([0.02] * 5).query("model != 'SRGFormer'"))
     assert plain(figure).startswith("On 20 % of the interactions, w/o attention is best: Recall@20 35.0 %")
 
 
 def test_at_most_seven_lines_are_drawn():
-    figure = plots.sparsity(thinned([0.02] * 5, others=[f"m{place}" for place in range(9)]))
+    figure = plots.sparsity_curves(thinned([0.02] * 5, others=[f"m{place}" for place in range(9)]))
     assert len(texts(figure, "model")) == 7
     assert {"SRGFormer", "LightGCN"} <= set(texts(figure, "model"))
     assert hint(figure).startswith("4 more left out.")
@@ -430,7 +431,7 @@ def test_at_most_seven_lines_are_drawn():
 def test_names_at_line_ends_stay_inside_and_apart_where_one_line_lies_far_below():
     table = thinned([0.02] * 5, others=[f"m{place}" for place in range(4)])
     table.loc[table["model"] == "m3", ["recall@20", "low", "high"]] -= 0.2
-    figure = plots.sparsity(table)
+    figure = plots.sparsity_curves(table)
     low, high = figure.layout.yaxis.range
     places = [note.y for note in figure.layout.annotations if note.name == "model"]
     assert all(low <= place <= high for place in places)
@@ -449,10 +450,10 @@ def test_a_cut_name_fits_its_room(text, room):
 @pytest.mark.parametrize(
     ("draw", "missing"),
     [
-        (lambda frame: plots.comparison(frame, "model"), "model, seeds, unfinished"),
-        (lambda frame: plots.sweep(frame, "γ"), "knob, value, seeds, unfinished"),
-        (lambda frame: plots.sparsity(frame), "share, model, seeds, unfinished"),
-        (lambda frame: plots.comparison(frame.assign(model="a", seeds=1, unfinished=0), "model"), "recall@20"),
+        (lambda frame: plots.comparison_dots(frame, "model"), "model, seeds, unfinished"),
+        (lambda frame: plots.sweep_curve(frame, "γ"), "knob, value, seeds, unfinished"),
+        (lambda frame: plots.sparsity_curves(frame), "share, model, seeds, unfinished"),
+        (lambda frame: plots.comparison_dots(frame.assign(model="a", seeds=1, unfinished=0), "model"), "recall@20"),
     ],
 )
 def test_missing_columns_are_named_beside_those_given(draw, missing):
@@ -462,26 +463,26 @@ def test_missing_columns_are_named_beside_those_given(draw, missing):
 
 def test_a_row_that_stands_twice_and_an_unknown_reference_are_refused():
     with pytest.raises(DataError, match="'Popularity' stands twice"):
-        plots.comparison(pd.concat([models(), models().head(1)]), "model")
+        plots.comparison_dots(pd.concat([models(), models().head(1)]), "model")
     with pytest.raises(DataError, match=r"reference='GRU' is no model; there are Popularity, .*SRGFormer"):
-        plots.comparison(models(), "model", "GRU")
+        plots.comparison_dots(models(), "model", "GRU")
 
 
 def test_columns_that_nothing_has_may_be_absent():
     bare = models()[["model", "seeds", "unfinished", "recall@20"]]
     table = read_table(bare, ["model"], "recall@20", "test")
     assert not table["is_judged"].any()
-    assert plain(plots.comparison(bare, "model", "LightGCN")) == "SRGFormer has the highest Recall@20: 53.5 %"
+    assert plain(plots.comparison_dots(bare, "model", "LightGCN")) == "SRGFormer has the highest Recall@20: 53.5 %"
 
 
 @pytest.mark.parametrize("text", ["<b onclick=x>$a$</b>", "a very long name of a model that fits nowhere " * 3, "$x$ & <i>y</i>"])
 def test_no_label_can_bring_markup_or_formulas_into_a_figure_or_break_it(text):
     drawn = [
-        plots.comparison(models({"LightGCN": 0.5, text: 0.6}), "model", "LightGCN"),
-        plots.comparison(models({"LightGCN": 0.5, text: 0.6}, text), "model", text),
-        plots.sweep(knobs([0.5, 0.6], knob=text), text),
-        plots.sparsity(thinned([0.02] * 5).replace("SRGFormer", text), ours=text),
-        plots.sparsity(thinned([0.02] * 5).replace("LightGCN", text), reference=text),
+        plots.comparison_dots(models({"LightGCN": 0.5, text: 0.6}), "model", "LightGCN"),
+        plots.comparison_dots(models({"LightGCN": 0.5, text: 0.6}, text), "model", text),
+        plots.sweep_curve(knobs([0.5, 0.6], knob=text), text),
+        plots.sparsity_curves(thinned([0.02] * 5).replace("SRGFormer", text), ours=text),
+        plots.sparsity_curves(thinned([0.02] * 5).replace("LightGCN", text), reference=text),
     ]
     for figure in drawn:
         written = figure.to_json()

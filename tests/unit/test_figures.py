@@ -14,7 +14,7 @@ from plotly.colors import hex_to_rgb, make_colorscale, sample_colorscale
 from srgformer_lab import plots
 from srgformer_lab.config import KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import KNOB_MARKS, SIGNED_SCALE, SURFACE, change, lines, safe, ticks
+from srgformer_lab.plots.language import KNOB_MARKS, SIGNED_SCALE, SURFACE, before_after, lines, safe, ticks
 
 LIMIT = 2_000_000
 NUMBERS = st.floats(-5, 5, allow_nan=False).map(lambda value: round(value, 4))
@@ -66,7 +66,7 @@ def every_figure(dark=False):
         "losses": plots.loss_terms(history(), steps(), None, dark=dark),
         "waterfall": plots.waterfall(shares([1.0, 0.5, -0.25, 0.3, 0.1]), 1.65, dark=dark),
         "table": plots.parts_table(cells(), dark=dark),
-        "surface": plots.metric_surface(surface(), "recall@20", (0.2, 0.2), (0.5, 0.5), dark=dark),
+        "surface": plots.metric_heatmap(surface(), "recall@20", (0.2, 0.2), (0.5, 0.5), dark=dark),
         "moves": plots.rank_moves(compare(), 10, dark=dark),
     }
 
@@ -303,16 +303,16 @@ def test_losses_show_steps_before_the_first_epoch_is_over_and_nothing_before_the
 
 
 def test_the_surface_says_what_the_best_point_would_give():
-    figure = plots.metric_surface(surface(), "recall@20", trained=(0.0, 0.0))
+    figure = plots.metric_heatmap(surface(), "recall@20", trained=(0.0, 0.0))
     assert plain(figure) == "α = 0.4, β = 0.6 would give Recall@20 10.0 % instead of 8.96 %"
-    assert plain(plots.metric_surface(surface(), "recall@20", trained=(0.4, 0.6))) == "No α, β beats the trained point: Recall@20 10.0 %"
+    assert plain(plots.metric_heatmap(surface(), "recall@20", trained=(0.4, 0.6))) == "No α, β beats the trained point: Recall@20 10.0 %"
     near = surface().assign(value=lambda frame: 0.3728 + (frame["attention_scale"] > 0.9) * 0.00021)  # both are written 37.3 %
-    said = plain(plots.metric_surface(near, "recall@20", trained=(0.0, 0.0)))
+    said = plain(plots.metric_heatmap(near, "recall@20", trained=(0.0, 0.0)))
     assert said == "No α, β clearly beats the trained point: Recall@20 37.3 %"
 
 
 def test_trained_is_hollow_and_current_is_filled_at_their_own_places():
-    figure = plots.metric_surface(surface(), "recall@20", trained=(0.2, 0.4), current=(0.5, 0.7))
+    figure = plots.metric_heatmap(surface(), "recall@20", trained=(0.2, 0.4), current=(0.5, 0.7))
     places = {(trace.marker.symbol, trace.x[0], trace.y[0]) for trace in figure.data[1:]}
     assert ("circle-open", 0.2, 0.4) in places
     assert ("circle", 0.5, 0.7) in places
@@ -320,7 +320,7 @@ def test_trained_is_hollow_and_current_is_filled_at_their_own_places():
 
 
 def test_alpha_runs_to_the_right_and_beta_upwards_whatever_the_order_of_rows():
-    heatmap = plots.metric_surface(surface().sample(frac=1, random_state=0)).data[0]
+    heatmap = plots.metric_heatmap(surface().sample(frac=1, random_state=0)).data[0]
     assert list(heatmap.x) == sorted(heatmap.x)
     assert list(heatmap.y) == sorted(heatmap.y)
     row, column = np.unravel_index(np.argmax(heatmap.z), heatmap.z.shape)
@@ -329,12 +329,12 @@ def test_alpha_runs_to_the_right_and_beta_upwards_whatever_the_order_of_rows():
 
 def test_a_value_between_grid_points_is_interpolated_and_marked_as_such():
     frame = pd.DataFrame([(a, b, a + b) for a in (0.0, 1.0) for b in (0.0, 1.0)], columns=["attention_scale", "hypergraph_scale", "value"])
-    assert "now ≈ 0.750" in texts(plots.metric_surface(frame, "ndcg@20", current=(0.25, 0.5)))
+    assert "now ≈ 0.750" in texts(plots.metric_heatmap(frame, "ndcg@20", current=(0.25, 0.5)))
 
 
 def test_a_grid_with_a_hole_is_refused():
     with pytest.raises(DataError, match=r"no value at α=0\.4, β=0"):
-        plots.metric_surface(surface().drop(index=12))
+        plots.metric_heatmap(surface().drop(index=12))
 
 
 # ---------------------------------------------------------------- moved ranks
@@ -374,7 +374,7 @@ def test_an_item_without_a_rank_is_refused():
         (lambda frame: plots.loss_terms(frame), "epoch, loss.ranking"),
         (lambda frame: plots.waterfall(frame), "part, contribution"),
         (lambda frame: plots.parts_table(frame), "user_part, item_part, contribution"),
-        (lambda frame: plots.metric_surface(frame), "attention_scale, hypergraph_scale, value"),
+        (lambda frame: plots.metric_heatmap(frame), "attention_scale, hypergraph_scale, value"),
         (lambda frame: plots.rank_moves(frame), "item_id, title, rank_before, rank_after"),
     ],
 )
@@ -391,7 +391,7 @@ def test_a_long_training_stays_small():
 
 
 def test_a_dense_surface_stays_small():
-    assert len(plots.metric_surface(surface(142)).to_json()) < LIMIT
+    assert len(plots.metric_heatmap(surface(142)).to_json()) < LIMIT
 
 
 def test_no_title_can_bring_markup_or_formulas_into_a_figure():
@@ -453,7 +453,7 @@ def test_settings_carry_no_idle_zeros(value, written):
 
 def test_signs_and_shared_powers():
     assert [plots.signed(value) for value in (0.5, -0.5, 0)] == ["+0.500", "−0.500", "0"]
-    assert change(2.74e-4, 9.86e-4) == "(2.74 → 9.86)×10⁻⁴"
+    assert before_after(2.74e-4, 9.86e-4) == "(2.74 → 9.86)×10⁻⁴"
     assert [plots.percent(value) for value in (0.5, 0.0123, 0.0001, -0.2)] == [
         "50\u00a0%",
         "1.2\u00a0%",

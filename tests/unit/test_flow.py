@@ -13,13 +13,13 @@ ITEMS = pd.DataFrame({"title": ["<b>Mug</b>"], "picture": [""], "line": ["score 
 
 
 def test_parts_stand_in_their_order_with_their_numbers():
-    drawn = plots.flow(HISTORY, PARTS, ITEMS)
+    drawn = plots.flow_diagram(HISTORY, PARTS, ITEMS)
     assert re.findall(r"<em>(.*?)</em>", drawn) == [plots.signed(value) for value in PARTS["contribution"]]
     assert re.findall(r"<span>(\w+)</span><em>", drawn) == ["collaborative", "image", "text", "attention", "hypergraph"]
 
 
 def test_a_stream_is_as_wide_as_what_its_part_adds():
-    drawn = plots.flow(HISTORY, PARTS, ITEMS)
+    drawn = plots.flow_diagram(HISTORY, PARTS, ITEMS)
     widths = [float(width) for width in re.findall(r'stroke-width="([\d.]+)"', drawn)]
     assert widths[:5] == widths[5:]
     assert widths[1] / widths[2] == pytest.approx(2, rel=0.02)
@@ -27,12 +27,12 @@ def test_a_stream_is_as_wide_as_what_its_part_adds():
 
 
 def test_what_takes_away_is_dashed_and_nothing_else():
-    drawn = plots.flow(HISTORY, PARTS, ITEMS)
+    drawn = plots.flow_diagram(HISTORY, PARTS, ITEMS)
     assert [("dasharray" in path) for path in re.findall("<path .*?stroke-width.*?>", drawn)] == [False, False, False, True, False] * 2
 
 
 def test_texts_are_never_markup():
-    drawn = plots.flow(HISTORY, PARTS, ITEMS, more=3)
+    drawn = plots.flow_diagram(HISTORY, PARTS, ITEMS, more=3)
     assert "<b>Mug</b>" not in drawn
     assert "A &amp; B" in drawn
     assert "and 3 more" in drawn
@@ -46,4 +46,4 @@ def test_the_finding_names_the_strongest_part():
 
 def test_missing_columns_are_named():
     with pytest.raises(DataError, match="contribution"):
-        plots.flow(HISTORY, PARTS.drop(columns="contribution"), ITEMS)
+        plots.flow_diagram(HISTORY, PARTS.drop(columns="contribution"), ITEMS)

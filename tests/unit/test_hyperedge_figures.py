@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.hyperedge_bars import MOST_ROWS, hyperedge_finding, hyperedge_usage, hyperedge_warning
+from srgformer_lab.plots.hyperedge_bars import MOST_ROWS, hyperedge_finding, hyperedge_warning, usage_bars
 from srgformer_lab.plots.hyperedges import HYPERGRAPH_SCALE, agreement_table, incidence_heatmap
 from srgformer_lab.plots.language import SURFACE, part_color
-from srgformer_lab.plots.river import MOST_BANDS, hyperedge_river
+from srgformer_lab.plots.river import MOST_BANDS, river
 from srgformer_lab.plots.template import finding_of
 
 LIMIT = 2_000_000
@@ -68,16 +68,16 @@ def every_figure(dark=False):
         "incidence": incidence_heatmap(cells(), dark=dark),
         "one hyperedge": incidence_heatmap(cells(5, 1), dark=dark),
         "wide incidence": incidence_heatmap(cells(60, 256), dark=dark),
-        "usage": hyperedge_usage(cards(dead={2}, twins={0: 1, 1: 0}), dark=dark),
-        "wide usage": hyperedge_usage(cards([1 / 256] * 256, dead=set(range(9)), twins={20: 30}), dark=dark),
+        "usage": usage_bars(cards(dead={2}, twins={0: 1, 1: 0}), dark=dark),
+        "wide usage": usage_bars(cards([1 / 256] * 256, dead=set(range(9)), twins={20: 30}), dark=dark),
         "agreement": agreement_table(counts(), nmi=0.2, chance=0.1, dark=dark),
         "labels": agreement_table(counts(18, 8, names=[f"group <b>{k}</b> $z$ with a long name" for k in range(18)]), "group", dark=dark),
         "wide agreement": agreement_table(counts(256, 256), dark=dark),
-        "river": hyperedge_river(flows(), dark=dark),
-        "wide river": hyperedge_river(flows(64, 500, (0, 1, 2, 4, 8, 13, 24, 60)), dark=dark),
+        "river": river(flows(), dark=dark),
+        "wide river": river(flows(64, 500, (0, 1, 2, 4, 8, 13, 24, 60)), dark=dark),
         "no items": incidence_heatmap(cells().head(0), dark=dark),
-        "no step": hyperedge_river(flows().head(0), dark=dark),
-        "no cards": hyperedge_usage(cards().head(0), dark=dark),
+        "no step": river(flows().head(0), dark=dark),
+        "no cards": usage_bars(cards().head(0), dark=dark),
         "no pairs": agreement_table(counts().head(0), dark=dark),
     }
 
@@ -108,9 +108,9 @@ def test_every_figure_keeps_the_house_rules(dark):
     ("draw", "frame", "missing"),
     [
         (incidence_heatmap, cells(), "membership"),
-        (hyperedge_usage, cards(), "twin"),
+        (usage_bars, cards(), "twin"),
         (agreement_table, counts(), "items"),
-        (hyperedge_river, flows(), "next_hyperedge"),
+        (river, flows(), "next_hyperedge"),
     ],
 )
 def test_a_missing_column_is_named(draw, frame, missing):
@@ -163,7 +163,7 @@ def test_the_scale_runs_one_way_and_ends_furthest_from_the_page(dark):
 
 
 def test_bars_stand_by_mass_with_words_and_numbers():
-    figure = hyperedge_usage(cards((0.2, 0.5, 0.3)))
+    figure = usage_bars(cards((0.2, 0.5, 0.3)))
     bar = figure.data[0]
     assert list(bar.x) == [0.5, 0.3, 0.2]
     assert [name.split()[-1] for name in figure.layout.yaxis.ticktext] == ["1", "2", "0"]
@@ -174,7 +174,7 @@ def test_bars_stand_by_mass_with_words_and_numbers():
 
 
 def test_dead_ones_are_hollow_and_crossed_and_twins_wear_a_diamond():
-    figure = hyperedge_usage(cards((0.4, 0.35, 0.25, 0.0), dead={3}, twins={0: 1, 1: 0}, words=False))
+    figure = usage_bars(cards((0.4, 0.35, 0.25, 0.0), dead={3}, twins={0: 1, 1: 0}, words=False))
     assert plain(figure) == "Of 4 hyperedges 1 is dead and 2 have a twin"
     assert [text for text in texts(figure) if "%" not in text and text != "0"] == ["◇  twin of 1", "◇  twin of 0", "✕  dead"]
     assert [color == part_color("hypergraph") for color in figure.data[0].marker.color] == [True, True, True, False]
@@ -182,24 +182,24 @@ def test_dead_ones_are_hollow_and_crossed_and_twins_wear_a_diamond():
 
 def test_many_hyperedges_are_columns_with_a_mark_each_and_one_word():
     mass = np.linspace(2, 1, 3 * MOST_ROWS) / (4.5 * MOST_ROWS)
-    figure = hyperedge_usage(cards(mass, dead={28, 29}, twins={3: 4, 4: 3}))
+    figure = usage_bars(cards(mass, dead={28, 29}, twins={3: 4, 4: 3}))
     marks = {trace.marker.symbol: list(trace.x) for trace in figure.data[1:]}
     assert marks == {"x-thin": [28, 29], "diamond-open": [3, 4]}
     assert texts(figure) == ["2 dead", "2 with a twin"]
 
 
 def test_one_hyperedge_tells_nothing_apart():
-    assert plain(hyperedge_usage(cards((1.0,)))) == "There is one hyperedge: it carries everything and tells nothing apart"
+    assert plain(usage_bars(cards((1.0,)))) == "There is one hyperedge: it carries everything and tells nothing apart"
 
 
 def test_with_one_hyperedge_nobody_is_sent_to_the_temperature():
-    for figure in (hyperedge_usage(cards((1.0,))), incidence_heatmap(cells(5, 1))):
+    for figure in (usage_bars(cards((1.0,))), incidence_heatmap(cells(5, 1))):
         assert figure.layout.title.subtitle.text == "Train with more hyperedges (K) to tell items apart."
 
 
 def test_cards_of_two_modalities_at_once_are_refused():
     with pytest.raises(DataError, match="cards of one modality"):
-        hyperedge_usage(pd.concat([cards(), cards()]))
+        usage_bars(pd.concat([cards(), cards()]))
 
 
 # ---------------------------------------------------------------- agreement
@@ -254,7 +254,7 @@ def blocks(figure):
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**16), st.integers(1, 20), st.integers(2, 5))
 def test_every_epoch_carries_all_items_in_blocks_that_do_not_overlap(seed, n_hyperedges, n_epochs):
-    figure = hyperedge_river(flows(n_hyperedges, 100, tuple(range(n_epochs)), seed=seed))
+    figure = river(flows(n_hyperedges, 100, tuple(range(n_epochs)), seed=seed))
     by_epoch = {}
     for epoch, top, bottom in blocks(figure):
         by_epoch.setdefault(epoch, []).append((top, bottom))
@@ -267,7 +267,7 @@ def test_every_epoch_carries_all_items_in_blocks_that_do_not_overlap(seed, n_hyp
 
 def test_bands_that_stay_and_bands_that_move_carry_their_items():
     frame = flows()
-    drawn = hyperedge_river(frame).layout.shapes
+    drawn = river(frame).layout.shapes
     assert {shape.fillrule for shape in drawn} == {"nonzero"}  # or there would be holes where bands cross
     shapes = {shape.name: shape.path for shape in drawn}
     stays = frame["hyperedge"] == frame["next_hyperedge"]
@@ -277,7 +277,7 @@ def test_bands_that_stay_and_bands_that_move_carry_their_items():
 
 
 def test_small_hyperedges_are_merged_and_said_to_be():
-    figure = hyperedge_river(flows(64, 800))
+    figure = river(flows(64, 800))
     ends = [text for text in texts(figure) if "item" in text]
     assert len(ends) == MOST_BANDS + 1
     assert re.match(r"55 others +\d+ items", ends[-1])
@@ -288,25 +288,25 @@ def test_items_in_no_hyperedge_flow_as_none():
     frame = flows().astype({"hyperedge": "Int64", "next_hyperedge": "Int64"})
     frame.loc[frame["hyperedge"] == 3, "hyperedge"] = pd.NA
     frame.loc[frame["next_hyperedge"] == 3, "next_hyperedge"] = pd.NA
-    figure = hyperedge_river(frame.groupby(list(frame.columns.drop("items")), dropna=False)["items"].sum().reset_index())
+    figure = river(frame.groupby(list(frame.columns.drop("items")), dropna=False)["items"].sum().reset_index())
     assert any(text.startswith("none") for text in texts(figure))
-    assert plain(figure) == plain(hyperedge_river(flows()))
+    assert plain(figure) == plain(river(flows()))
 
 
 def test_the_finding_names_the_last_step_and_the_liveliest():
     lively = pd.DataFrame([(0, 1, 0, 1, 60), (0, 1, 1, 1, 40), (1, 9, 1, 1, 90), (1, 9, 1, 0, 10)])
     lively.columns = ["epoch", "next_epoch", "hyperedge", "next_hyperedge", "items"]
-    assert plain(hyperedge_river(lively)) == "10 % of the items change hyperedge from epoch 1 to 9; from 0 to 1 it was 60 %"
-    assert plain(hyperedge_river(lively.assign(hyperedge=1, next_hyperedge=1))) == "No item changes its hyperedge from epoch 0 to 9"
+    assert plain(river(lively)) == "10 % of the items change hyperedge from epoch 1 to 9; from 0 to 1 it was 60 %"
+    assert plain(river(lively.assign(hyperedge=1, next_hyperedge=1))) == "No item changes its hyperedge from epoch 0 to 9"
 
 
 def test_steps_that_lose_items_are_refused():
     with pytest.raises(DataError, match="100, 60 items"):
-        hyperedge_river(pd.DataFrame([(0, 1, 0, 0, 100), (1, 2, 0, 0, 60)], columns=flows().columns[[3, 4, 0, 1, 2]]))
+        river(pd.DataFrame([(0, 1, 0, 0, 100), (1, 2, 0, 0, 60)], columns=flows().columns[[3, 4, 0, 1, 2]]))
 
 
 def test_labels_keep_clear_of_one_another():
-    figure = hyperedge_river(flows(64, 800))
+    figure = river(flows(64, 800))
     reach = figure.layout.yaxis.range[0]
     plot = 360 - figure.layout.margin.t - figure.layout.margin.b
     right = [note for note in figure.layout.annotations if note.xanchor == "left"]
@@ -321,7 +321,7 @@ CARD |= {"is_dead": False, "twin": pd.NA}
 
 def test_the_line_of_the_even_share_crosses_no_number():
     masses, even = [0.7, 0.2, 0.06, 0.04], 0.25
-    figure = hyperedge_usage(pd.DataFrame({"hyperedge": range(4), "mass": masses, "items": 1, "is_dead": False, "twin": pd.NA}))
+    figure = usage_bars(pd.DataFrame({"hyperedge": range(4), "mass": masses, "items": 1, "is_dead": False, "twin": pd.NA}))
     for mass, note in zip(masses, figure.layout.annotations, strict=True):
         assert note.x >= even
         assert note.x == (mass if note.xanchor == "right" else max(mass, even))

@@ -61,14 +61,14 @@ def test_the_long_tail_of_many_items_stays_small_and_of_none_says_so():
 
 
 def test_histories_are_cut_into_the_cohorts_and_spans_are_named():
-    figure = plots.history_lengths(histories([9, 3, 5, 20, 4, 9], ["middle", "cold", "middle", "heavy", "cold", "heavy"]), COHORTS)
+    figure = plots.history_histogram(histories([9, 3, 5, 20, 4, 9], ["middle", "cold", "middle", "heavy", "cold", "heavy"]), COHORTS)
     assert stretches(figure) == ["short histories<br>3–4 items", "middling histories<br>5–9 items", "long histories<br>9–20 items"]
     assert finding_of(figure) == "Half of the people took 7 things or fewer; the longest history has 20"
     assert area(figure) == 50
 
 
 def test_an_empty_cohort_is_left_out():
-    figure = plots.history_lengths(histories([2, 2], ["cold", "middle"]), COHORTS)
+    figure = plots.history_histogram(histories([2, 2], ["cold", "middle"]), COHORTS)
     assert stretches(figure) == ["short histories<br>2 items", "middling histories<br>2 items"]
 
 
@@ -94,6 +94,6 @@ def test_what_is_no_count_is_refused():
     with pytest.raises(DataError, match="no column users"):
         plots.long_tail(pd.DataFrame({"title": ["a"]}))
     with pytest.raises(DataError, match="cohorts young; give those of cold, middle, heavy"):
-        plots.history_lengths(histories([3], ["young"]), COHORTS)
+        plots.history_histogram(histories([3], ["young"]), COHORTS)
     with pytest.raises(DataError, match="finite number"):
         plots.coverage_bars(known(("title", "", 3, float("nan"))), 3)
