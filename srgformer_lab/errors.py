@@ -35,3 +35,23 @@ class UnknownIdError(LabError, LookupError):
 
 class RunError(LabError):
     """A run folder is missing, damaged, busy, or does not belong to the data at hand."""
+
+
+class MissingPackageError(LabError, ImportError):
+    """A package is needed that comes with an extra of srgformer-lab, and is not installed."""
+
+
+def require(package: str, extra: str = "app") -> None:
+    """Check that a package of an extra is installed, without importing it.
+
+    Raises:
+        MissingPackageError: It isn't.
+    """
+    from importlib.util import find_spec
+
+    try:
+        found = find_spec(package)
+    except ImportError:
+        found = None
+    if found is None:
+        raise MissingPackageError(f"{package} is needed here and is not installed; install it with: pip install 'srgformer-lab[{extra}]'")

@@ -75,10 +75,18 @@ def test_broken_installation_says_what_to_do(find, tmp_path: Path, monkeypatch: 
 
 def test_dependencies_are_those_that_are_imported() -> None:
     """A module that is imported but not declared breaks a fresh install; one declared but unused is weight."""
-    declared = {re.match(r"[\w-]+", line).group() for line in PROJECT["dependencies"]}
-    imported = set().union(*(imports(path) for folder in ("srgformer_lab", *NOTEBOOKS) for path in own_files(folder, "*.py")))
+    declared = (PROJECT["dependencies"], PROJECT["optional-dependencies"]["app"])
+    library, app = ({module_of(line) for line in lines} for lines in declared)
     local = {"srgformer_lab", "pages", "solutions", *(path.stem for name in NOTEBOOKS for path in (ROOT / name).rglob("*.py"))}
-    assert imported - sys.stdlib_module_names - local == {MODULE_OF.get(name, name) for name in declared}
+    folders = {name: set().union(*map(imports, own_files(name, "*.py"))) for name in ("srgformer_lab", *NOTEBOOKS)}
+    by_folder = {name: found - sys.stdlib_module_names - local for name, found in folders.items()}
+    assert set().union(*by_folder.values()) == library | app
+    assert library <= by_folder["srgformer_lab"]  # what only the pages need is the app's
+    assert not library & app
+
+
+def test_whoever_works_on_it_gets_the_pages_too() -> None:
+    assert "srgformer-lab[app]" in PROJECT["optional-dependencies"]["dev"]
 
 
 def test_citation_has_the_packages_version() -> None:
@@ -91,7 +99,7 @@ def test_readme_begins_with_exactly_two_commands_and_ci_uses_the_second() -> Non
     commands = re.search(r"^```bash\n(.*?)^```", readme, re.MULTILINE | re.DOTALL).group(1).splitlines()
     assert len(commands) == 2
     opening, testing = commands
-    assert "marimo run apps/explore.py" in opening
+    assert opening == 'pip install ".[app]" && marimo run apps/explore.py'
     pattern = re.search(r"grep --max-count=1 '(.+)' README.md", (ROOT / ".ci" / "run").read_text(encoding="utf-8")).group(1)
     assert next(line for line in readme.splitlines() if pattern in line) == testing
 
@@ -100,6 +108,11 @@ def own_files(folder: str, pattern: str = "*") -> list[Path]:
     """List a folder's files as a fresh clone has them, without what using it leaves behind."""
     left_behind = {"__pycache__", "__marimo__", "run.lock"}
     return [path for path in (ROOT / folder).rglob(pattern) if path.is_file() and not left_behind & set(path.parts)]
+
+
+def module_of(requirement: str) -> str:
+    package = re.match(r"[\w-]+", requirement).group()
+    return MODULE_OF.get(package, package)
 
 
 def imports(path: Path) -> set[str]:

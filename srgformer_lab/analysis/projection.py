@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from srgformer_lab.analysis.spaces import ids_of, space_names, unit_vectors
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import ConfigError, LabError
+from srgformer_lab.errors import ConfigError, LabError, require
 from srgformer_lab.models.trace import Trace
 
 METHODS = ("pca", "umap")
@@ -139,6 +139,7 @@ def _pca(stacked: Float[np.ndarray, "points dim"]) -> tuple[Float[np.ndarray, "p
 def _umap(stacked: Float[np.ndarray, "points dim"], n_neighbors: int, seed: int) -> Float[np.ndarray, "points 2"]:
     if not 2 <= n_neighbors < len(stacked):
         raise ConfigError(f"n_neighbors={n_neighbors} must be from 2 to {len(stacked) - 1}: there are {len(stacked):,} points in all")
+    require("umap")
     with _umap_turn(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # its parametric form wants Tensorflow, which isn't used here
         warnings.simplefilter("ignore", UserWarning)  # two modalities often make two unconnected neighbourhood graphs

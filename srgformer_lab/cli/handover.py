@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+from srgformer_lab.errors import require
+
 
 def become_marimo(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Replace this process by marimo, so that whoever ends the one has ended the other; Windows can't, and gets a child.
@@ -15,7 +17,11 @@ def become_marimo(arguments: Sequence[str], environment: Mapping[str, str]) -> i
 
     Returns:
         Marimo's exit code, where it is a child.
+
+    Raises:
+        MissingPackageError: Marimo is not installed.
     """
+    require("marimo")
     command = [sys.executable, "-m", "marimo", *arguments]
     if os.name != "nt":
         sys.stdout.flush()

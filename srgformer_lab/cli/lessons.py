@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from srgformer_lab.cli.handover import become_marimo
+from srgformer_lab.errors import require
 
 RUN_AT_ONCE = {"_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true"}
 """Marimo's editor otherwise waits for a click on “run all”, and a lesson whose code is folded away would look empty."""
@@ -15,7 +16,7 @@ ONLY_ERRORS = ["--log-level", "ERROR"]
 
 
 def add_lessons(lessons: argparse.ArgumentParser) -> None:
-    """Return the command its options."""
+    """Add the options of the command."""
     lessons.set_defaults(command=listed)
     named = lessons.add_subparsers(metavar="ACTION")
     opening = named.add_parser("open", help="open a lesson to write in, or, without a number, show all of them in a browser")
@@ -66,6 +67,7 @@ def opened(options: argparse.Namespace) -> int:
 
 def checked(options: argparse.Namespace) -> int:
     """Check filled-in lessons."""
+    require("marimo")  # said once; else each notebook would be said to be at fault
     import pandas as pd
 
     from srgformer_lab.lessons import grading

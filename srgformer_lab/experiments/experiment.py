@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from plotly.graph_objects import Figure
 
 from srgformer_lab import plots
 from srgformer_lab.data.source import STUDIO
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.experiments.case import Case, Setup
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 Chosen = Mapping[str, Mapping[str, Any]]
 """The settings that validation chose, by label."""
@@ -23,12 +25,12 @@ def no_trials(setup: Setup) -> list[Case]:
     return []
 
 
-def gains(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
+def gains(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> "list[Figure]":
     """Draw all rows of a table beside its reference, if it was wanted."""
     return [plots.comparison_dots(table, by[0], _present(table, by[0], reference))]
 
 
-def losses(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
+def losses(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> "list[Figure]":
     """Draw the same, and say what is lost beside the reference."""
     return [plots.comparison_dots(table, by[0], _present(table, by[0], reference), about="losses")]
 
@@ -52,7 +54,7 @@ class Experiment:
     """What a row is held against: the row of these labels, the others being its own."""
     cases: Callable[[Setup, Chosen], Sequence[Case]]
     trials: Callable[[Setup], Sequence[Case]] = no_trials
-    draw: Callable[[pd.DataFrame, Sequence[str], Mapping[str, str | float]], list[Figure]] = gains
+    draw: "Callable[[pd.DataFrame, Sequence[str], Mapping[str, str | float]], list[Figure]]" = gains
     data: str = STUDIO
     """What is trained on unless a data set is named."""
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from plotly.graph_objects import Figure
 
 from srgformer_lab import plots
 from srgformer_lab.errors import ConfigError
@@ -19,6 +18,9 @@ from srgformer_lab.experiments.experiment import Experiment
 from srgformer_lab.experiments.table import METRICS
 from srgformer_lab.training.files import write_bytes, write_json
 from srgformer_lab.training.run import versions
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def write(result: Result, folder: Path) -> list[Path]:
     return [folder / name for name in (*frames, "table.md", "figure.html", "facts.json")]
 
 
-def page(drawn: Sequence[Figure], title: str) -> str:
+def page(drawn: "Sequence[Figure]", title: str) -> str:
     """Join figures on one page that opens without a network."""
     parts = [
         figure.to_html(full_html=False, include_plotlyjs=number == 0, config=plots.plot_config(figure, "svg"))

@@ -5,14 +5,16 @@ Source: spec sections 6 (the grids) and 10, question 3.
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from plotly.graph_objects import Figure
 
 from srgformer_lab import plots
 from srgformer_lab.experiments.case import Case, Setup
 from srgformer_lab.experiments.experiment import Chosen, Experiment, wanted
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 PRESET = "preset"
 WEIGHTS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1)
@@ -56,7 +58,7 @@ def _cases(setup: Setup, chosen: Chosen) -> list[Case]:
     ]
 
 
-def _draw(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> list[Figure]:
+def _draw(table: pd.DataFrame, by: Sequence[str], reference: Mapping[str, str | float]) -> "list[Figure]":
     """Draw a curve a knob, and the plane of α and β where every point of it is finished."""
     drawn = [plots.sweep_curve(table, knob) for knob in GRIDS if (table["knob"] == knob).any()]
     plane = table[table["knob"] == PLANE]

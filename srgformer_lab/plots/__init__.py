@@ -4,6 +4,10 @@ A room of its own so that one thing looks the same everywhere, and so that nothi
 It knows neither models nor data sets, only columns.
 """
 
+from srgformer_lab.errors import require
+
+require("plotly")  # before a module of this room fails to import it
+
 from srgformer_lab.plots.agreement import cosine_distributions, recall_bars
 from srgformer_lab.plots.alignment import alignment_scatter
 from srgformer_lab.plots.bipartite import bipartite_graph
