@@ -350,7 +350,7 @@ def _(race):
 @app.cell(hide_code=True)
 def _(by_depth, data, depth, way):
     _embedding = by_depth[way.value, depth.value]
-    _model = by_hand.Fixed(_embedding, data.n_users)
+    _model = by_hand.Fixed(_embedding, data)
     _recall = lab.evaluate(_model, data, "valid", (20,))["recall@20"]
     _alike, _popular = by_hand.likeness(data, _embedding)
     _user = data.user_ids[29]

@@ -15,6 +15,7 @@ from torch import Tensor
 from srgformer_lab.analysis.spaces import Pair, ids_of, pair_of
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.identity import checked, on_own_data
 from srgformer_lab.models.trace import Trace
 
 TIE = 1e-6
@@ -52,6 +53,7 @@ class NeighborAgreement:
         )
 
 
+@checked
 def cross_modal_recall(
     trace: Trace, first: str = "image", second: str = "text", side: str = "items", k: Sequence[int] = (1, 5, 10)
 ) -> pd.DataFrame:
@@ -80,6 +82,7 @@ def cross_modal_recall(
     return pd.DataFrame(found, columns=["direction", "k", "recall", "chance", "rows", "left_out"])
 
 
+@checked
 def cosines(
     trace: Trace, first: str = "image", second: str = "text", side: str = "items", n_negatives: int = 10_000, seed: int = 0
 ) -> pd.DataFrame:
@@ -102,6 +105,7 @@ def cosines(
     return frame
 
 
+@checked
 def geometry(trace: Trace, first: str = "image", second: str = "text", side: str = "items", seed: int = 0) -> pd.DataFrame:
     """Measure how two modalities lie towards each other on the unit sphere: ``measure``, ``value``, ``meaning``.
 
@@ -134,6 +138,7 @@ def geometry(trace: Trace, first: str = "image", second: str = "text", side: str
     return pd.DataFrame(measures, columns=["measure", "value", "meaning"])
 
 
+@on_own_data
 def neighbor_agreement(
     trace: Trace, data: Dataset, first: str = "image", second: str = "text", side: str = "items", k: int = 10
 ) -> NeighborAgreement:
@@ -144,7 +149,7 @@ def neighbor_agreement(
     Raises:
         ConfigError: The model lacks a modality, ``side`` or ``k`` is out of range, there are fewer than k + 1 rows, or the data is other.
     """
-    pair, ids = pair_of(trace, first, second, side), ids_of(trace, data, side)
+    pair, ids = pair_of(trace, first, second, side), ids_of(data, side)
     pair.check_neighbors(k)
     overlap = torch.zeros(len(pair.rows), dtype=torch.float64)
     for (rows, in_first), (_, in_second) in zip(_blocks(pair.first, pair.first), _blocks(pair.second, pair.second), strict=True):

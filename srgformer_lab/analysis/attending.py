@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from srgformer_lab.analysis.reading import check_data
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.trace import Trace
 
 
+@on_own_data
 def attention_entropy(trace: Trace, data: Dataset) -> pd.DataFrame:
     """Say how evenly each head of each user's attention is spread: ``user_id``, ``items``, ``head``, ``entropy``.
 
@@ -15,9 +16,8 @@ def attention_entropy(trace: Trace, data: Dataset) -> pd.DataFrame:
     everything, NaN where there is one item, which can't but have everything. Users without a history are left out.
 
     Raises:
-        DataError: The trace covers other users or items than ``data``.
+        DataError: The pass was made on other data.
     """
-    check_data(trace, data)
     node, weight = trace.attention.node.cpu().numpy(), trace.attention.weight.detach().cpu().double().numpy()
     is_user = node < data.n_users
     node, weight = node[is_user], weight[is_user]

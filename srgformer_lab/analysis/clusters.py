@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from srgformer_lab.analysis.groups import Labels, aligned_labels, homes, item_labels, item_membership, memberships
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.identity import checked, on_own_data
 from srgformer_lab.models.trace import Trace
 
 DEAD_SHARE = 0.1
@@ -44,6 +45,7 @@ class Usage:
         )
 
 
+@checked
 def hyperedge_usage(trace: Trace, modality: str) -> Usage:
     """Say how a modality uses its hyperedges: how evenly, how decidedly, and how many are dead or have a twin.
 
@@ -57,6 +59,7 @@ def hyperedge_usage(trace: Trace, modality: str) -> Usage:
     return Usage(modality, n_hyperedges, balance, int(dead.sum()), int((twins >= 0).sum()), float(_entropy(items).mean()))
 
 
+@on_own_data
 def hyperedge_cards(
     trace: Trace, data: Dataset, modality: str, n_items: int = 6, n_words: int = 5, labels: Labels | None = None
 ) -> pd.DataFrame:
@@ -79,15 +82,15 @@ def hyperedge_cards(
 
     Raises:
         ConfigError: The model has no such modality, or a count is negative.
-        DataError: The labels or the trace don't fit the data set.
+        DataError: The labels don't fit the data set, or the pass was made on other data.
 
     Source: spec section 3.3 for the memberships H.
     """
     if min(n_items, n_words) < 0:
         raise ConfigError(f"n_items={n_items} and n_words={n_words} are counts; give 0 or more")
-    items = item_membership(trace, modality, data)
+    items = item_membership(trace, modality)
     n_hyperedges = items.shape[1]
-    home, users = homes(items), homes(memberships(trace, modality, data).users.detach().cpu().double().numpy())
+    home, users = homes(items), homes(memberships(trace, modality).users.detach().cpu().double().numpy())
     inside = np.eye(n_hyperedges)[home] * (home >= 0)[:, None]  # (items, hyperedges)
     count, top = inside.sum(axis=0).astype(np.int64), np.argsort(-items, axis=0, kind="stable")[:n_items].T
     twins, entropy = _twins(items), (_entropy(items) @ inside) / np.where(count > 0, count, np.nan)
@@ -150,14 +153,15 @@ def _majority(home: Int[np.ndarray, " items"], labels: np.ndarray, n_hyperedges:
     return found
 
 
+@on_own_data
 def hyperedge_members(trace: Trace, data: Dataset, modality: str, hyperedge: int, n_items: int = 12) -> pd.DataFrame:
     """List the items that are most in a hyperedge, the most first: ``item_id``, ``title``, ``membership`` (0 to 1).
 
     Raises:
         ConfigError: The model has no such modality or hyperedge, or ``n_items`` is negative.
-        DataError: The trace covers other users or items than ``data``.
+        DataError: The pass was made on other data.
     """
-    membership = item_membership(trace, modality, data)
+    membership = item_membership(trace, modality)
     if not 0 <= hyperedge < membership.shape[1]:
         raise ConfigError(f"hyperedge={hyperedge} must be from 0 to {membership.shape[1] - 1}")
     if n_items < 0:
@@ -205,6 +209,7 @@ def _word_counts(texts: tuple[str, ...]) -> tuple[Any, np.ndarray]:
     return counter.fit_transform(texts), counter.get_feature_names_out()
 
 
+@on_own_data
 def hyperedge_incidence(trace: Trace, data: Dataset, modality: str, n_items: int = 60) -> pd.DataFrame:
     """Return a readable part of the membership matrix, one row a cell.
 
@@ -214,11 +219,11 @@ def hyperedge_incidence(trace: Trace, data: Dataset, modality: str, n_items: int
 
     Raises:
         ConfigError: The model has no such modality, or ``n_items`` is below 1.
-        DataError: The trace covers other users or items than ``data``.
+        DataError: The pass was made on other data.
     """
     if n_items < 1:
         raise ConfigError(f"n_items={n_items} must be at least 1")
-    membership = item_membership(trace, modality, data)
+    membership = item_membership(trace, modality)
     by_mass = np.argsort(-membership.sum(axis=0), kind="stable")
     column_of, home = np.argsort(by_mass), homes(membership)
     rank = np.where(home < 0, len(by_mass), column_of[home])

@@ -11,6 +11,7 @@ from srgformer_lab.analysis.sides import node_names
 from srgformer_lab.analysis.terms import Walks
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.identity import Id, on_own_data
 from srgformer_lab.models.ranking import recommend
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
@@ -68,17 +69,19 @@ def _beside(first: pd.DataFrame, second: pd.DataFrame, keys: list[str], value: s
     return both.loc[order].reset_index(drop=True)
 
 
-def versus(model: SRGFormer | Trace, data: Dataset, user_id: str, item_a: str, item_b: str) -> Versus:
+@on_own_data
+def versus(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_a: Id, item_b: Id) -> Versus:
     """Explain the difference between two items' scores for one user, exactly.
 
     Raises:
         UnknownIdError: No user or item has that id.
     """
-    trace = read_for(model, data, data.user_row(user_id))
+    trace = read_for(model, data.user_row(user_id))
     return Versus(explain(trace, data, user_id, item_a), explain(trace, data, user_id, item_b))
 
 
-def reasons(model: SRGFormer | Trace, data: Dataset, user_id: str, k: int = 10, n: int = 3) -> pd.DataFrame:
+@on_own_data
+def reasons(model: SRGFormer | Trace, data: Dataset, user_id: Id, k: int = 10, n: int = 3) -> pd.DataFrame:
     """Return the n largest reasons for each of the k items recommended to a user.
 
     A reason is an item of the history (``history``), a hyperedge (``hyperedge``) or the user's own embedding (``own``), as in
@@ -91,7 +94,7 @@ def reasons(model: SRGFormer | Trace, data: Dataset, user_id: str, k: int = 10, 
     """
     if n < 1:
         raise ConfigError(f"n={n} must be at least 1: how many reasons to give for an item")
-    trace = read_for(model, data, data.user_row(user_id))
+    trace = read_for(model, data.user_row(user_id))
     listed = recommend(trace, data, user_id, k)
     items = torch.tensor([data.item_row(item) for item in listed["item_id"]], dtype=torch.long, device=trace.nodes.device)
     terms = Walks(trace).terms(data.user_row(user_id), trace.fused.items[items])

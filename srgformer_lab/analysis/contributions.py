@@ -11,6 +11,7 @@ from srgformer_lab.analysis.reading import read_for
 from srgformer_lab.analysis.sides import Side, side_of
 from srgformer_lab.analysis.terms import Walks
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.models.identity import Id, on_own_data
 from srgformer_lab.models.ranking import rank_items
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
@@ -117,7 +118,8 @@ class Explanation:
         )
 
 
-def explain(model: SRGFormer | Trace, data: Dataset, user_id: str, item_id: str) -> Explanation:
+@on_own_data
+def explain(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -> Explanation:
     """Split a score exactly into its parts, and each part into what it came from.
 
     The fused embeddings are sums of parts, so the score is Σ_{p,q} ⟨e_u^(p), e_i^(q)⟩: an identity, not an estimate. Each part
@@ -131,7 +133,7 @@ def explain(model: SRGFormer | Trace, data: Dataset, user_id: str, item_id: str)
     Source: spec section 8.
     """
     user, item = data.user_row(user_id), data.n_users + data.item_row(item_id)
-    trace = read_for(model, data, user)
+    trace = read_for(model, user)
     walks = Walks(trace)
     of_user, of_item = _aligned(walks.parts(user), walks.parts(item))
     names = list(of_user)

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from srgformer_lab.config import MODEL_KNOBS
+from srgformer_lab.config import MODEL_KNOBS, ModelConfig
 from srgformer_lab.data import changing
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.hooks import Edit
+from srgformer_lab.models.identity import Id, checked, on_own_data
 from srgformer_lab.models.ranking import compare_lists, ranking_of, user_scores
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
@@ -44,14 +45,16 @@ class KnobChange:
 Change = DataChange | KnobChange | Edit | tuple[Edit, ...]
 
 
-def drop_items(*item_ids: str) -> DataChange:
+@checked
+def drop_items(*item_ids: Id) -> DataChange:
     """Take items out of the user's history."""
     return DataChange(
-        f"drop_items({', '.join(map(repr, item_ids))})", lambda data, user: changing.without_interactions(data, user, item_ids)
+        f"drop_items({', '.join(map(repr, item_ids))})", lambda data, user: changing.without_interactions(data, user, map(str, item_ids))
     )
 
 
-def keep_items(*item_ids: str) -> DataChange:
+@checked
+def keep_items(*item_ids: Id) -> DataChange:
     """Take everything but these items out of the user's history."""
 
     def apply(data: Dataset, user: str) -> Dataset:
@@ -62,11 +65,15 @@ def keep_items(*item_ids: str) -> DataChange:
     return DataChange(f"keep_items({', '.join(map(repr, item_ids))})", apply)
 
 
-def add_items(*item_ids: str) -> DataChange:
+@checked
+def add_items(*item_ids: Id) -> DataChange:
     """Put items into the user's history."""
-    return DataChange(f"add_items({', '.join(map(repr, item_ids))})", lambda data, user: changing.with_interactions(data, user, item_ids))
+    return DataChange(
+        f"add_items({', '.join(map(repr, item_ids))})", lambda data, user: changing.with_interactions(data, user, map(str, item_ids))
+    )
 
 
+@checked
 def shuffle_modality(modality: str, seed: int = 0) -> DataChange:
     """Deal one modality's features out among the items anew, in E^m and in the hyperedges alike."""
     return DataChange(
@@ -74,14 +81,16 @@ def shuffle_modality(modality: str, seed: int = 0) -> DataChange:
     )
 
 
+@checked
 def set_knobs(**knobs: float) -> KnobChange:
     """Set ``attention_scale`` (α), ``hypergraph_scale`` (β) or ``membership_temperature`` (τ).
 
     Raises:
-        ConfigError: A name is none of these.
+        ConfigError: A name is none of these, or a value is outside its range.
     """
     if unknown := sorted(set(knobs) - set(MODEL_KNOBS)):
         raise ConfigError(f"{', '.join(unknown)} can't be set on a trained model; its knobs are {', '.join(MODEL_KNOBS)}")
+    ModelConfig().replace(**knobs)
     return KnobChange(tuple(knobs.items()))
 
 
@@ -128,7 +137,7 @@ class WhatIf:
         return f"WhatIf({self.changes} for user {self.user_id}: {kept} of the first {min(10, len(self.before))} items stay)"
 
 
-def variant(model: SRGFormer, data: Dataset, user_id: str, *changes: Change) -> Variant:
+def variant(model: SRGFormer, data: Dataset, user_id: Id, *changes: Change) -> Variant:
     """Return the model and data after the changes of data among ``changes``; without any, those that came in.
 
     Raises:
@@ -138,7 +147,7 @@ def variant(model: SRGFormer, data: Dataset, user_id: str, *changes: Change) -> 
     changed = data
     for change in _flat(changes):
         if isinstance(change, DataChange):
-            changed = change.apply(changed, user_id)
+            changed = change.apply(changed, str(user_id))
     return Variant(model, data) if changed is data else carry_over(model, data, changed)
 
 
@@ -151,7 +160,8 @@ def changed_trace(model: SRGFormer, user: int, *changes: Change) -> Trace:
     return trace.fuse(**knobs) if knobs else trace
 
 
-def what_if(model: SRGFormer, data: Dataset, user_id: str, *changes: Change, item_id: str | None = None) -> WhatIf:
+@on_own_data
+def what_if(model: SRGFormer, data: Dataset, user_id: Id, *changes: Change, item_id: Id | None = None) -> WhatIf:
     """Run the model again with the same weights and something different, and compare one user's list.
 
     Changes are made in the order given: ``drop_items``, ``keep_items``, ``add_items``, ``shuffle_modality``, ``set_knobs``, and the

@@ -12,6 +12,7 @@ from srgformer_lab.analysis.counterfactual import drop_items, variant
 from srgformer_lab.analysis.reading import read_for
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, DataError
+from srgformer_lab.models.identity import Id, on_own_data
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.ranking import recommend
 from srgformer_lab.models.srgformer import SRGFormer
@@ -70,6 +71,7 @@ def _judged(row: object) -> str:
     return f"{name} {found} (Spearman {value:.2f}, 95 % [{low:.2f}, {high:.2f}])."
 
 
+@on_own_data
 def faithfulness(
     model: SRGFormer,
     data: Dataset,
@@ -118,8 +120,9 @@ def faithfulness(
     return Faithfulness(effects, _correlations(effects, seed), _curves(drops, seed))
 
 
+@on_own_data
 def removal_effects(
-    model: SRGFormer, data: Dataset, user_id: str, item_id: str, most_removals: int = 50, seed: int = 0, watch: Watch = iter
+    model: SRGFormer, data: Dataset, user_id: Id, item_id: Id, most_removals: int = 50, seed: int = 0, watch: Watch = iter
 ) -> pd.DataFrame:
     """Take the items of one user's history away one by one, and see what each costs the score of an item.
 
@@ -143,10 +146,10 @@ def removal_effects(
 class _Removal:
     """One user, an item (the one recommended first unless given), and its score on any part of the history."""
 
-    def __init__(self, model: SRGFormer, data: Dataset, user_id: str, item_id: str = "") -> None:
-        self.model, self.data, self.user_id = model, data, user_id
-        trace = read_for(model, data, data.user_row(user_id))
-        self.item_id = item_id or str(recommend(trace, data, user_id, k=1)["item_id"].iloc[0])
+    def __init__(self, model: SRGFormer, data: Dataset, user_id: Id, item_id: Id = "") -> None:
+        self.model, self.data, self.user_id = model, data, str(user_id)
+        trace = read_for(model, data.user_row(user_id))
+        self.item_id = str(item_id) or str(recommend(trace, data, user_id, k=1)["item_id"].iloc[0])
         self.why = explain(trace, data, user_id, self.item_id)
         self._known: dict[frozenset[str], float] = {}
 

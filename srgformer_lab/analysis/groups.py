@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from srgformer_lab.analysis.reading import check_data
 from srgformer_lab.data.dataset import FIRST_MODALITIES, Dataset, Truth
 from srgformer_lab.errors import ConfigError, DataError
 from srgformer_lab.models.hypergraph import UserItemPair
+from srgformer_lab.models.identity import checked
 from srgformer_lab.models.trace import Trace
 
 Labels = Sequence[str] | np.ndarray | pd.Series
@@ -17,28 +17,24 @@ NO_HOME = -1
 """The home of an item that is in no hyperedge more than in the others."""
 
 
-def memberships(trace: Trace, modality: str, data: Dataset | None = None) -> UserItemPair:
+def memberships(trace: Trace, modality: str) -> UserItemPair:
     """Return a modality's membership matrices.
 
     Raises:
         ConfigError: The model has no such modality.
-        DataError: The trace covers other users or items than ``data``.
     """
     if modality not in trace.hypergraph:
         raise ConfigError(f"the model has no modality {modality!r}; it has {', '.join(trace.hypergraph) or 'none, so no hyperedges'}")
-    if data is not None:
-        check_data(trace, data)
     return trace.hypergraph[modality].membership
 
 
-def item_membership(trace: Trace, modality: str, data: Dataset | None = None) -> Float[np.ndarray, "items hyperedges"]:
+def item_membership(trace: Trace, modality: str) -> Float[np.ndarray, "items hyperedges"]:
     """Return the items' memberships H of a modality in float64.
 
     Raises:
         ConfigError: The model has no such modality.
-        DataError: The trace covers other users or items than ``data``.
     """
-    return memberships(trace, modality, data).items.detach().cpu().double().numpy()
+    return memberships(trace, modality).items.detach().cpu().double().numpy()
 
 
 def homes(membership: Float[np.ndarray, "rows hyperedges"]) -> Int[np.ndarray, " rows"]:
@@ -47,6 +43,7 @@ def homes(membership: Float[np.ndarray, "rows hyperedges"]) -> Int[np.ndarray, "
     return np.where(undecided, NO_HOME, membership.argmax(axis=1))
 
 
+@checked
 def item_labels(data: Dataset, column: str | None = None) -> pd.Series:
     """Return each item's known group, by item id; ``""`` where it is not known.
 
@@ -67,6 +64,7 @@ def item_labels(data: Dataset, column: str | None = None) -> pd.Series:
     return pd.Series(first.to_numpy(dtype=object), index=list(data.item_ids), name=column)
 
 
+@checked
 def visible_labels(data: Dataset, modality: str) -> pd.Series:
     """Return each item's planted group where that group shows in a modality; ``""`` for the items of the others.
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from srgformer_lab.analysis.groups import Labels, aligned_labels, homes, item_membership, listed
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
+from srgformer_lab.models.identity import checked, on_own_data
 from srgformer_lab.models.trace import Trace
 
 SHUFFLES = 200
@@ -43,18 +44,20 @@ class Agreement:
         )
 
 
+@on_own_data
 def agreement(trace: Trace, data: Dataset, first: str, second: str) -> Agreement:
     """Say how far two modalities group the items alike: each item counts where its largest membership is.
 
     Raises:
         ConfigError: The model has no such modality.
-        DataError: The trace covers other users or items than ``data``.
+        DataError: The pass was made on other data.
     """
-    one, two = (item_membership(trace, modality, data) for modality in (first, second))
+    one, two = (item_membership(trace, modality) for modality in (first, second))
     home, other = homes(one), homes(two)
     return _agreement(first, second, home, other, range(one.shape[1]), range(two.shape[1]), (home >= 0) & (other >= 0))
 
 
+@on_own_data
 def against_labels(trace: Trace, data: Dataset, modality: str, labels: Labels, only: Collection[str] | None = None) -> Agreement:
     """Say how far a modality's hyperedges tell the items' known labels.
 
@@ -63,9 +66,9 @@ def against_labels(trace: Trace, data: Dataset, modality: str, labels: Labels, o
 
     Raises:
         ConfigError: The model has no such modality.
-        DataError: The labels or the trace don't fit the data set, or no item has a label of ``only``.
+        DataError: The labels don't fit the data set, or the pass was made on other data, or no item has a label of ``only``.
     """
-    membership, known = item_membership(trace, modality, data), aligned_labels(labels, data)
+    membership, known = item_membership(trace, modality), aligned_labels(labels, data)
     home = homes(membership)
     chosen = (known != "") & (True if only is None else np.isin(known.astype(str), list(map(str, only))))
     if not chosen.any():
@@ -115,6 +118,7 @@ def _purity(table: Int[np.ndarray, "rows columns"]) -> float:
     return float(table.max(axis=1).sum() / table.sum()) if table.sum() else float("nan")
 
 
+@checked
 def match_hyperedges(before: Trace, after: Trace, modality: str) -> pd.DataFrame:
     """Find which hyperedge became which: ``before``, ``after``, ``overlap``, one row a pair and one for each without a partner.
 
@@ -129,8 +133,8 @@ def match_hyperedges(before: Trace, after: Trace, modality: str) -> pd.DataFrame
     Source: Kuhn, The Hungarian method for the assignment problem, 1955.
     """
     one, two = item_membership(before, modality), item_membership(after, modality)
-    if len(one) != len(two):
-        raise DataError(f"the traces cover {len(one):,} and {len(two):,} items; match models of one data set")
+    if tuple(before.data.item_ids) != tuple(after.data.item_ids):
+        raise DataError(f"the passes cover the items of {before.data!r} and of {after.data!r}; match models of the same items")
     return _matched(one, two)
 
 
@@ -146,6 +150,7 @@ def _matched(one: Float[np.ndarray, "items before"], two: Float[np.ndarray, "ite
     return frame.astype({"before": "Int64", "after": "Int64"}).sort_values(["before", "after"], ignore_index=True)
 
 
+@on_own_data
 def hyperedge_river(traces: Mapping[int, Trace], data: Dataset, modality: str) -> pd.DataFrame:
     """Say how the items flow between hyperedges: ``epoch``, ``next_epoch``, ``hyperedge``, ``next_hyperedge``, ``items``.
 
@@ -155,13 +160,13 @@ def hyperedge_river(traces: Mapping[int, Trace], data: Dataset, modality: str) -
 
     Raises:
         ConfigError: A model has no such modality.
-        DataError: A trace covers other users or items than ``data``.
+        DataError: A pass was made on other data.
     """
     epochs = sorted(traces, reverse=True)
     steps, later, number, used = [], None, np.arange(0), 0
     numbered: dict[int, pd.Series] = {}
     for epoch in epochs:
-        membership = item_membership(traces[epoch], modality, data)
+        membership = item_membership(traces[epoch], modality)
         number, used = _renumbered(membership, later, number, used)
         home = homes(membership)
         numbered[epoch] = pd.Series(number[home], dtype="Int64").mask(home < 0)

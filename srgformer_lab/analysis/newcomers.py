@@ -11,13 +11,15 @@ from srgformer_lab.analysis.terms import SMALLEST_NORM
 from srgformer_lab.data.changing import with_item, with_user
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
+from srgformer_lab.models.identity import Id, on_own_data
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.transfer import Variant, carry_over
 
 NEAREST = 5
 
 
-def add_user(model: SRGFormer, data: Dataset, item_ids: Sequence[str], user_id: str = "newcomer") -> Variant:
+@on_own_data
+def add_user(model: SRGFormer, data: Dataset, item_ids: Sequence[Id], user_id: Id = "newcomer") -> Variant:
     """Add a user who is known only by a list of items, without training.
 
     Edges to the items are made, so most of what the model says comes from the items and from those items' other users. The
@@ -30,15 +32,16 @@ def add_user(model: SRGFormer, data: Dataset, item_ids: Sequence[str], user_id: 
         UnknownIdError: No item has that id.
         DataError: The id is taken, the list is empty, or an item stands twice.
     """
-    other, changed = carry_over(model, data, with_user(data, user_id, item_ids))
+    other, changed = carry_over(model, data, with_user(data, str(user_id), list(map(str, item_ids))))
     with torch.no_grad():
         history = other.graph.history_mean(other.item_embedding)[-1]
         other.user_embedding[-1] = model.user_embedding.norm(dim=1).mean() * normalize(history, dim=0)
     return Variant(other, changed)
 
 
+@on_own_data
 def add_item(
-    model: SRGFormer, data: Dataset, features: Mapping[str, np.ndarray], item_id: str = "new item", title: str = "", text: str = ""
+    model: SRGFormer, data: Dataset, features: Mapping[str, np.ndarray], item_id: Id = "new item", title: str = "", text: str = ""
 ) -> Variant:
     """Add an item that nobody has taken, known by one feature vector a modality, without training.
 
@@ -53,7 +56,7 @@ def add_item(
     """
     if not data.modalities:
         raise DataError(f"{data.name} has no modality, so nothing can be known of the newcomer {item_id!r}; give items features first")
-    changed = with_item(data, item_id, features, title, text)
+    changed = with_item(data, str(item_id), features, title, text)
     other, _ = carry_over(model, data, changed)
     likeness = sum(unit[:-1] @ unit[-1] for unit in map(_unit_rows, changed.features.values()))
     nearest = np.argsort(-likeness, kind="stable")[:NEAREST]

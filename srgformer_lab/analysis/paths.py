@@ -10,13 +10,15 @@ from srgformer_lab.analysis.reading import read_for
 from srgformer_lab.analysis.terms import EDITED, SMALLEST_NORM
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
+from srgformer_lab.models.identity import Id, on_own_data
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
 
 TOLERANCE = 1e-11
 
 
-def hypergraph_paths(model: SRGFormer | Trace, data: Dataset, user_id: str, item_id: str) -> pd.DataFrame:
+@on_own_data
+def hypergraph_paths(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -> pd.DataFrame:
     """Share the user's hypergraph part of a score among the history, as **one possible** attribution.
 
     A membership is a softmax of a sum over the history, so it has no exact share for each item. Along the straight path from
@@ -34,7 +36,7 @@ def hypergraph_paths(model: SRGFormer | Trace, data: Dataset, user_id: str, item
     Source: spec section 8; Sundararajan et al. 2017.
     """
     user, item = data.user_row(user_id), data.item_row(item_id)
-    trace = read_for(model, data, user)
+    trace = read_for(model, user)
     history = trace.graph.row(user)[0] - trace.graph.n_users
     target = trace.fused.items[item].double()
     total = sum((part.user_embedding[user].double() for part in trace.hypergraph.values()), start=torch.zeros_like(target))

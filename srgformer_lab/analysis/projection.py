@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from srgformer_lab.analysis.spaces import ids_of, space_names, unit_vectors
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, LabError, require
+from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.trace import Trace
 
 METHODS = ("pca", "umap")
@@ -55,6 +56,7 @@ class Projection:
         return f"Projection({self.method}, {caution}; trustworthiness/continuity {kept}; seed {self.seed})"
 
 
+@on_own_data
 def project(
     trace: Trace,
     data: Dataset,
@@ -80,7 +82,7 @@ def project(
 
     Source: Venna and Kaski 2001 (trustworthiness and continuity).
     """
-    ids, titles = ids_of(trace, data, side), data.cards.titles if side == "items" else data.user_ids
+    ids, titles = ids_of(data, side), data.cards.titles if side == "items" else data.user_ids
     if method not in METHODS:
         raise ConfigError(f"method={method!r} must be 'pca' (at once) or 'umap' (slower, keeps neighbourhoods)")
     clouds = _clouds(trace, spaces, side, sample, seed)

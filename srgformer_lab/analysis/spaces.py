@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from srgformer_lab.analysis.reading import check_data
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, LabError
+from srgformer_lab.models.identity import checked
 from srgformer_lab.models.trace import Trace
 
 SIDES = ("users", "items")
@@ -27,6 +27,7 @@ def check_side(side: str) -> None:
         raise ConfigError(f"side={side!r} must be 'users' or 'items'")
 
 
+@checked
 def space_names(trace: Trace) -> tuple[str, ...]:
     """Name the spaces that this pass has: ``id``, each modality, ``attention``, ``hypergraph`` and their sum, ``fused``."""
     return ("id", *trace.modality, "attention", "hypergraph", "fused")
@@ -53,15 +54,13 @@ def unit_vectors(trace: Trace, space: str, side: str) -> tuple[Float[Tensor, "ro
     return normalize(values, dim=1, eps=1e-12), values.norm(dim=1) > 1e-12
 
 
-def ids_of(trace: Trace, data: Dataset, side: str) -> Sequence[str]:
+def ids_of(data: Dataset, side: str) -> Sequence[str]:
     """Return the raw ids of one side's rows.
 
     Raises:
         ConfigError: ``side`` is no side.
-        DataError: The pass was made on other data.
     """
     check_side(side)
-    check_data(trace, data)
     return data.user_ids if side == "users" else data.item_ids
 
 

@@ -60,7 +60,7 @@ class Hyperedges:
         """The hyperedge in which an item's membership is largest, by item id; <NA> for one whose memberships are all the same."""
 
         def find() -> pd.Series:
-            found = pd.Series(homes(item_membership(self._trace, self.modality, self.look.data)), index=list(self.look.data.item_ids))
+            found = pd.Series(homes(item_membership(self._trace, self.modality)), index=list(self.look.data.item_ids))
             return found.astype("Int64").mask(found == NO_HOME)
 
         return self._keep("home", find)
@@ -81,7 +81,7 @@ class Hyperedges:
     @property
     def share_of_user(self) -> float:
         """How far the view's user is in the chosen one, from 0 to 1."""
-        rows = memberships(self._trace, self.modality, self.look.data).users
+        rows = memberships(self._trace, self.modality).users
         return float(rows[self.look.data.user_row(self.look.view.user), self.chosen])
 
     @property

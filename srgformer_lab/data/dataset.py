@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -133,6 +133,15 @@ class Dataset:
         splits = "/".join(f"{len(self.pairs(split)):,}" for split in SPLITS)
         modalities = ", ".join(f"{name}[{matrix.shape[1]}]" for name, matrix in self.features.items()) or "no modality"
         return f"Dataset({self.name}: {self.n_users:,} users × {self.n_items:,} items, {splits}, {modalities})"
+
+    def __deepcopy__(self, memo: Any) -> "Dataset":
+        """Return the data set itself: it never changes, so copies of a model share it."""
+        return self
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        """Pickle what it was made from."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Dataset, tuple(dict(value) if isinstance(value, MappingProxyType) else value for value in values.values())
 
     @property
     def n_users(self) -> int:

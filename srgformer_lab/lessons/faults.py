@@ -149,9 +149,10 @@ def leaking(share: float, seed: int = 0) -> Dataset:
 
 
 def leaking_model(share: float) -> SRGFormer:
-    """Return the same weights on a graph into which test pairs have leaked."""
+    """Return the same weights on a graph into which test pairs have leaked, to be judged as if they had not."""
     model = SRGFormer(leaking(share), sound_model().config)
     model.load_state_dict(sound_model().state_dict())
+    model.data = shop()
     return model.eval()
 
 

@@ -1,7 +1,7 @@
 """The models by the names that run folders and the command line know them by."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -24,14 +24,25 @@ class Kind:
     """How to build one sort of model, and what configures it."""
 
     config: type[Config]
-    build: Callable[[Dataset, Any], Recommender]
+    model: type[Recommender]
     train: Mapping[str, Any] = field(default_factory=dict)
     """Settings of a training that are usual for this sort of model, where they differ from those of all others."""
+    derived: str = ""
+    """The name of a class that is derived from ``model`` and built in its place."""
 
     @property
     def learns(self) -> bool:
         """Whether it is trained at all."""
-        return isinstance(self.build, type) and issubclass(self.build, Trainable)
+        return issubclass(self.model, Trainable)
+
+    def build(self, data: Dataset, config: Any = None) -> Recommender:
+        """Build a model on a data set.
+
+        Raises:
+            UnknownIdError: It is of a derived class that this process doesn't know.
+        """
+        make: Callable[..., Recommender] = _derived(self.model, self.derived) if self.derived else self.model
+        return make(data, config)
 
 
 MODELS: Mapping[str, Kind] = MappingProxyType(
@@ -49,14 +60,30 @@ MODELS: Mapping[str, Kind] = MappingProxyType(
 
 
 def kind(name: str) -> Kind:
-    """Find a sort of model by its name.
+    """Find a sort of model by its name; ``srgformer:Mine`` is a class of that name that somebody derived from SRGFormer.
+
+    Such a class has the configuration of its parent. It is looked up among the classes of this process when a model is built.
 
     Raises:
         UnknownIdError: No model has that name.
     """
-    if name not in MODELS:
+    parent, _, derived = name.partition(":")
+    if parent not in MODELS:
         raise UnknownIdError("model", name, MODELS)
-    return MODELS[name]
+    entry = MODELS[parent]
+    return replace(entry, derived=derived)
+
+
+def _derived(parent: type[Recommender], name: str) -> type[Recommender]:
+    """Find a derived class by its name; of several, as a notebook makes when its cell runs again, the latest."""
+    found, todo = [], [parent]
+    while todo:
+        below = todo.pop().__subclasses__()
+        found += [each for each in below if each.__name__ == name]
+        todo += below
+    if not found:
+        raise UnknownIdError(f"class derived from {parent.__name__} in this process (import the module that defines it first)", name)
+    return found[-1]
 
 
 def kind_of(config: Config) -> Kind:
@@ -72,12 +99,12 @@ def kind_of(config: Config) -> Kind:
 
 
 def name_of(model: Recommender) -> str:
-    """Return the name of a model's sort.
+    """Return the name of a model's sort; ``srgformer:Mine`` for a class of that name that is derived from SRGFormer.
 
     Raises:
         UnknownIdError: The model is of no sort that the catalogue knows.
     """
     for name, entry in MODELS.items():
-        if type(model) is entry.build:
-            return name
+        if isinstance(model, entry.model):
+            return name if type(model) is entry.model else f"{name}:{type(model).__name__}"
     raise UnknownIdError("model", type(model).__name__, MODELS)

@@ -11,8 +11,10 @@ from srgformer_lab.config import ModelConfig
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.hooks import Edit
 from srgformer_lab.models.hypergraph import Noise
+from srgformer_lab.models.identity import checked
 
 
+@checked
 def mute_head(head: int) -> Edit:
     """Set one attention head's output to 0.
 
@@ -28,11 +30,13 @@ def mute_head(head: int) -> Edit:
     return Edit(f"mute_head({head})", lambda hooks: hooks.attention_output, change)
 
 
+@checked
 def uniform_attention() -> Edit:
     """Let every node look at all its neighbours alike: equal scores, so that weights are 1/degree."""
     return Edit("uniform_attention()", lambda hooks: hooks.attention_score, torch.zeros_like)
 
 
+@checked
 def drop_hyperedge(modality: str, hyperedge: int) -> Edit:
     """Let nothing flow through one hyperedge in the last layer.
 
@@ -48,6 +52,7 @@ def drop_hyperedge(modality: str, hyperedge: int) -> Edit:
     return Edit(f"drop_hyperedge({modality!r}, {hyperedge})", lambda hooks: hooks.of(hooks.hyperedges, modality), change)
 
 
+@checked
 def blank_modality(modality: str) -> Edit:
     """Set a modality's embeddings E^m to 0; its hyperedges stay.
 
@@ -57,6 +62,7 @@ def blank_modality(modality: str) -> Edit:
     return Edit(f"blank_modality({modality!r})", lambda hooks: hooks.of(hooks.modality, modality), torch.zeros_like)
 
 
+@checked
 def without_modality(modality: str) -> tuple[Edit, Edit]:
     """Take a modality out of the score altogether, E^m and its hyperedges; use as ``model.edit(*without_modality("image"))``.
 
@@ -70,6 +76,7 @@ def without_modality(modality: str) -> tuple[Edit, Edit]:
     )
 
 
+@checked
 def merge_hyperedges(modality: str, first: int, second: int) -> tuple[Edit, Edit]:
     """Let the members of the second hyperedge belong to the first instead; use as ``model.edit(*merge_hyperedges("image", 0, 3))``.
 
@@ -90,6 +97,7 @@ def merge_hyperedges(modality: str, first: int, second: int) -> tuple[Edit, Edit
     return _of_both_memberships(name, modality, change)
 
 
+@checked
 def harden_memberships(modality: str) -> tuple[Edit, Edit]:
     """Let each user and item belong to its strongest hyperedge alone; use as ``model.edit(*harden_memberships("image"))``.
 
@@ -103,6 +111,7 @@ def harden_memberships(modality: str) -> tuple[Edit, Edit]:
     return _of_both_memberships(f"harden_memberships({modality!r})", modality, change)
 
 
+@checked
 def noisy_memberships(modality: str, temperature: float, seed: int = 0) -> tuple[Edit, Edit]:
     """Let memberships carry the Gumbel noise of training while they are read, as the public release does at evaluation too.
 

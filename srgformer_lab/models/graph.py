@@ -36,6 +36,7 @@ class Graph(nn.Module):
     def __init__(self, data: Dataset) -> None:
         """Build the sparse maps from the training split."""
         super().__init__()
+        self.data = data
         self.n_users, self.n_items, self.n_nodes = data.n_users, data.n_items, data.n_users + data.n_items
         history = data.matrix("train").astype(np.float64)
         whole = adjacency(history)

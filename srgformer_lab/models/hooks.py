@@ -6,6 +6,7 @@ Each site is an ``nn.Identity``: torch's own ``register_forward_hook`` works on 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -48,10 +49,19 @@ class Hooks(nn.Module):
         return group[modality]
 
     @contextmanager
-    def edit(self, *edits: "Edit") -> Iterator[None]:
+    def edit(self, *edits: "Edit | tuple[Edit, ...]") -> Iterator[None]:
         """Apply edits to every pass inside the block, after those already active, and leave nothing behind."""
-        with self.exactly(*self.active, *edits):
+        with self.exactly(*self.active, *flat(edits)):
             yield
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy starts with: an edit belongs to its ``with`` block, so copies are made without it."""
+        return self.__dict__ | {"active": ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the hooks of edits off the copy."""
+        super().__setstate__(state)
+        self._install(())
 
     @contextmanager
     def exactly(self, *edits: "Edit") -> Iterator[None]:
@@ -73,7 +83,7 @@ class Hooks(nn.Module):
         self._handles = []
         self.active = edits
         for edit in edits:
-            self._handles.append(edit.site(self).register_forward_hook(_hook(edit.change)))
+            self._handles.append(edit.site(self).register_forward_hook(_Hook(edit.change)))
 
 
 @dataclass(frozen=True)
@@ -89,5 +99,19 @@ class Edit:
         return self.name
 
 
-def _hook(change: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
-    return lambda module, arguments, value: change(value)
+def flat(edits: "Iterable[Edit | tuple[Edit, ...]]") -> tuple[Edit, ...]:
+    """Return edits one after another; those that only work together come in a tuple."""
+    return tuple(part for edit in edits for part in (edit if isinstance(edit, tuple) else (edit,)))
+
+
+class _Hook:
+    """What torch calls at a site; a copy of it changes nothing."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor] | None = None) -> None:
+        self.change = change
+
+    def __call__(self, module: nn.Module, arguments: tuple[Tensor, ...], value: Tensor) -> Tensor | None:
+        return self.change(value) if self.change else None
+
+    def __reduce__(self) -> tuple[type, tuple]:
+        return _Hook, ()

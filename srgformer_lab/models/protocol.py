@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from srgformer_lab.config import Config, TrainConfig
+from srgformer_lab.data.dataset import Dataset
 
 B = TypeVar("B")
 """What a model takes at a step: triples, or whatever else it learns from."""
@@ -20,9 +21,15 @@ Watch = Callable[[Sequence[Any]], Iterable[Any]]
 
 
 class Recommender(nn.Module, ABC):
-    """A model that scores items for users."""
+    """A model that scores items for users, and knows the data set that it was built on."""
 
     config: Config
+    data: Dataset
+
+    def __init__(self, data: Dataset) -> None:
+        """Keep the data set, which what is asked of the model is held against."""
+        super().__init__()
+        self.data = data
 
     @abstractmethod
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:

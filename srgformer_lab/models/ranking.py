@@ -10,9 +10,12 @@ from torch import Tensor
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.identity import Id, checked, on_own_data
 from srgformer_lab.models.protocol import Recommender
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
+
+LISTED = ["rank", "item_id", "title", "score"]
 
 
 def top_k(scores: Float[Tensor, "rows items"], k: int) -> tuple[Float[Tensor, "rows k"], Int[Tensor, "rows k"]]:
@@ -57,7 +60,8 @@ def reading_for(model: Recommender | Trace, users: Int[Tensor, " chosen"]) -> Re
     return model.trace_for(users) if isinstance(model, SRGFormer) else model
 
 
-def rank_items(model: Recommender | Trace, data: Dataset, user_id: str, hide: str = "known") -> pd.DataFrame:
+@on_own_data
+def rank_items(model: Recommender | Trace, data: Dataset, user_id: Id, hide: str = "known") -> pd.DataFrame:
     """Rank every item that may be shown to a user: ``rank`` (from 1), ``item_id``, ``title``, ``score``; best first.
 
     ``hide`` is what the list leaves out: all that the person is ``known`` to have, or what the model learned from, ``train``.
@@ -87,7 +91,8 @@ def ranking_of(data: Dataset, scores: Float[np.ndarray, " items"], shown: Int[np
     )
 
 
-def recommend(model: Recommender | Trace, data: Dataset, user_id: str, k: int = 10, hide: str = "known") -> pd.DataFrame:
+@on_own_data
+def recommend(model: Recommender | Trace, data: Dataset, user_id: Id, k: int = 10, hide: str = "known") -> pd.DataFrame:
     """Recommend k items to a user: ``rank``, ``item_id``, ``title``, ``score``; shorter where fewer items are left.
 
     Everything the person is known to have is left out, unless ``hide="train"``.
@@ -101,14 +106,15 @@ def recommend(model: Recommender | Trace, data: Dataset, user_id: str, k: int = 
     return rank_items(model, data, user_id, hide).head(k)
 
 
+@on_own_data
 def recommend_all(model: Recommender | Trace, data: Dataset, k: int = 10, block: int = 1024) -> pd.DataFrame:
     """Recommend k items to every user: ``user_id``, ``rank``, ``item_id``, ``title``, ``score``.
 
     Raises:
         ConfigError: ``k`` is not positive.
     """
-    if k < 1:
-        raise ConfigError(f"k={k} must be at least 1")
+    if k < 1 or block < 1:
+        raise ConfigError(f"k={k} (items for each user) and block={block} (users at a time) must be at least 1")
     scorer, device, known = scorer_of(model), device_of(model), data.matrix("all")
     parts = []
     with torch.no_grad():
@@ -134,13 +140,32 @@ def hide_pairs(scores: Float[Tensor, "rows items"], pairs: object) -> None:
     scores[place[0], place[1]] = -torch.inf
 
 
+@checked
 def compare_lists(before: pd.DataFrame, after: pd.DataFrame, k: int = 10) -> pd.DataFrame:
-    """Join two full rankings of one user: the items in the top k of either, in the order after.
+    """Join two rankings or recommendation lists of one user: the items in the top k of either, in the order after.
 
-    ``moved`` is how many places an item rose. Columns: ``item_id``, ``title``, ``rank_before``, ``rank_after``, ``moved``,
-    ``score_before``, ``score_after``.
+    An item that only one of them holds stays: where it entered or left, its rank and score on the other side and ``moved`` are
+    NaN. What left comes last, in the order before.
+
+    Args:
+        before: ``rank``, ``item_id``, ``title``, ``score``, as ``rank_items`` and ``recommend`` return them.
+        after: The same, after something changed.
+        k: How many places of either list are compared.
+
+    Returns:
+        ``item_id``, ``title``, ``rank_before``, ``rank_after``, ``moved`` (how many places it rose), ``score_before``,
+        ``score_after``.
+
+    Raises:
+        ConfigError: ``k`` is below 1, or a list lacks a column.
     """
-    both = before.merge(after.drop(columns="title"), on="item_id", suffixes=("_before", "_after"))
+    for name, ranking in (("before", before), ("after", after)):
+        if missing := [column for column in LISTED if column not in ranking]:
+            raise ConfigError(f"{name} has no column {missing[0]!r}; give what rank_items or recommend returned")
+    if k < 1:
+        raise ConfigError(f"k={k} must be at least 1")
+    both = before[LISTED].merge(after[LISTED], on="item_id", how="outer", suffixes=("_before", "_after"))
+    both["title"] = both["title_after"].fillna(both["title_before"])
     both["moved"] = both["rank_before"] - both["rank_after"]
-    either = both[(both["rank_before"] <= k) | (both["rank_after"] <= k)].sort_values("rank_after", ignore_index=True)
+    either = both[(both["rank_before"] <= k) | (both["rank_after"] <= k)].sort_values(["rank_after", "rank_before"], ignore_index=True)
     return either[["item_id", "title", "rank_before", "rank_after", "moved", "score_before", "score_after"]]

@@ -5,7 +5,7 @@ The whole model is read here from top to bottom; each branch has a module of its
 Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recommendation*, arXiv 2511.00584.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import cast
 
@@ -22,6 +22,7 @@ from srgformer_lab.models.features import Features
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hooks import Edit, Hooks
 from srgformer_lab.models.hypergraph import Noise, UserItemPair, relax
+from srgformer_lab.models.identity import checked
 from srgformer_lab.models.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
 from srgformer_lab.models.parts import Embeddings
 from srgformer_lab.models.propagation import mean_and_last, modality_embedding
@@ -50,7 +51,7 @@ class SRGFormer(Trainable[Batch]):
             ConfigError: The configuration names a modality that the data set lacks, or asks for the released form with
                 another number of modalities than two.
         """
-        super().__init__()
+        super().__init__(data)
         self.config: ModelConfig = config or ModelConfig()
         self.modalities = self._chosen_modalities(data)
         draws = runtime.generator("cpu", self.config.seed, "weights")
@@ -188,13 +189,28 @@ class SRGFormer(Trainable[Batch]):
             for module, mode in modes:
                 module.training = mode
 
-    def trace_for(self, users: Int[Tensor, " chosen"]) -> Trace:
-        """Read what it takes to rank all items for some users: their rows and all items' rows, which is half the work or less."""
-        items = torch.arange(self.graph.n_users, self.graph.n_nodes, device=self.device)
-        return self.trace(torch.cat([torch.unique(users.to(self.device)), items]))
+    def trace_for(self, users: Int[Tensor, " chosen"] | Sequence[int]) -> Trace:
+        """Read what it takes to rank all items for some user rows: these and all items' rows, which is half the work or less.
 
-    def edit(self, *edits: Edit) -> AbstractContextManager[None]:
-        """Change what flows through the model inside a ``with`` block, while reading or training; nothing stays behind."""
+        Raises:
+            ConfigError: There is no such row.
+        """
+        chosen = torch.unique(torch.as_tensor(users, device=self.device))
+        if chosen.is_floating_point() or chosen.ndim != 1 or not len(chosen) or chosen[0] < 0 or chosen[-1] >= self.graph.n_users:
+            raise ConfigError(f"users={users!r} must be user rows from 0 to {self.graph.n_users - 1}; data.user_row(id) finds a user's")
+        items = torch.arange(self.graph.n_users, self.graph.n_nodes, device=self.device)
+        return self.trace(torch.cat([chosen, items]))
+
+    @checked
+    def edit(self, *edits: Edit | tuple[Edit, ...]) -> AbstractContextManager[None]:
+        """Change what flows through the model inside a ``with`` block, while reading or training; nothing stays behind.
+
+        Args:
+            edits: Such as ``mute_head(0)`` or ``without_modality("image")``, in the order in which they are applied.
+
+        Raises:
+            ConfigError: Something else is given, or the model has no such head, modality or hyperedge.
+        """
         return self.hooks.edit(*edits)
 
     def update_knobs(self, **knobs: float) -> None:
@@ -204,7 +220,7 @@ class SRGFormer(Trainable[Batch]):
             ConfigError: A name is not one of these knobs, or a value is outside its range.
         """
         if unknown := sorted(set(knobs) - set(MODEL_KNOBS)):
-            raise ConfigError(f"{', '.join(unknown)} can't be turned on a model; its knobs are {', '.join(MODEL_KNOBS)}")
+            raise ConfigError(f"{', '.join(unknown)} can't be set on a model; its knobs are {', '.join(MODEL_KNOBS)}")
         self.config = self.config.replace(**knobs)
 
     def n_batches(self, batch_size: int) -> int:

@@ -9,9 +9,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from srgformer_lab.config import ModelConfig
+from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hooks import Edit, Hooks
 from srgformer_lab.models.hypergraph import HypergraphTrace, relax
+from srgformer_lab.models.identity import checked
 from srgformer_lab.models.parts import AttentionTrace, Embeddings, unit
 
 
@@ -47,6 +49,11 @@ class Trace:
         return f"Trace({len(rows.nodes):,} of {rows.n_nodes:,} nodes × {rows.values.shape[1]}, {', '.join(self.parts)}; {weights}{edits})"
 
     @property
+    def data(self) -> Dataset:
+        """The data set of the model that made the pass."""
+        return self.graph.data
+
+    @property
     def nodes(self) -> Int[Tensor, " rows"]:
         """The nodes that the attention and fused parts cover."""
         return self.attention.output.nodes
@@ -78,6 +85,7 @@ class Trace:
         total = reduce(torch.add, (part.values for part in self.parts.values()))
         return self.attention.output.with_values(self.hooks.fused(total))
 
+    @checked
     def fuse(
         self,
         attention_scale: float | None = None,
@@ -86,10 +94,16 @@ class Trace:
     ) -> "Trace":
         """Weigh the branches anew: another α, β or membership τ of the same weights, at once and without training.
 
-        What is not given stays. The edits of this pass stay in force.
+        Args:
+            attention_scale: α, from 0 to 10. What is not given stays.
+            hypergraph_scale: β, from 0 to 10.
+            membership_temperature: τ_H, from 0.05 to 100.
+
+        Returns:
+            The same pass, weighed so. The edits of this pass stay in force.
 
         Raises:
-            ConfigError: A value is outside its range.
+            ConfigError: A name is not one of these, or a value is outside its range.
         """
         given = {
             "attention_scale": attention_scale,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
+from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.srgformer import SRGFormer
 
 
@@ -19,7 +20,8 @@ class Variant(NamedTuple):
     data: Dataset
 
 
-def carry_over(model: SRGFormer, before: Dataset, after: Dataset) -> Variant:
+@on_own_data
+def carry_over(model: SRGFormer, data: Dataset, after: Dataset) -> Variant:
     """Put a model's weights onto other data: rows follow their raw ids, and nothing is trained.
 
     Everything that is computed from interactions and features (Ã, R, degrees) is that of the new data. A user or item that
@@ -30,7 +32,7 @@ def carry_over(model: SRGFormer, before: Dataset, after: Dataset) -> Variant:
         DataError: The features have other widths than those that the model was built for.
     """
     other = SRGFormer(after, model.config.replace(modalities=model.modalities)).to(model.device, model.user_embedding.dtype)
-    tables = {"user_embedding": (before.user_ids, after.user_ids), "item_embedding": (before.item_ids, after.item_ids)}
+    tables = {"user_embedding": (data.user_ids, after.user_ids), "item_embedding": (data.item_ids, after.item_ids)}
     state = {name: value for name, value in model.state_dict().items() if name not in tables}
     for name, (old, new) in tables.items():
         state[name] = _follow(model.get_parameter(name).detach(), old, new)

@@ -3,6 +3,7 @@
 Source: spec section 5.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,12 +14,14 @@ from scipy import sparse
 
 from srgformer_lab.data.dataset import SPLITS, Dataset
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import Recommender, Watch
 from srgformer_lab.models.ranking import device_of, hide_pairs, scorer_of, top_k
 from srgformer_lab.models.trace import Trace
 
 CUTOFFS = (10, 20)
 SELECTION_METRIC = "recall@20"
+METRIC = re.compile(r"(?:recall|ndcg)@([1-9][0-9]*)")
 BLOCK_CELLS = 16_000_000
 WATCHED_CELLS = 1_000_000
 """Scores that are made at once: blocks of a second or so where somebody watches, else as many as memory allows."""
@@ -26,6 +29,7 @@ HIDDEN = -1
 """Stands in a list for the places that nothing is left for."""
 
 
+@on_own_data
 def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS) -> dict[str, float]:
     """Average Recall@k and NDCG@k over the users with a positive in ``split``: ``{"recall@10": …, "ndcg@20": …}``, in 0…1.
 
@@ -36,6 +40,7 @@ def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cu
     return {name: float(values.mean()) for name, values in columns.items()}
 
 
+@on_own_data
 def evaluate_users(
     model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS, watch: Watch | None = None
 ) -> pd.DataFrame:
@@ -88,6 +93,7 @@ def _metrics(hit: Bool[np.ndarray, "rows k"], n_relevant: Int[np.ndarray, " rows
     return columns
 
 
+@on_own_data
 def metric_surface(
     trace: Trace,
     data: Dataset,
@@ -101,11 +107,10 @@ def metric_surface(
     Raises:
         ConfigError: A scale is out of range, or the metric isn't one of recall@k and ndcg@k.
     """
-    kind, _, cutoff = metric.partition("@")
-    if kind not in ("recall", "ndcg") or not cutoff.isdigit():
-        raise ConfigError(f"metric={metric!r} must be recall@k or ndcg@k, such as {SELECTION_METRIC}")
+    if not (found := METRIC.fullmatch(metric)):
+        raise ConfigError(f"metric={metric!r} must be recall@k or ndcg@k with a whole number from 1, such as {SELECTION_METRIC}")
     rows = [
-        (alpha, beta, evaluate(trace.fuse(attention_scale=alpha, hypergraph_scale=beta), data, split, (int(cutoff),))[metric])
+        (alpha, beta, evaluate(trace.fuse(attention_scale=alpha, hypergraph_scale=beta), data, split, (int(found[1]),))[metric])
         for alpha in attention_scales
         for beta in hypergraph_scales
     ]

@@ -13,6 +13,7 @@ from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.models import catalog
+from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import Recommender, Trainable
 from srgformer_lab.training.checkpoint import load_training, save_training, save_weights
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate
@@ -26,6 +27,7 @@ STATUS_SECONDS = 0.3
 Watcher = Callable[[Status], None]
 
 
+@on_own_data
 def fit(
     model: Recommender,
     data: Dataset,

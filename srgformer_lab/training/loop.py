@@ -14,6 +14,7 @@ from srgformer_lab import runtime
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
+from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import B, Trainable
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate
 
@@ -135,6 +136,7 @@ class Training(Generic[B]):
         return {name: value.detach() for name, value in terms.items()}
 
 
+@on_own_data
 def epochs(model: Trainable[B], data: Dataset, config: TrainConfig | None = None) -> Iterator[EpochRecord]:
     """Train a model in place, an epoch at a time, until early stopping or the last epoch.
 

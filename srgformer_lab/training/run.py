@@ -60,7 +60,7 @@ class Run:
             ConfigError: The name is not a plain folder name.
             RunError: The folder can't be written.
         """
-        name = name or f"{data.name}-{model_name}"
+        name = name or f"{data.name}-{model_name}".replace(":", "-")
         check_name(name)
         facts = {"model_name": model_name, "model": model.to_dict(), "train": train.to_dict(), "source": data.source.to_dict()}
         about = {"fingerprint": data.fingerprint, "data": repr(data), "versions": versions(), "created": time.time()}

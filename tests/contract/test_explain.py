@@ -119,6 +119,6 @@ def test_reasons_can_name_items_of_any_id():
 def test_a_model_of_other_data_is_named(tiny, trained):
     other = world([(0, 0), (0, 1), (1, 1)], 2, 3)
     with pytest.raises(
-        lab.DataError, match="the pass covers 60 users × 40 items, world has 2 × 3; give the data set that the model was made"
+        lab.DataError, match=r"was built on Dataset\(studio: 60 users × 40 items.*, not on Dataset\(world: 2 users × 3 items"
     ):
         lab.explain(trained[1], other, "u0", "i2")

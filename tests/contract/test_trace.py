@@ -177,7 +177,7 @@ def test_values_out_of_range_are_refused_and_change_nothing(model, knobs):
 
 
 def test_only_knobs_of_the_model_can_be_turned(model):
-    with pytest.raises(ConfigError, match="n_heads can't be turned"):
+    with pytest.raises(ConfigError, match="n_heads can't be set"):
         model.update_knobs(n_heads=3)
 
 

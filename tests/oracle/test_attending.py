@@ -60,5 +60,5 @@ def test_a_history_of_one_has_no_spread_and_an_empty_one_no_row():
 
 def test_a_pass_over_other_data_is_refused(tiny, trained):
     other = lab.studio(n_users=30, n_items=40, n_groups=4, n_interactions=400, seed=1)
-    with pytest.raises(DataError, match="give the data set that the model was made for"):
+    with pytest.raises(DataError, match="the model was built on"):
         attention_entropy(trained[1].trace(), other)

@@ -21,8 +21,8 @@ RELAXED = settings(max_examples=40, deadline=None)
 class Fixed(Recommender):
     """Scores that were written down."""
 
-    def __init__(self, scores):
-        super().__init__()
+    def __init__(self, data, scores):
+        super().__init__(data)
         self.register_buffer("scores", torch.as_tensor(scores))
 
     def scorer(self):
@@ -42,11 +42,11 @@ def test_every_users_metrics_equal_the_loops(recipe, seed, n_values, split):
     scores = random_scores(data, seed, n_values)
     cutoffs = (1, 3, 10, 20)
     expected = reference.metrics_by_user(scores, data, split, cutoffs)
-    found = evaluate_users(Fixed(scores), data, split, cutoffs)
+    found = evaluate_users(Fixed(data, scores), data, split, cutoffs)
     assert found["user_id"].tolist() == [data.user_ids[user] for user in expected]
     for row, wanted in zip(found.to_dict("records"), expected.values(), strict=True):
         assert {name: row[name] for name in wanted} == pytest.approx(wanted, abs=1e-12)
-    assert evaluate(Fixed(scores), data, split, cutoffs) == pytest.approx(reference.mean_metrics(expected), abs=1e-12)
+    assert evaluate(Fixed(data, scores), data, split, cutoffs) == pytest.approx(reference.mean_metrics(expected), abs=1e-12)
 
 
 @RELAXED
@@ -54,7 +54,7 @@ def test_every_users_metrics_equal_the_loops(recipe, seed, n_values, split):
 def test_metrics_do_not_depend_on_the_block(recipe, seed, cells):
     data = recipe.make()
     assume(len(data.pairs("valid")))
-    model = Fixed(random_scores(data, seed, 3))
+    model = Fixed(data, random_scores(data, seed, 3))
     whole = evaluate(model, data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "BLOCK_CELLS", cells)
@@ -75,23 +75,23 @@ def test_only_training_items_are_hidden():
     """At test the validation item is still in the list and pushes the test item down."""
     data = world([(0, 0)], 1, 4, valid=[(0, 1)], test=[(0, 2)])
     scores = np.array([[9.0, 8.0, 7.0, 6.0]], dtype=np.float32)
-    assert evaluate(Fixed(scores), data, "test", (1, 2)) == pytest.approx(
+    assert evaluate(Fixed(data, scores), data, "test", (1, 2)) == pytest.approx(
         {"recall@1": 0, "recall@2": 1, "ndcg@1": 0, "ndcg@2": 1 / np.log2(3)}
     )
-    assert evaluate(Fixed(scores), data, "valid", (1,))["recall@1"] == 1
+    assert evaluate(Fixed(data, scores), data, "valid", (1,))["recall@1"] == 1
 
 
 def test_users_without_a_positive_do_not_count():
     data = world([(0, 0), (1, 0), (2, 1)], 3, 3, valid=[(0, 1), (1, 2)])
     scores = np.array([[0, 2, 1], [0, 2, 1], [9, 9, 9]], dtype=np.float32)
-    assert evaluate(Fixed(scores), data, "valid", (1,))["recall@1"] == 0.5
+    assert evaluate(Fixed(data, scores), data, "valid", (1,))["recall@1"] == 0.5
 
 
 def test_torchmetrics_agrees_where_no_score_is_tied():
     data = shop(n_users=20, n_items=30, density=0.2)
     scores = np.random.default_rng(1).permutation(600).reshape(20, 30).astype(np.float32)
     taken, positives = reference.interaction_matrix(data), reference.interaction_matrix(data, "valid")
-    found = evaluate_users(Fixed(scores), data, "valid", (5, 10))
+    found = evaluate_users(Fixed(data, scores), data, "valid", (5, 10))
     for row in found.to_dict("records"):
         user = data.user_row(row["user_id"])
         shown = torch.from_numpy(np.flatnonzero(taken[user] == 0))
@@ -126,11 +126,11 @@ def test_top_k_equals_a_stable_sort(n_rows, n_items, k, n_values, seed):
 def test_recommendations_hide_everything_known_and_keep_ties_in_order(recipe, seed, k):
     data = recipe.make()
     scores = random_scores(data, seed, 3)
-    everyone = recommend_all(Fixed(scores), data, k, block=3)
+    everyone = recommend_all(Fixed(data, scores), data, k, block=3)
     known = sum(reference.interaction_matrix(data, split) for split in ("train", "valid", "test"))
     for user, user_id in enumerate(data.user_ids):
         expected = reference.ranking_of(scores[user].tolist(), set(np.flatnonzero(known[user])))[:k]
-        found = recommend(Fixed(scores), data, user_id, k)
+        found = recommend(Fixed(data, scores), data, user_id, k)
         assert found["item_id"].tolist() == [data.item_ids[item] for item in expected]
         assert found["rank"].tolist() == list(range(1, len(expected) + 1))
         assert found["score"].tolist() == [scores[user, item] for item in expected]

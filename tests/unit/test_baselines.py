@@ -71,7 +71,7 @@ def test_an_estimate_fits_every_kind_of_model(name):
 def test_a_configuration_leads_to_its_kind_of_model():
     for kind in catalog.MODELS.values():
         assert catalog.kind_of(kind.config()) is kind
-        assert kind.learns is not (kind.build in (lab.Popularity, lab.ItemKNN))
+        assert kind.learns is not (kind.model in (lab.Popularity, lab.ItemKNN))
     with pytest.raises(UnknownIdError, match="TrainConfig"):
         catalog.kind_of(lab.TrainConfig())
 

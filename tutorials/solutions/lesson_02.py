@@ -74,9 +74,9 @@ def signal(person, n_steps):
 class Fixed(Recommender):
     """Embeddings as they are, users first, as a model that the library can evaluate."""
 
-    def __init__(self, embedding, n_users):
-        super().__init__()
-        self.users, self.items = embedding[:n_users], embedding[n_users:]
+    def __init__(self, embedding, data):
+        super().__init__(data)
+        self.users, self.items = embedding[: data.n_users], embedding[data.n_users :]
 
     def scorer(self):
         return lambda chosen: self.users[chosen] @ self.items.T
@@ -127,7 +127,7 @@ def train(data, has_weights, epochs=EPOCHS):
             losses.append(float(loss.detach()))
         if epoch % 2 == 0:
             with torch.no_grad():
-                recall = lab.evaluate(Fixed(forward(), data.n_users), data, "valid", (20,))["recall@20"]
+                recall = lab.evaluate(Fixed(forward(), data), data, "valid", (20,))["recall@20"]
             history.append({"epoch": epoch, "recall@20": recall, "loss": sum(losses) / len(losses)})
     return pd.DataFrame(history), embedding.detach(), sum(part.numel() for part in (embedding, *weights))
 
@@ -154,7 +154,7 @@ def likeness(data, embedding):
     popular, everyone = torch.tensor(data.matrix("train").toarray()).sum(0), torch.arange(data.n_users)
     own, other = (
         scores.masked_fill(known, -torch.inf).topk(10).indices
-        for scores in (Fixed(embedding, data.n_users).scorer()(everyone), popular.expand(len(everyone), -1))
+        for scores in (Fixed(embedding, data).scorer()(everyone), popular.expand(len(everyone), -1))
     )
     shared = (own[:, :, None] == other[:, None, :]).any(2).float().mean()
     return float((people @ people.T).mean()), float(shared)

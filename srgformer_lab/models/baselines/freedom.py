@@ -62,7 +62,7 @@ class FREEDOM(Trainable[Batch]):
         Raises:
             ConfigError: There are no modalities or more than two, or the data's lists of neighbours are too short.
         """
-        super().__init__()
+        super().__init__(data)
         self.config: FREEDOMConfig = config or FREEDOMConfig()
         names = chosen_modalities(data, self.config.modalities, "FREEDOM")
         draws, dim = runtime.generator("cpu", self.config.seed, "weights"), self.config.embedding_dim

@@ -39,7 +39,7 @@ class ItemKNN(Recommender):
 
     def __init__(self, data: Dataset, config: ItemKNNConfig | None = None) -> None:
         """Count who took what together."""
-        super().__init__()
+        super().__init__(data)
         self.config: ItemKNNConfig = config or ItemKNNConfig()
         self.n_items = data.n_items
         self.histories = Histories(data)

@@ -36,7 +36,7 @@ class LightGCN(Trainable[Batch]):
 
     def __init__(self, data: Dataset, config: LightGCNConfig | None = None) -> None:
         """Draw the embeddings (Xavier uniform, from ``config.seed``)."""
-        super().__init__()
+        super().__init__(data)
         self.config: LightGCNConfig = config or LightGCNConfig()
         draws = runtime.generator("cpu", self.config.seed, "weights")
         dim = self.config.embedding_dim

@@ -34,7 +34,7 @@ class MatrixFactorization(Trainable[Batch]):
 
     def __init__(self, data: Dataset, config: MatrixFactorizationConfig | None = None) -> None:
         """Draw the embeddings (Xavier uniform, from ``config.seed``)."""
-        super().__init__()
+        super().__init__(data)
         self.config: MatrixFactorizationConfig = config or MatrixFactorizationConfig()
         draws = runtime.generator("cpu", self.config.seed, "weights")
         self.sampler = TripleSampler(data)

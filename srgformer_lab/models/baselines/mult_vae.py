@@ -42,7 +42,7 @@ class MultVAE(Trainable[UserBatch]):
 
     def __init__(self, data: Dataset, config: MultVAEConfig | None = None) -> None:
         """Draw the weights (Xavier uniform, from ``config.seed``); biases start at 0."""
-        super().__init__()
+        super().__init__(data)
         self.config: MultVAEConfig = config or MultVAEConfig()
         draws, hidden, code = runtime.generator("cpu", self.config.seed, "weights"), self.config.hidden_dim, self.config.code_dim
         self.sampler = UserSampler(data)

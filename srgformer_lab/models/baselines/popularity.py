@@ -26,7 +26,7 @@ class Popularity(Recommender):
 
     def __init__(self, data: Dataset, config: PopularityConfig | None = None) -> None:
         """Count the training interactions of each item."""
-        super().__init__()
+        super().__init__(data)
         self.config = config or PopularityConfig()
         self.count: Tensor
         counts = np.asarray(data.matrix("train").sum(axis=0)).ravel()

@@ -47,7 +47,7 @@ class VBPR(Trainable[Batch]):
         Raises:
             ConfigError: The data has no modality, or lacks one that the configuration names.
         """
-        super().__init__()
+        super().__init__(data)
         self.config: VBPRConfig = config or VBPRConfig()
         names = chosen_modalities(data, self.config.modalities, "VBPR")
         draws, dim = runtime.generator("cpu", self.config.seed, "weights"), self.config.embedding_dim
