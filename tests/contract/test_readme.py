@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def code_lines(document: Path, language: str) -> Iterator[str]:
-    """Give the document's lines with all but the code of one language blanked, so that line numbers stay true."""
+    """Yield the document's lines with all but the code of one language blanked, so that line numbers stay true."""
     inside = False
     for line in document.read_text(encoding="utf-8").splitlines():
         fence = line.startswith("```")
