@@ -51,8 +51,8 @@ from .errors import DataError as DataError
 from .errors import LabError as LabError
 from .errors import RunError as RunError
 from .errors import UnknownIdError as UnknownIdError
-from .experiments.case import Recipe as Recipe
-from .experiments.case import Setup as Setup
+from .experiments.cases import Recipe as Recipe
+from .experiments.cases import Setup as Setup
 from .experiments.command import run_experiment as run_experiment
 from .models.baselines.freedom import FREEDOM as FREEDOM
 from .models.baselines.freedom import FREEDOMConfig as FREEDOMConfig

@@ -5,14 +5,17 @@ Source: spec of SRGFormer (Shi et al., arXiv 2511.00584) and the configurations 
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Self
 
 from srgformer_lab.errors import ConfigError, UnknownIdError
 
 LOWEST_TEMPERATURE = 0.05
+SEEDS = (0, 2**62)
+"""The least and the largest seed."""
 
 
 def setting(
@@ -29,7 +32,8 @@ class Config:
         """Refuse a value that is of the wrong type, outside its range, or not among its words."""
         for item in fields(self):  # type: ignore[arg-type]
             if item.type in (int, float):
-                object.__setattr__(self, item.name, _number(getattr(self, item.name), item))
+                about = (item.metadata["low"], item.metadata["high"], item.metadata["meaning"], item.type is int)
+                object.__setattr__(self, item.name, check_number(item.name, getattr(self, item.name), *about))
             elif item.type in (bool, str) and not isinstance(getattr(self, item.name), item.type):
                 expected = "true or false" if item.type is bool else "a word"
                 raise ConfigError(f"{item.name}={getattr(self, item.name)!r} must be {expected}: {item.metadata['meaning']}")
@@ -46,16 +50,17 @@ class Config:
         """Build a configuration from a dictionary.
 
         Raises:
-            ConfigError: A name is not a setting.
+            ConfigError: It is no dictionary, a name is not a setting, or a value is outside its range.
         """
-        cls._refuse_unknown(values)
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{cls.__name__} is built from a dictionary of settings, not from {values!r}; take it from to_dict")
+        refuse_unknown(f"{cls.__name__} has", values, cls.names())
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
     @classmethod
-    def _refuse_unknown(cls, names: Iterable[str]) -> None:
-        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
-        if unknown := sorted(set(names) - known):
-            raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    def names(cls) -> list[str]:
+        """Return the names of all settings in alphabetical order."""
+        return sorted(item.name for item in fields(cls))  # type: ignore[arg-type]
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some settings changed, validated anew.
@@ -63,19 +68,43 @@ class Config:
         Raises:
             ConfigError: A name is not a setting, or a value is outside its range.
         """
-        self._refuse_unknown(changes)
+        refuse_unknown(f"{type(self).__name__} has", changes, self.names())
         return replace(self, **changes)  # type: ignore[type-var]
 
 
-def _number(value: Any, item: Field[Any]) -> int | float:
-    """Read a setting as the number it must be, within its range."""
-    meta, is_whole = item.metadata, item.type is int
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+def check_number(name: str, value: Any, low: float, high: float, meaning: str, is_whole: bool = False) -> Any:
+    """Return a value as the ``int`` or ``float`` that it must be, within an inclusive range.
+
+    Raises:
+        ConfigError: It is no finite number, or outside its range.
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and (isinstance(value, int) or math.isfinite(value))
     if not is_number or (is_whole and value != math.trunc(value)):
-        raise ConfigError(f"{item.name}={value!r} must be a {'whole ' if is_whole else ''}number: {meta['meaning']}")
-    if not meta["low"] <= value <= meta["high"]:
-        raise ConfigError(f"{item.name}={value!r} must lie between {meta['low']:g} and {meta['high']:g}: {meta['meaning']}")
+        raise ConfigError(f"{name}={value!r} must be a {'whole ' if is_whole else ''}number: {meaning}")
+    if not low <= value <= high:
+        raise ConfigError(f"{name}={value!r} must lie between {low:g} and {high:g}: {meaning}")
     return int(math.trunc(value)) if is_whole else float(value)  # noqa: RUF046 trunc may give any integral type
+
+
+def check_seed(seed: Any, meaning: str = "the same seed draws the same") -> int:
+    """Return a seed as the ``int`` that it must be.
+
+    Raises:
+        ConfigError: It is no whole number from 0 to 2⁶².
+    """
+    return check_number("seed", seed, *SEEDS, meaning, is_whole=True)
+
+
+def refuse_unknown(owner: str, names: Iterable[object], known: Collection[str]) -> None:
+    """Refuse names that are no settings; ``owner`` says whose, as in "ModelConfig has".
+
+    Raises:
+        ConfigError: A name is not known.
+    """
+    if unknown := [str(name) for name in names if name not in known]:
+        near = [other for name in unknown for other in get_close_matches(name, known, 2, 0.6)]
+        hint = f"; did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
+        raise ConfigError(f"{owner} no setting {', '.join(sorted(unknown))}; known are {', '.join(known)}{hint}")
 
 
 def check_modalities(given: object) -> None:
@@ -122,7 +151,7 @@ class ModelConfig(Config):
     normalize_features: bool = setting(False, "nz(X)", "divide each feature row by its norm")
     as_released: bool = setting(False, "–", "repeat the public release's slip in the user memberships, to compare with the paper's numbers")
     modalities: tuple[str, ...] | None = setting(None, "m", "names of the modalities to use; none given means all of the data set")
-    seed: int = setting(999, "–", "seed of the initial weights", 0, 2**62)
+    seed: int = setting(999, "–", "seed of the initial weights", *SEEDS)
 
     def __post_init__(self) -> None:
         """Check ranges and words, that heads divide the width, and that only products are scaled."""
@@ -157,7 +186,7 @@ class TrainConfig(Config):
     mixed_precision: bool = setting(False, "bf16", "project features and embeddings in bfloat16 while training; all else stays as it is")
     keep_epochs: int = setting(24, "–", "most epochs whose weights stay in the run folder", 0, 100_000)
     device: str = setting("auto", "–", "auto, cpu, cuda or mps")
-    seed: int = setting(999, "–", "seed of the draws while training", 0, 2**62)
+    seed: int = setting(999, "–", "seed of the draws while training", *SEEDS)
 
     def __post_init__(self) -> None:
         """Check ranges and the device's name."""
@@ -169,25 +198,6 @@ class TrainConfig(Config):
 MODEL_KNOBS = ("attention_scale", "hypergraph_scale", "membership_temperature")
 TRAIN_KNOBS = ("modality_contrast_weight", "hypergraph_contrast_weight", "contrast_temperature", "regularization_weight", "learning_rate")
 KNOBS = MODEL_KNOBS + TRAIN_KNOBS
-
-
-def knobs(model: ModelConfig, train: TrainConfig) -> dict[str, float]:
-    """Return the settings that a person may change while a training runs."""
-    return {name: getattr(model, name) for name in MODEL_KNOBS} | {name: getattr(train, name) for name in TRAIN_KNOBS}
-
-
-def turned(model: ModelConfig, train: TrainConfig, values: Mapping[str, float]) -> tuple[ModelConfig, TrainConfig]:
-    """Return both configurations with knobs turned, validated anew.
-
-    Raises:
-        ConfigError: A name is not a knob, or a value is outside its range.
-    """
-    if unknown := sorted(set(values) - set(KNOBS)):
-        raise ConfigError(f"{', '.join(unknown)} can't change while a training runs; knobs are {', '.join(KNOBS)}")
-    return (
-        model.replace(**{name: values[name] for name in MODEL_KNOBS if name in values}),
-        train.replace(**{name: values[name] for name in TRAIN_KNOBS if name in values}),
-    )
 
 
 @dataclass(frozen=True)
@@ -243,6 +253,6 @@ def preset(name: str) -> Preset:
     Raises:
         UnknownIdError: No preset has that name.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise UnknownIdError("preset", name, PRESETS)
     return PRESETS[name]

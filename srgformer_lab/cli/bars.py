@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from srgformer_lab.experiments.running import Progress
+    from srgformer_lab.experiments.runner import Progress
     from srgformer_lab.training.run import Status
 
 LINE_SECONDS = 30.0

@@ -150,7 +150,7 @@ def check(options: argparse.Namespace) -> int:
 def experiment(options: argparse.Namespace) -> int:
     """Answer one of the paper's questions by trainings, or by measuring."""
     from srgformer_lab.experiments import catalog
-    from srgformer_lab.experiments.case import Recipe, Setup
+    from srgformer_lab.experiments.cases import Recipe, Setup
     from srgformer_lab.experiments.command import run_experiment
 
     chosen = catalog.experiment(options.name)
@@ -174,9 +174,10 @@ def experiment(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """Measure speed and memory."""
-    from srgformer_lab.bench.command import run
+    from srgformer_lab.experiments.command import run_bench
 
     changes = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
-    for text in run(options.shapes, options.data, options.preset, options.dims, options.repeats, options.plain, options.output, changes):
+    given = (options.shapes, options.data, options.preset, options.dims, options.repeats, options.plain, options.output)
+    for text in run_bench(*given, changes):
         print(text, flush=True)
     return 0

@@ -1,29 +1,32 @@
-"""``srgformer-lab experiment``: from a question to trainings, and from trainings to tables and a figure in a folder."""
+"""What ``srgformer-lab experiment`` and ``srgformer-lab bench`` do: from words to trainings or timings, and to tables in a folder."""
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from srgformer_lab import runtime
+from srgformer_lab.config import check_number
+from srgformer_lab.data.source import open_data
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.experiments.case import Setup
-from srgformer_lab.experiments.catalog import experiment
-from srgformer_lab.experiments.experiment import Chosen, Experiment, no_trials
+from srgformer_lab.experiments import timing
+from srgformer_lab.experiments.cases import Setup
+from srgformer_lab.experiments.catalog import Chosen, Experiment, experiment, no_trials
 from srgformer_lab.experiments.measurement import Measurement, take
-from srgformer_lab.experiments.outcome import Outcome
-from srgformer_lab.experiments.report import Result, check_output, write
-from srgformer_lab.experiments.running import HOUR, Crew, Watcher, check_budget, need
-from srgformer_lab.experiments.table import rows, table
+from srgformer_lab.experiments.outcomes import Outcome, rows, table
+from srgformer_lab.experiments.report import Result, check_output
+from srgformer_lab.experiments.runner import HOUR, Runner, Watcher, check_budget, need
+from srgformer_lab.experiments.workload import Task, shape, task
 from srgformer_lab.training.evaluation import SELECTION_METRIC
 
 RUNS = "runs"
 
 
 def run_experiment(
-    name: str, setup: Setup, folder: Path, n_workers: int | None = None, hours: float = math.inf, watch: Watcher | None = None
+    name: str, setup: Setup, folder: Path | str, n_workers: int | None = None, hours: float = math.inf, watch: Watcher | None = None
 ) -> Iterator[str]:
-    """Answer one of the paper's questions, by trainings or by measuring, and say what is being done.
+    """Answer one of the paper's questions, by trainings or by measuring, and report what is being done.
 
     What was trained before with the same settings is not trained again; a training that was stopped goes on where it was.
 
@@ -32,9 +35,9 @@ def run_experiment(
             ``latency`` measure.
         setup: Data, seeds, and what differs from the preset.
         folder: Where the tables are left. The run folders are in ``runs`` beside it, so that experiments share trainings.
-        n_workers: Trainings at once; one a core unless told otherwise, 0 for one after the other in this process.
+        n_workers: Trainings at once; one a core by default, 0 for one after the other in this process.
         hours: When they are up, trainings are stopped, and the tables are written without them.
-        watch: Told every second how far the trainings are.
+        watch: Called every second with how far the trainings are.
 
     Raises:
         UnknownIdError: There is no such experiment, or it is restricted to something that doesn't exist.
@@ -43,18 +46,20 @@ def run_experiment(
         DataError: The data folder is not in order.
         RunError: A process was ended from outside.
     """
-    question = experiment(name)
+    question, folder = experiment(name), Path(folder)
     if setup.n_trials > 1 and (isinstance(question, Measurement) or question.trials is no_trials):
         raise ConfigError(f"trials={setup.n_trials}: {name} takes its settings as given and tries none; leave --trials out")
+    if hours != math.inf:
+        hours = check_number("hours", hours, 0, 1e9, "when to stop; without it, it runs until it is done")
+    if not hours:
+        raise ConfigError("hours=0 leaves no time; give more, or none to run until it is done")
     if isinstance(question, Measurement):
         return take(question, setup, folder, hours)
-    return run(question, setup, folder, runtime.n_cores() if n_workers is None else n_workers, hours, watch)
+    workers = check_number("workers", runtime.n_cores() if n_workers is None else n_workers, 0, 10_000, "trainings at once", True)
+    return _train(question, setup, folder, workers, hours, watch)
 
 
-def run(question: Experiment, setup: Setup, folder: Path, n_workers: int, hours: float, watch: Watcher | None) -> Iterator[str]:
-    """Answer a question with trainings: see ``run_experiment``."""
-    if n_workers < 0 or not hours > 0:
-        raise ConfigError(f"workers={n_workers}, hours={hours:g}: give 0 workers (this process) or more, and hours above 0")
+def _train(question: Experiment, setup: Setup, folder: Path, n_workers: int, hours: float, watch: Watcher | None) -> Iterator[str]:
     runs = folder.parent / RUNS
     check_output(folder)
     check_output(runs)
@@ -63,12 +68,12 @@ def run(question: Experiment, setup: Setup, folder: Path, n_workers: int, hours:
     check_budget(still, hours, n_workers)
     data = setup.recipe.open(setup.seeds[0])
     yield f"{question.question}\n{data!r}, preset {setup.preset_name}, d={setup.model.embedding_dim}\n{still}"
-    crew = Crew(runs, n_workers, time.monotonic() + hours * HOUR, watch)
-    tried = crew.finish(trials)
-    outcomes = crew.finish(question.cases(setup, best(tried, question.by[0])))
+    runner = Runner(runs, n_workers, time.monotonic() + hours * HOUR, watch)
+    tried = runner.finish(trials)
+    outcomes = runner.finish(question.cases(setup, best(tried, question.by[0])))
     found = table(outcomes, question.by, question.reference)
     result = Result(question, setup, repr(data), rows(tried), rows(outcomes), found)
-    paths = write(result, folder)
+    paths = result.write(folder)
     yield f"{result.to_markdown()}\n" + "\n".join(f"wrote {path}" for path in paths)
 
 
@@ -80,3 +85,41 @@ def best(tried: Sequence[Outcome], label: str) -> Chosen:
 
 def _valid(outcome: Outcome) -> tuple[float, float]:
     return (outcome.valid or {})[SELECTION_METRIC], -float(outcome.case.labels["trial"])
+
+
+def run_bench(
+    shapes: str, data: Path | None, preset: str | None, dims: str, repeats: int, plain: bool, output: Path, changes: Mapping[str, Any]
+) -> Iterator[str]:
+    """Measure one data set after the other; yield a table of each and write the files anew as soon as it is there.
+
+    Raises:
+        ConfigError: A width, a number of rounds or a folder is none; nothing has been measured then.
+        UnknownIdError: There is no such shape or preset.
+        DataError: The data folder is not in order.
+        RunError: A measuring process was ended from outside; what was measured before is written.
+    """
+    repeats = check_number("repeats", repeats, 1, 1_000_000, "rounds, of which medians are shown", True)
+    check_output(output)
+    found, written = [], []
+    for each in _tasks(shapes, data, preset, dims, repeats, plain, changes):
+        found.append(timing.measure(each))
+        written = timing.write(found, output)
+        yield timing.table(found[-1]) + "\n"
+    yield "\n".join(f"wrote {path}" for path in written)
+
+
+def _tasks(
+    shapes: str, data: Path | None, preset: str | None, dims: str, repeats: int, plain: bool, changes: Mapping[str, Any]
+) -> list[Task]:
+    if data is not None:
+        subjects = [(open_data(data).source, preset or "baby")]
+    else:
+        subjects = [(each, preset or each.preset) for each in (shape(name.strip()) for name in shapes.split(","))]
+    widths = [_whole(word.strip()) for word in dims.split(",")]
+    return [task(subject, chosen, dim, repeats, plain, **changes) for subject, chosen in subjects for dim in widths]
+
+
+def _whole(word: str) -> int:
+    if not word.isdigit():
+        raise ConfigError(f"dims={word!r} must be whole numbers, such as 64,256")
+    return int(word)

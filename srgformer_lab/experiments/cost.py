@@ -10,15 +10,13 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from srgformer_lab.bench.measure import measure_training
-from srgformer_lab.bench.pieces import PIECES
-from srgformer_lab.bench.report import power
-from srgformer_lab.bench.shapes import BABY, Shape
-from srgformer_lab.bench.task import Task
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.experiments.case import Setup
-from srgformer_lab.experiments.experiment import wanted
-from srgformer_lab.experiments.measurement import Measurement, Point, given
+from srgformer_lab.experiments.cases import Setup
+from srgformer_lab.experiments.measurement import Measurement, Point, named_data
+from srgformer_lab.experiments.plain import PIECES
+from srgformer_lab.experiments.report import markdown_table
+from srgformer_lab.experiments.timing import measure_training, power
+from srgformer_lab.experiments.workload import BABY, Shape, Task
 from srgformer_lab.training.estimate import estimate
 
 BASE = "base"
@@ -67,12 +65,12 @@ class Cost(Measurement):
 
     def points(self, setup: Setup) -> list[Point]:
         """Return the base and, for each factor, its multiples; all of them in every round."""
-        factors, data = wanted(setup, "factor", FACTORS), given(setup)
+        factors, data = setup.wanted("factor", FACTORS), named_data(setup)
         start = Task(self.base if data is None else like(data, setup.preset_name), setup.model, setup.train, self.repeats, False)
         grown = [(name, by, FACTORS[name](start, by)) for name in factors for by in self.scales if by != 1]
         return [
-            Point(f"round {turn}, {name} ×{by}", {"factor": name, "scale": by, "round": turn}, task)
-            for turn in range(1, self.rounds + 1)
+            Point(f"round {number}, {name} ×{by}", {"factor": name, "scale": by, "round": number}, task)
+            for number in range(1, self.rounds + 1)
             for name, by, task in [(BASE, 1, start), *grown]
         ]
 
@@ -89,7 +87,7 @@ class Cost(Measurement):
         return (2 * task.repeats + 2) * estimate(data, task.model, task.train).seconds_per_epoch / n_steps
 
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return one row for each thing and factor: its median over the rounds at every scale, and the exponent that fits them."""
+        """Return one row for each piece and factor: its median over the rounds at every scale, and the exponent that fits them."""
         rows = middle(rows)
         base = rows[rows["factor"] == BASE]
         found: list[dict[str, Any]] = []
@@ -102,7 +100,7 @@ class Cost(Measurement):
         return pd.DataFrame(found, columns=None if found else ["what", "factor", "exponent", "×1", "unit"])
 
     def to_markdown(self, rows: pd.DataFrame) -> str:
-        """Write the exponents of every thing against every factor, and in words what grows with what."""
+        """Return the exponents of every piece against every factor, and in words what grows with what."""
         found, rows = self.table(rows), middle(rows)
         base = rows[rows["factor"] == BASE].set_index("what")
         first = base.iloc[0]
@@ -112,13 +110,13 @@ class Cost(Measurement):
         head += "A cell holds the exponent and, behind it, the value at the largest multiple."
         factors = list(found["factor"].unique())
         by = {(row["what"], row["factor"]): row for _, row in found.iterrows()}
-        lines = ["| " + " | ".join(["", "base", *(f"{factor} {_largest(found, factor)}" for factor in factors)]) + " |"]
-        lines += ["|" + "---|" * (2 + len(factors))]
-        for what, row in base.iterrows():
-            cells = [WORDS[str(what)], _value(row["value"], row["unit"])]
-            cells += [_cell(by[what, factor], _largest(found, factor)) for factor in factors]
-            lines.append("| " + " | ".join(cells) + " |")
-        return "\n\n".join([head, "\n".join(lines), *([in_words(found)] if factors else [])])
+        largest = {factor: _largest(found, factor) for factor in factors}
+        lines = [
+            [WORDS[str(what)], _value(row["value"], row["unit"]), *(_cell(by[what, factor], largest[factor]) for factor in factors)]
+            for what, row in base.iterrows()
+        ]
+        columns = ["", "base", *(f"{factor} {multiple}" for factor, multiple in largest.items())]
+        return "\n\n".join([head, markdown_table(columns, lines), *([in_words(found)] if factors else [])])
 
 
 def middle(rows: pd.DataFrame) -> pd.DataFrame:
@@ -134,18 +132,15 @@ def like(data: Dataset, preset_name: str) -> Shape:
 
 
 def kind(exponent: float) -> str:
-    """Say an exponent in words."""
+    """Return an exponent in words."""
     return next(words for words, limit in KINDS.items() if exponent > limit)
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """Write for each thing with which factors it grows, and how."""
-    kinds = table.assign(kind=table["exponent"].map(kind))
-    lines = ["| grows | " + " | ".join(KINDS) + " |", "|" + "---|" * (1 + len(KINDS))]
-    for what, of_one in kinds.groupby("what", sort=False):
-        cells = [", ".join(of_one.loc[of_one["kind"] == word, "factor"]) for word in KINDS]
-        lines.append("| " + " | ".join([WORDS[str(what)], *cells]) + " |")
-    return "\n".join(lines)
+    """Return for each piece with which factors it grows, and how, in Markdown."""
+    kinds = table.assign(kind=table["exponent"].map(kind)).groupby("what", sort=False)
+    lines = [[WORDS[str(what)], *(", ".join(of_one.loc[of_one["kind"] == word, "factor"]) for word in KINDS)] for what, of_one in kinds]
+    return markdown_table(["grows", *KINDS], lines)
 
 
 def _largest(table: pd.DataFrame, factor: str) -> str:

@@ -6,19 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 
 from srgformer_lab import runtime
-from srgformer_lab.bench.task import Task
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.experiments.case import Setup
-from srgformer_lab.experiments.report import check_output
-from srgformer_lab.experiments.running import HOUR
+from srgformer_lab.experiments.cases import Setup
+from srgformer_lab.experiments.report import check_output, shared_facts, write_files
+from srgformer_lab.experiments.runner import HOUR
+from srgformer_lab.experiments.workload import Task
 from srgformer_lab.training.estimate import estimate
-from srgformer_lab.training.files import write_bytes, write_json
 from srgformer_lab.training.run import versions
 
 GENERATED = "generated"
@@ -29,7 +28,7 @@ SURELY = 0.5
 
 @dataclass(frozen=True)
 class Point:
-    """One thing to be measured, what it is called, and under which labels it stands in tables."""
+    """What is measured at once, what it is called, and under which labels it stands in tables."""
 
     name: str
     labels: Mapping[str, str | int]
@@ -46,7 +45,7 @@ class Measurement(ABC):
 
     @abstractmethod
     def points(self, setup: Setup) -> list[Point]:
-        """Say what is to be measured.
+        """Return what is to be measured.
 
         Raises:
             UnknownIdError: It is restricted to something that doesn't exist.
@@ -55,7 +54,7 @@ class Measurement(ABC):
 
     @abstractmethod
     def measure(self, point: Point) -> pd.DataFrame:
-        """Measure one point: one row for each thing that was timed.
+        """Measure one point: one row for each ``what`` that was timed.
 
         Raises:
             RunError: The measuring process was ended from outside.
@@ -67,14 +66,14 @@ class Measurement(ABC):
 
     @abstractmethod
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Put the rows side by side."""
+        """Return the rows side by side."""
 
     @abstractmethod
     def to_markdown(self, rows: pd.DataFrame) -> str:
-        """Write what was found as people read it."""
+        """Return what was found as people read it."""
 
 
-def given(setup: Setup) -> Dataset | None:
+def named_data(setup: Setup) -> Dataset | None:
     """Open the data set that is named, if one is.
 
     Raises:
@@ -85,13 +84,44 @@ def given(setup: Setup) -> Dataset | None:
         return setup.recipe.open(setup.seeds[0])
     if setup.recipe.options:
         raise ConfigError(
-            f"{', '.join(setup.recipe.options)} is told to a reader, and these data are generated; name a data set with --data"
+            f"{', '.join(setup.recipe.options)}: a reader has these options, and the data are generated; name a data set with --data"
         )
     return None
 
 
+@dataclass(frozen=True)
+class _Work:
+    """A measurement under way."""
+
+    measurement: Measurement
+    setup: Setup
+    points: Sequence[Point]
+    found: list[pd.DataFrame]
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        rows, labels = pd.concat(self.found, ignore_index=True), list(self.points[0].labels)
+        return rows[labels + [name for name in rows if name not in labels]]
+
+    def page(self) -> str:
+        missing = ", ".join(point.name for point in self.points[len(self.found) :])
+        threads = f"{runtime.n_threads()} thread{'s' * (runtime.n_threads() > 1)}"
+        parts = [f"{self.measurement.question} Preset {self.setup.preset_name}, d={self.setup.model.embedding_dim}, {threads}."]
+        parts += [self.measurement.to_markdown(self.rows)] if self.found else []
+        parts += [f"Not measured: {missing}."] if missing else []
+        return "\n\n".join(parts)
+
+    def write(self, folder: Path) -> list[Path]:
+        about = {"measurement": self.measurement.name, "question": self.measurement.question, "data": self.setup.recipe.path}
+        effort = {"points": [point.name for point in self.points], "measured": len(self.found)}
+        effort |= {"repeats": [point.task.repeats for point in self.points]}
+        machine = {"cores": runtime.n_cores(), "threads": runtime.n_threads(), "versions": versions()}
+        frames = {"rows.csv": self.rows, "table.csv": self.measurement.table(self.rows)}
+        return write_files(folder, frames, {"table.md": f"{self.page()}\n"}, about | shared_facts(self.setup) | effort | machine)
+
+
 def take(measurement: Measurement, setup: Setup, folder: Path, hours: float = math.inf) -> Iterator[str]:
-    """Answer a question by measuring, and say what is being done; everything is written anew after each point.
+    """Answer a question by measuring, and report what is being done; everything is written anew after each point.
 
     Args:
         measurement: The question.
@@ -109,18 +139,18 @@ def take(measurement: Measurement, setup: Setup, folder: Path, hours: float = ma
     check_output(folder)
     points = measurement.points(setup)
     yield f"{measurement.question}\n{_check_budget(measurement, points, hours)}"
-    ends, found, written = time.monotonic() + hours * HOUR, [], []
+    ends, work, written = time.monotonic() + hours * HOUR, _Work(measurement, setup, points, []), []
     for point in points:
         if time.monotonic() > ends:
             break
-        found.append(measurement.measure(point).assign(**point.labels))
-        written = _write(measurement, setup, points, found, folder)
-        yield f"{point.name}: measured, {len(found)} of {len(points)}"
-    yield f"{_page(measurement, setup, points, found)}\n" + "\n".join(f"wrote {path}" for path in written)
+        work.found.append(measurement.measure(point).assign(**point.labels))
+        written = work.write(folder)
+        yield f"{point.name}: measured, {len(work.found)} of {len(points)}"
+    yield f"{work.page()}\n" + "\n".join(f"wrote {path}" for path in written)
 
 
 def _check_budget(measurement: Measurement, points: Sequence[Point], hours: float) -> str:
-    """Refuse what can't fit into the hours or the memory; otherwise say in a line what it takes."""
+    """Refuse what can't fit into the hours or the memory; otherwise return in a line what it takes."""
     known: list[tuple[Task, float, int]] = []
     for task in (point.task for point in points):
         if all(task != other for other, _, _ in known):
@@ -128,44 +158,10 @@ def _check_budget(measurement: Measurement, points: Sequence[Point], hours: floa
             known.append((task, measurement.seconds_at_least(task, data), estimate(data, task.model, task.train).memory_bytes))
     seconds = SURELY * sum(next(each for task, each, _ in known if task == point.task) for point in points)
     memory = max(each for _, _, each in known)
-    told = f"{len(points)} points are to be measured; that takes more than {_duration(seconds)} and about {memory / 2**30:.1f} GiB"
+    duration = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    message = f"{len(points)} points are to be measured; that takes more than {duration} and about {memory / 2**30:.1f} GiB"
     if seconds > hours * HOUR:
-        raise ConfigError(f"{told}. --hours {hours:g} can't be enough; give more, or restrict it with --only")
+        raise ConfigError(f"{message}. --hours {hours:g} can't be enough; give more, or restrict it with --only")
     if memory > (free := runtime.free_memory()):
-        raise ConfigError(f"{told}, and {free / 2**30:.1f} GiB are free; restrict it with --only, or measure a smaller data set")
-    return told
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def _write(measurement: Measurement, setup: Setup, points: Sequence[Point], found: Sequence[pd.DataFrame], folder: Path) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = _rows(points, found)
-    for name, frame in {"rows.csv": rows, "table.csv": measurement.table(rows)}.items():
-        write_bytes(folder / name, frame.to_csv(index=False).encode())
-    write_bytes(folder / "table.md", f"{_page(measurement, setup, points, found)}\n".encode())
-    write_json(folder / "facts.json", _facts(measurement, setup, points, found))
-    return [folder / name for name in ("rows.csv", "table.csv", "table.md", "facts.json")]
-
-
-def _rows(points: Sequence[Point], found: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    rows, labels = pd.concat(found, ignore_index=True), list(points[0].labels)
-    return rows[labels + [name for name in rows if name not in labels]]
-
-
-def _page(measurement: Measurement, setup: Setup, points: Sequence[Point], found: Sequence[pd.DataFrame]) -> str:
-    missing = ", ".join(point.name for point in points[len(found) :])
-    threads = f"{runtime.n_threads()} thread{'s' * (runtime.n_threads() > 1)}"
-    parts = [f"{measurement.question} Preset {setup.preset_name}, d={setup.model.embedding_dim}, {threads}."]
-    parts += [measurement.to_markdown(_rows(points, found))] if found else []
-    parts += [f"Not measured: {missing}."] if missing else []
-    return "\n\n".join(parts)
-
-
-def _facts(measurement: Measurement, setup: Setup, points: Sequence[Point], found: Sequence[pd.DataFrame]) -> dict[str, Any]:
-    about = {"measurement": measurement.name, "question": measurement.question, "data": setup.recipe.path}
-    shared = {"preset": setup.preset_name, "embedding_dim": setup.model.embedding_dim, "changes": dict(setup.changes)}
-    effort = {"points": [point.name for point in points], "measured": len(found), "repeats": [point.task.repeats for point in points]}
-    return about | shared | effort | {"cores": runtime.n_cores(), "threads": runtime.n_threads(), "versions": versions()}
+        raise ConfigError(f"{message}, and {free / 2**30:.1f} GiB are free; restrict it with --only, or measure a smaller data set")
+    return message

@@ -1,11 +1,10 @@
-"""What an experiment leaves: every case and every trial as CSV, the table in words and as CSV, and what it was made from."""
+"""What an experiment leaves: every case and every trial as CSV, the table as CSV and Markdown, a figure, and what it was made from."""
 
 import math
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +12,20 @@ import pandas as pd
 
 from srgformer_lab import plots
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.experiments.case import Setup
-from srgformer_lab.experiments.experiment import Experiment
-from srgformer_lab.experiments.table import METRICS
+from srgformer_lab.experiments.cases import Setup
+from srgformer_lab.experiments.outcomes import METRICS
 from srgformer_lab.training.files import write_bytes, write_json
 from srgformer_lab.training.run import versions
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from srgformer_lab.experiments.catalog import Experiment
 
 
 @dataclass(frozen=True)
 class Result:
     """What an experiment found."""
 
-    experiment: Experiment
+    experiment: "Experiment"
     setup: Setup
     data: str
     """The data set of the first seed in a line."""
@@ -51,23 +49,22 @@ class Result:
         return " ".join(words)
 
     def facts(self) -> dict[str, Any]:
-        """Say what the tables were made from, ready for JSON."""
-        setup = self.setup
-        about = {"experiment": self.experiment.name, "question": self.experiment.question, "data": self.data, "command": self.command}
-        shared = {"preset": setup.preset_name, "embedding_dim": setup.model.embedding_dim, "changes": dict(setup.changes)}
+        """Return what the tables were made from, ready for JSON."""
+        setup, about = self.setup, {"experiment": self.experiment.name, "question": self.experiment.question}
         effort = {"seeds": list(setup.seeds), "trials": setup.n_trials, "reference": dict(self.experiment.reference)}
-        return about | shared | effort | {"versions": versions()}
+        return about | {"data": self.data, "command": self.command} | shared_facts(setup) | effort | {"versions": versions()}
 
     def to_markdown(self) -> str:
-        """Write the table as people read it, with what it was made from and what is missing above and below."""
+        """Return the table as people read it, with what it was made from above and what is missing below."""
         setup, effort = self.setup, "its own settings"
-        if self.setup.n_trials > 1:
+        if setup.n_trials > 1:
             effort = f"at most {setup.n_trials} settings tried a model on seed {setup.seeds[0]}, the best by valid recall@20 taken"
         seeds = f"seed {setup.seeds[0]}" if len(setup.seeds) == 1 else f"{len(setup.seeds)} seeds"
         head = f"{self.data}, d={setup.model.embedding_dim}, {seeds}; {effort}. Test metrics at the best validation epoch."
-        return "\n\n".join(part for part in (f"`{self.command}`", head, markdown(self.table, self.experiment), self._missing()) if part)
+        return "\n\n".join(part for part in (f"`{self.command}`", head, markdown(self.table, self.experiment), self.missing()) if part)
 
-    def _missing(self) -> str:
+    def missing(self) -> str:
+        """Return what did not end, a line each; empty where everything did."""
         left = [row for frame in (self.trials, self.rows) for _, row in frame.iterrows() if row["state"] != "finished"]
         return "Not finished:\n\n" + "\n".join(map(self._left, left)) if left else ""
 
@@ -75,6 +72,18 @@ class Result:
         words = [str(row[name]) for name in self.experiment.by] + ([f"trial {row['trial']}"] if "trial" in row else [])
         why = f"; {row['message']}" if row["message"] else ""
         return f"- {', '.join(words)}, seed {row['seed']}: {row['state']} after {row['epochs']} epochs{why}"
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``rows.csv``, ``trials.csv``, ``table.csv``, ``table.md``, ``figure.html`` and ``facts.json``."""
+        drawn = self.experiment.draw(self.table, self.experiment.by, self.experiment.reference)
+        page = plots.offline_page(self.experiment.question, [plots.Block(self.data, figures=drawn)])
+        frames = {"rows.csv": self.rows, "trials.csv": self.trials, "table.csv": self.table}
+        return write_files(folder, frames, {"table.md": f"{self.to_markdown()}\n", "figure.html": page}, self.facts())
+
+
+def shared_facts(setup: Setup) -> dict[str, Any]:
+    """Return what a setup says of SRGFormer, ready for JSON."""
+    return {"preset": setup.preset_name, "embedding_dim": setup.model.embedding_dim, "changes": dict(setup.changes)}
 
 
 def check_output(folder: Path) -> None:
@@ -90,49 +99,36 @@ def check_output(folder: Path) -> None:
         raise ConfigError(f"output={str(folder)!r} can't be written: no permission in {above}; name another folder")
 
 
-def write(result: Result, folder: Path) -> list[Path]:
-    """Write ``rows.csv``, ``trials.csv``, ``table.csv``, ``table.md``, ``figure.html`` and ``facts.json``."""
+def write_files(folder: Path, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str], facts: Mapping[str, Any]) -> list[Path]:
+    """Write frames as CSV, texts, and ``facts.json``, each in one step; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    frames = {"rows.csv": result.rows, "trials.csv": result.trials, "table.csv": result.table}
-    for name, frame in frames.items():
-        write_bytes(folder / name, frame.to_csv(index=False).encode())
-    drawn = result.experiment.draw(result.table, result.experiment.by, result.experiment.reference)
-    write_bytes(folder / "table.md", f"{result.to_markdown()}\n".encode())
-    write_bytes(folder / "figure.html", page(drawn, result.experiment.question).encode())
-    write_json(folder / "facts.json", result.facts())
-    return [folder / name for name in (*frames, "table.md", "figure.html", "facts.json")]
+    for name, text in {**{name: frame.to_csv(index=False) for name, frame in frames.items()}, **texts}.items():
+        write_bytes(folder / name, text.encode())
+    if facts:
+        write_json(folder / "facts.json", facts)
+    return [folder / name for name in (*frames, *texts, *(["facts.json"] if facts else []))]
 
 
-def page(drawn: "Sequence[Figure]", title: str) -> str:
-    """Join figures on one page that opens without a network."""
-    parts = [
-        figure.to_html(full_html=False, include_plotlyjs=number == 0, config=plots.plot_config(figure, "svg"))
-        for number, figure in enumerate(drawn)
-    ]
-    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
-    return f'{head}<body style="max-width: 720px; margin: 24px auto">{"".join(parts)}</body></html>'
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(cells) + " |" for cells in rows)])
 
 
-def markdown(table: pd.DataFrame, experiment: Experiment) -> str:
-    """Write a table of results, with bounds only where there are any."""
-    head = [
-        *experiment.by,
-        "seeds",
-        *(name.replace("recall", "Recall").replace("ndcg", "NDCG") for name in METRICS),
-        "best epoch",
-        "s/epoch",
-    ]
+def markdown(table: pd.DataFrame, experiment: "Experiment") -> str:
+    """Return a table of results in Markdown, with bounds only where there are any."""
+    metrics = [name.replace("recall", "Recall").replace("ndcg", "NDCG") for name in METRICS]
+    head = [*experiment.by, "seeds", *metrics, "best epoch", "s/epoch"]
     against = ", ".join(str(value) for value in experiment.reference.values() if value != "")
     over_seeds = "gain_low" in table
     head += [f"Recall@20 − {against} {'[seeds] ' * over_seeds}[users]"] if "gain" in table else []
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    rows = []
     for _, row in table.iterrows():
         cells = [str(row[name]) for name in experiment.by] + [str(int(row["seeds"]))]
         cells += [_short(row.get(name)) + _bounds(row, "") * (name == "recall@20") for name in METRICS]
         cells += [_plain(row.get("best_epoch")), _plain(row.get("epoch_seconds"))]
-        cells += [_gain(row, over_seeds)] if "gain" in table else []
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append(cells + ([_gain(row, over_seeds)] if "gain" in table else []))
+    return markdown_table(head, rows)
 
 
 def _option(name: str, value: Any) -> str:

@@ -17,16 +17,13 @@ import srgformer_lab as lab
 from srgformer_lab import cli
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.errors import ConfigError, UnknownIdError
-from srgformer_lab.experiments import sensitivity
-from srgformer_lab.experiments.case import Recipe, Setup
-from srgformer_lab.experiments.catalog import EXPERIMENTS, experiment
+from srgformer_lab.experiments.candidates import candidates
+from srgformer_lab.experiments.cases import Recipe, Setup
+from srgformer_lab.experiments.catalog import EXPERIMENTS, Experiment, experiment, points_of
 from srgformer_lab.experiments.command import best, run_experiment
-from srgformer_lab.experiments.contenders import contenders
-from srgformer_lab.experiments.experiment import Experiment
-from srgformer_lab.experiments.outcome import Outcome, complete, seen
+from srgformer_lab.experiments.outcomes import METRICS, Outcome, complete, rows, seen, table
 from srgformer_lab.experiments.report import Result
-from srgformer_lab.experiments.running import Crew, Need, check_budget, need, seconds_left
-from srgformer_lab.experiments.table import METRICS, rows, table
+from srgformer_lab.experiments.runner import Need, Runner, check_budget, need, seconds_left
 from srgformer_lab.training.estimate import Work
 
 WORLD = {"n_users": 60, "n_items": 40, "n_groups": 4, "n_interactions": 900}
@@ -143,7 +140,7 @@ def test_a_folder_that_was_broken_off_before_it_said_of_what_is_made_anew(tmp_pa
 def test_a_case_that_fails_is_named_and_the_others_go_on(tmp_path):
     good = setup_of().case({"variant": "good"}, 0)
     blind = setup_of(recipe=Recipe("studio", WORLD)).case({"variant": "bad"}, 0, "vbpr", modalities=("smell",))
-    bad, fine = Crew(tmp_path / "runs", 0).finish([blind, good])
+    bad, fine = Runner(tmp_path / "runs", 0).finish([blind, good])
     assert bad.state == "failed"
     assert "has no modality 'smell'" in bad.message
     assert fine.is_finished
@@ -154,43 +151,42 @@ def test_a_case_that_fails_is_named_and_the_others_go_on(tmp_path):
 
 def test_processes_find_what_one_process_finds(tmp_path):
     cases = [setup_of().case({"seed": seed}, seed) for seed in (0, 1)]
-    told = []
-    apart = Crew(tmp_path / "apart", 2, watch=told.append).finish(cases)
-    here = Crew(tmp_path / "here", 0).finish(cases)
+    seen_progress = []
+    apart = Runner(tmp_path / "apart", 2, watch=seen_progress.append).finish(cases)
+    here = Runner(tmp_path / "here", 0).finish(cases)
     assert [outcome.test for outcome in apart] == [pytest.approx(outcome.test, abs=1e-6) for outcome in here]
-    assert told[-1].n_done == told[-1].n_cases == 2
-    assert [progress.n_done for progress in told] == sorted(progress.n_done for progress in told)
+    assert seen_progress[-1].n_done == seen_progress[-1].n_cases == 2
+    assert [progress.n_done for progress in seen_progress] == sorted(progress.n_done for progress in seen_progress)
 
 
 def test_when_the_time_is_up_trainings_stop_and_go_on_at_the_next_start(tmp_path):
     case = setup_of(changes=SMALL | {"epochs": 4000, "patience": 4000}).case({"variant": "long"}, 0)
-    (stopped,) = Crew(tmp_path, 1, time.monotonic() + 12).finish([case])
+    (stopped,) = Runner(tmp_path, 1, time.monotonic() + 12).finish([case])
     assert stopped.state in ("stopped", "not begun", "queued")
-    (again,) = Crew(tmp_path, 1, time.monotonic() - 1).finish([case])
+    (again,) = Runner(tmp_path, 1, time.monotonic() - 1).finish([case])
     assert not again.is_finished
     assert again.epochs == stopped.epochs
 
 
 def _interrupted(folder, case):
     os.setpgrp()
-    Crew(folder, 1).finish([case])
+    Runner(folder, 1).finish([case])
 
 
 def test_a_killed_experiment_loses_at_most_an_epoch(tmp_path):
     case = setup_of(changes=SMALL | {"epochs": 3000, "patience": 3000}).case({}, 0)
     process = multiprocessing.get_context("spawn").Process(target=_interrupted, args=(tmp_path, case))
     process.start()
-    ends = time.monotonic() + 60
-    while seen(case, tmp_path).epochs < 3 and time.monotonic() < ends:
+    while seen(case, tmp_path).epochs < 3:  # the test's own timeout ends it
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
     process.join()
-    while (before := seen(case, tmp_path)).state == "running" and time.monotonic() < ends:
+    while (before := seen(case, tmp_path)).state == "running":
         time.sleep(0.1)  # a killed process lets go of its files a moment later
     assert before.state == "interrupted"
     assert before.epochs >= 3
     short = replace(case, train=case.train)
-    (after,) = Crew(tmp_path, 1, time.monotonic() + 10).finish([short])
+    (after,) = Runner(tmp_path, 1, time.monotonic() + 10).finish([short])
     assert after.epochs >= before.epochs
 
 
@@ -211,8 +207,8 @@ def test_the_best_trial_is_chosen_by_validation_and_the_first_of_equals():
     assert best([*tried, unfinished], "model") == {"A": {"n_hyperedges": 5}, "B": {"n_hyperedges": 4}}
 
 
-def test_every_contender_is_tried_equally_often_where_its_grid_allows_and_starts_from_its_own():
-    for each in contenders(setup_of()):
+def test_every_candidate_is_tried_equally_often_where_its_grid_allows_and_starts_from_its_own():
+    for each in candidates(setup_of()).values():
         trials = each.trials(5)
         assert trials[0] == dict(each.settings)
         assert all(trial not in trials[:place] for place, trial in enumerate(trials))
@@ -223,7 +219,7 @@ def test_every_contender_is_tried_equally_often_where_its_grid_allows_and_starts
 
 
 def test_a_setting_of_the_setup_is_the_same_for_all_models_but_for_what_makes_a_model():
-    known = {each.name: each for each in contenders(setup_of(changes=SMALL | {"regularization_weight": 0.5, "attention_scale": 0.7}))}
+    known = candidates(setup_of(changes=SMALL | {"regularization_weight": 0.5, "attention_scale": 0.7}))
     assert [each.name for each in known.values() if "regularization_weight" in {**each.settings, **each.grid}] == []
     assert known["LGMRec"].settings["attention_scale"] == 0.0
     assert "attention_scale" not in known["SRGFormer"].settings
@@ -266,8 +262,12 @@ def test_what_is_done_is_not_counted_as_need(tmp_path):
         (lambda folder: texts_of("baselines", folder, setup_of(only=("GPT",))), UnknownIdError, "'GPT'"),
         (lambda folder: setup_of(seeds=()), ConfigError, "at least one seed"),
         (lambda folder: setup_of(seeds=(1, 1)), ConfigError, "each once"),
-        (lambda folder: setup_of(n_trials=0), ConfigError, "at least one trial"),
-        (lambda folder: setup_of().case({}, 0, smell=1), ConfigError, "smell is a setting neither of srgformer"),
+        (lambda folder: setup_of(n_trials=0), ConfigError, "trials=0 must lie between 1"),
+        (
+            lambda folder: setup_of().case({}, 0, smell=1),
+            ConfigError,
+            "srgformer and its training have no setting smell; known",
+        ),
         (lambda folder: list(run_experiment("ablation", setup_of(), folder / "tables", -1)), ConfigError, "workers=-1"),
     ],
 )
@@ -330,7 +330,7 @@ def test_trials_that_did_not_end_are_told_beside_the_table(tmp_path):
     blind = setup_of(n_trials=2, seeds=(0,), only=("VBPR",), changes=SMALL | {"modalities": ("smell",)})
     case = blind.case({"model": "VBPR", "trial": 1}, 0, "vbpr")
     result = Result(experiment("baselines"), blind, "", rows([Outcome(case, "stopped", epochs=7)]), pd.DataFrame(), pd.DataFrame())
-    assert "- VBPR, trial 1, seed 0: stopped after 7 epochs" in result._missing()
+    assert "- VBPR, trial 1, seed 0: stopped after 7 epochs" in result.missing()
 
 
 @pytest.mark.parametrize("name", ["ablation", "cost"])
@@ -408,7 +408,7 @@ def test_all_models_of_a_comparison_see_the_same_modalities_at_the_same_width():
 @pytest.mark.parametrize(("bounds", "words"), [({"gain_low": 0.01, "gain_high": 0.02}, "25 of 25 are shown"), ({}, "One seed")])
 def test_the_plane_says_how_much_of_it_may_be_noise(bounds, words):
     question = experiment("sensitivity")
-    points = [value for value, _ in sensitivity._points("α×β")]
+    points = [value for value, _ in points_of("α×β")]
     frame = pd.DataFrame([{"knob": "α×β", "value": value, "unfinished": 0, "recall@20": 0.1, **bounds} for value in points])
     (figure,) = question.draw(frame, question.by, question.reference)
     assert words in figure.layout.title.subtitle.text.replace("<br>", " ")

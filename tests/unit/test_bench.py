@@ -10,37 +10,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab import plots, runtime
-from srgformer_lab.bench import command, report, shapes
-from srgformer_lab.bench.clock import in_own_process
-from srgformer_lab.bench.measure import PIECES, measure, plain_evaluate
-from srgformer_lab.bench.plain import Plain
-from srgformer_lab.bench.task import task
 from srgformer_lab.cli import main
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import SPLITS
-from srgformer_lab.errors import ConfigError, RunError
+from srgformer_lab.errors import ConfigError, RunError, UnknownIdError
+from srgformer_lab.experiments import timing, workload
+from srgformer_lab.experiments.plain import PIECES, Plain, plain_evaluate
+from srgformer_lab.experiments.timing import measure
+from srgformer_lab.experiments.workload import in_own_process, task
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.plots.growth import spread
 from srgformer_lab.training.evaluation import evaluate
 from tests.worlds import build, shop, small, triples
 
-SMALL = shapes.Shape("small", 40, 25, 300, {"image": 6, "text": 4}, "studio")
+SMALL = workload.Shape("small", 40, 25, 300, {"image": 6, "text": 4}, "studio")
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(5, 60), st.integers(8, 40), st.integers(0, 2**16))
 def test_generated_data_has_exactly_its_size_and_every_user_everything(n_users, n_items, seed):
-    shape = shapes.Shape("any", n_users, n_items, n_users * 3, {"image": 3}, "studio")
-    data = shapes.generate(shape, seed)
+    shape = workload.Shape("any", n_users, n_items, n_users * 3, {"image": 3}, "studio")
+    data = workload.generate(shape, seed)
     assert (data.n_users, data.n_items, len(data.pairs("train"))) == (n_users, n_items, 3 * n_users)
     assert [data.features[name].shape for name in data.modalities] == [(n_items, 3)]
     for split in SPLITS:
         assert np.diff(data.matrix(split).indptr).min() >= 1, split
-    assert shapes.generate(shape, seed).fingerprint == data.fingerprint
+    assert workload.generate(shape, seed).fingerprint == data.fingerprint
 
 
 def test_a_few_items_take_much_of_what_is_taken():
-    counts = np.sort(np.asarray(shapes.generate(shapes.shape("movielens")).matrix("train").sum(axis=0)).ravel())[::-1]
+    counts = np.sort(np.asarray(workload.generate(workload.shape("movielens")).matrix("train").sum(axis=0)).ravel())[::-1]
     assert counts[: len(counts) // 10].sum() > 0.3 * counts.sum()
 
 
@@ -83,7 +82,7 @@ def test_a_measurement_covers_both_sides_and_every_piece():
     assert rows["plain"].isna()["explain"]
     assert rows["epoch":"epoch"]["fast"].item() == pytest.approx(5 * rows.loc["step", "fast"] / 1000)  # 300 pairs are 5 batches of 64
     assert set(rows["users"]) == {40}
-    assert "40 users" in report.table(rows.reset_index())
+    assert "40 users" in timing.table(rows.reset_index())
 
 
 def grown(exponent, scales=(1, 2, 4, 8), what="attention"):
@@ -93,17 +92,17 @@ def grown(exponent, scales=(1, 2, 4, 8), what="attention"):
 
 @given(st.floats(0, 3))
 def test_the_exponent_of_a_power_is_found(exponent):
-    found = report.exponents(grown(exponent))
+    found = timing.exponents(grown(exponent))
     assert found["exponent"].to_numpy() == pytest.approx(exponent, abs=1e-9)
     assert list(found["scale"]) == [1, 2, 4, 8]
 
 
 def test_one_size_has_no_exponent():
-    assert report.exponents(grown(1, scales=(1,))).empty
+    assert timing.exponents(grown(1, scales=(1,))).empty
 
 
 def test_the_growth_figure_names_the_steepest_piece_and_labels_do_not_touch():
-    frame = pd.concat([report.exponents(grown(power, what=what)) for what, power in zip(PIECES, np.linspace(0.5, 1.5, 7), strict=True)])
+    frame = pd.concat([timing.exponents(grown(power, what=what)) for what, power in zip(PIECES, np.linspace(0.5, 1.5, 7), strict=True)])
     figure = plots.growth_curves(frame)
     assert "modality contrast" in plots.finding_of(figure)
     assert "1.50" in plots.finding_of(figure)
@@ -122,8 +121,8 @@ def test_spread_places_keep_their_order_and_distance(values):
 
 
 def test_an_unknown_shape_is_named_with_the_known_ones(capsys):
-    with pytest.raises(ConfigError, match="sports"):
-        shapes.shape("spots")
+    with pytest.raises(UnknownIdError, match="did you mean sports"):
+        workload.shape("spots")
     assert main(["bench", "--shapes", "spots"]) == 2
     assert "clothing" in capsys.readouterr().err
 
@@ -153,7 +152,7 @@ def test_a_process_that_is_ended_from_outside_is_told_and_nothing_is_lost(monkey
             return found
         raise RunError("a measuring process was ended from outside")
 
-    monkeypatch.setattr(command, "measure", once)
+    monkeypatch.setattr(timing, "measure", once)
     assert main(["bench", "--shapes", "studio,movielens", "--output", str(tmp_path)]) == 2
     assert "ended from outside" in capsys.readouterr().err
     assert pd.read_csv(tmp_path / "bench.csv")["what"].tolist() == ["step"]
@@ -165,7 +164,7 @@ def measured_rows():
 
 
 def test_an_output_that_is_a_file_is_refused_unharmed_and_before_anything_is_measured(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(command, "measure", lambda task: pytest.fail("measured"))
+    monkeypatch.setattr(timing, "measure", lambda task: pytest.fail("measured"))
     taken = tmp_path / "taken"
     taken.write_text("mine")
     assert main(["bench", "--shapes", "studio", "--output", str(taken)]) == 2

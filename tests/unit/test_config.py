@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from srgformer_lab.config import KNOBS, MODEL_KNOBS, PRESETS, TRAIN_KNOBS, ModelConfig, TrainConfig, knobs, preset, turned
+from srgformer_lab.config import KNOBS, MODEL_KNOBS, PRESETS, TRAIN_KNOBS, ModelConfig, TrainConfig, preset
 from srgformer_lab.errors import ConfigError, LabError, UnknownIdError
 from srgformer_lab.models.baselines.freedom import FREEDOMConfig
 from srgformer_lab.models.baselines.item_knn import ItemKNNConfig
@@ -13,6 +13,9 @@ from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
 from srgformer_lab.models.baselines.matrix_factorization import MatrixFactorizationConfig
 from srgformer_lab.models.baselines.mult_vae import MultVAEConfig
 from srgformer_lab.models.baselines.vbpr import VBPRConfig
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.training.loop import Training
+from tests.worlds import shop
 
 OURS = [ModelConfig, TrainConfig]
 BASELINES = [LightGCNConfig, ItemKNNConfig, MatrixFactorizationConfig, VBPRConfig, MultVAEConfig, FREEDOMConfig]
@@ -281,10 +284,18 @@ def test_an_unknown_preset_is_refused_with_the_nearest():
 # ------------------------------------------------------------------------------------------------------------------ knobs
 
 
+CPU = TrainConfig(device="cpu")
+
+
+def training() -> Training:
+    data = shop()
+    return Training(SRGFormer(data, ModelConfig()), data, CPU)
+
+
 def test_knobs_are_the_settings_that_no_shape_or_draw_depends_on():
     assert set(MODEL_KNOBS) == {"attention_scale", "hypergraph_scale", "membership_temperature"}
     assert {"modality_contrast_weight", "hypergraph_contrast_weight", "contrast_temperature"} <= set(TRAIN_KNOBS)
-    assert knobs(ModelConfig(), TrainConfig()) == {
+    assert training().knobs == {
         "attention_scale": 0.1,
         "hypergraph_scale": 0.3,
         "membership_temperature": 0.2,
@@ -294,25 +305,31 @@ def test_knobs_are_the_settings_that_no_shape_or_draw_depends_on():
         "regularization_weight": 1e-6,
         "learning_rate": 1e-3,
     }
-    assert set(knobs(ModelConfig(), TrainConfig())) == set(KNOBS)
+    assert set(training().knobs) == set(KNOBS)
 
 
-def test_turning_knobs_reaches_the_configuration_that_owns_each():
-    model, train = turned(ModelConfig(), TrainConfig(), {"attention_scale": 0.7, "modality_contrast_weight": 0.01})
-    assert model == ModelConfig(attention_scale=0.7)
-    assert train == TrainConfig(modality_contrast_weight=0.01)
-    assert turned(model, train, {}) == (model, train)
+def test_a_changed_knob_reaches_the_configuration_that_owns_each():
+    found = training()
+    assert set(found.update_knobs({"attention_scale": 0.7, "modality_contrast_weight": 0.01})) == {
+        "attention_scale",
+        "modality_contrast_weight",
+    }
+    assert found.model.config == ModelConfig(attention_scale=0.7)
+    assert found.config == CPU.replace(modality_contrast_weight=0.01)
+    assert found.update_knobs({}) == {}
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"n_heads": 2}, "n_heads can't change while a training runs; knobs are attention_scale"),
+        ({"n_heads": 2}, "n_heads can't change while this training runs; its knobs are attention_scale"),
         ({"dropout": 0.1, "attention_scale": 0.3}, "dropout can't change"),
         ({"attention_scale": 11}, "attention_scale=11 must lie between 0 and 10"),
         ({"contrast_temperature": 0.01}, "contrast_temperature=0.01 must lie between 0.05"),
     ],
 )
-def test_turning_what_is_no_knob_or_too_far_is_refused(values, message):
+def test_changing_what_is_no_knob_or_too_far_is_refused(values, message):
+    found = training()
     with pytest.raises(ConfigError, match=message):
-        turned(ModelConfig(), TrainConfig(), values)
+        found.update_knobs(values)
+    assert (found.model.config, found.config) == (ModelConfig(), CPU)

@@ -11,19 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab import runtime
-from srgformer_lab.bench import clock, measure, serving
-from srgformer_lab.bench.pieces import PIECES
-from srgformer_lab.bench.shapes import Shape
-from srgformer_lab.bench.task import Task
 from srgformer_lab.cli import main
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, RunError, UnknownIdError
-from srgformer_lab.experiments import latency, measurement
-from srgformer_lab.experiments.case import Recipe, Setup
+from srgformer_lab.experiments import latency, measurement, timing, workload
+from srgformer_lab.experiments.cases import Recipe, Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS
 from srgformer_lab.experiments.cost import FACTORS, WORDS, Cost, in_words, kind, like
 from srgformer_lab.experiments.latency import Latency, percentiles
 from srgformer_lab.experiments.measurement import GENERATED, Measurement, Point, take
+from srgformer_lab.experiments.plain import PIECES
+from srgformer_lab.experiments.workload import Shape, Task
 
 TINY = Shape("tiny", 30, 20, 120, {"image": 4, "text": 3}, "studio")
 SMALL = {"embedding_dim": 16, "n_heads": 2, "n_hyperedges": 2, "batch_size": 64, "device": "cpu"}
@@ -38,7 +36,7 @@ def setup_of(*only, data=GENERATED, **options) -> Setup:
 @pytest.fixture
 def here(monkeypatch):
     """Measure in this process, with one thread: a miniature waits for nobody then."""
-    for module in (measure, latency):
+    for module in (timing, latency):
         monkeypatch.setattr(module, "in_own_process", lambda act, *arguments: act(*arguments))
     monkeypatch.setattr(runtime, "keep_memory", lambda: False)
     with runtime.threads(1):
@@ -105,7 +103,7 @@ def test_the_exponent_of_each_factor_is_found(exponents):
 
 
 def test_a_disturbed_round_does_not_count():
-    rounds = [powers({"users": 1.0, "K": 0.0}).assign(round=turn) for turn in (1, 2, 3)]
+    rounds = [powers({"users": 1.0, "K": 0.0}).assign(round=number) for number in (1, 2, 3)]
     rounds[1].loc[rounds[1]["factor"] == "K", "value"] *= 9
     rounds[2].loc[rounds[2]["factor"] == "base", "value"] *= 5
     found = COST.table(pd.concat(rounds)).set_index(["what", "factor"])["exponent"]
@@ -113,7 +111,7 @@ def test_a_disturbed_round_does_not_count():
 
 
 def test_every_round_goes_through_all_points_and_takes_memory_once(monkeypatch, here, tmp_path):
-    monkeypatch.setattr(measure, "peak_memory", lambda task, is_plain: 1.5)
+    monkeypatch.setattr(timing, "peak_memory", lambda task, is_plain: 1.5)
     list(take(Cost(TINY, (1, 2), 2, 1), setup_of("K"), tmp_path))
     rows = pd.read_csv(tmp_path / "rows.csv")
     visits = rows[["factor", "scale", "round"]].drop_duplicates().to_numpy().tolist()
@@ -148,20 +146,20 @@ def test_percentiles_are_those_of_all_calls():
 
 def test_the_clock_leaves_out_the_first_round_and_keeps_acts_apart(monkeypatch):
     now, spent = [0.0], {"slow": iter([900, 5, 7, 6]), "quick": iter([800, 1, 1, 2])}
-    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(workload.time, "perf_counter", lambda: now[0])
 
     def act(name):
         now[0] += next(spent[name]) / 1000
 
     acts = {name: lambda name=name: act(name) for name in spent}
-    found = clock.durations(acts, 3, torch.device("cpu"))
+    found = workload.durations(acts, 3, torch.device("cpu"))
     assert {name: [round(value, 6) for value in values] for name, values in found.items()} == {"slow": [5, 7, 6], "quick": [1, 1, 2]}
 
 
 def test_every_timed_call_is_for_another_user(monkeypatch, here):
     asked = []
-    monkeypatch.setattr(serving, "recommend", lambda model, data, user, k: asked.append((type(model).__name__, user)))
-    found = serving.serving_times(LATENCY.points(setup_of("tiny"))[0].task)
+    monkeypatch.setattr(latency, "recommend", lambda model, data, user, k: asked.append((type(model).__name__, user)))
+    found = latency.serving_times(LATENCY.points(setup_of("tiny"))[0].task)
     assert {name: len(values) for name, values in found["ms"].items()} == dict.fromkeys(latency.WORDS, 4)
     users = [user for kind, user in asked if kind == "SRGFormer"][1:]  # the first call warms up
     assert len(users) == len(set(users)) == 4
@@ -202,7 +200,7 @@ def test_latency_in_miniature(here, tmp_path):
     assert (rows.groupby("size")["what"].nunique() == len(latency.WORDS)).all()
     assert (rows["calls"] == 4).all()
     assert ((0 < rows["median"]) & (rows["median"] <= rows["p95"])).all()
-    assert "| | tiny: 30 × 20 | double: 60 × 40 |" in text
+    assert "|  | tiny: 30 × 20 | double: 60 × 40 |" in text
     assert text.strip() in said
     table = pd.read_csv(tmp_path / "out" / "table.csv").set_index("what")
     chosen = rows[(rows["size"] == "double") & (rows["what"] == "explain")]

@@ -1,4 +1,4 @@
-"""SRGFormer written down as a tidy implementation writes it: what the fast path is measured against, and must equal.
+"""SRGFormer written down as a tidy implementation writes it, whole and in pieces: what the fast path is timed against, and must equal.
 
 Attention gathers its operands along all edges, contrasts are dense and computed for every row of the batch, features are
 projected and propagated at every step, and autograd differentiates one operation after another.
@@ -6,9 +6,11 @@ projected and propagated at every step, and autograd differentiates one operatio
 Source: spec sections 3 and 4.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,8 +19,22 @@ from torch.nn.functional import cross_entropy, logsigmoid, normalize
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.hypergraph import HypergraphTrace, UserItemPair
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.training.evaluation import CUTOFFS
+
+Pieces = Mapping[str, Callable[[], object]]
+
+PIECES = {
+    "propagation": "LightGCN",
+    "features": "features, propagated",
+    "memberships": "memberships and hyperedges",
+    "attention": "attention",
+    "ranking": "fusion, BPR, norms",
+    "hypergraph_contrast": "InfoNCE, hypergraph",
+    "modality_contrast": "InfoNCE, modalities",
+}
 
 
 class Plain:
@@ -136,3 +152,82 @@ class Plain:
             "hypergraph_contrast": config.hypergraph_contrast_weight * self.contrast(hypergraph, batch, tau),
             "modality_contrast": config.modality_contrast_weight * self.contrast(modality, batch, tau),
         }
+
+
+def plain_step(plain: Plain, config: TrainConfig, batches: Iterator[Batch]) -> Callable[[], object]:
+    """Return a step of the plain path, with an optimiser of its own on the same weights."""
+    optimizer = torch.optim.Adam(plain.model.parameters(), lr=config.learning_rate)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        sum(plain.losses(next(batches), config).values(), torch.zeros(())).backward()
+        optimizer.step()
+
+    return step
+
+
+def plain_evaluate(plain: Plain, data: Dataset, split: str = "valid", block: int = 512) -> dict[str, float]:
+    """Average Recall@k and NDCG@k, user by user."""
+    found: dict[str, list[float]] = {f"{metric}@{k}": [] for metric in ("recall", "ndcg") for k in CUTOFFS}
+    relevant, known = data.matrix(split), data.matrix("train")
+    with torch.no_grad():
+        fused, _, _ = plain.forward()
+        users = np.flatnonzero(np.diff(relevant.indptr))
+        for start in range(0, len(users), block):
+            chosen = users[start : start + block]
+            scores = fused[chosen] @ fused[data.n_users :].T
+            for row, user in enumerate(chosen):
+                scores[row, known[user].indices] = -torch.inf
+            for user, best in zip(chosen, torch.topk(scores, min(max(CUTOFFS), data.n_items)).indices.tolist(), strict=True):
+                wanted = set(relevant[user].indices.tolist())
+                hits = [item in wanted for item in best]
+                for k in CUTOFFS:
+                    gain = sum(1 / math.log2(place + 2) for place, hit in enumerate(hits[:k]) if hit)
+                    ideal = sum(1 / math.log2(place + 2) for place in range(min(len(wanted), k)))
+                    found[f"recall@{k}"].append(sum(hits[:k]) / len(wanted))
+                    found[f"ndcg@{k}"].append(gain / ideal)
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def plain_pieces(plain: Plain, batch: Batch, config: TrainConfig) -> Pieces:
+    """Return the pieces of the plain step, cut in the same places."""
+    model, names = plain.model, plain.model.modalities
+    embedding = leaf(plain.embedding())
+    with torch.no_grad():
+        _, modality, hypergraph = plain.forward()
+        collaborative, attention = plain.collaborative(embedding), plain.attention(embedding)
+    items = leaf(collaborative[plain.n_users :])
+
+    def ranking() -> None:
+        parts = [{name: leaf(values) for name, values in part.items()} for part in (modality, hypergraph)]
+        back(plain.ranking(plain.fused(leaf(collaborative), parts[0], parts[1], leaf(attention)), batch))
+
+    def contrast(parts: Mapping[str, Tensor]) -> None:
+        back([plain.contrast({name: leaf(values) for name, values in parts.items()}, batch, config.contrast_temperature)])
+
+    return {
+        "propagation": lambda: back([plain.collaborative(embedding)]),
+        "features": lambda: back(plain.modality(name) for name in names),
+        "memberships": lambda: back(plain.hypergraph(name, items) for name in model.modalities),
+        "attention": lambda: back([plain.attention(embedding)]),
+        "ranking": ranking,
+        "hypergraph_contrast": lambda: contrast(hypergraph),
+        "modality_contrast": lambda: contrast(modality),
+    }
+
+
+def leaf(values: Tensor) -> Tensor:
+    """Return the same values as the start of a computation."""
+    return values.detach().clone().requires_grad_()
+
+
+def cut(part: HypergraphTrace) -> HypergraphTrace:
+    """Return the same factors as the start of a computation."""
+    membership = UserItemPair(leaf(part.membership.users), leaf(part.membership.items))
+    return HypergraphTrace(part.logits, membership, leaf(part.hyperedges))
+
+
+def back(results: Iterable[Tensor]) -> None:
+    """Go back from the sum of the results, as far as they come from anything."""
+    if made := [values.sum() for values in results if values.requires_grad]:
+        torch.stack(made).sum().backward()

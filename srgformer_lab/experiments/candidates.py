@@ -1,4 +1,4 @@
-"""The models that are compared, each with its own settings, and what else is tried for it."""
+"""The models that a comparison holds side by side, each with its own settings, and what else is tried for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from srgformer_lab.config import PRESETS
-from srgformer_lab.experiments.case import Setup, settings_of
+from srgformer_lab.experiments.cases import Setup, settings_of
 
 NORM_WEIGHTS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 SEARCH_SEED = 0
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """A model in a comparison.
 
     Source: spec section 9, for the settings and their grids.
@@ -30,7 +30,7 @@ class Contender:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """What makes it this model, whatever else is set."""
 
-    def under(self, given: Mapping[str, Any]) -> "Contender":
+    def under(self, given: Mapping[str, Any]) -> "Candidate":
         """Leave to the setup what it sets for all."""
         free = {name: value for name, value in self.settings.items() if name not in given}
         grid = {name: values for name, values in self.grid.items() if name not in given}
@@ -47,8 +47,8 @@ class Contender:
         return [own, *(points[place] for place in order if points[place] != own)][:n_trials]
 
 
-def contenders(setup: Setup) -> tuple[Contender, ...]:
-    """Return the models to compare; SRGFormer and its parent LGMRec start from their presets, and so from their authors' tuning.
+def candidates(setup: Setup) -> dict[str, Candidate]:
+    """Return the models to compare by name; SRGFormer and its parent LGMRec start from their presets, and so from their authors' tuning.
 
     A setting that the setup changes is the same for all models, and is not searched.
     """
@@ -59,19 +59,19 @@ def contenders(setup: Setup) -> tuple[Contender, ...]:
     attention = {"attention_scale": (0.1, 0.3, 0.6), "modality_contrast_weight": (1e-6, 1e-4, 1e-2)}
     own = {name: setup.value(name) for name in hypergraph | attention}
     known = (
-        Contender("Popularity", "popularity"),
-        Contender("ItemKNN", "itemknn", {"n_neighbors": 50}, {"n_neighbors": (20, 50, 100, 200)}),
-        Contender("MF-BPR", "mf", {"regularization_weight": 1e-2}, norms),
-        Contender("LightGCN", "lightgcn", {"n_layers": 3, "regularization_weight": 1e-4}, {"n_layers": (1, 2, 3, 4), **norms}),
-        Contender("VBPR", "vbpr", {"regularization_weight": 1e-2}, norms),
-        Contender("MultVAE", "multvae", {"divergence_weight": 0.2}, {"divergence_weight": (0.05, 0.1, 0.2, 0.5, 1.0)}),
-        Contender(
+        Candidate("Popularity", "popularity"),
+        Candidate("ItemKNN", "itemknn", {"n_neighbors": 50}, {"n_neighbors": (20, 50, 100, 200)}),
+        Candidate("MF-BPR", "mf", {"regularization_weight": 1e-2}, norms),
+        Candidate("LightGCN", "lightgcn", {"n_layers": 3, "regularization_weight": 1e-4}, {"n_layers": (1, 2, 3, 4), **norms}),
+        Candidate("VBPR", "vbpr", {"regularization_weight": 1e-2}, norms),
+        Candidate("MultVAE", "multvae", {"divergence_weight": 0.2}, {"divergence_weight": (0.05, 0.1, 0.2, 0.5, 1.0)}),
+        Candidate(
             "FREEDOM",
             "freedom",
             {"modality_ranking_weight": 1e-3, "pruned": 0.8},
             {"modality_ranking_weight": (0.0, 1e-5, 1e-4, 1e-3), "pruned": (0.8, 0.9)},
         ),
-        Contender("LGMRec", "srgformer", own | parents, hypergraph, {"attention_scale": 0.0, "modality_contrast_weight": 0.0}),
-        Contender("SRGFormer", "srgformer", own, hypergraph | attention),
+        Candidate("LGMRec", "srgformer", own | parents, hypergraph, {"attention_scale": 0.0, "modality_contrast_weight": 0.0}),
+        Candidate("SRGFormer", "srgformer", own, hypergraph | attention),
     )
-    return tuple(each.under(setup.changes) for each in known)
+    return {each.name: each.under(setup.changes) for each in known}

@@ -1,4 +1,4 @@
-"""Many cases at once: a process a core, each case from where it stands, with the time that is left and a budget that is kept."""
+"""Many cases at once: processes that share the cores, each case from where it stands, and a budget that is kept."""
 
 import math
 import multiprocessing
@@ -14,8 +14,8 @@ from pathlib import Path
 from srgformer_lab import runtime
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
-from srgformer_lab.experiments.case import Case
-from srgformer_lab.experiments.outcome import Outcome, complete, seen
+from srgformer_lab.experiments.cases import Case
+from srgformer_lab.experiments.outcomes import Outcome, complete, seen
 from srgformer_lab.training.estimate import estimate
 from srgformer_lab.training.run import Run
 
@@ -38,8 +38,8 @@ Watcher = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
-class Crew:
-    """Who works on the cases, for how long, and where the run folders are."""
+class Runner:
+    """Runs cases: by how many processes, for how long, and where the run folders are."""
 
     folder: Path
     n_workers: int = 1
@@ -49,7 +49,7 @@ class Crew:
     watch: Watcher | None = None
 
     def finish(self, cases: Sequence[Case]) -> list[Outcome]:
-        """Bring every case to its end, or as far as the time reaches; give outcomes in the order of the cases.
+        """Bring every case to its end, or as far as the time reaches; return outcomes in the order of the cases.
 
         Cases that need the same training share it. What is stopped goes on from there at the next call.
 
@@ -82,30 +82,29 @@ class Crew:
         before = sum(seen(case, self.folder).share_done for case in cases)
         workers = min(self.n_workers, len(cases))
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
-            open_cases = {pool.submit(_complete_in_worker, case, self.folder, threads): case for case in cases}
-            futures = dict(open_cases)
+            futures = {pool.submit(_complete_in_worker, case, self.folder, threads): case for case in cases}
+            left = dict(futures)
             try:
-                while open_cases:
-                    for future in wait(open_cases, POLL_SECONDS, FIRST_COMPLETED).done:
-                        open_cases.pop(future)
+                while left:
+                    for future in wait(left, POLL_SECONDS, FIRST_COMPLETED).done:
+                        left.pop(future)
                     if self.watch:
-                        self.watch(self._progress(len(cases), open_cases.values(), before, time.monotonic() - started))
+                        self.watch(self._progress(len(cases), left.values(), before, time.monotonic() - started))
                     if time.monotonic() > self.ends:
-                        self._stop(open_cases)
+                        self._stop(left)
             finally:  # a process has one more case at hand than the one it works on
-                while open_cases := {future: case for future, case in open_cases.items() if not future.done()}:
-                    self._stop(open_cases)
-                    wait(open_cases, POLL_SECONDS)
+                while left := {future: case for future, case in left.items() if not future.done()}:
+                    self._stop(left)
+                    wait(left, POLL_SECONDS)
         return {case.key: seen(case, self.folder) if future.cancelled() else _result(future) for future, case in futures.items()}
 
-    def _progress(self, n_cases: int, open_cases: Collection[Case], before: float, seconds: float) -> Progress:
-        n_done = n_cases - len(open_cases)
-        done = n_done + sum(seen(case, self.folder).share_done for case in open_cases)
-        return Progress(n_done, n_cases, seconds_left(n_cases, done, before, seconds))
+    def _progress(self, n_cases: int, left: Collection[Case], before: float, seconds: float) -> Progress:
+        done = n_cases - len(left) + sum(seen(case, self.folder).share_done for case in left)
+        return Progress(n_cases - len(left), n_cases, seconds_left(n_cases, done, before, seconds))
 
-    def _stop(self, open_cases: Mapping[Future[Outcome], Case]) -> None:
+    def _stop(self, left: Mapping[Future[Outcome], Case]) -> None:
         """Let no further case begin, and ask those that are running to stop after their step."""
-        for future, case in open_cases.items():
+        for future, case in left.items():
             if not future.cancel() and (self.folder / case.key).is_dir():
                 Run(self.folder / case.key).request_stop()
 
@@ -159,7 +158,7 @@ class Need:
     """Of the largest case."""
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return it in a line."""
         hours = f"{self.hours_at_least:.2g} to {self.hours_at_most:.2g} hours"
         return f"{self.n_cases} trainings are to be done; by estimate that takes {hours} and {self.memory_bytes / 2**30:.1f} GiB for each"
 

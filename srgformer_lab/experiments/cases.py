@@ -2,18 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from functools import cache, cached_property
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
-from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
+from cachetools import cached
+
+from srgformer_lab.config import Config, ModelConfig, TrainConfig, check_number, check_seed, preset, refuse_unknown
 from srgformer_lab.data.changing import thinned
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.source import open_data
-from srgformer_lab.errors import ConfigError
+from srgformer_lab.errors import ConfigError, UnknownIdError
 from srgformer_lab.models import catalog
-from srgformer_lab.version import VERSION
 
 KEPT = ("embedding_dim", "modalities", "seed")
 """Settings of a model that belong to the data set at hand rather than to a preset."""
@@ -22,42 +23,53 @@ WEIGHTS = ("hypergraph_contrast_weight", "modality_contrast_weight", "contrast_t
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 DIGITS = 10
 """Letters of a digest in a folder's name: enough that two settings never share one."""
+NUMBERS_SINCE = "0.1.0"
+"""The release since which the same settings train to the same numbers. Another one here makes every experiment begin anew."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which data to train on. A seed draws the world, or the split, anew, where the data set doesn't bring its own."""
+    """Which data to train on. A seed draws the world, or the split, anew, where the data set doesn't bring its own.
+
+    Raises:
+        ConfigError: The options hold a seed, or the share is out of range.
+    """
 
     path: str
     """``studio``, or a data folder."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What the reader is told beside the seed."""
+    """The reader's options, without its seed."""
     share: float = 1.0
-    """How much of the training interactions to keep, in 0…1."""
+    """How much of the training interactions to keep, above 0 and at most 1."""
+
+    def __post_init__(self) -> None:
+        """Refuse options that are no names with values, a seed among them, and a share that keeps nothing."""
+        if not isinstance(self.options, Mapping) or "seed" in self.options:
+            raise ConfigError(f"options={self.options!r} must be options of the reader by name, without its seed (Setup has the seeds)")
+        object.__setattr__(self, "path", str(self.path))
+        object.__setattr__(self, "share", check_number("share", self.share, 0, 1, "part of the training interactions that is kept"))
+        if not self.share:
+            raise ConfigError("share=0 keeps no training interaction; give a part above 0, such as 0.5")
 
     def open(self, seed: int) -> Dataset:
         """Open the data of one seed.
 
         Raises:
             DataError: The folder is missing or not in order.
-            ConfigError: The options are none of the reader's, or the share is out of range.
+            ConfigError: The options are none of the reader's.
         """
         data = open_data(self.path, seed=seed, **self.options)
         return data if self.share == 1 else thinned(data, self.share, seed)
 
+    @cached({}, key=lambda recipe, seed: (recipe.path, repr(sorted(recipe.options.items())), seed))
     def fingerprint(self, seed: int) -> str:
-        """Return the fingerprint of a seed's whole data, before anything is left out; asked for once in a process.
+        """Return the fingerprint of a seed's whole data, before anything is left out; computed once in a process.
 
         Raises:
             DataError: The folder is missing or not in order.
             ConfigError: The options are none of the reader's.
         """
-        return _fingerprint(self.path, tuple(self.options.items()), seed)
-
-
-@cache
-def _fingerprint(path: str, options: tuple[tuple[str, Any], ...], seed: int) -> str:
-    return open_data(path, seed=seed, **dict(options)).fingerprint
+        return open_data(self.path, seed=seed, **self.options).fingerprint
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ class Case:
             "data": [self.recipe.fingerprint(self.seed), self.recipe.share, self.seed],
             "model": [self.model_name, self.model.to_dict()],
             "train": self.train.to_dict(),
-            "version": VERSION,
+            "version": NUMBERS_SINCE,
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         return f"{self.model_name}-{self.seed}-{digest[:DIGITS]}"
@@ -90,22 +102,37 @@ class Case:
 
 @dataclass(frozen=True)
 class Setup:
-    """What all cases of an experiment have in common."""
+    """What all cases of an experiment have in common.
+
+    Raises:
+        UnknownIdError: There is no such preset.
+        ConfigError: There is no seed, or one twice or out of its range, or no trial; or a change names no setting of SRGFormer or of
+            its training, or is out of its range.
+    """
 
     recipe: Recipe
     preset_name: str = "studio"
     seeds: tuple[int, ...] = (0,)
     changes: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that differ from the preset's, of the model or of the training."""
+    """Settings that differ from the preset's, of SRGFormer or of the training."""
     n_trials: int = 1
     """Settings tried a model before its seeds are run; 1 takes the model's own."""
     only: tuple[str, ...] = ()
     """Labels to restrict the experiment to; none given means all."""
 
     def __post_init__(self) -> None:
-        """Refuse an experiment without seeds or trials."""
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or self.n_trials < 1:
-            raise ConfigError(f"seeds={self.seeds}, trials={self.n_trials}: give at least one seed, each once, and at least one trial")
+        """Check everything that is known before the data are."""
+        seeds = tuple(check_seed(seed, "draws the data, the weights and the training") for seed in _listed("seeds", self.seeds))
+        n_trials = check_number("trials", self.n_trials, 1, 2**31, "settings tried for each model", is_whole=True)
+        if not seeds or len(set(seeds)) < len(seeds):
+            raise ConfigError(f"seeds={self.seeds}: give at least one seed, each once")
+        if not isinstance(self.changes, Mapping) or "seed" in self.changes:
+            raise ConfigError(f"changes={self.changes!r} must be settings by name, without the seed: each case has its own, of seeds")
+        refuse_unknown("SRGFormer and its training have", self.changes, sorted({*ModelConfig.names(), *TrainConfig.names()} - {"seed"}))
+        object.__setattr__(self, "seeds", seeds)
+        object.__setattr__(self, "n_trials", n_trials)
+        object.__setattr__(self, "only", tuple(dict.fromkeys(_listed("only", self.only))))
+        self.model, self.train  # noqa: B018 both refuse what is out of range
 
     @property
     def model(self) -> ModelConfig:
@@ -135,19 +162,26 @@ class Setup:
         base: Config = self.model if kind.config is ModelConfig else changed(kind.config(), shared)
         of_kind = {name: value for name, value in kind.train.items() if name not in self.changes}
         train = self.train.replace(**of_kind)
-        if strange := sorted(name for name in changes if not (hasattr(base, name) or hasattr(train, name))):
-            raise ConfigError(f"{', '.join(strange)} is a setting neither of {model_name} nor of its training")
+        refuse_unknown(f"{model_name} and its training have", changes, sorted({*kind.config.names(), *TrainConfig.names()}))
         new = {name: value for name, value in changes.items() if value != getattr(base, name, getattr(train, name, None))}
         model, train = changed(base, {**new, "seed": seed}), changed(train, {**new, "seed": seed})
         return Case(labels, self.recipe, seed, model_name, model, train, new)
 
+    def wanted(self, label: str, known: Iterable[str]) -> list[str]:
+        """Return the names that the experiment is restricted to, or all.
+
+        Raises:
+            UnknownIdError: A name is none of those known.
+        """
+        names = list(known)
+        for name in self.only:
+            if name not in names:
+                raise UnknownIdError(label, name, names)
+        return list(self.only) or names
+
     def of_share(self, share: float) -> "Setup":
         """Return the same setup on a part of the training interactions."""
         return replace(self, recipe=replace(self.recipe, share=share))
-
-    def wants(self, label: str) -> bool:
-        """Return whether a label is among those that the experiment is restricted to."""
-        return not self.only or label in self.only
 
 
 def settings_of(preset_name: str) -> dict[str, Any]:
@@ -162,6 +196,11 @@ def settings_of(preset_name: str) -> dict[str, Any]:
 
 
 def changed(config: AnyConfig, values: Mapping[str, Any]) -> AnyConfig:
-    """Change those settings that a configuration has, and pass over the others."""
-    known = {item.name for item in fields(config)}  # type: ignore[arg-type]
-    return config.replace(**{name: value for name, value in values.items() if name in known})
+    """Change those settings that a configuration has; the others are another configuration's."""
+    return config.replace(**{name: value for name, value in values.items() if name in config.names()})
+
+
+def _listed(name: str, values: Any) -> tuple[Any, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ConfigError(f"{name}={values!r} must be a tuple, such as {('whole',) if name == 'only' else (0, 1, 2)}")
+    return tuple(values)
