@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -34,7 +34,7 @@ def no_trials(setup: Setup) -> list[Case]:
     return []
 
 
-def gains(table: pd.DataFrame, by: Sequence[str], reference: Reference, about: str = "gains") -> "list[Figure]":
+def gains(table: pd.DataFrame, by: Sequence[str], reference: Reference, about: Literal["gains", "losses"] = "gains") -> "list[Figure]":
     """Draw all rows of a table beside its reference, if it was wanted."""
     label = by[0]
     present = str(reference[label]) if reference[label] in set(table[label]) else None
