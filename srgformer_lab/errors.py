@@ -3,6 +3,9 @@
 A message says what was given, what was expected and what to do.
 """
 
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from itertools import islice
+
 
 class LabError(Exception):
     """The parent of all errors that the package raises on purpose."""
@@ -21,16 +24,36 @@ class UnknownIdError(LabError, LookupError):
 
     FEW = 20
     """So many names are all listed."""
+    MANY = 40_000
+    """So many are compared with what was given; of more, those that are one slip away are still found where names can be looked up."""
 
-    def __init__(self, kind: str, given: object, known: object = ()) -> None:
+    LONG = 80
+    """Of a longer name, its beginning is compared."""
+
+    def __init__(self, kind: str, given: object, known: Collection[object] = ()) -> None:
         """Name what was looked up, what comes nearest among ``known``, and all of them where they are few."""
-        from difflib import get_close_matches
+        from rapidfuzz import fuzz, process  # only errors pay for it
 
-        names = [str(name) for name in known]  # type: ignore[attr-defined]
-        near = get_close_matches(str(given), names, n=3, cutoff=0.5) or ([] if len(names) <= self.FEW else names[:5])
+        names, text = [str(name) for name in islice(known, self.MANY)], str(given)
+        near = [name for name, *_ in process.extract(text[: self.LONG], names, scorer=fuzz.ratio, limit=3, score_cutoff=50)]
+        if len(known) > len(names) and isinstance(known, Mapping | Set):
+            near = list(dict.fromkeys([name for name in _one_slip_from(text[: self.LONG], names) if name in known] + near))[:3]
+        near = near or ([] if len(names) <= self.FEW else names[:5])
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         listed = f"; known are {', '.join(names)}" if names and len(names) <= self.FEW else ""
-        super().__init__(f"there is no {kind} {str(given)!r} among {len(names)}{hint}{listed}")
+        super().__init__(f"there is no {kind} {text!r} among {len(known)}{hint}{listed}")
+
+
+def _one_slip_from(text: str, names: Sequence[str]) -> Iterator[str]:
+    """Return what becomes of a text by leaving out, adding, changing or swapping a character."""
+    letters = sorted(set().union(*names[:100]))[:100]
+    for place in range(len(text) + 1):
+        before, after = text[:place], text[place:]
+        yield before + after[1:]
+        yield before + after[1:2] + after[:1] + after[2:]
+        for letter in letters:
+            yield before + letter + after
+            yield before + letter + after[1:]
 
 
 class RunError(LabError):

@@ -8,7 +8,8 @@ from jaxtyping import install_import_hook
 
 import tests.typecheck  # noqa: F401 the hook finds it by name
 
-SHAPED = ("models", "training", "analysis", "data.dataset", "data.splitting", "data.studio", "data.encoders")
+# a data set checks itself, with errors of our own, which these checks would come before
+SHAPED = ("models", "training", "analysis", "data.splitting", "data.studio", "data.encoders")
 hook = install_import_hook([f"srgformer_lab.{room}" for room in SHAPED], "tests.typecheck.check")
 
 import pytest  # noqa: E402

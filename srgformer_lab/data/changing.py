@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions, ItemCards, check_features
+from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions, ItemCards
+from srgformer_lab.data.matrices import check_features
 from srgformer_lab.errors import DataError
 
 TRAIN = SPLITS.index("train")

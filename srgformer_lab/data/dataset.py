@@ -1,88 +1,36 @@
-"""The data set that everything else reads: who took what, what the items look like, and nothing that is not checked."""
+"""The data set that everything else reads: who took what, what the items look like, and nothing that is not checked.
 
-import hashlib
+Every part copies what it is given and hands out nothing that can be changed: the caller's arrays stay the caller's.
+"""
+
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 from PIL import Image
 from scipy import sparse
 
+from srgformer_lab.data.fingerprint import fingerprint, fingerprint_of_0_1_0, is_as_made
+from srgformer_lab.data.matrices import check_features, check_neighbors
+from srgformer_lab.data.parts import SPLITS, DataSource, Interactions, ItemCards, Part, Truth, frozen, ids
 from srgformer_lab.data.pictures import flatten
-from srgformer_lab.errors import DataError, UnknownIdError
+from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
 
-SPLITS = ("train", "valid", "test")
 FIRST_MODALITIES = ("image", "text")
 
 
 @dataclass(frozen=True, eq=False)
-class Interactions:
-    """Every known user–item pair once, as row indices, with the split it belongs to."""
-
-    user: Int[np.ndarray, " pairs"]
-    item: Int[np.ndarray, " pairs"]
-    split: Int[np.ndarray, " pairs"]
-    """Position in ``SPLITS``: 0 train, 1 valid, 2 test."""
-    timestamp: Int[np.ndarray, " pairs"] | None = None
-    """Seconds since 1970 where they are known."""
-
-    def __len__(self) -> int:
-        """Return the number of pairs."""
-        return len(self.user)
-
-
-@dataclass(frozen=True, eq=False)
-class ItemCards:
-    """What a person sees of each item, in row order."""
-
-    titles: Sequence[str]
-    texts: Sequence[str]
-    pictures: Sequence[Path | bytes | None]
-    """A picture file, an encoded picture, or nothing."""
-    details: pd.DataFrame
-    """Further columns of the item table (year, genres, …), one row an item; may have no column."""
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """What is known of a planted world, apart from what a model may see."""
-
-    group_names: tuple[str, ...]
-    group_modality: tuple[str, ...]
-    """Where each group shows: ``image``, ``text`` or ``both``."""
-    item_group: Int[np.ndarray, " items"]
-    user_interests: tuple[tuple[int, ...], ...]
-    """The groups that each user likes."""
-    noise: np.ndarray
-    """For each interaction, whether it was drawn regardless of the user's interests."""
-
-
-@dataclass(frozen=True, eq=False)
-class DataSource:
-    """How a data set was opened, so that it can be opened again in another process."""
-
-    reader: str
-    """``studio``, ``mmrec`` or ``folder``; ``memory`` for one that was built by hand and can't be opened again."""
-    path: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the source as a plain dictionary, ready for JSON."""
-        return {"reader": self.reader, "path": self.path, "options": dict(self.options)}
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(Part):
     """Users, items, their interactions in three splits, one feature matrix a modality, and a card for each item.
 
-    Raw ids are strings; inside, users and items are row indices. It is validated when it is made and never changes.
+    Raw ids are strings (whole numbers are turned into them); inside, users and items are row indices. Interactions stand in one order,
+    by user row, then item row, however they are given; ``truth.noise`` goes with them. All is validated and copied when a data set is
+    made, and never changes.
 
     Raises:
         DataError: The parts do not fit together.
@@ -101,32 +49,49 @@ class Dataset:
     """For some modalities, each item's most similar items by it, the nearest first, as rows; most data sets bring none."""
 
     def __post_init__(self) -> None:
-        """Put the modalities in their order and check that everything fits."""
+        """Copy everything, put modalities and interactions in their order, and check that everything fits."""
+        if not isinstance(self.name, str) or not self.name:
+            raise DataError(f"name={self.name!r} must be a word or two, as messages and figures say them")
+        for kind in ("user", "item"):
+            object.__setattr__(self, f"{kind}_ids", ids(kind, getattr(self, f"{kind}_ids")))
+        if strange := [name for name in (*self.features, *self.neighbors) if not isinstance(name, str) or not name]:
+            raise DataError(f"a modality is called {strange[0]!r}; give it a name, such as image")
         ordered = [name for name in FIRST_MODALITIES if name in self.features]
         ordered += sorted(set(self.features) - set(ordered))
-        object.__setattr__(self, "features", MappingProxyType({name: self.features[name] for name in ordered}))
-        object.__setattr__(self, "neighbors", MappingProxyType({name: self.neighbors[name] for name in sorted(self.neighbors)}))
-        for kind, ids in (("user", self.user_ids), ("item", self.item_ids)):
-            if len(set(ids)) != len(ids):
-                twice = next(name for name in ids if list(ids).count(name) > 1)
-                raise DataError(f"{kind} id {twice!r} stands twice; ids must be unique")
-        pairs = self.interactions
-        for kind, rows, count in (("user", pairs.user, self.n_users), ("item", pairs.item, self.n_items)):
-            if len(rows) and not (0 <= rows.min() and rows.max() < count):
-                raise DataError(f"{kind} rows must lie in 0…{count - 1}, not {rows.min()}…{rows.max()}")
-        keys = pairs.user.astype(np.int64) * max(self.n_items, 1) + pairs.item
-        if len(np.unique(keys)) != len(keys):
-            raise DataError("an interaction stands twice; give each user–item pair once")
-        for name, matrix in self.features.items():
-            check_features(name, matrix, self.n_items, self.item_ids)
+        for name in ordered:
+            check_features(name, np.asarray(self.features[name]), self.n_items, self.item_ids)
         for name, lists in self.neighbors.items():
-            check_neighbors(name, lists, self.n_items)
-        parts = {"titles": self.cards.titles, "texts": self.cards.texts, "pictures": self.cards.pictures, "details": self.cards.details}
-        for part, values in parts.items():
-            if len(values) != self.n_items:
-                raise DataError(f"cards.{part} has {len(values)} rows for {self.n_items} items; give one an item")
-        for array in (pairs.user, pairs.item, pairs.split, *self.features.values(), *self.neighbors.values()):
-            array.setflags(write=False)
+            check_neighbors(name, np.asarray(lists), self.n_items)
+        features = {name: frozen(self.features[name], np.float32) for name in ordered}
+        neighbors = {name: frozen(self.neighbors[name], np.int64) for name in sorted(self.neighbors)}
+        object.__setattr__(self, "features", MappingProxyType(features))
+        object.__setattr__(self, "neighbors", MappingProxyType(neighbors))
+        for part in ("titles", "texts", "pictures", "details"):
+            if (count := len(getattr(self.cards, part))) != self.n_items:
+                raise DataError(f"cards.{part} has {count} rows for {self.n_items} items; give one an item")
+        if truth := self.truth:
+            for part, count in (("item_group", self.n_items), ("user_interests", self.n_users), ("noise", len(self.interactions))):
+                if len(getattr(truth, part)) != count:
+                    raise DataError(f"truth.{part} has {len(getattr(truth, part))} entries where {count} belong")
+        self._put_in_order()
+
+    def _put_in_order(self) -> None:
+        """Check the interactions and sort them, and what is known of each, by user row, then item row."""
+        pairs = self.interactions
+        if not len(pairs):
+            raise DataError(f"{self.name} has no interaction; give at least one user and item")
+        for kind, rows, count in (("user", pairs.user, self.n_users), ("item", pairs.item, self.n_items)):
+            if not (0 <= rows.min() and rows.max() < count):
+                raise DataError(f"{kind} rows must lie in 0…{count - 1}, not {rows.min()}…{rows.max()}")
+        step = np.diff(keys := pairs.user * self.n_items + pairs.item)
+        if (step <= 0).any():
+            order = np.argsort(keys)
+            step = np.diff(keys[order])
+            object.__setattr__(self, "interactions", pairs.take(order))
+            if self.truth:
+                object.__setattr__(self, "truth", replace(self.truth, noise=self.truth.noise[order]))
+        if not step.all():
+            raise DataError("an interaction stands twice; give each user–item pair once")
 
     def __repr__(self) -> str:
         """Say sizes, splits and modalities in one line."""
@@ -137,11 +102,6 @@ class Dataset:
     def __deepcopy__(self, memo: Any) -> "Dataset":
         """Return the data set itself: it never changes, so copies of a model share it."""
         return self
-
-    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
-        """Pickle what it was made from."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Dataset, tuple(dict(value) if isinstance(value, MappingProxyType) else value for value in values.values())
 
     @property
     def n_users(self) -> int:
@@ -159,37 +119,47 @@ class Dataset:
         return tuple(self.features)
 
     def pairs(self, split: str) -> Int[np.ndarray, "pairs 2"]:
-        """Return the (user, item) rows of one split, or of ``all``, in the order of the interactions."""
-        return self._pairs[split]
+        """Return the (user, item) rows of one split, or of ``all``, in the order of the interactions.
+
+        Raises:
+            ConfigError: There is no such split.
+        """
+        return _of_split(self._pairs, split)
 
     @cached_property
     def _pairs(self) -> Mapping[str, np.ndarray]:
-        both = np.stack([self.interactions.user, self.interactions.item], axis=1).astype(np.int64)
+        both = np.stack([self.interactions.user, self.interactions.item], axis=1)
         parts = {name: both[self.interactions.split == code] for code, name in enumerate(SPLITS)}
-        return {**parts, "all": both}
+        return {name: frozen(pairs) for name, pairs in (*parts.items(), ("all", both))}
 
     def matrix(self, split: str) -> sparse.csr_matrix:
-        """Return the 0/1 matrix (users, items) of one split, or of ``all``, with sorted columns."""
-        return self._matrices[split]
+        """Return the 0/1 matrix (users, items) of one split, or of ``all``, with sorted columns; its arrays are read-only.
+
+        Raises:
+            ConfigError: There is no such split.
+        """
+        matrix = sparse.csr_matrix(_of_split(self._matrices, split), shape=(self.n_users, self.n_items))
+        matrix.has_canonical_format = True  # and so its read-only arrays are never sorted in place
+        return matrix
 
     @cached_property
-    def _matrices(self) -> Mapping[str, sparse.csr_matrix]:
-        shape = (self.n_users, self.n_items)
-        matrices = {}
+    def _matrices(self) -> Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Return the arrays of each split's matrix; whoever asks gets a matrix of their own around them."""
+        parts = {}
         for name, pairs in self._pairs.items():
-            matrices[name] = sparse.csr_matrix((np.ones(len(pairs), dtype=np.float32), (pairs[:, 0], pairs[:, 1])), shape=shape)
-            matrices[name].sort_indices()
-        return matrices
+            first = np.concatenate([[0], np.bincount(pairs[:, 0], minlength=self.n_users).cumsum()])
+            parts[name] = (frozen(np.ones(len(pairs), np.float32)), frozen(pairs[:, 1], np.int32), frozen(first, np.int32))
+        return parts
 
     def history(self, user_id: str, split: str = "train") -> tuple[str, ...]:
         """Return the ids of a user's items in one split, the oldest first where time is known.
 
         Raises:
             UnknownIdError: No user has that id.
+            ConfigError: There is no such split.
         """
-        pairs = self.interactions
-        chosen = (pairs.user == self.user_row(user_id)) & (split == "all" or pairs.split == SPLITS.index(split))
-        rows = np.flatnonzero(chosen)
+        pairs, codes = self.interactions, _of_split(_CODES, split)
+        rows = np.flatnonzero((pairs.user == self.user_row(user_id)) & np.isin(pairs.split, codes))
         if pairs.timestamp is not None:
             rows = rows[np.argsort(pairs.timestamp[rows], kind="stable")]
         return tuple(self.item_ids[int(row)] for row in pairs.item[rows])
@@ -241,66 +211,36 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short hash of ids, interactions, splits, features and, where there are any, neighbours: equal for equal data, on any machine.
+        """A short hash of everything that a training or a picture can depend on: equal for equal data, on any machine.
 
-        Generated data is hashed by its recipe instead of its features, whose last bits depend on the machine's libraries.
+        Raises:
+            DataError: A picture file is gone.
         """
-        digest = hashlib.sha256()
-        digest.update("\x1f".join([*self.user_ids, "\x1e", *self.item_ids]).encode())
-        order = np.lexsort((self.interactions.item, self.interactions.user))
-        for array in (self.interactions.user, self.interactions.item, self.interactions.split):
-            digest.update(array[order].astype("<i8").tobytes())
-        for name, matrix in self.features.items():
-            digest.update(f"{name}{matrix.shape}".encode())
-            digest.update(b"" if self.source.reader == "studio" else matrix.astype("<f4").tobytes())
-        for name, lists in self.neighbors.items():
-            digest.update(f"neighbors {name}{lists.shape}".encode())
-            digest.update(lists.astype("<i8").tobytes())
-        if self.source.reader == "studio":
-            digest.update(repr(sorted(self.source.options.items())).encode())
-        return digest.hexdigest()[:16]
+        return fingerprint(self)
+
+    def matches(self, fingerprint: str) -> bool:
+        """Return whether a fingerprint is this data set's own, or the one that version 0.1.0 gave it.
+
+        A generated world into which somebody put other content has none of 0.1.0, which could not tell it from the original.
+
+        Raises:
+            DataError: A picture file is gone.
+        """
+        return fingerprint in (self.fingerprint, self._old_fingerprint)
+
+    @cached_property
+    def _old_fingerprint(self) -> str:
+        return fingerprint_of_0_1_0(self) if self.source.reader != "studio" or is_as_made(self) else ""
 
 
-def check_features(name: str, matrix: np.ndarray, n_items: int, item_ids: Sequence[str] = ()) -> None:
-    """Refuse a feature matrix that is not (items, width), finite and float32; ``name`` is the modality or its file.
-
-    Raises:
-        DataError: With the first bad row.
-    """
-    if matrix.ndim != 2:
-        raise DataError(f"{name}: features must be a matrix (items, width), not of shape {matrix.shape}")
-    if len(matrix) != n_items:
-        raise DataError(f"{name}: {len(matrix)} feature rows for {n_items} items; give one row an item, in the order of the item table")
-    if matrix.dtype != np.float32:
-        raise DataError(f"{name}: features are {matrix.dtype}; convert them to float32")
-    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
-    if len(bad):
-        kind = "a NaN" if np.isnan(matrix[bad[0]]).any() else "an infinite"
-        label = f" (item {item_ids[bad[0]]})" if len(item_ids) else ""
-        raise DataError(f"{name}: row {bad[0]}{label} holds {kind} value, {len(bad)} such rows in all; repair or drop these items")
+_CODES = {**{name: (code,) for code, name in enumerate(SPLITS)}, "all": tuple(range(len(SPLITS)))}
+"""The codes of each split, by its name."""
 
 
-def check_neighbors(name: str, lists: np.ndarray, n_items: int) -> None:
-    """Refuse lists that are not (items, k) different item rows each; ``name`` is the modality or its file.
-
-    Raises:
-        DataError: With the first bad row.
-    """
-    if lists.ndim != 2 or not lists.shape[1]:
-        raise DataError(f"{name}: neighbours must be a matrix (items, k), not of shape {lists.shape}; give each item a row of item rows")
-    if lists.dtype.kind not in "iu":
-        raise DataError(f"{name}: neighbours are {lists.dtype}; give the rows of items as whole numbers")
-    if len(lists) != n_items:
-        raise DataError(f"{name}: {len(lists)} lists of neighbours for {n_items} items; give one list an item, in the order of the items")
-    outside = ((lists < 0) | (lists >= n_items)).any(axis=1)
-    if outside.any():
-        row = int(np.argmax(outside))
-        raise DataError(f"{name}: the list in row {row} leaves the items' rows 0…{n_items - 1}; {outside.sum()} such lists in all")
-    ordered = np.sort(lists, axis=1)
-    repeats = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
-    if repeats.any():
-        row = int(np.argmax(repeats))
-        raise DataError(f"{name}: the list in row {row} names an item twice; {repeats.sum()} such lists in all; name each once")
+def _of_split(parts: Mapping[str, Any], split: str) -> Any:
+    if split not in parts:
+        raise ConfigError(f"there is no split {split!r}; there are {', '.join(SPLITS)}, and all")
+    return parts[split]
 
 
 def check_learnable(data: Dataset) -> Dataset:
@@ -320,3 +260,24 @@ def check_learnable(data: Dataset) -> Dataset:
         if not len(data.pairs(split)):
             raise DataError(f"{data.name}: the {split} split is empty; give it interactions, or give no split and let the protocol split")
     return data
+
+
+def check_trainable(data: Dataset, judged_by: Sequence[str] = ("valid",)) -> None:
+    """Refuse data on which a training could not take a step, or not be judged.
+
+    Args:
+        data: What to train on.
+        judged_by: The splits that the training is judged by.
+
+    Raises:
+        DataError: One of these splits is empty, or every user has every item that occurs in training.
+    """
+    for split in judged_by:
+        if not len(data.pairs(split)):
+            raise DataError(f"{data.name} has nothing in its {split} split, which judges a training; move some interactions there")
+    degree, known = np.diff(data.matrix("train").indptr), np.unique(data.pairs("train")[:, 1])
+    if not ((degree > 0) & (degree < len(known))).any():
+        raise DataError(
+            f"{data.name}: every user with a training item has all {len(known)} items that occur in training, so there is no order to "
+            "learn; give some user fewer of them, or more items to choose from"
+        )

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from srgformer_lab.data.dataset import check_features, check_neighbors
 from srgformer_lab.data.tables import Problems
 from srgformer_lab.errors import DataError
 
@@ -87,3 +86,45 @@ def _load(path: Path, file: str) -> np.ndarray:
         raise DataError(f"{file} can't be read ({error.strerror}); check what it is and its permissions") from error
     except (ValueError, EOFError) as error:
         raise DataError(f"{file}: this is no .npy file ({error}); {REMEDY}") from error
+
+
+def check_features(name: str, matrix: np.ndarray, n_items: int, item_ids: Sequence[str] = ()) -> None:
+    """Refuse a feature matrix that is not (items, width), finite and float32; ``name`` is the modality or its file.
+
+    Raises:
+        DataError: With the first bad row.
+    """
+    if matrix.ndim != 2:
+        raise DataError(f"{name}: features must be a matrix (items, width), not of shape {matrix.shape}")
+    if len(matrix) != n_items:
+        raise DataError(f"{name}: {len(matrix)} feature rows for {n_items} items; give one row an item, in the order of the item table")
+    if matrix.dtype != np.float32:
+        raise DataError(f"{name}: features are {matrix.dtype}; convert them to float32")
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if len(bad):
+        kind = "a NaN" if np.isnan(matrix[bad[0]]).any() else "an infinite"
+        label = f" (item {item_ids[bad[0]]})" if len(item_ids) else ""
+        raise DataError(f"{name}: row {bad[0]}{label} holds {kind} value, {len(bad)} such rows in all; repair or drop these items")
+
+
+def check_neighbors(name: str, lists: np.ndarray, n_items: int) -> None:
+    """Refuse lists that are not (items, k) different item rows each; ``name`` is the modality or its file.
+
+    Raises:
+        DataError: With the first bad row.
+    """
+    if lists.ndim != 2 or not lists.shape[1]:
+        raise DataError(f"{name}: neighbours must be a matrix (items, k), not of shape {lists.shape}; give each item a row of item rows")
+    if lists.dtype.kind not in "iu":
+        raise DataError(f"{name}: neighbours are {lists.dtype}; give the rows of items as whole numbers")
+    if len(lists) != n_items:
+        raise DataError(f"{name}: {len(lists)} lists of neighbours for {n_items} items; give one list an item, in the order of the items")
+    outside = ((lists < 0) | (lists >= n_items)).any(axis=1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(f"{name}: the list in row {row} leaves the items' rows 0…{n_items - 1}; {outside.sum()} such lists in all")
+    ordered = np.sort(lists, axis=1)
+    repeats = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    if repeats.any():
+        row = int(np.argmax(repeats))
+        raise DataError(f"{name}: the list in row {row} names an item twice; {repeats.sum()} such lists in all; name each once")

@@ -6,6 +6,7 @@ texts (a theme), a third in both. Everything else about an item, its kind among 
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from srgformer_lab.data import studio_shapes as shapes
 from srgformer_lab.data import studio_words as words
 from srgformer_lab.data.dataset import Dataset, DataSource, Interactions, ItemCards, Truth, check_learnable
 from srgformer_lab.data.encoders import encode_pictures, encode_texts
+from srgformer_lab.data.fingerprint import content_digest
 from srgformer_lab.data.splitting import split_by_protocol
 from srgformer_lab.errors import ConfigError
 
@@ -65,7 +67,7 @@ def studio(
     Raises:
         ConfigError: An argument is out of its range, or so many interactions don't fit.
     """
-    options = dict(locals())
+    options = {name: value.item() if isinstance(value, np.generic) else value for name, value in locals().items()}
     _check(**options)
     of_groups, of_items, of_users, of_pairs, of_cards = (np.random.default_rng([seed, part]) for part in range(5))
     modality = tuple(MODALITIES[group % len(MODALITIES)] for group in range(n_groups))
@@ -94,7 +96,8 @@ def studio(
         source=DataSource("studio", "", options),
         truth=Truth(names, modality, item_group, interests, is_noise),
     )
-    return check_learnable(data)
+    made = replace(data.source, made=content_digest(data))
+    return check_learnable(replace(data, source=made))
 
 
 def _check(

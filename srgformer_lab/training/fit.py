@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.dataset import SPLITS, Dataset, check_trainable
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.identity import on_own_data
@@ -48,7 +48,9 @@ def fit(
 
     Raises:
         RunError: The folder can't be written, or a loss is no longer finite.
+        DataError: Nothing can be learned from the data, or its validation or test split is empty.
     """
+    check_trainable(data, SPLITS[1:])
     config = config or TrainConfig()
     run = Run.create(folder, name, data, catalog.name_of(model), model.config, config)
     return carry_on(run, model, data, watch)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from srgformer_lab import runtime
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, Config, TrainConfig
-from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.dataset import Dataset, check_trainable
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import B, Trainable
@@ -61,7 +61,12 @@ class Training(Generic[B]):
     """A model, its optimiser and how far they are: all that a resumed training needs."""
 
     def __init__(self, model: Trainable[B], data: Dataset, config: TrainConfig) -> None:
-        """Move the model to its device and set up Adam (constant rate, no weight decay)."""
+        """Move the model to its device and set up Adam (constant rate, no weight decay).
+
+        Raises:
+            DataError: Nothing can be learned from the data, or the validation split is empty.
+        """
+        check_trainable(data)
         self.device = runtime.resolve_device(config.device)
         self.model, self.data, self.config = model.to(self.device), data, config
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
@@ -144,6 +149,7 @@ def epochs(model: Trainable[B], data: Dataset, config: TrainConfig | None = None
 
     Raises:
         RunError: A term of the loss is no longer finite.
+        DataError: Nothing can be learned from the data, or the validation split is empty.
     """
     training = Training(model, data, config or TrainConfig())
     return (record for record in training.records() if isinstance(record, EpochRecord))

@@ -207,7 +207,7 @@ class Run:
             RunError: The fingerprints differ.
         """
         config = self.config
-        if data.fingerprint != config.fingerprint:
+        if not data.matches(config.fingerprint):
             raise RunError(
                 f"run {self.name} was trained on {config.data} ({config.fingerprint}), not on {data!r} ({data.fingerprint}); "
                 "open its own data, or train a new run"

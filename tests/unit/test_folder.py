@@ -33,8 +33,8 @@ def refused(folder, *words, **options):
 
 def test_everything_in_its_place(tmp_path):
     data = read_folder(write_shop(tmp_path))
-    assert data.user_ids == ["u0", "u1", "u2", "u3"]
-    assert data.item_ids == [f"i{item}" for item in range(N_ITEMS)]
+    assert data.user_ids == ("u0", "u1", "u2", "u3")
+    assert data.item_ids == tuple(f"i{item}" for item in range(N_ITEMS))
     assert data.modalities == ("image", "text", "audio")
     assert (data.features["text"] == matrix(2)).all()
     assert data.history("u1", "all") == ("i1", "i2", "i3", "i4", "i5")
@@ -70,14 +70,14 @@ def test_ids_are_text(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "images" / "ein Stück.png")
     Image.new("RGB", (4, 4)).save(tmp_path / "images" / "物.webp")
     data = read_folder(tmp_path)
-    assert data.user_ids == ["01", "1", "10"]
-    assert data.item_ids == ["007", "7", "ein Stück", "物"]
+    assert data.user_ids == ("01", "1", "10")
+    assert data.item_ids == ("007", "7", "ein Stück", "物")
     assert [data.picture(name) is not None for name in data.item_ids] == [False, False, True, True]
 
 
 def test_users_with_whole_numbers_as_ids_are_sorted_by_value(tmp_path):
     rows = [f"{user},i{item}" for user in (10, 9, 100) for item in range(4)]
-    assert read_folder(write_shop(tmp_path, interactions=rows, interactions_header="user_id,item_id")).user_ids == ["9", "10", "100"]
+    assert read_folder(write_shop(tmp_path, interactions=rows, interactions_header="user_id,item_id")).user_ids == ("9", "10", "100")
 
 
 def test_byte_order_mark_windows_line_ends_and_blank_lines_are_tolerated(tmp_path):
@@ -122,11 +122,11 @@ def test_item_without_interaction_stays_and_goes_with_k_core(tmp_path):
     write_shop(tmp_path, interactions=rows, interactions_header="user_id,item_id")
     assert read_folder(tmp_path).n_items == N_ITEMS
     data = read_folder(tmp_path, k_core=2)
-    assert data.item_ids == ["i1", "i2", "i4", "i5"]
+    assert data.item_ids == ("i1", "i2", "i4", "i5")
     assert (data.features["image"] == matrix(3)[[1, 2, 4, 5]]).all()
-    assert data.cards.titles == ["Thing 1", "Thing 2", "Thing 4", "Thing 5"]
+    assert data.cards.titles == ("Thing 1", "Thing 2", "Thing 4", "Thing 5")
     assert data.cards.details["year"].tolist() == [2001, 2002, 2004, 2005]
-    assert [path.stem for path in data.cards.pictures] == data.item_ids
+    assert tuple(path.stem for path in data.cards.pictures) == data.item_ids
 
 
 def test_min_rating_is_inclusive_and_users_without_an_interaction_disappear(tmp_path):
@@ -504,8 +504,8 @@ def test_pictures_of_removed_items_are_not_looked_at(tmp_path):
     assert read_folder(tmp_path, k_core=2).n_items == 4
 
 
-@pytest.mark.parametrize("name", ["../i0", "..", "a/../../i0", "..\\i0", "/etc/passwd", "C:\\i0", "C:/i0"])
-def test_item_id_that_leads_out_of_images(tmp_path, name):
+@pytest.mark.parametrize("name", ["../i0", "..", "a/../../i0", "..\\i0", "/etc/passwd", "C:\\i0", "C:/i0", "/p/1", "https://x.org/i0"])
+def test_no_item_id_opens_a_file_outside_of_images(tmp_path, name):
     folder = tmp_path / "shop"
     folder.mkdir()
     write_shop(folder)
@@ -513,10 +513,9 @@ def test_item_id_that_leads_out_of_images(tmp_path, name):
     replace_row(folder / "items.csv", 2, f"{name},Thing,2000,x")
     path = folder / "interactions.csv"
     path.write_text(path.read_text().replace(",i0,", f",{name},"))
-    refused(folder, f"item id {name!r} would lead out of images/", "rename the item")
-    for picture in (folder / "images").iterdir():
-        picture.unlink()
-    assert read_folder(folder).cards.pictures == [None] * N_ITEMS
+    data = read_folder(folder)
+    assert data.picture(name) is None
+    assert all(path.parent == folder / "images" for path in data.cards.pictures if path)
 
 
 def test_slash_in_an_id_only_means_no_picture(tmp_path):

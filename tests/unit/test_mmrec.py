@@ -22,8 +22,8 @@ def refused(folder, *words):
 def test_everything_in_its_place(tmp_path):
     data = read_mmrec(write_baby(tmp_path))
     assert data.name == "tiny"
-    assert data.user_ids == ["0", "1", "2", "3"]
-    assert data.item_ids == [str(item) for item in range(N_ITEMS)]
+    assert data.user_ids == ("0", "1", "2", "3")
+    assert data.item_ids == tuple(str(item) for item in range(N_ITEMS))
     assert data.history("2") == ("2", "3", "4")
     assert data.history("2", "valid") == ("5",)
     assert data.history("2", "test") == ("0",)
@@ -52,7 +52,7 @@ def test_items_are_the_feature_rows(tmp_path):
     for name in ("image", "text"):
         np.save(tmp_path / f"{name}_feat.npy", matrix(3, 9))
     data = read_mmrec(tmp_path)
-    assert data.item_ids == [str(item) for item in range(9)]
+    assert data.item_ids == tuple(str(item) for item in range(9))
     assert data.matrix("all").sum(axis=0).tolist()[0][N_ITEMS:] == [0, 0, 0]
 
 
@@ -61,8 +61,8 @@ def test_without_features_items_are_those_that_occur(tmp_path):
     for name in ("image", "text"):
         (tmp_path / f"{name}_feat.npy").unlink()
     data = read_mmrec(tmp_path)
-    assert data.item_ids == ["9", "10", "100"]
-    assert data.user_ids == ["3", "20"]
+    assert data.item_ids == ("9", "10", "100")
+    assert data.user_ids == ("3", "20")
     assert data.modalities == ()
 
 
@@ -77,7 +77,7 @@ def test_item_table_and_pictures_give_cards(tmp_path):
     (tmp_path / "images").mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "images" / "3.jpg")
     data = read_mmrec(tmp_path)
-    assert data.cards.titles == ["0", "1", "2", "Bib", "4", "5"]
+    assert data.cards.titles == ("0", "1", "2", "Bib", "4", "5")
     assert data.cards.details["brand"].tolist() == ["Acme", "", "", "Acme", "", ""]
     assert list(data.cards.details.columns) == ["brand", "item"]
     assert data.picture("3").size == (9, 9)
