@@ -77,7 +77,7 @@ def deleted_runs(data: Dataset) -> dict[str, str]:
     Runs of other data are left out; damaged ones, which no longer tell their data, are not.
     """
     waiting = sorted(_folders(RUNS / TRASH), key=_stamp_of, reverse=True)
-    return {folder.name: _name_of(folder) for folder in waiting if _fingerprint(folder) in ("", data.fingerprint)}
+    return {folder.name: _name_of(folder) for folder in waiting if not (found := _fingerprint(folder)) or data.matches(found)}
 
 
 def restore_run(waiting: str) -> str:

@@ -161,9 +161,9 @@ def dataset(view: View) -> Dataset:
 
 def runs_of(data: Dataset) -> dict[str, Run]:
     """Name the runs of this data in the working folder, the newest first, and the shipped one if it is its own."""
-    runs = {run.name: run for run in list_runs(RUNS) if run.config.fingerprint == data.fingerprint}
+    runs = {run.name: run for run in list_runs(RUNS) if data.matches(run.config.fingerprint)}
     shipped = _shipped()
-    return runs | ({SHIPPED: shipped} if shipped and shipped.config.fingerprint == data.fingerprint else {})
+    return runs | ({SHIPPED: shipped} if shipped and data.matches(shipped.config.fingerprint) else {})
 
 
 def find_run(name: str) -> Run:
