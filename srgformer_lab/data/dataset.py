@@ -3,7 +3,6 @@
 Every part copies what it is given and hands out nothing that can be changed: the caller's arrays stay the caller's.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +17,7 @@ from scipy import sparse
 from srgformer_lab.data.fingerprint import fingerprint, fingerprint_of_0_1_0, is_as_made
 from srgformer_lab.data.matrices import check_features, check_neighbors
 from srgformer_lab.data.parts import SPLITS, DataSource, Interactions, ItemCards, Part, Truth, frozen, ids
-from srgformer_lab.data.pictures import flatten
+from srgformer_lab.data.pictures import open_picture
 from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
 
 FIRST_MODALITIES = ("image", "text")
@@ -205,7 +204,7 @@ class Dataset(Part):
         if picture is None:
             return None
         try:
-            return flatten(Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture))
+            return open_picture(picture)
         except OSError as error:
             raise DataError(f"the picture of item {item_id!r} can't be opened: {error}; replace the file or remove it") from error
 

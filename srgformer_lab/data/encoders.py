@@ -14,6 +14,8 @@ from PIL import Image
 from scipy import sparse
 from scipy.linalg import eigh
 
+from srgformer_lab.data.pictures import flatten
+
 PICTURE_WIDTH, TEXT_WIDTH = 32, 32
 """Widths of the features, whatever the number of items; what the items can't fill is zero."""
 CANVAS = (48, 72)
@@ -33,7 +35,7 @@ _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+")
 def encode_pictures(pictures: Sequence[Image.Image | None]) -> Float[np.ndarray, "items width"]:
     """Describe pictures by their colours, edges, frequencies and layout, on principal axes.
 
-    Pictures of any size and mode may be given; transparent ones are laid on white. A missing picture (None) gives a row of
+    Pictures of any size and mode may be given; they are flattened as readers do it. A missing picture (None) gives a row of
     zeros, and so do pictures that are all alike, since nothing sets them apart.
 
     Returns:
@@ -76,21 +78,8 @@ def encode_texts(texts: Sequence[str]) -> Float[np.ndarray, "items width"]:
 
 def _canvas(picture: Image.Image) -> np.ndarray:
     """Return a picture as hue, saturation, value and luminance (height, width, 4), 0…255."""
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        small = picture.convert("RGBA").resize(CANVAS, Image.Resampling.BOX, reducing_gap=2.0)
-        rgb = Image.alpha_composite(Image.new("RGBA", CANVAS, "white"), small).convert("RGB")
-    else:
-        rgb = _eight_bit(picture).convert("RGB").resize(CANVAS, Image.Resampling.BOX, reducing_gap=2.0)
-    return np.dstack([np.asarray(rgb.convert("HSV")), np.asarray(rgb.convert("L"))])
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Scale greys of more than eight bits down, which Pillow would clip."""
-    if not picture.mode.startswith(("I", "F")):
-        return picture
-    grey = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
-    top = 65535.0 if grey.max() > 255 else (255.0 if grey.max() > 1 else 1.0)
-    return Image.fromarray((np.clip(grey / top, 0, 1) * 255).astype(np.uint8))
+    small = flatten(picture).resize(CANVAS, Image.Resampling.BOX, reducing_gap=2.0)
+    return np.dstack([np.asarray(small.convert("HSV")), np.asarray(small.convert("L"))])
 
 
 def _describe(canvases: np.ndarray) -> Float[np.ndarray, "pictures numbers"]:

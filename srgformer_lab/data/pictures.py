@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from srgformer_lab.data.tables import Problems, others
 
@@ -17,6 +18,8 @@ MOST_PIXELS = 40_000_000
 SMALL = 256
 THREADS = 8
 BATCH = 32
+UNMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
+"""Modes that Pillow takes to RGBA by way of another."""
 
 DECODERS: dict[bytes, type[ImageFile.ImageFile]] = {
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
@@ -106,16 +109,41 @@ class OpenedPictures(Sequence[Image.Image | None]):
     def __getitem__(self, row: int) -> Image.Image | None:  # type: ignore[override]
         """Open an item's picture, at a size of a few hundred pixels where the format allows that."""
         picture = self.pictures[row]
-        if picture is None:
-            return None
-        with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
-            opened.draft("RGB", (SMALL, SMALL))
-            return flatten(opened)
+        return None if picture is None else open_picture(picture, SMALL)
+
+
+def open_picture(picture: Path | bytes, size: int | None = None) -> Image.Image:
+    """Open a picture as RGB, as it is to be seen; ``size`` allows a smaller one where the format brings it, not below that many pixels.
+
+    Raises:
+        OSError: The file is gone or can't be decoded.
+    """
+    with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
+        if size:
+            opened.draft("RGB", (size, size))
+        return flatten(opened)
 
 
 def flatten(picture: Image.Image) -> Image.Image:
-    """Return a picture as RGB, on white where it is transparent."""
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    transparent = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), transparent).convert("RGB")
+    """Return a picture of any mode as RGB: the right way up, greys of more than eight bits scaled, on white where it is transparent."""
+    upright = _eight_bit(_upright(picture))
+    if not upright.has_transparency_data:
+        return upright.convert("RGB")
+    layer = upright.convert(UNMULTIPLIED.get(upright.mode, upright.mode)).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # damaged notes raise errors of many kinds, and say nothing of which way is up
+        return picture
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """Scale greys of more than eight bits down, which Pillow would clip."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    grey = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
+    top = 65535.0 if grey.max() > 255 else (255.0 if grey.max() > 1 else 1.0)
+    return Image.fromarray((np.clip(grey / top, 0, 1) * 255).astype(np.uint8))

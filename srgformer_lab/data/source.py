@@ -1,9 +1,13 @@
 """One door to every data set: a name or a folder, and later the same one again, in another process too."""
 
+import hashlib
 import inspect
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from srgformer_lab.data.dataset import Dataset, DataSource
@@ -55,6 +59,38 @@ def source_from_dict(values: Mapping[str, Any]) -> DataSource:
     if not isinstance(values, Mapping) or set(values) != set(kinds) or not all(isinstance(values[name], kinds[name]) for name in kinds):
         raise DataError(f"a data source must say reader, path and options, not {values!r}; take it from DataSource.to_dict")
     return DataSource(values["reader"], values["path"], dict(values["options"]))
+
+
+def folder_state(folder: str | Path) -> str:
+    """Return a text that changes whenever a file that a reader may read is added, removed, rewritten or replaced, also by an older one.
+
+    It is made of what the file system says of each file: its name, size, number, and when content and entry last changed. Nothing is
+    opened, so that a cache can ask at every turn.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    path, found = existing_folder(folder), []
+    for part in (".", "features", "images"):
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path / part) as entries:
+            for entry in entries:
+                try:
+                    stat = entry.stat()
+                except OSError:  # it went meanwhile, or is a link to nothing
+                    found.append((part, entry.name))
+                    continue
+                if S_ISREG(stat.st_mode):
+                    found.append((part, entry.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev))
+    return hashlib.sha256(repr(sorted(found)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def source_state(source: DataSource) -> str:
+    """Return ``folder_state`` of where a data set came from; what no folder holds never changes.
+
+    Raises:
+        DataError: The folder is gone.
+    """
+    return folder_state(source.path) if source.path else ""
 
 
 def layout_of(folder: Path) -> str:

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from srgformer_lab.data.encoders import CHUNK, DENSE_SIDE, PICTURE_WIDTH, TEXT_WIDTH, encode_pictures, encode_texts
+from srgformer_lab.data.pictures import OpenedPictures, flatten, open_picture
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "HSV", "I;16", "I", "F")
 
@@ -123,3 +124,57 @@ def test_large_vocabularies_take_the_iterative_way_to_the_same_angles(monkeypatc
     monkeypatch.setattr("srgformer_lab.data.encoders.DENSE_SIDE", 10)
     iterative = encode_texts(texts)
     np.testing.assert_allclose(iterative @ iterative.T, exact @ exact.T, atol=1e-4)
+
+
+# -------------------------------------------------------------------------------------------- one path from a file to features
+
+
+def waves(count, top=60_000):
+    """Grey pictures of sixteen bits, each of another period."""
+    x = np.mgrid[0:64, 0:96][1]
+    return [Image.fromarray(((np.sin(x / (2 + number)) + 1) / 2 * top + 3000).astype(np.uint16)) for number in range(count)]
+
+
+def test_greys_of_sixteen_bits_are_told_apart_whichever_way_they_come(tmp_path):
+    pictures, paths, encoded = waves(12), [], []
+    for number, picture in enumerate(pictures):
+        paths.append(tmp_path / f"{number}.png")
+        picture.save(paths[-1])
+        encoded.append(paths[-1].read_bytes())
+    direct = encode_pictures(pictures)
+    np.testing.assert_array_equal(encode_pictures(OpenedPictures(paths)), direct)
+    np.testing.assert_array_equal(encode_pictures(OpenedPictures(encoded)), direct)
+    np.testing.assert_array_equal(encode_pictures([open_picture(path) for path in paths]), direct)
+    assert len(np.unique(direct.round(3), axis=0)) == 12
+
+
+def test_a_grey_of_sixteen_bits_looks_like_its_eight_bit_copy():
+    fine = waves(1)[0]
+    coarse = Image.fromarray((np.asarray(fine) // 257).astype(np.uint8))
+    difference = np.asarray(flatten(fine), int) - np.asarray(flatten(coarse), int)
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_turned_photograph_is_set_upright(turn, tmp_path):
+    upright = Image.new("RGB", (32, 16), "white")
+    upright.paste("red", (0, 0, 16, 8))
+    back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # what a camera held so would store
+    stored = upright.transpose(Image.Transpose(back[turn])) if turn > 1 else upright
+    notes = Image.Exif()
+    notes[0x0112] = turn
+    stored.save(tmp_path / "a.png", exif=notes)
+    assert open_picture(tmp_path / "a.png").size == (32, 16)
+    np.testing.assert_array_equal(np.asarray(open_picture(tmp_path / "a.png")), np.asarray(upright))
+    stored.save(tmp_path / "a.jpg", exif=notes)
+    np.testing.assert_allclose(np.asarray(open_picture(tmp_path / "a.jpg"))[2:6, 2:14, 1], 0, atol=40)
+
+
+def test_damaged_notes_of_a_photograph_do_no_harm(tmp_path):
+    Image.new("RGB", (8, 4), "red").save(tmp_path / "a.jpg", exif=b"Exif\0\0" + b"nonsense")
+    assert open_picture(tmp_path / "a.jpg").size == (8, 4)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "La", "RGBa", "PA"])
+def test_what_is_transparent_is_white_in_every_mode(mode):
+    assert flatten(Image.new(mode, (3, 3), 0)).getpixel((1, 1)) == (255, 255, 255)

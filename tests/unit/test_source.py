@@ -1,6 +1,7 @@
 """One door opens every data set, hands options to its reader, and opens the same again."""
 
 import json
+import os
 import subprocess
 import sys
 import types
@@ -10,7 +11,8 @@ import pytest
 from folders import write_baby, write_rows, write_shop
 
 from srgformer_lab.data.dataset import DataSource
-from srgformer_lab.data.source import open_data, reopen, source_from_dict
+from srgformer_lab.data.folder import read_folder
+from srgformer_lab.data.source import folder_state, open_data, reopen, source_from_dict, source_state
 from srgformer_lab.errors import ConfigError, DataError
 
 PACKAGE = Path(sys.modules["srgformer_lab"].__file__).parent
@@ -152,3 +154,78 @@ print(sorted(set(sys.modules) & {{"torch", "sklearn", "plotly", "marimo"}}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+# --------------------------------------------------------------------------------------------------------- the state of a folder
+
+
+def shop_in(folder):
+    (folder / "shop").mkdir()
+    return write_shop(folder / "shop")
+
+
+def older_in_place(path):
+    """Put an older file of the same length there, with its date kept, as ``cp -p`` and ``rsync -a`` do."""
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes()[::-1])
+    os.utime(other, (1e9, 1e9))
+    other.replace(path)
+
+
+def rewritten_in_place(path):
+    """Overwrite the bytes and set the date back."""
+    before = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+CHANGES = {
+    "added": lambda path: path.with_name("new" + path.suffix).write_bytes(b"x"),
+    "removed": lambda path: path.unlink(),
+    "renamed": lambda path: path.rename(path.with_name("b" + path.name)),
+    "older": older_in_place,
+    "rewritten": rewritten_in_place,
+    "link": lambda path: (path.rename(path.with_name("target")), path.symlink_to("target")),
+}
+
+
+@pytest.mark.parametrize("file", ["interactions.csv", "items.csv", "features/image.npy", "images/i1.jpg"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_state_of_a_folder_changes_with_every_file(tmp_path, file, change):
+    folder = shop_in(tmp_path)
+    before = folder_state(folder)
+    assert folder_state(str(folder)) == before
+    assert source_state(read_folder(folder).source) == before
+    _wait_for_the_clock(folder)
+    CHANGES[change](folder / file)
+    assert folder_state(folder) != before
+
+
+def _wait_for_the_clock(folder):
+    """Wait until the file system would write another time than that of the last change."""
+    probe, last = folder.parent / "probe", max(path.stat().st_ctime_ns for path in folder.rglob("*"))
+    probe.touch()
+    while probe.stat().st_ctime_ns <= last:
+        probe.touch()
+
+
+def test_the_state_follows_a_link_to_a_file_elsewhere(tmp_path):
+    folder, away = shop_in(tmp_path), tmp_path / "away.csv"
+    (folder / "items.csv").rename(away)
+    (folder / "items.csv").symlink_to(away)
+    before = folder_state(folder)
+    away.write_text(away.read_text() + "i9,Thing 9,2009,x\n")
+    assert folder_state(folder) != before
+    away.unlink()
+    assert len({before, folder_state(folder)}) == 2
+
+
+def test_reading_leaves_the_state_alone_and_no_folder_is_an_error(tmp_path):
+    folder = shop_in(tmp_path)
+    before = folder_state(folder)
+    read_folder(folder)
+    (folder / "notes").mkdir()
+    assert folder_state(folder) == before
+    assert source_state(DataSource("studio")) == ""
+    with pytest.raises(DataError, match="there is no folder"):
+        folder_state(tmp_path / "gone")
