@@ -89,9 +89,9 @@ from .training.evaluation import evaluate_users as evaluate_users
 from .training.evaluation import metric_surface as metric_surface
 from .training.fit import fit as fit
 from .training.fit import resume as resume
-from .training.listing import list_runs as list_runs
-from .training.listing import shipped_run as shipped_run
 from .training.loop import epochs as epochs
+from .training.managing import list_runs as list_runs
+from .training.managing import shipped_run as shipped_run
 from .training.run import Run as Run
 
 __version__: str

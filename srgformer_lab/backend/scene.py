@@ -22,7 +22,7 @@ from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, metric_surface
 from srgformer_lab.training.files import changed_at
-from srgformer_lab.training.listing import list_runs, shipped_run
+from srgformer_lab.training.managing import list_runs, shipped_run
 from srgformer_lab.training.run import RUNS, Run
 
 SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)

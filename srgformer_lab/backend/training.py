@@ -16,7 +16,7 @@ from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
 from srgformer_lab.training import worker
 from srgformer_lab.training.estimate import Estimate, estimate
 from srgformer_lab.training.evaluation import SELECTION_METRIC
-from srgformer_lab.training.listing import damaged_runs, list_runs
+from srgformer_lab.training.managing import damaged_runs, list_runs
 from srgformer_lab.training.run import RUNS, Run
 
 GOING = ("queued", "running")

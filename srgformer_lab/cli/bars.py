@@ -82,7 +82,7 @@ def _trainings(progress: "Progress") -> str:
 
 
 def _best(status: "Status") -> str:
-    return f"best recall@20 {status.best_metric:.4f} at {status.best_epoch}" if status.best_epoch else status.state
+    return f"best {status.metric} {status.best_metric:.4f} at {status.best_epoch}" if status.best_epoch else status.state
 
 
 def _left(seconds: float, words: str) -> str:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from srgformer_lab.cli.bars import epochs_bar, trainings_bar
 from srgformer_lab.cli.handover import become_marimo
 from srgformer_lab.cli.options import READER_OPTIONS, flag, opened_data, preset_note, reader_options, settings
 from srgformer_lab.config import ModelConfig, TrainConfig
-from srgformer_lab.errors import ConfigError
+from srgformer_lab.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from srgformer_lab.training.run import Run
@@ -48,19 +48,14 @@ def _class_data(options: argparse.Namespace) -> list[str]:
 
 def train(options: argparse.Namespace) -> int:
     """Train a model from its first epoch, or go on with a run."""
-    from srgformer_lab import runtime
-    from srgformer_lab.training import fit as fitting
-    from srgformer_lab.training.run import Run
-    from srgformer_lab.training.worker import place_in_queue
-
-    runtime.keep_memory()
     if options.resume:
-        run = Run.open(options.resume)
-        with place_in_queue(run) if options.queue else nullcontext(), epochs_bar() as watch:
-            fitting.resume(run, watch=watch)
+        run = _resumed(options)
     else:
+        from srgformer_lab import runtime
         from srgformer_lab.models import catalog
+        from srgformer_lab.training import fit as fitting
 
+        runtime.keep_memory()
         data = opened_data(options)
         config, train = settings(options)
         model = catalog.kind(options.model).build(data, config)
@@ -68,6 +63,41 @@ def train(options: argparse.Namespace) -> int:
         with epochs_bar() as watch:
             run = fitting.fit(model, data, train, options.runs, options.name, watch)
     print(_summary(run))
+    return 0
+
+
+def _resumed(options: argparse.Namespace) -> "Run":
+    """Go on with a run; stops that were asked for before this process began don't count, later ones do."""
+    from srgformer_lab.training import ownership
+
+    folder = options.resume.expanduser()
+    stale = [] if options.held else ownership.pending(folder, ownership.STOP)
+    from srgformer_lab import runtime
+    from srgformer_lab.training import fit as fitting
+    from srgformer_lab.training import worker
+    from srgformer_lab.training.run import LOCK_SECONDS, Run
+
+    runtime.keep_memory()
+    run = Run.at(folder)
+    lock, ticket = worker.inherited(run, options.held, options.ticket)
+    with (lock or run.take(LOCK_SECONDS)).beat() as lock:
+        for request in stale:
+            request.drop()
+        with worker.place_in_queue(run, ticket) if options.queue else nullcontext(), epochs_bar() as watch:
+            fitting.go_on(run, lock, watch=watch)
+    return run
+
+
+def stop(options: argparse.Namespace) -> int:
+    """Ask a run that is trained, or waits for it, to stop; whoever started it, also an app that is gone."""
+    from srgformer_lab.training.records import UNFINISHED
+    from srgformer_lab.training.run import Run
+
+    run = Run.at(options.run)
+    if not run.is_held() and run.status().state not in UNFINISHED:
+        raise RunError(f"run {run.name} is not being trained: it is {run.status().state}; `srgformer-lab runs` lists what is")
+    run.request_stop()
+    print(f"run {run.name} is asked to stop after its current step; go on later with: srgformer-lab train --resume {run.path}")
     return 0
 
 
@@ -126,11 +156,12 @@ def report(options: argparse.Namespace) -> int:
 
 def runs(options: argparse.Namespace) -> int:
     """List the runs of a folder, the damaged ones with the reason."""
-    from srgformer_lab.training.listing import damaged_runs, list_runs
+    from srgformer_lab.training.managing import damaged_runs, list_runs
 
     runs, damaged = list_runs(options.folder), damaged_runs(options.folder)
     for run in runs:
-        print(run)
+        with suppress(RunError):  # one that is deleted in this instant
+            print(run)
     for path, reason in damaged.items():
         print(f"{path.name}: damaged: {reason}")
     if not runs and not damaged:

@@ -34,10 +34,16 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     train.add_argument("--name", help="name of the run folder")
     train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run folder; the other options are then its own")
     train.add_argument("--queue", action="store_true", help="wait while too many trainings of the app are running")
+    for name in ("--held", "--ticket"):  # what a process that the app starts inherits
+        train.add_argument(name, default="", help=argparse.SUPPRESS)
     if for_training:
         add_model(train)
     add_settings(train.add_argument_group("the training"), TrainConfig)
     train.set_defaults(command=commands.train)
+
+    stop = named.add_parser("stop", help="ask a run that is trained, or waits for it, to stop; it can be resumed")
+    stop.add_argument("run", type=Path, help="run folder")
+    stop.set_defaults(command=commands.stop)
 
     evaluate = named.add_parser("evaluate", help="evaluate a run on full ranking")
     evaluate.add_argument("run", type=Path, help="run folder")

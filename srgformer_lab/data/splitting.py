@@ -6,8 +6,12 @@ Both rules give every user the same numbers; they differ in which of a user's in
 import numpy as np
 from jaxtyping import Int
 
+from srgformer_lab.data.dataset import Dataset
+
 SMALLEST_SPLIT_HISTORY = 3
 """A user with fewer interactions keeps them all for training."""
+LISTED = 20
+"""Length of the lists that recall@20 judges."""
 LONG_HISTORY = 10
 """From here on a fifth is held back; a shorter history gives one interaction to valid and one to test."""
 
@@ -54,6 +58,21 @@ def held_back(n: Int[np.ndarray, " users"]) -> tuple[Int[np.ndarray, " users"], 
     # floor(0.2 n) in whole numbers, so that no rounding can take part
     both = np.where(n < SMALLEST_SPLIT_HISTORY, 0, np.where(n < LONG_HISTORY, 2, n // 5))
     return both // 2, both - both // 2
+
+
+def selection_metric(data: Dataset) -> str:
+    """Return the validation metric that chooses the best epoch: ``recall@20`` wherever it can tell two epochs apart.
+
+    A user's candidates are the items that are not masked, which is all but the training items. With 20 candidates or fewer, every
+    list holds them all, and recall@20 is 1 whatever a model learns. So where at least half of the validated users have so few,
+    ``ndcg@k`` chooses, with k half of the median number of candidates: from 1 to 10, and below every such list's length.
+    """
+    valid = np.unique(data.pairs("valid")[:, 0])
+    if not len(valid):
+        return "recall@20"
+    masked = np.bincount(data.pairs("train")[:, 0], minlength=data.n_users)
+    candidates = float(np.median(data.n_items - masked[valid]))
+    return "recall@20" if candidates > LISTED else f"ndcg@{max(1, int(candidates) // 2)}"
 
 
 def _hold_back_last(user: np.ndarray, order: np.ndarray, n_users: int) -> np.ndarray:

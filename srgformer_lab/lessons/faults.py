@@ -21,7 +21,7 @@ from srgformer_lab.models.edits import noisy_memberships
 from srgformer_lab.models.hooks import Edit
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate
-from srgformer_lab.training.listing import shipped_run
+from srgformer_lab.training.managing import shipped_run
 
 Memberships = Mapping[str, Float[Tensor, "rows hyperedges"]]
 Scores = Callable[[Int[Tensor, " users"]], Float[Tensor, "users items"]]

@@ -11,15 +11,17 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from srgformer_lab.errors import RunError
-from srgformer_lab.training.files import write_bytes
+from srgformer_lab.training.files import is_number, parse_json, write_bytes
 from srgformer_lab.training.loop import Training
 
 WEIGHT, MOMENT = "weight/", "adam/"
+AGAIN = "choose another epoch, or delete latest.safetensors and resume the run: it is then trained again from its first epoch"
+"""What helps when weights are lost: a training without its last state begins anew, and comes to the same weights."""
 
 
-def save_weights(path: Path, model: nn.Module, facts: Mapping[str, Any]) -> None:
+def save_weights(path: Path, model: nn.Module, facts: Mapping[str, Any], durable: bool = False) -> None:
     """Write a model's weights, with facts about them as JSON beside them."""
-    _write(path, _weights(model), facts)
+    _write(path, _weights(model), facts, durable)
 
 
 def save_training(path: Path, training: Training, facts: Mapping[str, Any]) -> None:
@@ -34,14 +36,10 @@ def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
     """Put weights into a model and give the facts that were saved with them.
 
     Raises:
-        RunError: The file is missing, damaged, or of a model of another shape.
+        RunError: The file is missing, damaged, of a model of another shape, or holds what is no number.
     """
     tensors, facts = _read(path)
-    weights = {name.removeprefix(WEIGHT): value for name, value in tensors.items() if name.startswith(WEIGHT)}
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise RunError(f"{path} holds the weights of another model: {str(error).splitlines()[-1].strip()}") from error
+    _put_weights(path, model, tensors)
     return facts
 
 
@@ -55,20 +53,39 @@ def check_weights(path: Path) -> None:
 
 
 def load_training(path: Path, training: Training) -> dict[str, Any]:
-    """Put weights and moments back, and give the facts that were saved with them.
+    """Put weights, moments and progress back, and give the facts that were saved with them.
 
     Raises:
-        RunError: The file is missing, damaged, or of a model of another shape.
+        RunError: The file is missing, damaged, of a model of another shape, or holds what is no number.
     """
-    facts = load_weights(path, training.model)
-    tensors, _ = _read(path)
+    tensors, facts = _read(path)
     state: dict[int, dict[str, Tensor]] = {}
-    for index, (name, _) in enumerate(training.model.named_parameters()):
+    for index, (name, parameter) in enumerate(training.model.named_parameters()):
         prefix = f"{MOMENT}{name}/"
         if parts := {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}:
+            if any(part.dim() and part.shape != parameter.shape for part in parts.values()):
+                raise RunError(f"{path} holds the optimiser of another model: {name} has another shape; {AGAIN}")
             state[index] = parts
+    numbers = [facts.get(name) for name in ("epoch", "best_epoch", "history_bytes", "best_value", "seconds")]
+    whole, knobs = numbers[:3], facts.get("knobs")
+    if not all(type(number) is int and number >= 0 for number in whole) or not all(map(is_number, numbers)) or not isinstance(knobs, dict):
+        raise RunError(f"{path} is damaged: it does not say how far the training was; {AGAIN}")
+    _put_weights(path, training.model, tensors)
     training.optimizer.load_state_dict({"state": state, "param_groups": training.optimizer.state_dict()["param_groups"]})
+    training.epoch, training.best_epoch, training.best_value = facts["epoch"], facts["best_epoch"], float(facts["best_value"])
+    training.update_knobs(knobs)
     return facts
+
+
+def _put_weights(path: Path, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    weights = {name.removeprefix(WEIGHT): value for name, value in tensors.items() if name.startswith(WEIGHT)}
+    for name, value in tensors.items():
+        if not bool(torch.isfinite(value).all()):
+            raise RunError(f"{path} is damaged: {name} holds values that are no finite numbers; {AGAIN}")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RunError(f"{path} holds the weights of another model: {str(error).splitlines()[-1].strip()}") from error
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
@@ -84,8 +101,13 @@ def _read(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor], dic
     try:
         with safe_open(path, "pt") as file:
             names = file.keys() if with_tensors else ()
-            return {name: file.get_tensor(name) for name in names}, json.loads((file.metadata() or {}).get("facts", "{}"))
+            tensors = {name: file.get_tensor(name) for name in names}
+            facts = parse_json((file.metadata() or {}).get("facts", "{}").encode())
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing; the run has no weights of that epoch") from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}; delete it and resume the run, or delete the run") from error
+        lost = "is missing; the run has no weights of that epoch"
+        raise RunError(f"{path} {lost}" + (f": {AGAIN}" if path.stem == "best" else "")) from error
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} is damaged: {error}; {AGAIN}") from error
+    if not isinstance(facts, dict):
+        raise RunError(f"{path} is damaged: it says nothing of its training; {AGAIN}")
+    return tensors, facts

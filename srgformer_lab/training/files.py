@@ -1,17 +1,25 @@
-"""Writing so that a reader, or a crash, never sees half a file."""
+"""Writing so that a reader, or a crash, never sees half a file; and reading whatever a folder may hold."""
 
 import json
+import math
 import os
+import re
 import shutil
+import stat
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from errno import EEXIST, ENOTEMPTY
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from srgformer_lab.errors import RunError
+
+LEFT_SECONDS = 3600
+"""A half-made folder of this age belongs to a process that was killed: filling one takes less than a second."""
+HALF_MADE = re.compile(r"\.(?:new|deleted)-.+-(\d{16,20})")
+TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")
 
 
 def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
@@ -32,15 +40,58 @@ def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
                 os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         raise RunError(f"{path} can't be written: {error}; what was there before is unharmed") from error
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has a folder's names; only POSIX systems let one ask."""
+    if os.name != "posix":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def write_json(path: Path, content: Mapping[str, Any], durable: bool = False) -> None:
     """Write a dictionary as JSON, in one step."""
-    write_bytes(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+    write_bytes(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode(), durable)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read an ordinary file; a pipe or a device, which could be waited for without end, is refused.
+
+    Raises:
+        FileNotFoundError: There is none.
+        RunError: It can't be read.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise RunError(f"{path} is no ordinary file; restore it, or delete the run")
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(str(error)) from error
+    except OSError as error:
+        raise RunError(f"{path} can't be read: {error}; restore it, or delete the run") from error
+
+
+def parse_json(content: bytes) -> Any:
+    """Read JSON.
+
+    Raises:
+        ValueError: It is none, or is nested too deeply.
+    """
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -50,14 +101,21 @@ def read_json(path: Path) -> dict[str, Any]:
         RunError: The file is missing or damaged.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parse_json(read_bytes(path))
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing; this is not a complete run folder: wait if it is being copied, else delete it") from error
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise RunError(f"{path} can't be read: {error}; restore it, or delete the run") from error
     if not isinstance(content, dict):
         raise RunError(f"{path} holds no JSON object; restore it, or delete the run")
     return content
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value read from JSON is a number that a float can hold; infinity is one, true isn't."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) < 2**1023 if isinstance(value, int) else not math.isnan(value)
 
 
 def changed_at(path: Path) -> int:
@@ -71,10 +129,25 @@ def changed_at(path: Path) -> int:
 def file_stamp(path: Path) -> tuple[int, ...]:
     """Return apart what a file held at two moments: when it and its entry were changed, and its bytes; nothing where there is none."""
     try:
-        stat = path.stat()
+        found = path.stat()
     except OSError:
         return ()
-    return (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+
+
+def folders_in(root: Path) -> list[Path]:
+    """List the folders in a folder that aren't hidden, by name; none where it isn't there.
+
+    Raises:
+        RunError: It can't be listed.
+    """
+    try:
+        with os.scandir(root) as entries:
+            return sorted(root / entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"{root} can't be listed: {error}; choose another folder") from error
 
 
 def new_folder(root: Path, name: str, fill: Callable[[Path], None]) -> Path:
@@ -87,8 +160,7 @@ def new_folder(root: Path, name: str, fill: Callable[[Path], None]) -> Path:
     try:
         hidden.mkdir(parents=True)
         fill(hidden)
-        paths = (root / (name if number == 1 else f"{name}-{number}") for number in count(1))
-        return next(path for path in paths if _moved(hidden, path))
+        return next(path for path in numbered(root / name) if moved(hidden, path))
     except (OSError, RunError) as error:
         shutil.rmtree(hidden, ignore_errors=True)
         reason = error.__cause__ or error
@@ -96,9 +168,14 @@ def new_folder(root: Path, name: str, fill: Callable[[Path], None]) -> Path:
         raise RunError(f"the run folder {root / name} can't be made: {reason}; {todo}") from error
 
 
-def _moved(folder: Path, path: Path) -> bool:
-    """Rename a folder, unless the name is taken."""
-    if path.exists():
+def numbered(path: Path) -> Iterator[Path]:
+    """Return a path, and then, without end, the same with a number."""
+    return (path if number == 1 else path.with_name(f"{path.name}-{number}") for number in count(1))
+
+
+def moved(folder: Path, path: Path) -> bool:
+    """Rename a folder and return whether that was done: not where the name is taken."""
+    if os.path.lexists(path):
         return False
     try:
         folder.rename(path)
@@ -107,3 +184,19 @@ def _moved(folder: Path, path: Path) -> bool:
             raise
         return False  # somebody took the name in this instant
     return True
+
+
+def sweep_folders(root: Path) -> None:
+    """Remove the half-made and half-deleted folders that killed processes left under ``root``."""
+    now = time.time_ns()
+    for path in root.glob(".*"):
+        made = HALF_MADE.fullmatch(path.name)
+        if made and abs(now - int(made[1])) > LEFT_SECONDS * 10**9:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep_files(folder: Path) -> None:
+    """Remove the files that a killed process was about to put in place; only the one process that writes here may ask for it."""
+    for path in folder.glob(".*"):
+        if TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)

@@ -2,8 +2,9 @@
 
 import json
 import math
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from srgformer_lab.models import catalog
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import Recommender, Trainable
 from srgformer_lab.training.checkpoint import load_training, save_training, save_weights
-from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate
-from srgformer_lab.training.files import write_json
-from srgformer_lab.training.loop import EpochRecord, StepRecord, Training
+from srgformer_lab.training.evaluation import evaluate
+from srgformer_lab.training.files import read_bytes, sweep_files, write_bytes, write_json
+from srgformer_lab.training.loop import EpochRecord, StepRecord, Training, cutoffs_for
+from srgformer_lab.training.ownership import KNOBS, STOP, Inbox, Lock, Request, pending
+from srgformer_lab.training.records import whole_part
 from srgformer_lab.training.run import RUNS, Run, Status
 
 STEPS_SHOWN = 10
@@ -53,103 +56,195 @@ def fit(
     check_trainable(data, SPLITS[1:])
     config = config or TrainConfig()
     run = Run.create(folder, name, data, catalog.name_of(model), model.config, config)
-    return carry_on(run, model, data, watch)
+    with run.hold() as lock, _failure_is_noted(run, lock):
+        _train(run, lock, model, data, watch)
+    return run
 
 
 def resume(run: Run, data: Dataset | None = None, watch: Watcher | None = None) -> Recommender:
     """Go on with a run that was stopped or interrupted, or start one that waits; give the model with its best weights.
 
     The history equals that of an unbroken run (seconds apart, with the same number of threads and no knob moved).
+    What was asked to stop before this call does not stop the run; what is asked later does.
 
     Raises:
         RunError: The run is damaged, being trained, or belongs to other data.
     """
-    data = run.open_data() if data is None else data
-    run.check_data(data)
-    config = run.config
-    model = catalog.kind(config.model_name).build(data, config.model)
-    carry_on(run, model, data, watch)
+    stale = pending(run.path, STOP)
+    with run.hold() as lock:
+        return go_on(run, lock, data, watch, stale)
+
+
+def go_on(run: Run, lock: Lock, data: Dataset | None = None, watch: Watcher | None = None, stale: Sequence[Request] = ()) -> Recommender:
+    """Go on with a run that this process owns; give the model with its best weights.
+
+    Args:
+        run: The run.
+        lock: Its lock, held by the caller.
+        data: The run's data; opened here unless given.
+        watch: Called with the status a few times a second.
+        stale: Requests to stop that are older than the wish to go on; they are dropped.
+
+    Raises:
+        RunError: The run is damaged, or belongs to other data.
+    """
+    with _failure_is_noted(run, lock):
+        for request in stale:
+            request.drop()
+        data = run.open_data() if data is None else data
+        run.check_data(data)
+        config = run.config
+        model = catalog.kind(config.model_name).build(data, config.model)
+        _train(run, lock, model, data, watch)
     return model
 
 
-def carry_on(run: Run, model: Recommender, data: Dataset, watch: Watcher | None = None) -> Run:
+def _train(run: Run, lock: Lock, model: Recommender, data: Dataset, watch: Watcher | None) -> None:
     """Train from where the folder is to the end, or until somebody asks for a stop."""
-    with run.hold(), _failure_is_noted(run):
-        (run.path / "stop").unlink(missing_ok=True)
-        if isinstance(model, Trainable):
-            _Recorder(run, Training(model, data, run.config.train), watch).train()
-        else:
-            _evaluate_once(run, model, data)
-    return run
+    for folder in (run.path, run.path / "epochs"):
+        sweep_files(folder)
+    metric = run.config.selection_metric
+    if isinstance(model, Trainable):
+        _Recorder(run, lock, Training(model, data, run.config.train, metric), watch).train()
+    else:
+        _evaluate_once(run, model, data, metric)
 
 
 @contextmanager
-def _failure_is_noted(run: Run) -> Iterator[None]:
+def _failure_is_noted(run: Run, lock: Lock) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
         state, message = ("stopped", "interrupted from the keyboard") if isinstance(error, KeyboardInterrupt) else ("failed", str(error))
-        if run.path.is_dir():
+        if lock.is_in_place():
             with suppress(RunError):  # a full disk takes no status either; what went wrong first is said
                 run.write_status(replace(run.status(), state=state, message=message or type(error).__name__))
+        if isinstance(error, OSError):
+            raise RunError(f"the training of {run.name} broke off: {error}; resume it to go on") from error
         raise
 
 
-def _evaluate_once(run: Run, model: Recommender, data: Dataset) -> None:
-    metrics = evaluate(model, data, "valid")
+def _evaluate_once(run: Run, model: Recommender, data: Dataset, metric: str) -> None:
+    metrics = evaluate(model, data, "valid", cutoffs_for(metric))
     save_weights(run.weights_path("best"), model, {"model": model.config.to_dict()})
-    write_json(run.path / "result.json", {"epoch": 0, "valid": metrics, "test": evaluate(model, data, "test")})
-    run.write_status(Status("finished", best_metric=metrics[SELECTION_METRIC], message="needs no training"))
+    write_json(run.path / "result.json", {"epoch": 0, "valid": metrics, "test": evaluate(model, data, "test", cutoffs_for(metric))})
+    run.write_status(Status("finished", best_metric=metrics[metric], message="needs no training", metric=metric))
 
 
 class _Recorder:
     """One training and the folder that it writes.
 
     ``latest.safetensors`` is the last file of an epoch: it holds how long the history was then, so that whatever a killed
-    process wrote after it is cut off when the run goes on.
+    process wrote after it is cut off when the run goes on. What it counts on is on the disk before it is.
     """
 
-    def __init__(self, run: Run, training: Training, watch: Watcher | None) -> None:
-        self.run, self.training, self.watch = run, training, watch
+    def __init__(self, run: Run, lock: Lock, training: Training, watch: Watcher | None) -> None:
+        self.run, self.lock, self.training, self.watch = run, lock, training, watch
         self.history_path, self.latest_path = run.path / "history.jsonl", run.weights_path("latest")
         self.seconds_before, self.started, self.epoch_seconds = 0.0, time.perf_counter(), math.nan
-        self.knobs_stamp: tuple[int, int] | None = None
+        self.inbox, self.stops = Inbox(run.path), list[Request]()
         self.status_due = 0.0
-        self.note = ""
+        self.note = self.lost = ""
 
     def train(self) -> None:
         """Train until it is over or somebody asks for a stop."""
         self._restore()
-        self._obey_knobs(0, 1)
-        for record in self.training.records():
-            if isinstance(record, EpochRecord):
-                self._write_epoch(record)
-            else:
-                self._write_step(record)
-                self._obey_knobs(record.step, record.n_steps)
-            if self.run.stop_is_requested() and not self.training.is_over:
-                (self.run.path / "stop").unlink(missing_ok=True)
-                self._write_status("stopped", message="stopped on request; resume it to go on")
-                return
-        self._finish()
+        self._obey(0, 1)
+        if not self._is_stopped():
+            for record in self.training.records():
+                if isinstance(record, EpochRecord):
+                    self._write_epoch(record)
+                else:
+                    self._write_step(record)
+                    self._obey(record.step, record.n_steps)
+                if self._is_stopped():
+                    return
+            self._finish()
+            for request in self.stops:
+                request.drop()
+
+    def _is_stopped(self) -> bool:
+        """Stop if that was asked for, and use the requests up; a training that is over has nothing to stop."""
+        if self.training.is_over or not self.stops:
+            return False
+        self._write_status("stopped", message="stopped on request; resume it to go on")
+        for request in self.stops:
+            request.drop()
+        return True
+
+    def _check_folder(self) -> None:
+        """Refuse to write where another folder may stand by now.
+
+        Raises:
+            RunError: The folder was renamed or deleted.
+        """
+        if not self.lock.is_in_place():
+            raise RunError(
+                f"the folder of run {self.run.name} was renamed or deleted while it was trained, so its training ended; "
+                "if it was renamed, resume it under its new name"
+            )
 
     def _restore(self) -> None:
+        self._check_folder()
         (self.run.path / "epochs").mkdir(exist_ok=True)
         if self.latest_path.exists():
             facts = load_training(self.latest_path, self.training)
-            self.training.epoch, self.training.best_epoch, self.training.best_value = (
-                facts["epoch"],
-                facts["best_epoch"],
-                facts["best_value"],
-            )
-            self.training.update_knobs(facts["knobs"])
             self.seconds_before = facts["seconds"]
-            with self.history_path.open("r+b") as file:
-                file.truncate(facts["history_bytes"])
+            self._restore_history(facts["history_bytes"])
         else:
+            (self.run.path / "result.json").unlink(missing_ok=True)  # of a training whose last state is lost
             self.history_path.write_bytes(b"")
             self._keep_weights(0)
+        self._read_knobs()
         self._write_status("running")
+
+    def _restore_history(self, size: int) -> None:
+        """Cut off what was written after the weights; where some of what came before is lost, keep what can be read, and say so."""
+        try:
+            content = read_bytes(self.history_path)
+        except FileNotFoundError:
+            content = b""
+        length, epoch = whole_part(content[:size])
+        if length < size:
+            self.lost = f"the history after epoch {epoch} was lost; it goes on from the weights of epoch {self.training.epoch}"
+        if length < len(content) or not content:
+            write_bytes(self.history_path, content[:length], durable=True)
+
+    def _read_knobs(self) -> None:
+        """Take the knobs that were set while nobody trained the run."""
+        try:
+            self._turn(self.run.knobs(), 0, 1)
+        except RunError as error:
+            self.note = f"knobs.json was not obeyed: {error}"
+
+    def _obey(self, step: int, n_steps: int) -> None:
+        """Obey what was asked since the last step."""
+        requests = self.inbox.news()
+        self.stops = [request for request in requests if request.kind == STOP] or self.stops
+        asked = [request for request in requests if request.kind == KNOBS]
+        if not asked:
+            return
+        self._check_folder()
+        self.note = ""
+        for request in asked:
+            try:
+                self._turn(request.values(), step, n_steps)
+            except RunError as error:
+                self.note = f"{request.path.name} was not obeyed: {error}"
+        write_json(self.run.path / "knobs.json", self.training.knobs)
+        for request in asked:
+            request.drop()
+
+    def _turn(self, knobs: Mapping[str, float], step: int, n_steps: int) -> None:
+        known = {name: value for name, value in knobs.items() if name in self.training.knobs}
+        try:
+            changes = self.training.update_knobs(known)
+        except ConfigError as error:
+            self.note = f"the knobs that were asked for are not obeyed: {error}"
+            return
+        if changes:
+            progress = self.training.epoch + step / n_steps
+            self._append({"kind": "knobs", "epoch": self.training.epoch + 1, "step": step, "progress": progress, "changes": changes})
 
     def _write_step(self, record: StepRecord) -> None:
         every = max(1, record.n_steps // STEPS_SHOWN)
@@ -162,9 +257,9 @@ class _Recorder:
 
     def _write_epoch(self, record: EpochRecord) -> None:
         self.epoch_seconds = record.seconds
-        self._append({"kind": "epoch", **asdict(record)})
+        self._append({"kind": "epoch", **asdict(record)}, durable=True)
         if record.is_best:
-            save_weights(self.run.weights_path("best"), self.training.model, self._facts())
+            save_weights(self.run.weights_path("best"), self.training.model, self._facts(), durable=True)
         self._keep_weights(record.epoch)
         save_training(self.latest_path, self.training, self._facts())
         self._write_status("running")
@@ -183,31 +278,21 @@ class _Recorder:
     def _keep_weights(self, epoch: int) -> None:
         most = self.training.config.keep_epochs
         if most:
+            self._check_folder()
             save_weights(self.run.weights_path(epoch), self.training.model, self._facts())
             for extra in thinned(self.run.epochs(), most):
-                self.run.weights_path(extra).unlink()
+                self.run.weights_path(extra).unlink(missing_ok=True)
 
-    def _append(self, record: Mapping[str, Any]) -> None:
+    def _append(self, record: Mapping[str, Any], durable: bool = False) -> None:
+        self._check_folder()
         try:
             with self.history_path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
         except OSError as error:
             raise RunError(f"{self.history_path} can't be written: {error}; free some space and resume the run") from error
-
-    def _obey_knobs(self, step: int, n_steps: int) -> None:
-        path = self.run.path / "knobs.json"
-        stamp = (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else None
-        if stamp is None or stamp == self.knobs_stamp:
-            return
-        self.knobs_stamp, self.note = stamp, ""
-        try:
-            changes = self.training.update_knobs({name: value for name, value in self.run.knobs().items() if name in self.training.knobs})
-        except (ConfigError, RunError, TypeError, ValueError) as error:
-            self.note = f"knobs.json was not obeyed: {error}"
-            return
-        if changes:
-            progress = self.training.epoch + step / n_steps
-            self._append({"kind": "knobs", "epoch": self.training.epoch + 1, "step": step, "progress": progress, "changes": changes})
 
     def _seconds(self) -> float:
         return self.seconds_before + time.perf_counter() - self.started
@@ -225,10 +310,12 @@ class _Recorder:
             n_steps=n_steps,
             best_epoch=training.best_epoch,
             best_metric=best,
-            message=message or self.note,
+            message="; ".join(part for part in (message, self.note, self.lost) if part),
             seconds=self._seconds(),
             eta_seconds=left,
+            metric=training.selection_metric,
         )
+        self._check_folder()
         self.run.write_status(status)
         self.status_due = time.perf_counter() + STATUS_SECONDS
         if self.watch:
@@ -240,11 +327,13 @@ class _Recorder:
         best = self.run.model(training.data, "best").to(training.device)
         model.load_state_dict(best.state_dict())
         model.config = best.config
+        cutoffs = cutoffs_for(training.selection_metric)
         result = {
             "epoch": training.best_epoch,
-            "valid": evaluate(model, training.data, "valid"),
-            "test": evaluate(model, training.data, "test"),
+            "valid": evaluate(model, training.data, "valid", cutoffs),
+            "test": evaluate(model, training.data, "test", cutoffs),
         }
+        self._check_folder()
         write_json(self.run.path / "result.json", result)
         self._write_status("finished", message=f"no better epoch for {training.config.patience} epochs" if early else "all epochs done")
 

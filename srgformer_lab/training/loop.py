@@ -13,10 +13,11 @@ from torch import Tensor
 from srgformer_lab import runtime
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset, check_trainable
+from srgformer_lab.data.splitting import selection_metric
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import B, Trainable
-from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate
+from srgformer_lab.training.evaluation import CUTOFFS, evaluate
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,16 @@ class EpochRecord:
     knobs: Mapping[str, float]
     """The knobs in force when the epoch ended."""
     is_best: bool
-    """Whether valid recall@20 is strictly above that of every epoch before."""
+    """Whether the selection metric on the validation split is strictly above that of every epoch before."""
 
 
 class Training(Generic[B]):
     """A model, its optimiser and how far they are: all that a resumed training needs."""
 
-    def __init__(self, model: Trainable[B], data: Dataset, config: TrainConfig) -> None:
+    def __init__(self, model: Trainable[B], data: Dataset, config: TrainConfig, metric: str | None = None) -> None:
         """Move the model to its device and set up Adam (constant rate, no weight decay).
+
+        ``metric`` chooses the best epoch; unless given, it follows from the data.
 
         Raises:
             DataError: Nothing can be learned from the data, or the validation split is empty.
@@ -70,6 +73,7 @@ class Training(Generic[B]):
         self.device = runtime.resolve_device(config.device)
         self.model, self.data, self.config = model.to(self.device), data, config
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+        self.selection_metric = metric or selection_metric(data)
         self.epoch = 0
         self.best_epoch = 0
         self.best_value = -math.inf
@@ -125,11 +129,11 @@ class Training(Generic[B]):
             yield record
         mean = StepRecord(epoch, n_steps, n_steps, {name: value / n_steps for name, value in total.items()}).losses
         self.model.eval()
-        metrics = evaluate(self.model, self.data, "valid")
-        is_best = metrics[SELECTION_METRIC] > self.best_value
+        metrics = evaluate(self.model, self.data, "valid", cutoffs_for(self.selection_metric))
+        is_best = metrics[self.selection_metric] > self.best_value
         self.epoch = epoch
         if is_best:
-            self.best_epoch, self.best_value = epoch, metrics[SELECTION_METRIC]
+            self.best_epoch, self.best_value = epoch, metrics[self.selection_metric]
         yield EpochRecord(epoch, mean, metrics, time.perf_counter() - started, self.knobs, is_best)
 
     def step(self, batch: B) -> dict[str, Tensor]:
@@ -153,6 +157,18 @@ def epochs(model: Trainable[B], data: Dataset, config: TrainConfig | None = None
     """
     training = Training(model, data, config or TrainConfig())
     return (record for record in training.records() if isinstance(record, EpochRecord))
+
+
+def cutoffs_for(metric: str) -> tuple[int, ...]:
+    """Return the cut-offs of an evaluation that knows a metric, the usual ones among them.
+
+    Raises:
+        ConfigError: It is not recall@k or ndcg@k.
+    """
+    kind, _, cutoff = metric.partition("@")
+    if kind not in ("recall", "ndcg") or not cutoff.isdecimal() or not int(cutoff):
+        raise ConfigError(f"metric={metric!r} must be recall@k or ndcg@k")
+    return tuple(sorted({*CUTOFFS, int(cutoff)}))
 
 
 def _finite(losses: dict[str, float], epoch: int, step: int) -> dict[str, float]:

@@ -1,41 +1,42 @@
 """A run is a folder: everything that one training did, readable by anyone at any moment."""
 
-import math
+import os
 import platform
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from srgformer_lab.config import KNOBS, Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.data.source import reopen, source_from_dict
+from srgformer_lab.data.source import reopen
+from srgformer_lab.data.splitting import selection_metric
 from srgformer_lab.errors import ConfigError, LabError, RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.protocol import Recommender
-from srgformer_lab.training import records
+from srgformer_lab.training import ownership, records
 from srgformer_lab.training.checkpoint import check_weights, load_weights
-from srgformer_lab.training.files import file_stamp, new_folder, read_json, write_bytes, write_json
-from srgformer_lab.training.records import RunConfig, Status
+from srgformer_lab.training.files import file_stamp, is_number, new_folder, read_json, sweep_folders, write_json
+from srgformer_lab.training.ownership import KNOBS as KNOB_REQUEST
+from srgformer_lab.training.ownership import STOP, Lock
+from srgformer_lab.training.records import UNFINISHED, RunConfig, Status
 from srgformer_lab.version import VERSION
 
 RUNS = Path("runs")
-UNFINISHED = ("queued", "running")
-GRACE_SECONDS = 60
 LOCK_SECONDS = 5
+MOST_PENDING = 16
+"""So many moved knobs may wait as requests in a run that nobody trains; then they are merged."""
 _found_good: dict[Path, tuple[tuple[int, ...], ...]] = {}
 """The stamps of runs whose files have been read through: the app opens all runs at every move, and histories are long."""
 
 
 class Run:
-    """A run folder. It only reads, except for knobs and the request to stop; the training writes the rest."""
+    """A run folder. It only reads, and leaves requests; the process that trains the run writes the rest."""
 
     def __init__(self, path: Path) -> None:
         """Point at a folder; use ``Run.open`` to have it checked."""
@@ -48,9 +49,9 @@ class Run:
 
     def __repr__(self) -> str:
         """Say what was trained and how far."""
-        status = self.status()
-        best = f", valid recall@20 {status.best_metric:.4f} at epoch {status.best_epoch}" if status.best_epoch else ""
-        return f"Run({self.name}: {self.config.model_name} on {self.config.data}; {status.state} after {status.epoch} epochs{best})"
+        status, config = self.status(), self.config
+        best = f", valid {config.selection_metric} {status.best_metric:.4f} at epoch {status.best_epoch}" if status.best_epoch else ""
+        return f"Run({self.name}: {config.model_name} on {config.data}; {status.state} after {status.epoch} epochs{best})"
 
     @classmethod
     def create(cls, root: Path | str, name: str | None, data: Dataset, model_name: str, model: Config, train: TrainConfig) -> "Run":
@@ -60,17 +61,32 @@ class Run:
             ConfigError: The name is not a plain folder name.
             RunError: The folder can't be written.
         """
-        name = name or f"{data.name}-{model_name}".replace(":", "-")
+        name, root = name or f"{data.name}-{model_name}".replace(":", "-"), Path(root).expanduser()
         check_name(name)
+        metric = selection_metric(data)
         facts = {"model_name": model_name, "model": model.to_dict(), "train": train.to_dict(), "source": data.source.to_dict()}
         about = {"fingerprint": data.fingerprint, "data": repr(data), "versions": versions(), "created": time.time()}
 
         def fill(folder: Path) -> None:
             write_json(folder / "knobs.json", _numbers(model) | _numbers(train))
-            write_json(folder / "config.json", facts | about)
-            cls(folder).write_status(Status("queued"))
+            write_json(folder / "config.json", facts | about | {"selection_metric": metric})
+            cls(folder).write_status(Status("stopped", n_epochs=train.epochs, message="not begun yet; resume it to begin", metric=metric))
 
-        return cls(new_folder(Path(root), name, fill))
+        path = new_folder(root, name, fill)
+        sweep_folders(root)
+        return cls(path)
+
+    @classmethod
+    def at(cls, path: Path | str) -> "Run":
+        """Point at an existing folder, however damaged.
+
+        Raises:
+            RunError: There is none.
+        """
+        run = cls(Path(path).expanduser())
+        if not run.path.is_dir():
+            raise RunError(f"there is no run folder {run.path}; `srgformer-lab runs` lists those that there are")
+        return run
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
@@ -79,16 +95,18 @@ class Run:
         Raises:
             RunError: The folder is missing or damaged.
         """
-        run = cls(Path(path))
-        if not run.path.is_dir():
-            raise RunError(f"there is no run folder {run.path}; `srgformer-lab runs` lists those that there are")
+        run = cls.at(path)
         files = [run.path / name for name in ("config.json", "status.json", "history.jsonl", "result.json")]
         stamp = tuple(map(file_stamp, [*files, run.weights_path("best")]))
-        if _found_good.get(run.path.resolve()) != stamp:
-            run.config, run.status(), run.history(), run.test_metrics()  # reading is the check
+        if _found_good.get(run.path.resolve()) == stamp:
+            return run
+        try:
+            run.config, run.status(), run.history(), run.knob_changes(), run.steps(), run.test_metrics()  # reading is the check
             if run.weights_path("best").exists():
                 check_weights(run.weights_path("best"))
-            _found_good[run.path.resolve()] = stamp
+        except OSError as error:
+            raise RunError(f"{run.path} can't be read: {error}; wait if it is being moved, else delete the run") from error
+        _found_good[run.path.resolve()] = stamp
         return run
 
     @property
@@ -98,14 +116,7 @@ class Run:
         Raises:
             RunError: The file is missing or damaged.
         """
-        content = read_json(self.path / "config.json")
-        try:
-            model = catalog.kind(content["model_name"]).config.from_dict(content["model"])
-            train, source = TrainConfig.from_dict(content["train"]), source_from_dict(content["source"])
-            rest = {name: content[name] for name in ("model_name", "fingerprint", "data", "versions", "created")}
-            return RunConfig(model=model, train=train, source=source, **rest)
-        except (KeyError, TypeError, LabError) as error:
-            raise RunError(f"{self.path / 'config.json'} is damaged ({error}); restore it, or delete the run") from error
+        return RunConfig.read(self.path / "config.json")
 
     def status(self) -> Status:
         """Read how far the run is; one whose process is gone reads ``interrupted``.
@@ -113,21 +124,20 @@ class Run:
         Raises:
             RunError: The file is missing or damaged.
         """
-        content = read_json(self.path / "status.json")
-        try:
-            missing: Any = math.nan
-            status = Status(**{name: missing if value is None else value for name, value in content.items()})
-        except TypeError as error:
-            raise RunError(f"{self.path / 'status.json'} is damaged ({error}); resume the run, or delete it") from error
-        starting = status.state == "queued" and time.time() - status.updated < GRACE_SECONDS
-        if status.state in UNFINISHED and not starting and not self.is_held():
-            return replace(status, state="interrupted", message="its process is gone; resume it to go on")
-        return status
+        while True:
+            status = self._written_status()
+            if status.state not in UNFINISHED or self.is_held(status.host):
+                return status
+            if self._written_status() == status:  # else its owner wrote its last word, and let go, in between
+                return replace(status, state="interrupted", message="its process is gone; resume it to go on")
+
+    def _written_status(self) -> Status:
+        return Status.read(self.path / "status.json")
 
     def write_status(self, status: Status) -> None:
-        """Replace the status file, stamped with the time."""
-        content = {**asdict(status), "updated": time.time()}
-        write_json(self.path / "status.json", {name: None if value != value else value for name, value in content.items()})
+        """Replace the status file, stamped with the time and this process: only who owns the run may."""
+        stamped = replace(status, updated=time.time(), host=ownership.HOST, pid=os.getpid())
+        write_json(self.path / "status.json", stamped.to_dict())
 
     def history_size(self) -> int:
         """Return how many bytes of history there are: cheap to ask, and it changes whenever there is something new to draw."""
@@ -150,41 +160,78 @@ class Run:
         return self.path / "history.jsonl"
 
     def knobs(self) -> dict[str, float]:
-        """Return the knobs as they are set now.
+        """Return the knobs in force: those that the owner wrote last, and over them what was asked since.
 
         Raises:
             RunError: The file is missing or damaged.
         """
-        return {name: float(value) for name, value in read_json(self.path / "knobs.json").items()}
+        path = self.path / "knobs.json"
+        while True:
+            stamp, base = file_stamp(path), read_json(path)
+            if wrong := [name for name, value in base.items() if not is_number(value)]:
+                raise RunError(f"{path} is damaged: {', '.join(wrong)} is no number; restore it, or delete the run")
+            asked: dict[str, float] = {}
+            for request in ownership.pending(self.path, KNOB_REQUEST):
+                with suppress(RunError):  # the owner has just obeyed it, or it is no request of ours
+                    asked |= {name: value for name, value in request.values().items() if name in base and is_number(value)}
+            if file_stamp(path) == stamp:  # else the owner obeyed some of them meanwhile
+                return {name: float(value) for name, value in (base | asked).items()}
 
     def update_knobs(self, **values: float) -> None:
-        """Set knobs; a running training obeys at its next step.
+        """Set knobs; a running training obeys at its next step. Of two people who move different knobs both are obeyed.
 
         Raises:
             ConfigError: A name is not a knob of this run, or a value is outside its range; nothing changes then.
+            RunError: The run is gone or damaged, or its folder can't be written.
         """
-        current, config = self.knobs(), self.config
-        if unknown := sorted(set(values) - set(current)):
-            raise ConfigError(f"{', '.join(unknown)} can't be turned; the knobs of this run are {', '.join(current)}")
+        config = self.config
+        known = _numbers(config.model) | _numbers(config.train)
+        if unknown := sorted(set(values) - set(known)):
+            raise ConfigError(f"{', '.join(unknown)} can't be turned; the knobs of this run are {', '.join(known)}")
+        checked: dict[str, float] = {}
         for owner in (config.model, config.train):
-            owner.replace(**{name: value for name, value in values.items() if hasattr(owner, name)})
-        write_json(self.path / "knobs.json", current | values)
+            own = {name: value for name, value in values.items() if hasattr(owner, name)}
+            checked |= {name: getattr(owner.replace(**own), name) for name in own}
+        ownership.ask(self.path, KNOB_REQUEST, checked)
+        if len(ownership.pending(self.path, KNOB_REQUEST)) > MOST_PENDING:
+            with suppress(RunError), self.hold(0):
+                self.merge_knobs()
+
+    def merge_knobs(self) -> None:
+        """Put what was asked into ``knobs.json``: only who owns the run may.
+
+        Raises:
+            RunError: The file is damaged or can't be written.
+        """
+        requests = ownership.pending(self.path, KNOB_REQUEST)
+        write_json(self.path / "knobs.json", self.knobs())
+        for request in requests:
+            request.drop()
 
     def request_stop(self) -> None:
-        """Ask a running training to stop after its current step; it can be resumed."""
-        write_bytes(self.path / "stop", b"")
+        """Ask for a stop of the training that runs, waits or starts now; it can be resumed.
+
+        It is obeyed after the current step, in the queue, or before the first step, and is used up by that. What was asked before
+        somebody resumed the run does not stop it again.
+
+        Raises:
+            RunError: The run is gone, or its folder can't be written.
+        """
+        ownership.ask(self.path, STOP, {})
 
     def stop_is_requested(self) -> bool:
-        """Return whether somebody asked for a stop."""
-        return (self.path / "stop").exists()
+        """Return whether somebody asked for a stop that has not been obeyed yet."""
+        return bool(ownership.pending(self.path, STOP))
 
     def test_metrics(self) -> dict[str, float]:
         """Return the metrics on the test split at the best validation epoch; empty until the run has finished."""
         path = self.path / "result.json"
-        try:
-            return read_json(path)["test"] if path.exists() else {}
-        except KeyError as error:
-            raise RunError(f"{path} is damaged: it has no {error}; restore it, or delete the run") from error
+        if not path.exists():
+            return {}
+        found = read_json(path).get("test")
+        if not isinstance(found, dict) or not all(isinstance(value, float) or is_number(value) for value in found.values()):
+            raise RunError(f"{path} is damaged: it has no table of test metrics; restore it, or delete the run")
+        return found
 
     def epochs(self) -> list[int]:
         """List the epochs whose weights are kept; 0 is before training."""
@@ -224,51 +271,87 @@ class Run:
         kind = catalog.kind(config.model_name)
         model = kind.build(data, config.model)
         facts = load_weights(self.weights_path(epoch), model)
-        model.config = kind.config.from_dict(facts["model"])
+        try:
+            model.config = kind.config.from_dict(facts["model"])
+        except (KeyError, TypeError, AttributeError, LabError) as error:
+            raise RunError(f"{self.weights_path(epoch)} does not say under which knobs it was trained ({error}); {AGAIN}") from error
         return model.eval()
 
     def weights_path(self, epoch: int | str) -> Path:
         """Return where the weights of ``best``, ``latest`` or of an epoch are."""
         return self.path / (f"{epoch}.safetensors" if isinstance(epoch, str) else f"epochs/{epoch:05d}.safetensors")
 
-    def is_held(self) -> bool:
-        """Return whether a process trains this run now."""
-        try:
-            with self.hold(seconds=0):
-                return False
-        except RunError as error:
-            return isinstance(error.__cause__, Timeout)
+    @property
+    def lock_path(self) -> Path:
+        """The file that the owner holds a lock on."""
+        return self.path / "run.lock"
+
+    def is_held(self, host: str = ownership.HOST) -> bool:
+        """Return whether a process trains this run now, or waits to; asking changes nothing."""
+        return ownership.is_held(self.lock_path, host)
+
+    def take(self, seconds: float = 0.0, span: tuple[int, int] = ownership.ALL) -> Lock:
+        """Own the run: the caller releases the lock, and the system does when the process ends, however it ends.
+
+        Raises:
+            RunError: Another process owns it, or it can't be locked.
+        """
+        due = time.monotonic() + seconds
+        while True:
+            try:
+                if lock := Lock.take(self.lock_path, span):
+                    return lock
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise RunError(f"there is no run folder {self.path}; it may have been renamed or deleted meanwhile") from error
+            except OSError as error:
+                todo = "delete it if it is a link or a folder, free some space, or choose another folder, and try again"
+                raise RunError(f"run {self.name} can't be locked: {error}; {todo}") from error
+            if time.monotonic() >= due:
+                raise RunError(f"run {self.name} is being trained by another process; stop that one first")
+            time.sleep(0.02)
 
     @contextmanager
-    def hold(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-        """Hold the run while training it; the system lets go when the process ends, however it ends.
+    def hold(self, seconds: float = LOCK_SECONDS) -> Iterator[Lock]:
+        """Own the run inside the block.
 
         Raises:
-            RunError: Another process holds it.
+            RunError: Another process owns it.
         """
-        lock = FileLock(self.path / "run.lock", timeout=seconds)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise RunError(f"run {self.name} is being trained by another process; stop that one first") from error
-        except OSError as error:
-            raise RunError(f"run {self.name} can't be locked: {error}; free some space or choose another folder, and try again") from error
-        try:
-            yield
-        finally:
-            lock.release()
+        with self.take(seconds).beat() as lock:
+            yield lock
 
     def delete(self) -> None:
-        """Delete the folder.
+        """Delete the folder for good.
 
         Raises:
-            RunError: It is being trained.
+            RunError: It is being trained, or can't be deleted.
         """
-        if self.is_held():
-            raise RunError(f"run {self.name} is being trained; stop it before deleting it")
         away = self.path.with_name(f".deleted-{self.name}-{time.time_ns()}")
-        self.path.rename(away)
-        shutil.rmtree(away)
+        with self.set_aside("deleting"):
+            try:
+                self.path.rename(away)
+            except OSError as error:
+                raise RunError(f"run {self.name} can't be deleted: {error}; it is as it was") from error
+        shutil.rmtree(away, ignore_errors=True)
+
+    @contextmanager
+    def set_aside(self, doing: str) -> Iterator[None]:
+        """Keep trainings from beginning inside the block, while the folder is moved; readers see nothing of it.
+
+        Raises:
+            RunError: It is being trained, or gone.
+        """
+        lock = None
+        try:
+            lock = self.take(0.0 if self.is_held() else LOCK_SECONDS, ownership.ITS_PLACE)
+        except RunError as error:
+            if error.__cause__ is None:
+                raise RunError(f"run {self.name} is being trained or waits for it; stop it before {doing} it") from error
+            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+                raise
+            # a lock that can't be made, on a full disk or where a link stands, can't be held by anybody either
+        with lock or nullcontext():
+            yield
 
 
 def check_name(name: str) -> None:

@@ -1,4 +1,4 @@
-"""A run in a process of its own, so that a page, a terminal or another machine only reads its folder."""
+"""A run in a process of its own, so that a page, a terminal or another machine only reads its folder; and the queue of such processes."""
 
 import os
 import subprocess
@@ -6,69 +6,127 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-
-from filelock import FileLock, Timeout
+from pathlib import Path
 
 from srgformer_lab import runtime
 from srgformer_lab.errors import RunError
-from srgformer_lab.training.run import Run, Status
+from srgformer_lab.training import ownership
+from srgformer_lab.training.ownership import STOP, Lock
+from srgformer_lab.training.records import Status
+from srgformer_lab.training.run import Run
 
 MAX_RUNNING = max(1, runtime.n_cores() // 2)
 """Trainings at once that a page may start on this machine; the rest wait their turn."""
-QUEUE_SECONDS = 0.5
+QUEUE_SECONDS = 0.2
+QUEUE = ".queue"
+"""The hidden folder beside the runs with a ticket, a numbered and locked file, for each training that runs or waits."""
+STOPPED_WAITING = "stopped while it waited; resume it to go on"
 
 
 def start(run: Run) -> subprocess.Popen[bytes]:
     """Start, or go on with, a run in a new process that outlives this one; it waits while too many are running.
 
-    What the process prints goes to ``log.txt`` in the run folder.
+    The run belongs to the new process from this moment on: it inherits the lock and its place in the queue.
+    What it prints goes to ``log.txt`` in the run folder.
 
     Raises:
         RunError: The run is being trained already, or the machine has no room for it.
     """
-    if run.is_held():
-        raise RunError(f"run {run.name} is being trained already")
-    run.write_status(replace(run.status(), state="queued", message="starting"))
-    command = [sys.executable, "-m", "srgformer_lab", "train", "--resume", str(run.path), "--queue"]
-    try:
-        with (run.path / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment()
-            )
-    except OSError as error:
-        raise RunError(f"the training of {run.name} can't be started: {error}; free some space or memory, and try again") from error
+    with run.take() as lock:
+        before = _last_status(run)
+        for request in ownership.pending(run.path, STOP):
+            request.drop()  # it was meant for an earlier training
+        run.write_status(replace(before, state="queued", message="starting"))
+        command, held = [sys.executable, "-m", "srgformer_lab", "train", "--resume", str(run.path), "--queue"], ()
+        try:
+            with ExitStack() as ours, (run.path / "log.txt").open("ab") as log:
+                if ownership.CAN_ASK:  # else the new process has to lock for itself
+                    ticket = ours.enter_context(_ticket(run.path.parent))
+                    held = (lock.descriptor, ticket.descriptor)
+                    command += ["--held", f"{lock.descriptor},{ticket.descriptor}", "--ticket", str(ticket.path)]
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment(), pass_fds=held
+                )
+        except OSError as error:
+            run.write_status(before)
+            raise RunError(f"the training of {run.name} can't be started: {error}; free some space or memory, and try again") from error
     threading.Thread(target=process.wait, daemon=True).start()  # so that a training that ended doesn't stay as a zombie
     return process
 
 
+def inherited(run: Run, held: str, ticket: str) -> tuple[Lock | None, Lock | None]:
+    """Take over the lock and the ticket that ``start`` handed to this process, where it did."""
+    numbers = [int(number) for number in held.split(",") if number.isdigit()]
+    if len(numbers) != 2:
+        return None, None
+    return Lock.inherited(run.lock_path, numbers[0]), Lock.inherited(Path(ticket), numbers[1])
+
+
 @contextmanager
-def place_in_queue(run: Run) -> Iterator[None]:
-    """Wait for one of the places of this machine, saying so in the status; leave the queue when a stop is asked for.
+def place_in_queue(run: Run, ticket: Lock | None = None) -> Iterator[None]:
+    """Wait for one of the places of this machine, first come, first served, saying so in the status; the caller owns the run.
 
     Raises:
-        RunError: A stop was asked for while waiting.
+        RunError: A stop was asked for while waiting; it is obeyed, and the run keeps what it knows.
     """
-    folder = run.path.parent / ".places"
+    before = _last_status(run)
+    with (ticket or _ticket(run.path.parent)).beat() as ticket:
+        try:
+            while n_before(ticket.path) >= MAX_RUNNING:
+                if stops := ownership.pending(run.path, STOP):
+                    run.write_status(replace(before, state="stopped", message=STOPPED_WAITING))
+                    for request in stops:
+                        request.drop()
+                    raise RunError(f"run {run.name} was stopped while it waited")
+                run.write_status(replace(before, state="queued", message="waiting for another training to end"))
+                time.sleep(QUEUE_SECONDS)
+            yield
+        finally:
+            ticket.path.unlink(missing_ok=True)
+
+
+def n_before(ticket: Path) -> int:
+    """Count the living trainings that came before the one with this ticket."""
+    return sum(ownership.is_held(path) for path in _tickets(ticket.parent) if path.name < ticket.name)
+
+
+def _ticket(root: Path) -> Lock:
+    """Take the next number; those of processes that died are removed.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    folder = root / QUEUE
     folder.mkdir(exist_ok=True)
-    while True:
-        for number in range(MAX_RUNNING):
-            lock = FileLock(folder / f"{number}.lock", timeout=0)
-            try:
-                lock.acquire()
-            except Timeout:
-                continue
-            try:
-                yield
-            finally:
-                lock.release()
-            return
-        if run.stop_is_requested():
-            run.write_status(Status("stopped", message="stopped while it waited; resume it to go on"))
-            raise RunError(f"run {run.name} was stopped while it waited")
-        run.write_status(replace(run.status(), state="queued", message="waiting for another training to end"))
-        time.sleep(QUEUE_SECONDS)
+    due = time.monotonic() + 10
+    while (door := Lock.take(folder / "door")) is None:
+        if time.monotonic() > due:
+            raise TimeoutError(f"{folder / 'door'} is locked by another process")
+        time.sleep(0.005)
+    with door:
+        tickets = _tickets(folder)
+        for path in tickets:
+            if not ownership.is_held(path):
+                path.unlink(missing_ok=True)
+        number = 1 + max((int(path.name) for path in tickets), default=0)
+        ticket = Lock.take(folder / f"{number:012d}")
+        if ticket is None:
+            raise BlockingIOError(f"{folder} is used by another program")
+    return ticket
+
+
+def _tickets(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name.isdigit())
+
+
+def _last_status(run: Run) -> Status:
+    """Read what the run's last owner wrote; a damaged file is as good as none."""
+    try:
+        return run.status()
+    except RunError:
+        return Status("stopped")
 
 
 def _environment() -> dict[str, str]:

@@ -18,8 +18,8 @@ from srgformer_lab.training import fit as fitting
 from srgformer_lab.training import records as told
 from srgformer_lab.training import worker
 from srgformer_lab.training.fit import thinned
-from srgformer_lab.training.listing import damaged_runs
 from srgformer_lab.training.loop import Training
+from srgformer_lab.training.managing import damaged_runs
 
 CONFIG = lab.TrainConfig(epochs=5, batch_size=64, learning_rate=0.01, seed=3)
 MODEL = lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2)
@@ -143,7 +143,7 @@ def test_the_worker_trains_in_its_own_process(tiny, tmp_path):
 def test_a_queued_run_can_leave_the_queue(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "MAX_RUNNING", 1)
     first, second = new_run(tiny, tmp_path), new_run(tiny, tmp_path)
-    with worker.place_in_queue(first):
+    with first.hold(), second.hold(), worker.place_in_queue(first):
         second.request_stop()
         with pytest.raises(lab.RunError, match="stopped while it waited"), worker.place_in_queue(second):
             pass
