@@ -157,8 +157,18 @@ def item_facts(data: Dataset, item_id: str, letters: int = 400) -> mo.Html:
 def run_line(name: str, run: Run) -> str:
     """Say in a line which run this is and how far it came."""
     status = run.status()
-    best = f", Recall@20 {share(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
+    best = f", {best_of(status)}" if status.best_epoch else ""
     return f"{name}: {run.config.model_name}, {status.state}{best}"
+
+
+def score(metric: str, value: float) -> str:
+    """Write a metric's value as the texts of a page do, with a blank that may break."""
+    return plots.metric_value(metric, value).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def best_of(status: backend.Status) -> str:
+    """Say which metric chose the best epoch, and what it was then."""
+    return f"{plots.metric_name(status.metric)} {score(status.metric, status.best_metric)} at epoch {status.best_epoch}"
 
 
 def status_of(run: Run) -> tuple[backend.Status | None, mo.Html | None]:

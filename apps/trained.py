@@ -129,9 +129,10 @@ def numbers(base: backend.Scene, grid: pd.DataFrame, point: Point) -> mo.Html:
     name, state, value = backend.run_at(grid, point)
     if not name:
         return common.fact("Nobody has trained these two values. Everything else would be as in the loaded run.")
-    loaded = base.run.status().best_metric
-    against = "the loaded run" if name == base.view.run else f"the loaded run has {common.share(loaded)}"
-    tiles = [("valid Recall@20", common.share(value) if math.isfinite(value) else "–", against)]
+    status = base.run.status()
+    against = "the loaded run" if name == base.view.run else f"the loaded run has {common.score(status.metric, status.best_metric)}"
+    best = common.score(status.metric, value) if math.isfinite(value) else "–"
+    tiles = [(f"valid {plots.metric_name(status.metric)}", best, against)]
     test, ours = backend.find_run(name).test_metrics(), base.run.test_metrics()
     for metric in [metric for metric in ("recall@20", "ndcg@20") if metric in test]:
         is_other = metric in ours and name != base.view.run

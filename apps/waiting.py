@@ -26,14 +26,14 @@ def cost(expected: backend.Estimate, train: TrainConfig) -> mo.Html:
     """Say before the start what a training will take."""
     time = f"About {duration(expected.seconds_per_epoch)} an epoch, at most {duration(expected.seconds_at_most)} in all"
     memory = f"{expected.memory_bytes / 1e9:.1f} GB of memory"
-    return common.fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better Recall@20.")
+    return common.fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better validation metric.")
 
 
 def progress(run: Run, status: backend.Status) -> mo.Html:
     """Say how far a training is, and show it as a bar."""
     most = run.config.train.epochs
     done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
-    best = f"best Recall@20 {common.share(status.best_metric)} at epoch {status.best_epoch}" if status.best_epoch else ""
+    best = f"best {common.best_of(status)}" if status.best_epoch else ""
     left = f"about {duration(status.eta_seconds)} left if it does not end early" if status.state == "running" and status.epoch else ""
     said = [f"<b>{status.state}</b>", f"{status.epoch} of at most {most} epochs", best, left, html.escape(status.message)]
     line = ", ".join(part for part in said if part)

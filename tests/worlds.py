@@ -1,7 +1,7 @@
 """Small data sets, configurations and models that the tests build by hand, fixed ones and random ones."""
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -236,3 +236,13 @@ def triples(data: Dataset, size: int, seed: int = 0):
     chosen = pairs[rng.integers(len(pairs), size=size)]
     negative = rng.integers(data.n_items, size=size)
     return tuple(torch.from_numpy(rows.copy()) for rows in (chosen[:, 0], chosen[:, 1], negative))
+
+
+_owned = {}
+
+
+def as_if_trained(run, state="queued"):
+    """Own a run, as the process that trains it or waits for it does, until this process ends."""
+    if run.path.resolve() not in _owned or not _owned[run.path.resolve()].is_in_place():
+        _owned[run.path.resolve()] = run.take()
+    run.write_status(replace(run.status(), state=state))

@@ -206,7 +206,9 @@ def _(get_chosen, get_table, view):
     try:
         if get_chosen():
             _run, _hint = backend.find_run(get_chosen()), "Choose another run above: its curve takes this place."
-            _drawn = plots.learning_curves(_run.history(), _run.steps(), _run.knob_changes(), dark=view.is_dark, hint=_hint)
+            _drawn = plots.learning_curves(
+                _run.history(), _run.steps(), _run.knob_changes(), _run.config.selection_metric, dark=view.is_dark, hint=_hint
+            )
             _curve = common.chart(_drawn)
     except LabError as _error:
         _curve = common.problem(_error, "The other runs are unharmed.", "Choose another run above.")

@@ -104,25 +104,27 @@ def _(look, view):
     mo.stop(look.trained is None)
     _health = backend.health(look)
     _best, _ = common.open_scene(look.view, epoch="")
-    _sure = backend.sureness(_best) if _best else None
+    _sure = backend.sureness(_best) if _best and _health.metric == "recall@20" else None
+    _name = plots.metric_name(_health.metric)
+    _found = "of the things held back for validation are in the first 20" if _health.metric == "recall@20" else "on validation"
     _spread = f"; over other such users {common.span(_sure.recall)}, at 95 %" if _sure else ""
     _lead = f"; the run finds {common.span(_sure.lead)} more, at 95 %" if _sure else ""
     _curve = plots.learning_curves(
-        look.run.history(), knob_changes=look.run.knob_changes(), baseline={"popularity": _health.popularity}, dark=view.is_dark
+        look.run.history(), None, look.run.knob_changes(), _health.metric, baseline={"popularity": _health.popularity}, dark=view.is_dark
     )
     _tiles = common.tiles(
         [
-            ("Recall@20", common.share(_health.recall), f"of the things held back for validation are in the first 20{_spread}"),
+            (_name, common.score(_health.metric, _health.recall), f"{_found}{_spread}"),
             (
                 "Against popularity",
                 f"{plots.digits(_health.gain)} ×",
-                f"recommending what most people took finds {common.share(_health.popularity)}{_lead}",
+                f"recommending what most people took finds {common.score(_health.metric, _health.popularity)}{_lead}",
             ),
             ("Best epoch", f"{_health.best_epoch} of {_health.epochs}", "later ones were no better on validation"),
             (
                 "On the test split",
-                common.share(_health.test) if _health.test is not None else "–",
-                "Recall@20, looked at once, at the best epoch",
+                common.score(_health.metric, _health.test) if _health.test is not None else "–",
+                f"{_name}, looked at once, at the best epoch",
             ),
         ]
     )

@@ -168,7 +168,7 @@ def _(get_drawn, run, view):
     mo.stop(run is None)
     get_drawn()  # only what is new is drawn, and not at every tick
     _history, _steps, _turns = run.history(), run.steps(), run.knob_changes()
-    _curve = common.chart(plots.learning_curves(_history, _steps, _turns, dark=view.is_dark))
+    _curve = common.chart(plots.learning_curves(_history, _steps, _turns, run.config.selection_metric, dark=view.is_dark))
     _losses = common.chart(plots.loss_terms(_history, _steps, _turns, dark=view.is_dark))
     common.side_by_side(_curve, _losses)
     return

@@ -13,22 +13,24 @@ from srgformer_lab.errors import RunError
 from srgformer_lab.models.baselines.popularity import Popularity
 from srgformer_lab.statistics import Interval, over_users
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, evaluate_users
+from srgformer_lab.training.loop import cutoffs_for
 
 _counted, _sure = Shelf(8), Shelf(24)
 
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a run is any good: valid Recall@20, and what it is to be held against."""
+    """Whether a run is any good: its selection metric on valid (Recall@20 nearly always), and what it is to be held against."""
 
     recall: float
     popularity: float
     gain: float
-    """Recall over popularity's recall."""
+    """The run's value over popularity's."""
     best_epoch: int
     epochs: int
     test: float | None
-    """Recall@20 on the test split at the best epoch, once the run has finished."""
+    """The same metric on the test split at the best epoch, once the run has finished."""
+    metric: str = SELECTION_METRIC
 
 
 def health(look: Scene) -> Health:
@@ -39,10 +41,11 @@ def health(look: Scene) -> Health:
     """
     if look.run is None:
         raise RunError("there is no run on this data yet; train one")
-    status, bar = look.run.status(), popularity_quality(look.data)[SELECTION_METRIC]
+    status, metric = look.run.status(), look.run.config.selection_metric
+    bar = popularity_quality(look.data, metric)[metric]
     gain = status.best_metric / bar if bar else math.inf
-    test = look.run.test_metrics().get(SELECTION_METRIC)
-    return Health(status.best_metric, bar, gain, status.best_epoch, status.epoch, test)
+    test = look.run.test_metrics().get(metric)
+    return Health(status.best_metric, bar, gain, status.best_epoch, status.epoch, test, metric)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,6 @@ def _sureness(data: Dataset, users: pd.DataFrame) -> Sureness:
     return Sureness(over_users(ours), over_users(ours - bar[SELECTION_METRIC].to_numpy(float)))
 
 
-def popularity_quality(data: Dataset) -> dict[str, float]:
+def popularity_quality(data: Dataset, metric: str = SELECTION_METRIC) -> dict[str, float]:
     """Evaluate what needs no learning at all, counting: the bar that a trained model should clear."""
-    return _counted.get(data.fingerprint, lambda: evaluate(Popularity(data), data, "valid"))
+    return _counted.get((data.fingerprint, metric), lambda: evaluate(Popularity(data), data, "valid", cutoffs_for(metric)))

@@ -80,18 +80,19 @@ def looked_at(look: Scene) -> Section:
 def _health(look: Scene) -> Section:
     found, run = health(look), look.run
     assert run is not None
+    metric = plots.metric_name(found.metric)
     rows = [
-        ("valid Recall@20", found.recall),
-        ("popularity's valid Recall@20", found.popularity),
+        (f"valid {metric}", found.recall),
+        (f"popularity's valid {metric}", found.popularity),
         ("times popularity", found.gain),
         ("best epoch", found.best_epoch),
         ("epochs", found.epochs),
-        ("test Recall@20", found.test),
+        (f"test {metric}", found.test),
     ]
     told = pd.DataFrame([row for row in rows if row[1] is not None], columns=["measure", "value"])
     shown = told.assign(value=[f"{value:.3g}" for value in told["value"]])
     curves = run.history()
-    drawn = [plots.learning_curves(curves, dark=look.view.is_dark)] if len(curves) else []
+    drawn = [plots.learning_curves(curves, metric=found.metric, dark=look.view.is_dark)] if len(curves) else []
     frames = {"health": ("how good the run is", told), "learning": ("every epoch's losses and metrics", curves)}
     return Section(plots.Block("Is the run any good?", _table(shown), drawn), frames)
 

@@ -6,7 +6,7 @@ from threading import Lock
 
 import pandas as pd
 
-from srgformer_lab import places, runtime
+from srgformer_lab import places, plots, runtime
 from srgformer_lab.backend import class_room
 from srgformer_lab.backend.scene import runs_of
 from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
@@ -15,7 +15,6 @@ from srgformer_lab.errors import RunError, UnknownIdError
 from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
 from srgformer_lab.training import worker
 from srgformer_lab.training.estimate import Estimate, estimate
-from srgformer_lab.training.evaluation import SELECTION_METRIC
 from srgformer_lab.training.managing import damaged_runs, list_runs
 from srgformer_lab.training.run import RUNS, Run
 
@@ -155,9 +154,11 @@ def run_table(data: Dataset) -> pd.DataFrame:
         contrasts = TRAINED_WITH if config.model_name == "srgformer" else {}
         numbers += [f"{symbol} {getattr(config.train, key):g}" for symbol, key in contrasts.items()]
         about = {"run": name, "what": ", ".join([config.model_name, *numbers]), "how far": f"{status.state}, {status.epoch} epochs"}
-        scores = {"valid Recall@20": status.best_metric, "test Recall@20": run.test_metrics().get(SELECTION_METRIC, math.nan)}
+        metric = plots.metric_name(config.selection_metric)
+        test = run.test_metrics().get(config.selection_metric, math.nan)
+        scores = {f"valid {metric}": status.best_metric, f"test {metric}": test}
         rows.append(about | {column: f"{100 * value:.1f} %" if value == value else "" for column, value in scores.items()})
-    return pd.DataFrame(rows if rows else {"run": []})
+    return pd.DataFrame(rows if rows else {"run": []}).fillna("")
 
 
 def damaged_lines() -> dict[str, str]:

@@ -68,14 +68,15 @@ def train(options: argparse.Namespace) -> int:
 
 def _resumed(options: argparse.Namespace) -> "Run":
     """Go on with a run; stops that were asked for before this process began don't count, later ones do."""
-    from srgformer_lab.training import ownership
+    from srgformer_lab.training.requests import STOP, pending
 
     folder = options.resume.expanduser()
-    stale = [] if options.held else ownership.pending(folder, ownership.STOP)
+    stale = [] if options.held else pending(folder, STOP)
     from srgformer_lab import runtime
     from srgformer_lab.training import fit as fitting
     from srgformer_lab.training import worker
-    from srgformer_lab.training.run import LOCK_SECONDS, Run
+    from srgformer_lab.training.locks import LOCK_SECONDS
+    from srgformer_lab.training.run import Run
 
     runtime.keep_memory()
     run = Run.at(folder)

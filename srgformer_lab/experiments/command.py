@@ -18,7 +18,6 @@ from srgformer_lab.experiments.outcomes import Outcome, rows, table
 from srgformer_lab.experiments.report import Result, check_output
 from srgformer_lab.experiments.runner import HOUR, Runner, Watcher, check_budget, need
 from srgformer_lab.experiments.workload import Task, shape, task
-from srgformer_lab.training.evaluation import SELECTION_METRIC
 
 RUNS = "runs"
 
@@ -84,7 +83,7 @@ def best(tried: Sequence[Outcome], label: str) -> Chosen:
 
 
 def _valid(outcome: Outcome) -> tuple[float, float]:
-    return (outcome.valid or {})[SELECTION_METRIC], -float(outcome.case.labels["trial"])
+    return (outcome.valid or {})[outcome.metric], -float(outcome.case.labels["trial"])
 
 
 def run_bench(

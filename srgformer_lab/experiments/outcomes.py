@@ -22,6 +22,7 @@ from srgformer_lab.statistics import over_seeds, over_users
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, evaluate_users
 from srgformer_lab.training.files import write_bytes
 from srgformer_lab.training.fit import resume
+from srgformer_lab.training.loop import cutoffs_for
 from srgformer_lab.training.run import Run
 
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
@@ -40,6 +41,8 @@ class Outcome:
     seconds: float = math.nan
     epoch_seconds: float = math.nan
     """Median, validation included."""
+    metric: str = "recall@20"
+    """What chose the best epoch."""
     valid: Mapping[str, float] | None = None
     """At the best validation epoch."""
     test: Mapping[str, float] | None = None
@@ -112,7 +115,7 @@ def _judged(case: Case, run: Run, data: Dataset) -> Outcome:
         model = run.model(data)
         with _noise(case, model):
             users = evaluate_users(model, data, "test")
-            valid = evaluate(model, data, "valid")
+            valid = evaluate(model, data, "valid", cutoffs_for(run.config.selection_metric))
         write_bytes(_valid_file(case, run), pd.DataFrame([valid]).to_csv(index=False).encode())
         write_bytes(_users_file(case, run), users.to_csv(index=False, float_format="%.6g").encode())
     return _read(case, run)
@@ -137,6 +140,7 @@ def _read(case: Case, run: Run) -> Outcome:
         status.best_epoch,
         status.seconds,
         float(history["seconds"].median()) if len(history) else math.nan,
+        status.metric,
         {str(name): float(value) for name, value in valid.items()},
         {str(name): float(value) for name, value in test.items()},
         _users_file(case, run),
@@ -202,7 +206,7 @@ def _row(group: Sequence[Outcome], beside: dict[int, Outcome]) -> dict[str, floa
     row |= {name: float(tests[name].mean()) for name in METRICS}
     row |= _bounds("", tests[SELECTION_METRIC].to_numpy())
     row |= {
-        "valid": float(np.mean([(outcome.valid or {})[SELECTION_METRIC] for outcome in done.values()])),
+        "valid": float(np.mean([(outcome.valid or {})[outcome.metric] for outcome in done.values()])),
         "best_epoch": float(np.median([outcome.best_epoch for outcome in done.values()])),
         "epoch_seconds": float(np.median([outcome.epoch_seconds for outcome in done.values()])),
     }

@@ -97,9 +97,10 @@ class Status:
         Raises:
             RunError: The file is missing or damaged.
         """
-        content, found = read_json(path), {}
+        content = read_json(path)
+        found: dict[str, Any] = {}
         for item in fields(cls):
-            value = content.get(item.name, item.default)
+            value: Any = content.get(item.name, item.default)
             value = math.nan if value is None and item.type is float else value
             if item.type is str:
                 fits = isinstance(value, str)

@@ -4,8 +4,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,33 +18,22 @@ from srgformer_lab.data.splitting import selection_metric
 from srgformer_lab.errors import ConfigError, LabError, RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.protocol import Recommender
-from srgformer_lab.training import ownership, records
-from srgformer_lab.training.checkpoint import check_weights, load_weights
+from srgformer_lab.training import locks, records, requests
+from srgformer_lab.training.checkpoint import AGAIN, check_weights, load_weights
 from srgformer_lab.training.files import file_stamp, is_number, new_folder, read_json, sweep_folders, write_json
-from srgformer_lab.training.ownership import KNOBS as KNOB_REQUEST
-from srgformer_lab.training.ownership import STOP, Lock
+from srgformer_lab.training.locks import OwnedFolder
 from srgformer_lab.training.records import UNFINISHED, RunConfig, Status
 from srgformer_lab.version import VERSION
 
 RUNS = Path("runs")
-LOCK_SECONDS = 5
 MOST_PENDING = 16
 """So many moved knobs may wait as requests in a run that nobody trains; then they are merged."""
 _found_good: dict[Path, tuple[tuple[int, ...], ...]] = {}
 """The stamps of runs whose files have been read through: the app opens all runs at every move, and histories are long."""
 
 
-class Run:
+class Run(OwnedFolder):
     """A run folder. It only reads, and leaves requests; the process that trains the run writes the rest."""
-
-    def __init__(self, path: Path) -> None:
-        """Point at a folder; use ``Run.open`` to have it checked."""
-        self.path = Path(path)
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.path.name
 
     def __repr__(self) -> str:
         """Say what was trained and how far."""
@@ -136,7 +124,7 @@ class Run:
 
     def write_status(self, status: Status) -> None:
         """Replace the status file, stamped with the time and this process: only who owns the run may."""
-        stamped = replace(status, updated=time.time(), host=ownership.HOST, pid=os.getpid())
+        stamped = replace(status, updated=time.time(), host=locks.HOST, pid=os.getpid())
         write_json(self.path / "status.json", stamped.to_dict())
 
     def history_size(self) -> int:
@@ -171,7 +159,7 @@ class Run:
             if wrong := [name for name, value in base.items() if not is_number(value)]:
                 raise RunError(f"{path} is damaged: {', '.join(wrong)} is no number; restore it, or delete the run")
             asked: dict[str, float] = {}
-            for request in ownership.pending(self.path, KNOB_REQUEST):
+            for request in requests.pending(self.path, requests.KNOBS):
                 with suppress(RunError):  # the owner has just obeyed it, or it is no request of ours
                     asked |= {name: value for name, value in request.values().items() if name in base and is_number(value)}
             if file_stamp(path) == stamp:  # else the owner obeyed some of them meanwhile
@@ -192,8 +180,8 @@ class Run:
         for owner in (config.model, config.train):
             own = {name: value for name, value in values.items() if hasattr(owner, name)}
             checked |= {name: getattr(owner.replace(**own), name) for name in own}
-        ownership.ask(self.path, KNOB_REQUEST, checked)
-        if len(ownership.pending(self.path, KNOB_REQUEST)) > MOST_PENDING:
+        requests.ask(self.path, requests.KNOBS, checked)
+        if len(requests.pending(self.path, requests.KNOBS)) > MOST_PENDING:
             with suppress(RunError), self.hold(0):
                 self.merge_knobs()
 
@@ -203,25 +191,25 @@ class Run:
         Raises:
             RunError: The file is damaged or can't be written.
         """
-        requests = ownership.pending(self.path, KNOB_REQUEST)
+        merged = requests.pending(self.path, requests.KNOBS)
         write_json(self.path / "knobs.json", self.knobs())
-        for request in requests:
+        for request in merged:
             request.drop()
 
     def request_stop(self) -> None:
         """Ask for a stop of the training that runs, waits or starts now; it can be resumed.
 
-        It is obeyed after the current step, in the queue, or before the first step, and is used up by that. What was asked before
-        somebody resumed the run does not stop it again.
+        It is obeyed after the current step, or in the queue, and used up by that. What was asked before somebody resumed the run
+        does not stop it again.
 
         Raises:
             RunError: The run is gone, or its folder can't be written.
         """
-        ownership.ask(self.path, STOP, {})
+        requests.ask(self.path, requests.STOP, {})
 
     def stop_is_requested(self) -> bool:
         """Return whether somebody asked for a stop that has not been obeyed yet."""
-        return bool(ownership.pending(self.path, STOP))
+        return bool(requests.pending(self.path, requests.STOP))
 
     def test_metrics(self) -> dict[str, float]:
         """Return the metrics on the test split at the best validation epoch; empty until the run has finished."""
@@ -281,45 +269,6 @@ class Run:
         """Return where the weights of ``best``, ``latest`` or of an epoch are."""
         return self.path / (f"{epoch}.safetensors" if isinstance(epoch, str) else f"epochs/{epoch:05d}.safetensors")
 
-    @property
-    def lock_path(self) -> Path:
-        """The file that the owner holds a lock on."""
-        return self.path / "run.lock"
-
-    def is_held(self, host: str = ownership.HOST) -> bool:
-        """Return whether a process trains this run now, or waits to; asking changes nothing."""
-        return ownership.is_held(self.lock_path, host)
-
-    def take(self, seconds: float = 0.0, span: tuple[int, int] = ownership.ALL) -> Lock:
-        """Own the run: the caller releases the lock, and the system does when the process ends, however it ends.
-
-        Raises:
-            RunError: Another process owns it, or it can't be locked.
-        """
-        due = time.monotonic() + seconds
-        while True:
-            try:
-                if lock := Lock.take(self.lock_path, span):
-                    return lock
-            except (FileNotFoundError, NotADirectoryError) as error:
-                raise RunError(f"there is no run folder {self.path}; it may have been renamed or deleted meanwhile") from error
-            except OSError as error:
-                todo = "delete it if it is a link or a folder, free some space, or choose another folder, and try again"
-                raise RunError(f"run {self.name} can't be locked: {error}; {todo}") from error
-            if time.monotonic() >= due:
-                raise RunError(f"run {self.name} is being trained by another process; stop that one first")
-            time.sleep(0.02)
-
-    @contextmanager
-    def hold(self, seconds: float = LOCK_SECONDS) -> Iterator[Lock]:
-        """Own the run inside the block.
-
-        Raises:
-            RunError: Another process owns it.
-        """
-        with self.take(seconds).beat() as lock:
-            yield lock
-
     def delete(self) -> None:
         """Delete the folder for good.
 
@@ -333,25 +282,6 @@ class Run:
             except OSError as error:
                 raise RunError(f"run {self.name} can't be deleted: {error}; it is as it was") from error
         shutil.rmtree(away, ignore_errors=True)
-
-    @contextmanager
-    def set_aside(self, doing: str) -> Iterator[None]:
-        """Keep trainings from beginning inside the block, while the folder is moved; readers see nothing of it.
-
-        Raises:
-            RunError: It is being trained, or gone.
-        """
-        lock = None
-        try:
-            lock = self.take(0.0 if self.is_held() else LOCK_SECONDS, ownership.ITS_PLACE)
-        except RunError as error:
-            if error.__cause__ is None:
-                raise RunError(f"run {self.name} is being trained or waits for it; stop it before {doing} it") from error
-            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
-                raise
-            # a lock that can't be made, on a full disk or where a link stands, can't be held by anybody either
-        with lock or nullcontext():
-            yield
 
 
 def check_name(name: str) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from srgformer_lab import runtime
 from srgformer_lab.errors import RunError
-from srgformer_lab.training import ownership
-from srgformer_lab.training.ownership import STOP, Lock
+from srgformer_lab.training import locks
+from srgformer_lab.training.locks import Lock
 from srgformer_lab.training.records import Status
+from srgformer_lab.training.requests import STOP, pending
 from srgformer_lab.training.run import Run
 
 MAX_RUNNING = max(1, runtime.n_cores() // 2)
@@ -36,13 +37,13 @@ def start(run: Run) -> subprocess.Popen[bytes]:
     """
     with run.take() as lock:
         before = _last_status(run)
-        for request in ownership.pending(run.path, STOP):
+        for request in pending(run.path, STOP):
             request.drop()  # it was meant for an earlier training
         run.write_status(replace(before, state="queued", message="starting"))
         command, held = [sys.executable, "-m", "srgformer_lab", "train", "--resume", str(run.path), "--queue"], ()
         try:
             with ExitStack() as ours, (run.path / "log.txt").open("ab") as log:
-                if ownership.CAN_ASK:  # else the new process has to lock for itself
+                if locks.CAN_ASK:  # else the new process has to lock for itself
                     ticket = ours.enter_context(_ticket(run.path.parent))
                     held = (lock.descriptor, ticket.descriptor)
                     command += ["--held", f"{lock.descriptor},{ticket.descriptor}", "--ticket", str(ticket.path)]
@@ -75,7 +76,7 @@ def place_in_queue(run: Run, ticket: Lock | None = None) -> Iterator[None]:
     with (ticket or _ticket(run.path.parent)).beat() as ticket:
         try:
             while n_before(ticket.path) >= MAX_RUNNING:
-                if stops := ownership.pending(run.path, STOP):
+                if stops := pending(run.path, STOP):
                     run.write_status(replace(before, state="stopped", message=STOPPED_WAITING))
                     for request in stops:
                         request.drop()
@@ -89,7 +90,7 @@ def place_in_queue(run: Run, ticket: Lock | None = None) -> Iterator[None]:
 
 def n_before(ticket: Path) -> int:
     """Count the living trainings that came before the one with this ticket."""
-    return sum(ownership.is_held(path) for path in _tickets(ticket.parent) if path.name < ticket.name)
+    return sum(locks.is_held(path) for path in _tickets(ticket.parent) if path.name < ticket.name)
 
 
 def _ticket(root: Path) -> Lock:
@@ -108,7 +109,7 @@ def _ticket(root: Path) -> Lock:
     with door:
         tickets = _tickets(folder)
         for path in tickets:
-            if not ownership.is_held(path):
+            if not locks.is_held(path):
                 path.unlink(missing_ok=True)
         number = 1 + max((int(path.name) for path in tickets), default=0)
         ticket = Lock.take(folder / f"{number:012d}")

@@ -1,7 +1,6 @@
 """In a class the pages offer what visitors may do, and nothing else."""
 
 import re
-from dataclasses import replace
 from threading import Thread
 from weakref import WeakKeyDictionary
 
@@ -10,6 +9,7 @@ import pytest
 from srgformer_lab import backend
 from srgformer_lab.backend import class_room
 from srgformer_lab.training import worker
+from tests.worlds import as_if_trained
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def in_class(shop, monkeypatch):
     monkeypatch.setattr(class_room, "_choices", {})
     monkeypatch.setattr(class_room, "_started", WeakKeyDictionary())
     monkeypatch.setattr(class_room, "_started_by", {})
-    monkeypatch.setattr(worker, "start", lambda run: run.write_status(replace(run.status(), state="queued")))
+    monkeypatch.setattr(worker, "start", as_if_trained)
     backend.arrival({}, {"serve": ["", shop.data]})
     return shop
 

@@ -4,7 +4,6 @@ import importlib
 import json
 import shutil
 import sys
-from dataclasses import replace
 from types import SimpleNamespace
 
 import marimo
@@ -12,6 +11,7 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import backend
+from tests.worlds import as_if_trained
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_finished_run_of_the_grid_is_offered_to_every_page_the_loaded_one_is_n
 
 
 def test_a_run_that_is_still_trained_is_not_offered(page, own, retrained, tmp_path):
-    lab.Run.open("runs/second").write_status(replace(lab.Run.open("runs/second").status(), state="queued"))
+    as_if_trained(lab.Run.open("runs/second"))
     _, names = page("knobs", own)
     assert grid_buttons(names, (names["get_point"]()[0], 0.4), []).keys() == {"around"}
 

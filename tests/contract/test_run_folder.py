@@ -15,11 +15,11 @@ import torch
 
 import srgformer_lab as lab
 from srgformer_lab.training import fit as fitting
+from srgformer_lab.training import recording, worker
 from srgformer_lab.training import records as told
-from srgformer_lab.training import worker
-from srgformer_lab.training.fit import thinned
 from srgformer_lab.training.loop import Training
 from srgformer_lab.training.managing import damaged_runs
+from srgformer_lab.training.recording import thinned
 
 CONFIG = lab.TrainConfig(epochs=5, batch_size=64, learning_rate=0.01, seed=3)
 MODEL = lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2)
@@ -117,7 +117,7 @@ def test_a_damaged_knob_file_is_said_and_not_obeyed(tiny, tmp_path):
 
 
 def test_a_stopped_run_goes_on_where_it_was(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "STATUS_SECONDS", 0)  # else a fast machine is past the step before the watcher hears of it
+    monkeypatch.setattr(recording, "STATUS_SECONDS", 0)  # else a fast machine is past the step before the watcher hears of it
     unbroken, stopped = new_run(tiny, tmp_path, "unbroken"), new_run(tiny, tmp_path, "stopped")
     fitting.resume(unbroken, tiny)
 

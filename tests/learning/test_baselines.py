@@ -11,6 +11,7 @@ import srgformer_lab as lab
 from srgformer_lab import runtime
 from srgformer_lab.models import catalog
 from srgformer_lab.training import fit as fitting
+from srgformer_lab.training import recording
 from srgformer_lab.training.loop import Training
 from tests.oracle import reference
 from tests.worlds import float64, planted, scatter, shop
@@ -100,7 +101,7 @@ def lines(run):
 @pytest.mark.parametrize("name", ["multvae", "freedom"])
 def test_a_stopped_run_goes_on_as_an_unbroken_one(name, tiny, tmp_path, monkeypatch):
     """Annealing and the thinned graph follow from the epoch's number and draws, not from what a process remembers."""
-    monkeypatch.setattr(fitting, "STATUS_SECONDS", 0)
+    monkeypatch.setattr(recording, "STATUS_SECONDS", 0)
     train = lab.TrainConfig(epochs=4, batch_size=25, learning_rate=0.01, device="cpu")
     unbroken, stopped = (lab.Run.create(tmp_path, each, tiny, name, TRAINED[name], train) for each in ("unbroken", "stopped"))
     fitting.resume(unbroken, tiny)

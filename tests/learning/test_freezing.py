@@ -12,6 +12,7 @@ from srgformer_lab.config import TrainConfig
 from srgformer_lab.models import features
 from srgformer_lab.models.edits import drop_hyperedge, merge_hyperedges, mute_head, uniform_attention
 from srgformer_lab.training import fit as fitting
+from srgformer_lab.training import recording
 from srgformer_lab.training.loop import StepRecord, Training
 from tests.learning import test_step
 from tests.learning.test_step import watched
@@ -248,7 +249,7 @@ def test_an_edit_that_was_in_force_at_the_refresh_is_not_kept_with_the_numbers()
 
 def test_a_frozen_training_that_stops_goes_on_as_an_unbroken_one(tiny, tmp_path, monkeypatch):
     """It stops in the second epoch and in the fourth, which is frozen, each time behind a refresh."""
-    monkeypatch.setattr(fitting, "STATUS_SECONDS", 0)
+    monkeypatch.setattr(recording, "STATUS_SECONDS", 0)
     model = lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2)
     settings = {"memberships_every": 3, "attention_every": 4, "freeze_after": 2, "contrast_sample": 10, "mixed_precision": True}
     train = TrainConfig(epochs=4, batch_size=128, learning_rate=0.01, hypergraph_contrast_weight=0.01, **settings)

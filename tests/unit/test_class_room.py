@@ -1,5 +1,6 @@
 """A class opens only what is on its list, and each visitor trains one small model at a time."""
 
+import shutil
 from dataclasses import replace
 from threading import Thread
 from weakref import WeakKeyDictionary
@@ -11,6 +12,7 @@ from srgformer_lab import backend
 from srgformer_lab.backend import View, class_room
 from srgformer_lab.training import worker
 from tests.shops import write_shop
+from tests.worlds import as_if_trained
 
 SMALL = lab.preset("studio")
 
@@ -24,7 +26,7 @@ def root(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(class_room, "_choices", {})
     monkeypatch.setattr(class_room, "_started", WeakKeyDictionary())
     monkeypatch.setattr(class_room, "_started_by", {})
-    monkeypatch.setattr(worker, "start", lambda run: run.write_status(replace(run.status(), state="queued")))
+    monkeypatch.setattr(worker, "start", as_if_trained)
     return tmp_path
 
 
@@ -171,7 +173,7 @@ def test_after_some_trainings_a_visitor_has_had_enough_but_may_resume(in_class, 
 
 
 def test_a_run_that_is_gone_does_not_block_its_visitor(in_class, tiny):
-    backend.begin_small(tiny).delete()
+    shutil.rmtree(backend.begin_small(tiny).path)
     assert backend.begin_small(tiny).status().state == "queued"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import backend
-from srgformer_lab.training.run import Status
+from tests.worlds import as_if_trained
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_what_is_trained_or_waits_is_neither_renamed_nor_deleted(run):
         for act in acts:
             with pytest.raises(lab.RunError, match="stop it before"):
                 act(run.name)
-    run.write_status(Status("queued"))  # it waits for a place, and no process holds it yet
+    as_if_trained(run)  # it waits for a place
     for act in acts:
         with pytest.raises(lab.RunError, match="stop it before"):
             act(run.name)

@@ -1,28 +1,23 @@
-"""Who owns a run, which anybody can see without taking anything, and what others ask of the owner.
+"""Who owns a run, which anybody can see without taking anything.
 
 The process that trains a run holds a lock on ``run.lock`` from its birth to its end, and alone writes the run's state. A reader asks the
-system whether the lock is held, and never takes it: two readers can't mistake each other for a training. What others want of a run
-(stop, move a knob) is a file of its own in ``requests/``, which the owner obeys in order and then removes.
+system whether the lock is held, and never takes it: two readers can't mistake each other for a training.
 """
 
 import os
-import re
 import socket
 import struct
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
 from srgformer_lab.errors import RunError
-from srgformer_lab.training.files import read_json, sync_folder, write_json
 
 if sys.platform != "win32":
     import fcntl
@@ -30,14 +25,11 @@ if sys.platform != "win32":
 CAN_ASK = sys.platform == "linux"
 """Whether the system tells if a lock is held, to somebody who doesn't take it. Elsewhere the owner's heartbeat tells."""
 HOST = socket.gethostname()
+LOCK_SECONDS = 5
 BEAT_SECONDS, DEAD_SECONDS = 5.0, 60.0
 """How often an owner touches its lock file; without a touch for so long it counts as dead, where the system can't be asked."""
 ALL, ITS_OWNER, ITS_PLACE = (0, 2), (0, 1), (1, 1)
 """Bytes of a lock file, as start and length. Readers ask about the first; who moves a folder takes the second, unseen by them."""
-STOP, KNOBS = "stop", "knobs"
-_NAME = re.compile(r"(\d{19,20})-[0-9a-f]{8}\.(stop|knobs)\.json")
-_SETTLED_NS = 50_000_000
-"""A folder's time stamp is trusted to tell of later files only when it is older than the clock's coarsest tick."""
 
 
 @dataclass
@@ -160,75 +152,72 @@ def _flock(kind: int, span: tuple[int, int]) -> bytes:
     return struct.pack("hhqqi", kind, os.SEEK_SET, *span, 0)
 
 
-@dataclass(frozen=True)
-class Request:
-    """What somebody asks of a run's owner."""
+class OwnedFolder:
+    """A folder that one process at a time works in, and may be moved only while none does."""
 
-    path: Path
-    kind: str
-    """``stop`` or ``knobs``."""
+    def __init__(self, path: Path) -> None:
+        """Point at a folder."""
+        self.path = Path(path)
 
-    def values(self) -> Mapping[str, Any]:
-        """Read what is asked for.
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def lock_path(self) -> Path:
+        """The file that the owner holds a lock on."""
+        return self.path / "run.lock"
+
+    def is_held(self, host: str = HOST) -> bool:
+        """Return whether a process trains this run now, or waits to; asking changes nothing."""
+        return is_held(self.lock_path, host)
+
+    def take(self, seconds: float = 0.0, span: tuple[int, int] = ALL) -> Lock:
+        """Own the run: the caller releases the lock, and the system does when the process ends, however it ends.
 
         Raises:
-            RunError: The file is damaged, or gone because it was obeyed.
+            RunError: Another process owns it, or it can't be locked.
         """
-        return read_json(self.path)
+        due = time.monotonic() + seconds
+        while True:
+            try:
+                if lock := Lock.take(self.lock_path, span):
+                    return lock
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise RunError(f"there is no run folder {self.path}; it may have been renamed or deleted meanwhile") from error
+            except OSError as error:
+                todo = "delete it if it is a link or a folder, free some space, or choose another folder, and try again"
+                raise RunError(f"run {self.name} can't be locked: {error}; {todo}") from error
+            if time.monotonic() >= due:
+                raise RunError(f"run {self.name} is being trained by another process; stop that one first")
+            time.sleep(0.02)
 
-    def drop(self) -> None:
-        """Remove it: it was obeyed, or nobody needs it any more."""
-        with suppress(OSError):
-            self.path.unlink()
+    @contextmanager
+    def hold(self, seconds: float = LOCK_SECONDS) -> Iterator[Lock]:
+        """Own the run inside the block.
 
+        Raises:
+            RunError: Another process owns it.
+        """
+        with self.take(seconds).beat() as lock:
+            yield lock
 
-def ask(folder: Path, kind: str, values: Mapping[str, Any]) -> None:
-    """Put a request into a run folder, behind those that are there.
+    @contextmanager
+    def set_aside(self, doing: str) -> Iterator[None]:
+        """Keep trainings from beginning inside the block, while the folder is moved; readers see nothing of it.
 
-    Raises:
-        RunError: The folder is gone, or can't be written.
-    """
-    box = folder / "requests"
-    try:
-        with suppress(FileExistsError):
-            box.mkdir()
-            sync_folder(folder)
-        last = max((int(request.path.name.partition("-")[0]) for request in pending(folder) if request.path.parent == box), default=0)
-    except OSError as error:
-        raise RunError(f"{folder} takes no request: {error}; the run may have been renamed or deleted meanwhile") from error
-    number = min(max(time.time_ns(), last + 1), 10**20 - 1)
-    write_json(box / f"{number}-{uuid4().hex[:8]}.{kind}.json", values)
-
-
-def pending(folder: Path, kind: str | None = None) -> list[Request]:
-    """List what is asked of a run and not yet obeyed, the oldest first."""
-    try:
-        names = os.listdir(folder / "requests")  # noqa: PTH208 once a step, and a Path for every file would take longer
-    except OSError:
-        names = []
-    found = [match for name in names if (match := _NAME.fullmatch(name))]
-    requests = [Request(folder / "requests" / match[0], match[2]) for match in sorted(found, key=lambda match: (int(match[1]), match[0]))]
-    if os.path.lexists(folder / "stop"):  # as version 0.1.0 asks
-        requests.insert(0, Request(folder / "stop", STOP))
-    return [request for request in requests if kind in (None, request.kind)]
-
-
-class Inbox:
-    """The requests to one run, cheap to look into after every step."""
-
-    def __init__(self, folder: Path) -> None:
-        """Watch a run folder."""
-        self.folder, self.box = folder, folder / "requests"
-        self.stamp, self.is_settled = -1, False
-
-    def news(self) -> list[Request]:
-        """List what is pending, if anything may have come since the last look."""
-        now = time.time_ns()
+        Raises:
+            RunError: It is being trained, or gone.
+        """
+        lock = None
         try:
-            stamp = self.box.stat().st_mtime_ns
-        except OSError:
-            return []
-        if stamp == self.stamp and self.is_settled:
-            return []
-        self.stamp, self.is_settled = stamp, now - stamp > _SETTLED_NS
-        return pending(self.folder)
+            lock = self.take(0.0 if self.is_held() else LOCK_SECONDS, ITS_PLACE)
+        except RunError as error:
+            if error.__cause__ is None:
+                raise RunError(f"run {self.name} is being trained or waits for it; stop it before {doing} it") from error
+            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+                raise
+            # a lock that can't be made, on a full disk or where a link stands, can't be held by anybody either
+        with lock or nullcontext():
+            yield
