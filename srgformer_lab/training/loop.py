@@ -17,7 +17,7 @@ from srgformer_lab.data.splitting import selection_metric
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import B, Trainable
-from srgformer_lab.training.evaluation import CUTOFFS, evaluate
+from srgformer_lab.training.evaluation import CUTOFFS, METRIC, evaluate
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,9 @@ def cutoffs_for(metric: str) -> tuple[int, ...]:
     Raises:
         ConfigError: It is not recall@k or ndcg@k.
     """
-    kind, _, cutoff = metric.partition("@")
-    if kind not in ("recall", "ndcg") or not cutoff.isdecimal() or not int(cutoff):
-        raise ConfigError(f"metric={metric!r} must be recall@k or ndcg@k")
-    return tuple(sorted({*CUTOFFS, int(cutoff)}))
+    if not (found := METRIC.fullmatch(metric)):
+        raise ConfigError(f"metric={metric!r} must be recall@k or ndcg@k with a whole number from 1")
+    return tuple(sorted({*CUTOFFS, int(found[1])}))
 
 
 def _finite(losses: dict[str, float], epoch: int, step: int) -> dict[str, float]:

@@ -35,7 +35,7 @@ def lines(run):
     return [{name: value for name, value in record.items() if name != "seconds"} for record in records]
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=150):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it took too long"
