@@ -256,3 +256,27 @@ def preset(name: str) -> Preset:
     if not isinstance(name, str) or name not in PRESETS:
         raise UnknownIdError("preset", name, PRESETS)
     return PRESETS[name]
+
+
+READER_OPTIONS: Mapping[str, tuple[type, str]] = MappingProxyType(
+    {
+        "min_rating": (float, "keep ratings of at least this (plain folders)"),
+        "k_core": (int, "keep users and items with at least this many interactions, again and again (plain folders)"),
+        "split": (str, "protocol or time (plain folders)"),
+        "duplicates": (str, "error or merge (plain folders)"),
+        "seed": (int, "seed of the split, or of the built-in world"),
+    }
+)
+"""What readers of folders may be told, with type and meaning: the command line and links read it from here."""
+WORLD_OPTIONS: Mapping[str, tuple[type, str]] = MappingProxyType(
+    {
+        "n_users": (int, "number of users (built-in world)"),
+        "n_items": (int, "number of items (built-in world)"),
+        "n_groups": (int, "number of interest groups (built-in world)"),
+        "n_interactions": (int, "number of interactions (built-in world)"),
+        "noise": (float, "share of the interactions drawn regardless of interests, 0 to 1 (built-in world)"),
+        "image_signal": (float, "how much pictures tell of an item's group, 0 to 1 (built-in world)"),
+        "text_signal": (float, "how much texts tell of an item's group, 0 to 1 (built-in world)"),
+    }
+)
+"""What only the built-in data set may be told."""

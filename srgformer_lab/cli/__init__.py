@@ -13,17 +13,28 @@ from srgformer_lab.errors import LabError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; a mistake in the input ends in one line on standard error and exit code 2."""
+    """Run one command; a mistake in the input ends in one line on standard error and exit code 2, a file that fails in exit code 1."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["train"]:
         # before torch is loaded: threads that spin while they wait made a training beside busy cores ten times slower
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options = make_parser(for_training=arguments[:1] == ["train"]).parse_args(arguments)
     try:
-        return options.command(options) or 0
+        code = options.command(options) or 0
+        print(end="", flush=True)
+        return code
     except LabError as error:
-        print(f"srgformer-lab: {error}", file=sys.stderr)
-        return 2
+        return _said(error, 2)
+    except BrokenPipeError:  # whoever read the output has seen enough; without this Python complains when it flushes at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _said(error, 1)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _said(error: Exception, code: int) -> int:
+    print(f"srgformer-lab: {' '.join(str(error).split())}", file=sys.stderr)
+    return code

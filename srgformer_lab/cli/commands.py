@@ -2,16 +2,18 @@
 
 import argparse
 import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.bars import epochs_bar, trainings_bar
-from srgformer_lab.cli.handover import become_marimo
-from srgformer_lab.cli.options import READER_OPTIONS, flag, opened_data, preset_note, reader_options, settings
-from srgformer_lab.config import ModelConfig, TrainConfig
-from srgformer_lab.errors import ConfigError, RunError
+from srgformer_lab.cli.options import flag, opened_data, option_of, preset_note, reader_options, settings
+from srgformer_lab.config import READER_OPTIONS, ModelConfig, TrainConfig
+from srgformer_lab.errors import ConfigError, RunError, require
 
 if TYPE_CHECKING:
     from srgformer_lab.training.run import Run
@@ -28,7 +30,7 @@ def app(options: argparse.Namespace) -> int:
     command += ["--host", options.host] if options.host else []
     command += ["--port", str(options.port)] if options.port else []
     command += ["--headless"] if options.headless or options.serve is not None else []
-    passed = ["data", *READER_OPTIONS]
+    passed = ["data", *map(option_of, READER_OPTIONS)]
     extra = [part for name in passed if getattr(options, name) is not None for part in (flag(name), str(getattr(options, name)))]
     command += ["--", *(extra if options.serve is None else _class_data(options))]
     return become_marimo(command, TWO_HEAPS | os.environ)
@@ -39,7 +41,7 @@ def _class_data(options: argparse.Namespace) -> list[str]:
     from srgformer_lab.backend import View, class_room
     from srgformer_lab.data.source import open_data
 
-    if options.data != "studio" or any(getattr(options, name) is not None for name in READER_OPTIONS):
+    if options.data != "studio" or reader_options(options):
         raise ConfigError("--serve takes the data folders itself; write --serve 'FOLDER?k_core=5' instead of --data FOLDER --k-core 5")
     for words in class_room.read_choices(options.serve).values():
         print(f"visitors may choose: {open_data(words['data'], **View.of(words).options)}", flush=True)
@@ -213,3 +215,24 @@ def bench(options: argparse.Namespace) -> int:
     for text in run_bench(*given, changes):
         print(text, flush=True)
     return 0
+
+
+def become_marimo(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Replace this process by marimo, so that whoever ends the one has ended the other; Windows can't, and gets a child.
+
+    Args:
+        arguments: What follows ``marimo`` on a command line.
+        environment: All variables that marimo sees.
+
+    Returns:
+        Marimo's exit code, where it is a child.
+
+    Raises:
+        MissingPackageError: Marimo is not installed.
+    """
+    require("marimo")
+    command = [sys.executable, "-m", "marimo", *arguments]
+    if os.name != "nt":
+        sys.stdout.flush()
+        os.execve(sys.executable, command, environment)
+    return subprocess.call(command, env=environment)

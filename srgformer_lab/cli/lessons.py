@@ -5,7 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from srgformer_lab.cli.handover import become_marimo
+from srgformer_lab.cli.commands import become_marimo
+from srgformer_lab.cli.options import file_path
 from srgformer_lab.errors import require
 
 RUN_AT_ONCE = {"_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true"}
@@ -21,14 +22,14 @@ def add_lessons(lessons: argparse.ArgumentParser) -> None:
     named = lessons.add_subparsers(metavar="ACTION")
     opening = named.add_parser("open", help="open a lesson to write in, or, without a number, show all of them in a browser")
     opening.add_argument("number", type=int, nargs="?", help="which lesson")
-    opening.add_argument("--folder", type=Path, default=Path(), help="where your copy is kept (default: here)")
+    opening.add_argument("--folder", type=file_path, default=Path(), help="where your copy is kept (default: here)")
     opening.add_argument("--run", action="store_true", help="only show it; nothing is copied, nothing can be written")
     opening.add_argument("--port", type=int, help="port of the server")
     opening.add_argument("--headless", action="store_true", help="do not open a browser")
     opening.set_defaults(command=opened)
     checking = named.add_parser("check", help="check a filled-in lesson, or a folder of them; the exit code is 1 if anything is wrong")
-    checking.add_argument("path", type=Path, help="a notebook, or a folder of notebooks")
-    checking.add_argument("--csv", type=Path, help="write the verdicts to this file as well")
+    checking.add_argument("path", type=file_path, help="a notebook, or a folder of notebooks")
+    checking.add_argument("--csv", type=file_path, help="write the verdicts to this file as well")
     checking.set_defaults(command=checked)
 
 

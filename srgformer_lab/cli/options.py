@@ -3,34 +3,41 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srgformer_lab.config import Config, ModelConfig, Preset, TrainConfig, preset
+from srgformer_lab.config import READER_OPTIONS, WORLD_OPTIONS, Config, ModelConfig, Preset, TrainConfig, preset
 from srgformer_lab.errors import ConfigError
 
 if TYPE_CHECKING:
     from srgformer_lab.data.dataset import Dataset
 
 _Options = argparse._ArgumentGroup
-READER_OPTIONS = {
-    "min_rating": (float, "keep ratings of at least this (plain folders)"),
-    "k_core": (int, "keep users and items with at least this many interactions, again and again (plain folders)"),
-    "split": (str, "protocol or time (plain folders)"),
-    "duplicates": (str, "error or merge (plain folders)"),
-    "data_seed": (int, "seed of the split, or of the built-in world"),
-}
-WORLD_OPTIONS = {
-    "image_signal": (float, "how much pictures tell of an item's group, 0 to 1 (built-in world)"),
-    "text_signal": (float, "how much texts tell of an item's group, 0 to 1 (built-in world)"),
-}
+
+
+def file_path(text: str) -> Path:
+    """Return a path that an option gives; a shell leaves the ``~`` of ``--data=~/shop`` as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
+
+
+def _data(text: str) -> str:
+    return str(file_path(text)) if text.startswith("~") else text  # ./studio and studio differ, and a Path would not tell them apart
 
 
 def add_data(parser: argparse.ArgumentParser, world: bool = False, without: Sequence[str] = ()) -> None:
     """Add the choice of a data set, and what its reader may be told; ``world`` adds what can be changed in the built-in one."""
-    parser.add_argument("--data", default="studio", help="studio (built in), or the path of a data folder")
-    for name, (kind, meaning) in (READER_OPTIONS | (WORLD_OPTIONS if world else {})).items():
+    parser.add_argument("--data", type=_data, default="studio", help="studio (built in), or the path of a data folder")
+    for name, (kind, meaning) in ({**READER_OPTIONS, **WORLD_OPTIONS} if world else READER_OPTIONS).items():
         if name not in without:
-            parser.add_argument(flag(name), type=kind, help=meaning)
+            parser.add_argument(flag(option_of(name)), type=kind, help=meaning)
+
+
+def option_of(name: str) -> str:
+    """Return what the command line calls an option of a reader; the plain ``seed`` is the training's."""
+    return "data_seed" if name == "seed" else name
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +99,7 @@ def opened_data(options: argparse.Namespace) -> "Dataset":
 
 def reader_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the data set's reader is told."""
-    given = {name.replace("data_", ""): getattr(options, name, None) for name in READER_OPTIONS | WORLD_OPTIONS}
+    given = {name: getattr(options, option_of(name), None) for name in (*READER_OPTIONS, *WORLD_OPTIONS)}
     return {name: value for name, value in given.items() if value is not None}
 
 

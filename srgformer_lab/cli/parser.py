@@ -5,13 +5,15 @@ from pathlib import Path
 
 from srgformer_lab.cli import commands
 from srgformer_lab.cli.lessons import add_lessons
-from srgformer_lab.cli.options import add_data, add_model, add_settings
+from srgformer_lab.cli.options import add_data, add_model, add_settings, file_path
 from srgformer_lab.config import PRESETS, ModelConfig, TrainConfig
+from srgformer_lab.version import VERSION
 
 
 def make_parser(for_training: bool) -> argparse.ArgumentParser:
     """Make the parser; the models, and torch with them, are loaded only to train one."""
     parser = argparse.ArgumentParser(prog="srgformer-lab", description="Train SRGFormer, recommend, and see why.")
+    parser.add_argument("--version", action="version", version=f"srgformer-lab {VERSION}")
     named = parser.add_subparsers(required=True, metavar="COMMAND")
 
     app = named.add_parser("app", help="open the app in a browser")
@@ -30,9 +32,9 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     train = named.add_parser("train", help="train a model and write a run folder")
     add_data(train, world=True)
     train.add_argument("--preset", default=None, help=f"start from {', '.join(PRESETS)}")
-    train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
+    train.add_argument("--runs", type=file_path, default=Path("runs"), help="folder of the run folders")
     train.add_argument("--name", help="name of the run folder")
-    train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run folder; the other options are then its own")
+    train.add_argument("--resume", type=file_path, metavar="RUN", help="go on with a run folder; the other options are then its own")
     train.add_argument("--queue", action="store_true", help="wait while too many trainings of the app are running")
     for name in ("--held", "--ticket"):  # what a process that the app starts inherits
         train.add_argument(name, default="", help=argparse.SUPPRESS)
@@ -42,41 +44,41 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     train.set_defaults(command=commands.train)
 
     stop = named.add_parser("stop", help="ask a run that is trained, or waits for it, to stop; it can be resumed")
-    stop.add_argument("run", type=Path, help="run folder")
+    stop.add_argument("run", type=file_path, help="run folder")
     stop.set_defaults(command=commands.stop)
 
     evaluate = named.add_parser("evaluate", help="evaluate a run on full ranking")
-    evaluate.add_argument("run", type=Path, help="run folder")
+    evaluate.add_argument("run", type=file_path, help="run folder")
     evaluate.add_argument("--split", default="test", choices=("valid", "test"))
     evaluate.set_defaults(command=commands.evaluate)
 
     recommend = named.add_parser("recommend", help="recommend items to one user, or to all as CSV")
-    recommend.add_argument("run", type=Path, help="run folder")
+    recommend.add_argument("run", type=file_path, help="run folder")
     recommend.add_argument("--user", help="user id; without it all users are written to --output")
     recommend.add_argument("-k", type=int, default=10, help="items a user")
-    recommend.add_argument("--output", type=Path, help="CSV file")
+    recommend.add_argument("--output", type=file_path, help="CSV file")
     recommend.set_defaults(command=commands.recommend)
 
     report = named.add_parser("report", help="write what a run says about one user and item as one HTML file")
-    report.add_argument("run", type=Path, help="run folder")
+    report.add_argument("run", type=file_path, help="run folder")
     report.add_argument("--user", help="user id; one with a usual history unless told otherwise")
     report.add_argument("--item", help="item id; the first of the user's list unless told otherwise")
-    report.add_argument("--output", type=Path, default=Path("report.html"), help="HTML file, or a .zip of CSV tables")
+    report.add_argument("--output", type=file_path, default=Path("report.html"), help="HTML file, or a .zip of CSV tables")
     report.set_defaults(command=commands.report)
 
     runs = named.add_parser("runs", help="list the runs in a folder")
-    runs.add_argument("folder", type=Path, nargs="?", default=Path("runs"))
+    runs.add_argument("folder", type=file_path, nargs="?", default=Path("runs"))
     runs.set_defaults(command=commands.runs)
 
     check = named.add_parser("check", help="say what a data folder holds and what is wrong with it")
-    check.add_argument("folder", type=Path)
+    check.add_argument("folder", type=file_path)
     check.set_defaults(command=commands.check)
 
     add_lessons(named.add_parser("lessons", help="list the lessons; open one to work on it, or check those that are filled in"))
 
     experiment = named.add_parser("experiment", help="repeat one of the paper's questions over seeds, with intervals")
     experiment.add_argument("name", metavar="NAME", help="baselines, ablation, …, cost, latency; any other word lists them all")
-    add_data(experiment, world=True, without=("data_seed",))
+    add_data(experiment, world=True, without=("seed",))
     experiment.set_defaults(data=None)
     experiment.add_argument("--preset", help="what SRGFormer starts from; studio unless told otherwise")
     experiment.add_argument("--seeds", type=int, default=5, help="repetitions: each draws the world or split, the weights and the training")
@@ -87,7 +89,7 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     experiment.add_argument(
         "--hours", type=float, default=float("inf"), help="when to stop; trainings go on from there at the same command"
     )
-    experiment.add_argument("--output", type=Path, help="folder of tables and runs (default experiments/NAME-DATA)")
+    experiment.add_argument("--output", type=file_path, help="folder of tables and runs (default experiments/NAME-DATA)")
     add_settings(experiment.add_argument_group("SRGFormer"), ModelConfig, without=("seed",))
     add_settings(experiment.add_argument_group("the training"), TrainConfig, without=("seed",))
     experiment.set_defaults(command=commands.experiment)
@@ -98,12 +100,12 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
         default="studio,movielens,baby",
         help="generated sizes, a,b,c: baby-x2, baby-x4, baby-x8, baby-raw, sports, clothing",
     )
-    bench.add_argument("--data", type=Path, help="measure on this data folder instead")
+    bench.add_argument("--data", type=file_path, help="measure on this data folder instead")
     bench.add_argument("--preset", help="whose model to train; the shape's own unless told otherwise, baby for a folder")
     bench.add_argument("--dims", default="64", help="embedding widths, a,b,c")
     bench.add_argument("--repeats", type=int, default=3, help="rounds; medians are shown")
     bench.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True, help="measure the plain implementation too")
-    bench.add_argument("--output", type=Path, default=Path("bench"), help="folder of bench.csv and growth.html")
+    bench.add_argument("--output", type=file_path, default=Path("bench"), help="folder of bench.csv and growth.html")
     add_settings(bench.add_argument_group("the training"), TrainConfig)
     bench.set_defaults(command=commands.bench)
     return parser

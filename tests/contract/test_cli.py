@@ -1,6 +1,10 @@
 """The command line does what its options say, and a mistake ends in one line and exit code 2."""
 
 import dataclasses
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -132,6 +136,66 @@ def test_a_mistake_ends_in_one_line(arguments, message, work, capsys):
     assert message in error
     assert len(error.strip().splitlines()) == 1
     assert list(work.glob("**/*.safetensors")) == []
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"srgformer-lab {lab.__version__}\n"
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(run_copy, tiny, work, monkeypatch, capsys):
+    """Whatever its shell does: ``--data=~/shop`` is left as it is by all of them."""
+    monkeypatch.setenv("HOME", str(work))
+    write_shop(work / "shop", tiny)
+    shutil.copytree(run_copy.path, work / "mine" / "first")
+    assert cli.main(["train", "--data=~/shop", "--runs=~/runs", "--name", "it", "--model", "popularity"]) == 0
+    assert cli.main(["train", "--resume", "~/mine/first"]) == 0
+    assert cli.main(["evaluate", "~/runs/it"]) == cli.main(["runs", "~/mine"]) == cli.main(["check", "~/shop"]) == 0
+    assert cli.main(["recommend", "~/runs/it", "--user", "u2", "--output=~/list.csv"]) == 0
+    assert cli.main(["report", "~/mine/first", "--output=~/why.html"]) == 0
+    assert "first" in capsys.readouterr().out
+    assert {"runs", "list.csv", "why.html"} <= {path.name for path in work.iterdir()}
+    assert list(Path.cwd().glob("~*")) == []
+
+
+def test_the_data_of_the_app_may_lie_in_the_home_folder(work, started, monkeypatch):
+    monkeypatch.setenv("HOME", str(work))
+    assert cli.main(["app", "--data=~/shop"]) == 0
+    assert started[0][-2:] == ["--data", str(work / "shop")]
+
+
+def test_a_home_that_nobody_has_is_refused_as_an_option(work, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["evaluate", "~nobody-of-this-name/runs/first"])
+    assert ended.value.code == 2
+    assert "~nobody-of-this-name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(OSError(28, "No space left on device"), 1), (lab.DataError("two\nlines"), 2), (KeyboardInterrupt(), 130)]
+)
+def test_what_goes_wrong_meanwhile_is_one_line_and_a_code(error, code, work, monkeypatch, capsys):
+    def fails(_):
+        raise error
+
+    monkeypatch.setattr("srgformer_lab.cli.commands.check", fails)
+    assert cli.main(["check", "shop"]) == code
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_whoever_has_read_enough_is_not_shown_a_traceback(run_copy):
+    listing = subprocess.Popen(
+        [sys.executable, "-m", "srgformer_lab", "runs", str(run_copy.path.parent)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    listing.stdout.close()
+    assert listing.stderr.read() == ""
+    listing.stderr.close()
+    assert listing.wait() == 1
 
 
 def test_an_empty_folder_of_runs_says_what_to_do(work, capsys):

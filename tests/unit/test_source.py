@@ -6,13 +6,17 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from folders import write_baby, write_rows, write_shop
 
+from srgformer_lab.config import READER_OPTIONS, WORLD_OPTIONS
 from srgformer_lab.data.dataset import DataSource
 from srgformer_lab.data.folder import read_folder
+from srgformer_lab.data.mmrec import read_mmrec
 from srgformer_lab.data.source import folder_state, open_data, reopen, source_from_dict, source_state
+from srgformer_lab.data.studio import studio as built_in
 from srgformer_lab.errors import ConfigError, DataError
 
 PACKAGE = Path(sys.modules["srgformer_lab"].__file__).parent
@@ -229,3 +233,19 @@ def test_reading_leaves_the_state_alone_and_no_folder_is_an_error(tmp_path):
     assert source_state(DataSource("studio")) == ""
     with pytest.raises(DataError, match="there is no folder"):
         folder_state(tmp_path / "gone")
+
+
+def test_the_listed_options_are_the_parameters_of_the_readers_with_their_types():
+    readers = {reader: get_type_hints(reader) for reader in (read_folder, read_mmrec, built_in)}
+    hints = {name: hint for found in readers.values() for name, hint in found.items() if name not in ("folder", "return")}
+    assert {name: kind for name, (kind, _) in {**READER_OPTIONS, **WORLD_OPTIONS}.items()} == {
+        name: kind_of(hint) for name, hint in hints.items()
+    }
+    assert set(WORLD_OPTIONS) == set(readers[built_in]) - set(readers[read_folder])
+
+
+def kind_of(hint):
+    """Return the type of a word on the command line: that of a choice is text, None only says that it may be left out."""
+    if get_origin(hint) is Literal:
+        return str
+    return next((kind for kind in get_args(hint) if kind is not type(None)), hint)
