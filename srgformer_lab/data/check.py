@@ -9,11 +9,14 @@ import numpy as np
 from srgformer_lab.data import folder as plain
 from srgformer_lab.data import mmrec
 from srgformer_lab.data.contents import Contents
-from srgformer_lab.data.dataset import SPLITS
+from srgformer_lab.data.dataset import SPLITS, Interactions
 from srgformer_lab.data.pictures import picture_files
 from srgformer_lab.data.source import layout_of
 from srgformer_lab.data.tables import Problems, existing_folder
 from srgformer_lab.errors import DataError
+
+LISTED = 20
+"""Length of the lists that models are chosen by."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,23 @@ def _describe(contents: Contents, folder: Path) -> list[tuple[str, str]]:
         ("interactions", f"{len(pairs):,}"),
         ("density", f"{len(pairs) / max(n_users * n_items, 1):.3%} of all pairs"),
         ("splits", f"{', '.join(parts)}; by {contents.split_by}"),
+        *_describe_lists(pairs, n_users, n_items),
         *_describe_modalities(contents, folder),
         *_describe_cards(contents, folder),
         ("ratings", _range(contents.rating)),
         ("time", _time_range(pairs.timestamp)),
     ]
+
+
+def _describe_lists(pairs: Interactions, n_users: int, n_items: int) -> list[tuple[str, str]]:
+    """Say where lists are as long as the catalogue, so that they hold everything whatever a model learns."""
+    judged = np.unique(pairs.user[pairs.split == SPLITS.index("valid")])
+    trained = np.bincount(pairs.user[pairs.split == SPLITS.index("train")], minlength=n_users)
+    n_whole = int((n_items - trained[judged] <= LISTED).sum())
+    if not n_whole:
+        return []
+    whole = f"{n_whole:,} of {len(judged):,} validated users have no more than {LISTED} candidates: recall@{LISTED} is 1 for them"
+    return [("lists", f"{whole} whatever a model learns; judge by ndcg or shorter lists")]
 
 
 def _describe_modalities(contents: Contents, folder: Path) -> list[tuple[str, str]]:

@@ -124,7 +124,7 @@ def one_of_each(table: Table, merge: bool, layout: Layout, problems: Problems) -
     Raises:
         DataError: A pair stands twice, ``merge`` is off, and problems are not collected.
     """
-    user, item = (positions(dict.fromkeys(table[name]), table[name]) for name in ("user_id", "item_id"))
+    user, item = (pd.factorize(table[name])[0] for name in ("user_id", "item_id"))
     preference = [-table.rows, *(table[name] for name in ("rating", "timestamp") if merge and name in table)]
     order = np.lexsort((*preference, item, user))
     again = np.append((user[order][1:] == user[order][:-1]) & (item[order][1:] == item[order][:-1]), False)[: len(order)]
@@ -151,10 +151,9 @@ def read_items(path: Path, required: Sequence[str], problems: Problems) -> Table
         return None
     table = problems.drop(table, table["item_id"] == "", lambda _: "no item_id", "give every item an item_id")
     ids, rows = table["item_id"], table.rows
-    first: dict[str, int] = {}
-    repeats = np.array([first.setdefault(name, row) != row for row, name in enumerate(ids)], dtype=bool)
     remedy = "give each item one row and an id of its own"
-    return problems.drop(table, repeats, lambda row: f"item_id {ids[row]!r} stands in row {rows[first[ids[row]]]} already", remedy)
+    repeats = pd.Series(ids).duplicated().to_numpy()
+    return problems.drop(table, repeats, lambda row: f"item_id {ids[row]!r} stands in row {rows[ids == ids[row]][0]} already", remedy)
 
 
 def make_cards(table: Table | None, item_ids: Sequence[str], pictures: Sequence[Path | None]) -> ItemCards:

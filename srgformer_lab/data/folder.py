@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from srgformer_lab.data.contents import (
@@ -149,7 +150,7 @@ def _choose(table: Table, options: FolderOptions, problems: Problems) -> Table:
             raise ConfigError(f"min_rating={options.min_rating:g} needs ratings, and {table.file} has no column rating; leave it out")
         table = table.keep(table["rating"] >= options.min_rating)
     if options.k_core:
-        user, item = (positions(dict.fromkeys(table[name]), table[name]) for name in ("user_id", "item_id"))
+        user, item = (pd.factorize(table[name])[0] for name in ("user_id", "item_id"))
         table = table.keep(core(user, item, options.k_core))
     if given and not len(table):
         asked = ", ".join(f"{name}={value:g}" for name, value in (("min_rating", options.min_rating), ("k_core", options.k_core)) if value)

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from srgformer_lab.errors import DataError
 
@@ -221,5 +222,4 @@ def natural_order(ids: Collection[str]) -> list[str]:
 
 def positions(ids: Collection[str], wanted: Collection[str]) -> np.ndarray:
     """Return the place of each wanted id among ``ids``, -1 where it is not there."""
-    places = {name: place for place, name in enumerate(ids)}
-    return np.fromiter((places.get(name, -1) for name in wanted), dtype=np.int64, count=len(wanted))
+    return pd.Index(list(ids), dtype=object).get_indexer(list(wanted)).astype(np.int64)

@@ -166,3 +166,19 @@ def test_movielens_with_posters_is_in_order():
     assert report.problems == []
     assert line(report, "pictures") == "2,858 of 2,858 items"
     assert line(report, "ratings") == "0.5 to 5"
+
+
+def test_lists_as_long_as_the_catalogue_are_told(tmp_path):
+    told = line(check(write_shop(tmp_path)), "lists")
+    assert told.startswith("4 of 4 validated users have no more than 20 candidates: recall@20 is 1 for them")
+
+
+def test_only_users_with_few_candidates_count(tmp_path):
+    """Of 30 items, u0 has trained 10 and is left with 20 candidates, u1 has trained 9 and is left with 21."""
+    rows = [f"u{user},i{item},train" for user, n in ((0, 10), (1, 9)) for item in range(n)]
+    rows += [f"u{user},i{item},{split}" for user in (0, 1) for item, split in ((20, "valid"), (21, "test"))]
+    write_rows(tmp_path / "interactions.csv", "user_id,item_id,split", rows)
+    write_rows(tmp_path / "items.csv", "item_id,title", [f"i{item},Thing {item}" for item in range(30)])
+    assert line(check(tmp_path), "lists").startswith("1 of 2 validated users")
+    write_rows(tmp_path / "items.csv", "item_id,title", [f"i{item},Thing {item}" for item in range(31)])
+    assert "recall@20" not in str(check(tmp_path))
