@@ -12,11 +12,9 @@ from srgformer_lab.data.contents import Contents
 from srgformer_lab.data.dataset import SPLITS, Interactions
 from srgformer_lab.data.pictures import picture_files
 from srgformer_lab.data.source import layout_of
+from srgformer_lab.data.splitting import LISTED
 from srgformer_lab.data.tables import Problems, existing_folder
 from srgformer_lab.errors import DataError
-
-LISTED = 20
-"""Length of the lists that models are chosen by."""
 
 
 @dataclass(frozen=True)
