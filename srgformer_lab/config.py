@@ -79,11 +79,11 @@ def check_number(name: str, value: Any, low: float, high: float, meaning: str, i
         ConfigError: It is no finite number, or outside its range.
     """
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and (isinstance(value, int) or math.isfinite(value))
-    if not is_number or (is_whole and value != math.trunc(value)):
+    if not is_number or (is_whole and value != int(value)):
         raise ConfigError(f"{name}={value!r} must be a {'whole ' if is_whole else ''}number: {meaning}")
     if not low <= value <= high:  # type: ignore[operator]
         raise ConfigError(f"{name}={value!r} must lie between {low:g} and {high:g}: {meaning}")
-    return int(math.trunc(value)) if is_whole else float(value)  # noqa: RUF046 trunc may give any integral type
+    return int(value) if is_whole else float(value)
 
 
 def check_seed(seed: Any, meaning: str = "the same seed draws the same") -> int:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from srgformer_lab.config import check_number, check_seed
 from srgformer_lab.errors import ConfigError
 
 AT_ONCE = 1_000_000
@@ -21,7 +22,7 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        """Write the mean and the bounds with four decimals."""
+        """Return the mean and the bounds with four decimals."""
         return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
 
 
@@ -31,10 +32,9 @@ def over_seeds(values: Float[np.ndarray, " seeds"], level: float = 0.95) -> Inte
     For a comparison, pass the paired differences.
 
     Raises:
-        ConfigError: There are fewer than two values.
+        ConfigError: There are fewer than two values, one is not finite, or the level is not between 0 and 1.
     """
-    if len(values) < 2:
-        raise ConfigError(f"{len(values)} value gives no interval; repeat with at least two seeds")
+    values, level = _sample(values, "seeds"), _level(level)
     mean, half = float(np.mean(values)), float(stats.sem(values) * stats.t.ppf((1 + level) / 2, len(values) - 1))
     return Interval(mean, mean - half, mean + half)
 
@@ -43,20 +43,38 @@ def over_users(differences: Float[np.ndarray, " users"], level: float = 0.95, dr
     """Return the percentile bootstrap interval of a mean over users; for a comparison, pass each user's paired difference.
 
     Raises:
-        ConfigError: There are fewer than two values.
+        ConfigError: There are fewer than two values, one is not finite, or an option is out of its range.
     """
-    if len(differences) < 2:
-        raise ConfigError(f"{len(differences)} user gives no interval; take at least two")
-    generator, size = np.random.default_rng(seed), len(differences)
-    batch = max(1, AT_ONCE // size)
-    counts = [min(batch, draws - start) for start in range(0, draws, batch)]
-    means = [differences[generator.integers(size, size=(count, size))].mean(1) for count in counts]
-    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(differences.mean()), float(low), float(high))
+    values, level = _sample(differences, "users"), _level(level)
+    count = check_number("draws", draws, 1, 10_000_000, "samples that the bootstrap draws", is_whole=True)
+    generator, batch = np.random.default_rng(check_seed(seed)), max(1, AT_ONCE // len(values))
+    found = stats.bootstrap((values,), np.mean, n_resamples=count, confidence_level=level, method="percentile", batch=batch, rng=generator)
+    return Interval(float(values.mean()), float(found.confidence_interval.low), float(found.confidence_interval.high))
 
 
 def rank_correlation(first: Float[np.ndarray, " values"], second: Float[np.ndarray, " values"]) -> float:
-    """Return Spearman's rank correlation; NaN where one side has fewer than two different values and so no order."""
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
+    """Return Spearman's rank correlation; NaN where one side has fewer than two different values and so no order.
+
+    Raises:
+        ConfigError: They differ in length.
+    """
+    if len(first) != len(second):
+        raise ConfigError(f"{len(first)} values can't be ranked beside {len(second)}; give as many of both")
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     return float(stats.spearmanr(first, second).statistic)
+
+
+def _sample(values: Float[np.ndarray, " values"], what: str) -> Float[np.ndarray, " values"]:
+    found = np.asarray(values, dtype=float)
+    if found.ndim != 1 or len(found) < 2:
+        raise ConfigError(f"values of shape {found.shape} give no interval; give one value each of at least two {what}")
+    if not np.isfinite(found).all():
+        raise ConfigError(f"{int((~np.isfinite(found)).sum())} of {len(found)} values are not finite; leave out {what} without a number")
+    return found
+
+
+def _level(level: float) -> float:
+    if not 0 < (found := check_number("level", level, 0, 1, "how often the interval covers the mean")) < 1:
+        raise ConfigError(f"level={level!r} must lie above 0 and below 1; 0.95 by default")
+    return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.bars import epochs_bar, trainings_bar
-from srgformer_lab.cli.options import flag, opened_data, option_of, preset_note, reader_options, settings
+from srgformer_lab.cli.options import configurations, flag, opened_data, option_of, preset_note, reader_options
 from srgformer_lab.config import READER_OPTIONS, ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, RunError, require
 
@@ -59,7 +59,7 @@ def train(options: argparse.Namespace) -> int:
 
         runtime.keep_memory()
         data = opened_data(options)
-        config, train = settings(options)
+        config, train = configurations(options)
         model = catalog.kind(options.model).build(data, config)
         print("\n".join(text for text in (str(data), str(model), preset_note(options)) if text))
         with epochs_bar() as watch:

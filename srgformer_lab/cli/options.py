@@ -120,7 +120,7 @@ def preset_note(options: argparse.Namespace) -> str:
     return f"of preset {options.preset}, {options.model} takes {' and '.join(taken)}; the rest is SRGFormer's own"
 
 
-def settings(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
+def configurations(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
     """Return the configurations of the model and of its training that the options describe.
 
     Raises:

@@ -73,7 +73,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Case:
+class TrainingCase:
     """One model, trained once, under the labels that name it in tables."""
 
     labels: Mapping[str, str | float]
@@ -148,7 +148,7 @@ class Setup:
         """Return the setting that SRGFormer, or its training, starts from."""
         return getattr(self.model, name) if hasattr(self.model, name) else getattr(self.train, name)
 
-    def case(self, labels: Mapping[str, str | float], seed: int, model_name: str = "srgformer", **changes: Any) -> Case:
+    def case(self, labels: Mapping[str, str | float], seed: int, model_name: str = "srgformer", **changes: Any) -> TrainingCase:
         """Make one case; ``changes`` are settings of the model or of the training that differ from the base.
 
         Every other model than SRGFormer starts from its own defaults, at the same width and with the same modalities.
@@ -165,7 +165,7 @@ class Setup:
         refuse_unknown(f"{model_name} and its training have", changes, sorted({*kind.config.names(), *TrainConfig.names()}))
         new = {name: value for name, value in changes.items() if value != getattr(base, name, getattr(train, name, None))}
         model, train = changed(base, {**new, "seed": seed}), changed(train, {**new, "seed": seed})
-        return Case(labels, self.recipe, seed, model_name, model, train, new)
+        return TrainingCase(labels, self.recipe, seed, model_name, model, train, new)
 
     def wanted(self, label: str, known: Iterable[str]) -> list[str]:
         """Return the names that the experiment is restricted to, or all.

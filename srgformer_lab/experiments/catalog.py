@@ -13,7 +13,7 @@ from srgformer_lab.config import PRESETS
 from srgformer_lab.data.source import STUDIO
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.experiments.candidates import Candidate, candidates
-from srgformer_lab.experiments.cases import Case, Setup, settings_of
+from srgformer_lab.experiments.cases import Setup, TrainingCase, settings_of
 from srgformer_lab.experiments.cost import Cost
 from srgformer_lab.experiments.latency import Latency
 from srgformer_lab.experiments.measurement import Measurement
@@ -29,7 +29,7 @@ Reference = Mapping[str, str | float]
 Draw = Callable[[pd.DataFrame, Sequence[str], Reference], "list[Figure]"]
 
 
-def no_trials(setup: Setup) -> list[Case]:
+def no_trials(setup: Setup) -> list[TrainingCase]:
     """Try nothing: all settings are given."""
     return []
 
@@ -59,17 +59,17 @@ class Experiment:
     """The labels that make a row of the table."""
     reference: Reference
     """What a row is held against: the row of these labels, the others being its own."""
-    cases: Callable[[Setup, Chosen], Sequence[Case]]
-    trials: Callable[[Setup], Sequence[Case]] = no_trials
+    cases: Callable[[Setup, Chosen], Sequence[TrainingCase]]
+    trials: Callable[[Setup], Sequence[TrainingCase]] = no_trials
     draw: Draw = gains
     data: str = STUDIO
     """What is trained on unless a data set is named."""
 
 
-def of_variants(label: str, variants: Variants | Callable[[Setup], Variants]) -> Callable[[Setup, Chosen], list[Case]]:
+def of_variants(label: str, variants: Variants | Callable[[Setup], Variants]) -> Callable[[Setup, Chosen], list[TrainingCase]]:
     """Return what makes the cases of SRGFormer in every wanted variant, for every seed."""
 
-    def cases(setup: Setup, chosen: Chosen) -> list[Case]:
+    def cases(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
         known = variants(setup) if callable(variants) else variants
         return [setup.case({label: name}, seed, **known[name]) for name in setup.wanted(label, known) for seed in setup.seeds]
 
@@ -84,7 +84,7 @@ def _compared(setup: Setup) -> list[Candidate]:
     return [known[name] for name in setup.wanted("model of the comparison", known)]
 
 
-def _trials(setup: Setup) -> list[Case]:
+def _trials(setup: Setup) -> list[TrainingCase]:
     return [
         setup.case({"model": each.name, "trial": number}, setup.seeds[0], each.model_name, **settings)
         for each in _compared(setup)
@@ -92,7 +92,7 @@ def _trials(setup: Setup) -> list[Case]:
     ]
 
 
-def _tuned(setup: Setup, chosen: Chosen) -> list[Case]:
+def _tuned(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
     return [
         setup.case({"model": each.name}, seed, each.model_name, **chosen.get(each.name, each.settings))
         for each in _compared(setup)
@@ -107,7 +107,7 @@ NO_ATTENTION = {"attention_scale": 0.0}
 NO_HYPERGRAPH = {"hypergraph_scale": 0.0, "hypergraph_contrast_weight": 0.0}
 
 
-def _ablated(setup: Setup, chosen: Chosen) -> list[Case]:
+def _ablated(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
     modalities = setup.recipe.open(setup.seeds[0]).modalities
     known: dict[str, Mapping[str, Any]] = {
         WHOLE: {},
@@ -156,7 +156,7 @@ def points_of(knob: str) -> list[tuple[str | float, dict[str, Any]]]:
     return [(value, dict.fromkeys(names, value)) for value in values]
 
 
-def _moved(setup: Setup, chosen: Chosen) -> list[Case]:
+def _moved(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
     knobs = [PRESET, *setup.wanted("knob", [*GRIDS, PLANE])]
     return [
         setup.case({"knob": knob, "value": value}, seed, **changes)
@@ -186,7 +186,7 @@ THINNED: Variants = {"LightGCN": {}, "w/o attention": NO_ATTENTION, "w/o hypergr
 THINNED_KINDS = dict.fromkeys(THINNED, "srgformer") | {"LightGCN": "lightgcn"}
 
 
-def _thinned(setup: Setup, chosen: Chosen) -> list[Case]:
+def _thinned(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
     return [
         setup.of_share(share).case({"share": share, "model": name}, seed, THINNED_KINDS[name], **THINNED[name])
         for share in SHARES

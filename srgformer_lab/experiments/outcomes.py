@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
-from srgformer_lab.experiments.cases import Case
+from srgformer_lab.experiments.cases import TrainingCase
 from srgformer_lab.models.edits import noisy_memberships
 from srgformer_lab.models.protocol import Recommender
 from srgformer_lab.models.srgformer import SRGFormer
@@ -32,7 +32,7 @@ METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 class Outcome:
     """What became of a case."""
 
-    case: Case
+    case: TrainingCase
     state: str
     """``finished``; ``stopped``, ``running`` and the like if it is to go on later; ``failed``."""
     message: str = ""
@@ -70,7 +70,7 @@ class Outcome:
         return pd.read_csv(self.users_file, dtype={"user_id": str}).set_index("user_id")
 
 
-def complete(case: Case, folder: Path) -> Outcome:
+def complete(case: TrainingCase, folder: Path) -> Outcome:
     """Train a case to its end in its own run folder under ``folder``, from wherever it is; one that is finished is only read.
 
     A mistake in its settings, or a loss that is not finite, is an outcome too, so that the other cases go on.
@@ -87,7 +87,7 @@ def complete(case: Case, folder: Path) -> Outcome:
         return Outcome(case, "failed", str(error))
 
 
-def seen(case: Case, folder: Path) -> Outcome:
+def seen(case: TrainingCase, folder: Path) -> Outcome:
     """Read how far a case is, without touching it."""
     path = folder / case.key
     if not (path / "config.json").exists():
@@ -99,7 +99,7 @@ def seen(case: Case, folder: Path) -> Outcome:
         return Outcome(case, "failed", str(error))
 
 
-def _run_of(case: Case, data: Dataset, folder: Path) -> Run:
+def _run_of(case: TrainingCase, data: Dataset, folder: Path) -> Run:
     path = folder / case.key
     with FileLock(folder / ".making.lock"):  # another experiment may be making the same folder now
         if (path / "config.json").exists():
@@ -110,7 +110,7 @@ def _run_of(case: Case, data: Dataset, folder: Path) -> Run:
         return Run.create(folder, case.key, data, case.model_name, case.model, case.train)
 
 
-def _judged(case: Case, run: Run, data: Dataset) -> Outcome:
+def _judged(case: TrainingCase, run: Run, data: Dataset) -> Outcome:
     if not _users_file(case, run).exists():
         model = run.model(data)
         with _noise(case, model):
@@ -121,14 +121,14 @@ def _judged(case: Case, run: Run, data: Dataset) -> Outcome:
     return _read(case, run)
 
 
-def _noise(case: Case, model: Recommender) -> AbstractContextManager[None]:
+def _noise(case: TrainingCase, model: Recommender) -> AbstractContextManager[None]:
     if not (case.with_noise and isinstance(model, SRGFormer)):
         return nullcontext()
     temperature = model.config.membership_temperature
     return model.edit(*(edit for name in model.modalities for edit in noisy_memberships(name, temperature, case.seed)))
 
 
-def _read(case: Case, run: Run) -> Outcome:
+def _read(case: TrainingCase, run: Run) -> Outcome:
     history, status = run.history(), run.status()
     valid = pd.read_csv(_valid_file(case, run)).iloc[0].to_dict()
     test = pd.read_csv(_users_file(case, run)).drop(columns="user_id").mean().to_dict()
@@ -147,17 +147,17 @@ def _read(case: Case, run: Run) -> Outcome:
     )
 
 
-def _unfinished(case: Case, run: Run) -> Outcome:
+def _unfinished(case: TrainingCase, run: Run) -> Outcome:
     status = run.status()
     state = "not judged" if status.state == "finished" else status.state
     return Outcome(case, state, status.message, status.epoch, status.best_epoch, status.seconds)
 
 
-def _users_file(case: Case, run: Run) -> Path:
+def _users_file(case: TrainingCase, run: Run) -> Path:
     return run.path / f"users{'-with-noise' if case.with_noise else ''}.csv"
 
 
-def _valid_file(case: Case, run: Run) -> Path:
+def _valid_file(case: TrainingCase, run: Run) -> Path:
     return run.path / f"valid{'-with-noise' if case.with_noise else ''}.csv"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from srgformer_lab import runtime
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
-from srgformer_lab.experiments.cases import Case
+from srgformer_lab.experiments.cases import TrainingCase
 from srgformer_lab.experiments.outcomes import Outcome, complete, seen
 from srgformer_lab.training.estimate import estimate
 from srgformer_lab.training.run import Run
@@ -48,7 +48,7 @@ class Runner:
     """When to stop, on the clock of ``time.monotonic``."""
     watch: Watcher | None = None
 
-    def finish(self, cases: Sequence[Case]) -> list[Outcome]:
+    def finish(self, cases: Sequence[TrainingCase]) -> list[Outcome]:
         """Bring every case to its end, or as far as the time reaches; return outcomes in the order of the cases.
 
         Cases that need the same training share it. What is stopped goes on from there at the next call.
@@ -67,7 +67,7 @@ class Runner:
             trained |= self._here(todo) if self.n_workers == 0 else self._in_processes(todo)
         return [complete(case, self.folder) if trained[case.key].is_finished else replace(trained[case.key], case=case) for case in cases]
 
-    def _here(self, cases: Sequence[Case]) -> dict[str, Outcome]:
+    def _here(self, cases: Sequence[TrainingCase]) -> dict[str, Outcome]:
         found, started = {}, time.monotonic()
         for number, case in enumerate(cases, start=1):
             found[case.key] = complete(case, self.folder) if time.monotonic() < self.ends else seen(case, self.folder)
@@ -75,7 +75,7 @@ class Runner:
                 self.watch(Progress(number, len(cases), seconds_left(len(cases), number, 0, time.monotonic() - started)))
         return found
 
-    def _in_processes(self, cases: Sequence[Case]) -> dict[str, Outcome]:
+    def _in_processes(self, cases: Sequence[TrainingCase]) -> dict[str, Outcome]:
         if not cases:
             return {}
         threads, started = max(1, runtime.n_cores() // self.n_workers), time.monotonic()
@@ -98,11 +98,11 @@ class Runner:
                     wait(left, POLL_SECONDS)
         return {case.key: seen(case, self.folder) if future.cancelled() else _result(future) for future, case in futures.items()}
 
-    def _progress(self, n_cases: int, left: Collection[Case], before: float, seconds: float) -> Progress:
+    def _progress(self, n_cases: int, left: Collection[TrainingCase], before: float, seconds: float) -> Progress:
         done = n_cases - len(left) + sum(seen(case, self.folder).share_done for case in left)
         return Progress(n_cases - len(left), n_cases, seconds_left(n_cases, done, before, seconds))
 
-    def _stop(self, left: Mapping[Future[Outcome], Case]) -> None:
+    def _stop(self, left: Mapping[Future[Outcome], TrainingCase]) -> None:
         """Let no further case begin, and ask those that are running to stop after their step."""
         for future, case in left.items():
             if not future.cancel() and (self.folder / case.key).is_dir():
@@ -129,7 +129,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait_and_end, daemon=True).start()
 
 
-def _complete_in_worker(case: Case, folder: Path, n_threads: int) -> Outcome:
+def _complete_in_worker(case: TrainingCase, folder: Path, n_threads: int) -> Outcome:
     runtime.keep_memory()
     with runtime.threads(n_threads):
         return complete(case, folder)
@@ -163,7 +163,7 @@ class Need:
         return f"{self.n_cases} trainings are to be done; by estimate that takes {hours} and {self.memory_bytes / 2**30:.1f} GiB for each"
 
 
-def need(cases: Sequence[Case], folder: Path) -> Need:
+def need(cases: Sequence[TrainingCase], folder: Path) -> Need:
     """Estimate what is still to be done; the data of all seeds counts as being of one size."""
     todo = [outcome for case in {case.key: case for case in cases}.values() if not (outcome := seen(case, folder)).is_finished]
     data: dict[tuple[str, float], Dataset] = {}

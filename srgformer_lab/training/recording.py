@@ -174,7 +174,7 @@ class Recorder:
         if most:
             self._check_folder()
             save_weights(self.run.weights_path(epoch), self.training.model, self._facts())
-            for extra in thinned(self.run.epochs(), most):
+            for extra in epochs_to_drop(self.run.epochs(), most):
                 self.run.weights_path(extra).unlink(missing_ok=True)
 
     def _append(self, record: Mapping[str, Any], durable: bool = False) -> None:
@@ -232,7 +232,7 @@ class Recorder:
         self._write_status("finished", message=f"no better epoch for {training.config.patience} epochs" if early else "all epochs done")
 
 
-def thinned(epochs: list[int], most: int) -> list[int]:
+def epochs_to_drop(epochs: list[int], most: int) -> list[int]:
     """Name the epochs to give up so that at most ``most`` stay: first, last, and between them denser early than late."""
     kept, given_up = sorted(epochs), []
     while len(kept) > max(most, 1):

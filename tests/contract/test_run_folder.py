@@ -19,7 +19,7 @@ from srgformer_lab.training import recording, worker
 from srgformer_lab.training import records as told
 from srgformer_lab.training.loop import Training
 from srgformer_lab.training.managing import damaged_runs
-from srgformer_lab.training.recording import thinned
+from srgformer_lab.training.recording import epochs_to_drop
 
 CONFIG = lab.TrainConfig(epochs=5, batch_size=64, learning_rate=0.01, seed=3)
 MODEL = lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2)
@@ -228,7 +228,7 @@ def test_kept_epochs_are_dense_early():
     kept = []
     for epoch in range(201):
         kept.append(epoch)
-        kept = [one for one in kept if one not in thinned(kept, 12)]
+        kept = [one for one in kept if one not in epochs_to_drop(kept, 12)]
     assert len(kept) == 12
     assert kept[0] == 0
     assert kept[-1] == 200

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.statistics import over_seeds, over_users
+from srgformer_lab.statistics import over_seeds, over_users, rank_correlation
 
 
 def test_the_interval_over_seeds_is_students():
@@ -34,3 +34,35 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 def test_one_value_gives_no_interval(interval):
     with pytest.raises(ConfigError, match="at least two"):
         interval(np.array([1.0]))
+
+
+@pytest.mark.parametrize("interval", [over_seeds, over_users])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_counted_and_refused(interval, value):
+    with pytest.raises(ConfigError, match="1 of 3 values are not finite"):
+        interval(np.array([1.0, value, 2.0]))
+
+
+def test_the_bootstrap_draws_users_with_replacement_from_its_own_seed():
+    """The stored tables' bounds are these: indices of one generator, in blocks, and the quantiles of their means."""
+    values, n_users = np.random.default_rng(3).normal(size=700), 700
+    generator, block = np.random.default_rng(5), 1_000_000 // n_users
+    means = [values[generator.integers(n_users, size=(count, n_users))].mean(1) for count in (block, 2000 - block)]
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    found = over_users(values, seed=5)
+    assert (found.low, found.high) == (pytest.approx(low, abs=1e-12), pytest.approx(high, abs=1e-12))
+
+
+@pytest.mark.parametrize(
+    "options", [{"seed": -1}, {"seed": 2**63}, {"seed": 0.5}, {"draws": 0}, {"draws": True}, {"level": 1.0}, {"level": 95}]
+)
+def test_an_option_out_of_its_range_is_named(options):
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        over_users(np.arange(5.0), **options)
+
+
+def test_orders_of_different_lengths_are_refused_and_no_order_is_nan():
+    with pytest.raises(ConfigError, match="3 values can't be ranked beside 2"):
+        rank_correlation(np.arange(3.0), np.arange(2.0))
+    assert np.isnan(rank_correlation(np.zeros(3), np.arange(3.0)))
+    assert np.isnan(rank_correlation(np.zeros(0), np.zeros(0)))
