@@ -7,7 +7,6 @@ import math
 import numbers
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -102,7 +101,9 @@ def refuse_unknown(owner: str, names: Iterable[object], known: Collection[str]) 
         ConfigError: A name is not known.
     """
     if unknown := [str(name) for name in names if name not in known]:
-        near = [other for name in unknown for other in get_close_matches(name, known, 2, 0.6)]
+        from rapidfuzz import fuzz, process  # only errors pay for it
+
+        near = [other for name in unknown for other, *_ in process.extract(name, known, scorer=fuzz.ratio, limit=2, score_cutoff=60)]
         hint = f"; did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
         raise ConfigError(f"{owner} no setting {', '.join(sorted(unknown))}; known are {', '.join(known)}{hint}")
 

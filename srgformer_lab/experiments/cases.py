@@ -12,6 +12,7 @@ from cachetools import cached
 from srgformer_lab.config import Config, ModelConfig, TrainConfig, check_number, check_seed, preset, refuse_unknown
 from srgformer_lab.data.changing import thinned
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.fingerprint import fingerprint_of_0_1_0
 from srgformer_lab.data.source import open_data
 from srgformer_lab.errors import ConfigError, UnknownIdError
 from srgformer_lab.models import catalog
@@ -65,11 +66,13 @@ class Recipe:
     def fingerprint(self, seed: int) -> str:
         """Return the fingerprint of a seed's whole data, before anything is left out; computed once in a process.
 
+        It has the form of 0.1.0, so that run folders keep their names: it covers all that decides a training, and no cards.
+
         Raises:
             DataError: The folder is missing or not in order.
             ConfigError: The options are none of the reader's.
         """
-        return open_data(self.path, seed=seed, **self.options).fingerprint
+        return fingerprint_of_0_1_0(open_data(self.path, seed=seed, **self.options))
 
 
 @dataclass(frozen=True)
