@@ -77,12 +77,15 @@ def check_number(name: str, value: Any, low: float, high: float, meaning: str, i
     Raises:
         ConfigError: It is no finite number, or outside its range.
     """
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and (isinstance(value, int) or math.isfinite(value))
-    if not is_number or (is_whole and value != int(value)):
+    if not _is_number(value) or (is_whole and value != int(value)):
         raise ConfigError(f"{name}={value!r} must be a {'whole ' if is_whole else ''}number: {meaning}")
-    if not low <= value <= high:  # type: ignore[operator]
+    if not low <= value <= high:
         raise ConfigError(f"{name}={value!r} must lie between {low:g} and {high:g}: {meaning}")
     return int(value) if is_whole else float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and (isinstance(value, int) or math.isfinite(value))
 
 
 def check_seed(seed: Any, meaning: str = "the same seed draws the same") -> int:
