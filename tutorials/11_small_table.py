@@ -18,7 +18,7 @@ with app.setup:
     from scipy import stats  # noqa: F401 learners need it
 
     from srgformer_lab import places, plots
-    from srgformer_lab.plots.evidence import points
+    from srgformer_lab.plots.frames import points
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit

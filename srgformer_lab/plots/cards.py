@@ -1,24 +1,52 @@
-"""Items as things one can recognise: a picture, a title, one line of numbers. HTML strings that need ``STYLE`` once a page."""
+"""Items as cards that one can recognise: a picture, a title, one line of numbers. HTML strings need ``STYLE`` once a page."""
 
 import base64
-import html
 import io
 import zlib
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
+import jinja2
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import Number, counted, require
+from srgformer_lab.plots.frames import require
+from srgformer_lab.plots.language import Number
+from srgformer_lab.plots.style import FAINT, FELL, INK, MUTED, ROSE, SURFACE
 
 Size = Literal["normal", "small"]
-COLUMNS = ("title", "picture", "line")
+CARD_COLUMNS = ("title", "picture", "line")
 TALL_ENOUGH, WIDE_ENOUGH = 0.55, 0.85
 """Pictures of a width/height between these are cropped to 2:3; others are shown whole on a margin of their own edge's colour."""
 QUALITY = 74
 WHOLE_DIGITS = 4
+ROW_HEIGHT = {"small": 76, "normal": 108}
+"""Pixels from one row of a column to the next, of lying cards 64 and 96 px high; the joining lines are drawn for these."""
+HTML_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, undefined=jinja2.StrictUndefined
+)
+"""The one door to HTML: whatever is not marked as markup is escaped."""
+
+
+@cache
+def macros(name: str) -> Any:
+    """Return the macros of a template."""
+    return HTML_TEMPLATES.get_template(name).module
+
+
+def _tones(dark: bool) -> str:
+    tones = {"ink": INK, "muted": MUTED, "faint": FAINT, "paper": SURFACE, "rose": ROSE, "fell": FELL}
+    tones |= {"instant": ("#3B5BA9", "#9DB4F0"), "training": ("#8A5A00", "#E3B45C"), "finished": ("#4A6670", "#A5C0CA")}
+    rest = "--srg-blank:24%;--srg-drawn:58%" if dark else "--srg-blank:89%;--srg-drawn:42%"
+    return ";".join([*(f"--srg-{name}:{pair[dark]}" for name, pair in tones.items()), rest])
+
+
+STYLE_SHEET = HTML_TEMPLATES.get_template("cards.css").render(tones=(_tones(False), _tones(True)), row=ROW_HEIGHT)
+STYLE = f"<style>{STYLE_SHEET}</style>"
+"""The style sheet of cards, badges and the strip, sent once a page so that a card itself stays small."""
 
 
 def thumbnail_uri(image: Image.Image | None, width: int = 96) -> str:
@@ -60,7 +88,7 @@ def card(
     item_id: str = "",
     mark: str = "",
 ) -> str:
-    """Show one item: its picture (a data URI, or a drawn stand-in), its title, one line, and marks with words.
+    """Return one item as HTML: its picture (a data URI, or a drawn stand-in), its title, one line, and marks with words.
 
     Args:
         title: What the item is called; its id is shown where it has no title.
@@ -75,32 +103,43 @@ def card(
     Raises:
         DataError: The size is unknown, or the picture is not a data URI of an image.
     """
+    return str(macros("cards.html").card(card_data(title, picture, line, moved, hit, size, item_id, mark)))
+
+
+def card_data(
+    title: str,
+    picture: Any = "",
+    line: str = "",
+    moved: Number | None = None,
+    hit: Any = None,
+    size: Size = "normal",
+    item_id: str = "",
+    mark: str = "",
+) -> dict[str, Any]:
+    """Return what the template of a card shows, checked; the arguments are those of ``card``."""
     if size not in ("normal", "small"):
         raise DataError(f"card: size={size!r} must be normal or small")
     name = title.strip() or item_id or "untitled"
     full = f"{name} ({item_id})" if item_id and item_id != name else name
-    marks = "".join([_arrow(moved, mark), _hit(hit)])
-    return (
-        f'<figure class="srg srg-card srg-{size}" title="{html.escape(full)}">{picture_html(name, picture)}'
-        f'<figcaption class="srg-words"><span class="srg-title">{html.escape(name)}</span>'
-        + (f'<span class="srg-line">{html.escape(line)}</span>' if line else "")
-        + (f'<span class="srg-marks">{marks}</span>' if marks else "")
-        + "</figcaption></figure>"
-    )
+    way, took = None if moved is None or pd.isna(moved) else int(moved), None if pd.isna(hit) else bool(hit)
+    words = {"name": name, "full": full, "line": line, "mark": mark, "size": size}
+    return {"picture": picture_data(name, picture), "moved": way, "hit": took, **words}
 
 
-def picture_html(name: str, picture: str = "") -> str:
-    """Show a picture with its alt text, or draw a stand-in with the name's initials.
+def picture_data(name: str, picture: Any = "") -> dict[str, Any]:
+    """Return what the template shows of a picture, or the stand-in that follows from the name where there is none.
 
     Raises:
         DataError: The picture is not a data URI of an image.
     """
-    alt = html.escape(name)
-    if not isinstance(picture, str) or not picture:
-        return _blank(name)
-    if not picture.startswith("data:image/"):
-        raise DataError(f"card: the picture of {name!r} must be a data URI (data:image/…), not {picture[:40]!r}; use thumbnail_uri")
-    return f'<img class="srg-picture" src="{html.escape(picture)}" alt="{alt}" loading="lazy" width="96" height="144">'
+    if isinstance(picture, str) and picture:
+        if not picture.startswith("data:image/"):
+            raise DataError(f"card: the picture of {name!r} must be a data URI (data:image/…), not {picture[:40]!r}; use thumbnail_uri")
+        return {"name": name, "uri": picture}
+    code = zlib.crc32(name.encode())
+    x, y = 12 + code // 360 % 72, 14 + code // 26_000 % 40
+    rings = "".join(f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0" for r in (22, 40, 58))
+    return {"name": name, "uri": "", "hue": hue(name), "initials": initials(name), "rings": rings}
 
 
 def initials(name: str) -> str:
@@ -121,55 +160,15 @@ def hue(name: str) -> int:
     return zlib.crc32(name.encode()) % 360
 
 
-def _blank(name: str) -> str:
-    """Draw a stand-in: its rings follow from the name, as its hue does."""
-    code = zlib.crc32(name.encode())
-    x, y = 12 + code // 360 % 72, 14 + code // 26_000 % 40
-    rings = "".join(f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0" for r in (22, 40, 58))
-    return (
-        f'<svg class="srg-picture srg-blank" style="--srg-hue:{hue(name)}" viewBox="0 0 96 144" role="img" '
-        f'aria-label="{html.escape(name)}, no picture">'
-        f'<rect width="96" height="144"></rect><path d="{rings}"></path><text x="48" y="106">{html.escape(initials(name))}</text></svg>'
-    )
-
-
-def _arrow(moved: Number | None, mark: str = "") -> str:
-    words = html.escape(mark)
-    if moved is None or pd.isna(moved):
-        return f'<span class="srg-same">{words}</span>' if words else ""
-    steps, words = int(moved), f", {words}" if words else ""
-    if not steps:
-        return f'<span class="srg-same">= stayed{words}</span>'
-    kind, sign, word = ("rose", "▲", "rose") if steps > 0 else ("fell", "▼", "fell")
-    told = f"{word} by {counted(abs(steps), 'rank')}"
-    return f'<span class="srg-{kind}" title="{told}"><span role="img" aria-label="{told}">{sign} {abs(steps)}</span>{words}</span>'
-
-
-def _hit(hit: Any) -> str:
-    if pd.isna(hit):
-        return ""
-    return (
-        '<span title="the user truly took it">● hit</span>' if hit else '<span class="srg-same" title="not known to be taken">○ miss</span>'
-    )
-
-
-def _cards(frame: pd.DataFrame, size: Size, what: str) -> list[str]:
-    require(frame, COLUMNS, what)
+def _list(frame: pd.DataFrame, size: Size, shape: str, empty: str) -> str:
+    require(frame, CARD_COLUMNS, f"card {shape.partition(' ')[0].removeprefix('srg-')}")
     optional = [name for name in ("moved", "hit", "item_id", "mark") if name in frame.columns]
     shown = []
-    for row in frame[[*COLUMNS, *optional]].to_dict("records"):
+    for row in frame[[*CARD_COLUMNS, *optional]].to_dict("records"):
         values: dict[str, Any] = {str(name): value for name, value in row.items() if not pd.isna(value)}
         words = {name: str(values.get(name, "")) for name in ("title", "picture", "line", "item_id", "mark")}
-        shown.append(card(**words, moved=values.get("moved"), hit=values.get("hit"), size=size))
-    return shown
-
-
-def _list(frame: pd.DataFrame, size: Size, shape: str, empty: str) -> str:
-    shown = _cards(frame, size, f"card {shape.split('-')[-1]}")
-    if not shown:
-        return f'<div class="srg srg-empty">{html.escape(empty)}</div>'
-    inside = "".join(f"<li>{one}</li>" for one in shown)
-    return f'<div class="srg srg-{size}"><ol class="{shape}">{inside}</ol></div>'
+        shown.append(card_data(**words, moved=values.get("moved"), hit=values.get("hit"), size=size))
+    return str(macros("cards.html").cards(shown, size, shape, empty))
 
 
 def card_row(frame: pd.DataFrame, size: Size = "normal", empty: str = "Nothing here yet.") -> str:

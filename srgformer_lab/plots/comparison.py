@@ -1,4 +1,4 @@
-"""Many models beside one: a dot a row with its interval over seeds, filled only where a difference is shown."""
+"""Many models beside one, and how cost grows with the size of the data."""
 
 from typing import Literal
 
@@ -7,35 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.evidence import (
-    JUDGED,
-    cut,
-    error_bars,
-    fit,
-    hover_text,
-    how_to_read,
-    nothing_finished,
-    points,
-    read_table,
-    seed_of,
-    text_width,
-)
-from srgformer_lab.plots.knobs import LABEL_PAPER
-from srgformer_lab.plots.language import (
-    FAINT,
-    INK,
-    MUTED,
-    SURFACE,
-    metric_name,
-    metric_unit,
-    metric_value,
-    safe,
-    setting,
-    shorten,
-    ticks,
-)
-from srgformer_lab.plots.rows import MOST_ROWS, ROW, text_size
-from srgformer_lab.plots.template import TALLEST, empty_figure, new_figure
+from srgformer_lab.plots.bars import MOST_ROWS, label_rows, set_rows, text_size
+from srgformer_lab.plots.frames import JUDGED, hover_text, how_to_read, nothing_finished, points, read_table, seed_of
+from srgformer_lab.plots.language import cut, fit, metric_name, metric_unit, metric_value, safe, shorten, text_width
+from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SURFACE, bounds_of, empty_figure, error_bars, marks, new_figure, scale
 
 About = Literal["gains", "losses"]
 LABEL_WIDTH, BOLD = 184, 1.12
@@ -80,12 +55,13 @@ def comparison_dots(
         raise DataError(f"comparison: reference={reference!r} is no {label}; there are {', '.join(table['name'])}")
     shown = _shown(table, reference)
     text = _hint(table, len(shown), reference, metric) if hint is None else hint
-    names = [cut(name, LABEL_WIDTH / (BOLD if name == reference else 1)) for name in shown["name"]]
-    left = int(max(text_width(name) * (BOLD if full == reference else 1) for name, full in zip(names, shown["name"], strict=True)) + 22)
+    wider = np.where(shown["name"] == reference, BOLD, 1.0)
+    names = [cut(name, LABEL_WIDTH / by) for name, by in zip(shown["name"], wider, strict=True)]
+    left = int(max(text_width(name) * by for name, by in zip(names, wider, strict=True)) + 22)
     figure = new_figure(_finding(table, reference, metric, about), text, dark, left=left, right=VALUES + 12, bottom=48)
-    margin = figure.layout.margin
-    figure.layout.height = min(TALLEST, margin.t + margin.b + max(ROW * len(shown), 44))
-    _reference_line(figure, shown, reference, dark)
+    set_rows(figure, len(shown))
+    for value in shown.loc[shown["name"] == reference, "mean"].dropna():
+        figure.add_vline(x=float(value), line={"color": MUTED[dark], "width": 1}, opacity=0.7, layer="below", name="reference")
     _dots(figure, shown, reference, metric, dark)
     _write(figure, shown, names, reference, metric, dark)
     return figure
@@ -167,69 +143,36 @@ def _losses(others: pd.DataFrame, reference: str) -> str:
     )
 
 
-def _reference_line(figure: go.Figure, shown: pd.DataFrame, reference: str | None, dark: bool) -> None:
-    for value in shown.loc[shown["name"] == reference, "mean"].dropna():
-        figure.add_vline(x=float(value), line={"color": MUTED[dark], "width": 1}, opacity=0.7, layer="below", name="reference")
-
-
 def _dots(figure: go.Figure, shown: pd.DataFrame, reference: str | None, metric: str, dark: bool) -> None:
     rows = shown[shown["mean"].notna()]
-    mean, is_reference = rows["mean"].to_numpy(float), (rows["name"] == reference).to_numpy()
+    is_reference = (rows["name"] == reference).to_numpy()
     tones = np.where(is_reference, MUTED[dark], INK[dark])
-    filled = is_reference | (rows["sign"] != 0).to_numpy()
-    figure.add_scatter(
-        x=mean,
-        y=rows.index.to_numpy(),
-        mode="markers",
-        marker={
-            "size": 9,
-            "symbol": np.where(is_reference, "diamond", "circle").tolist(),
-            "color": np.where(filled, tones, SURFACE[dark]).tolist(),
-            "line": {"width": 2, "color": tones.tolist()},
-        },
+    against = ["" if of_itself else reference or "" for of_itself in is_reference]
+    marks(
+        figure,
+        rows["mean"].to_numpy(float),
+        rows.index.to_numpy(),
+        tones.tolist(),
+        fill=np.where(is_reference | (rows["sign"] != 0).to_numpy(), tones, SURFACE[dark]).tolist(),
+        symbol=np.where(is_reference, "diamond", "circle").tolist(),
+        hover=[hover_text(row["name"], row, metric, other) for (_, row), other in zip(rows.iterrows(), against, strict=True)],
         error_x=error_bars(rows["mean"], rows["low"], rows["high"], MUTED[dark]),
-        customdata=[
-            hover_text(row["name"], row, metric, "" if is_reference[place] else reference or "")
-            for place, (_, row) in enumerate(rows.iterrows())
-        ],
-        hovertemplate="%{customdata}<extra></extra>",
         cliponaxis=False,
         name=metric,
     )
-    ends = np.concatenate([mean, rows["low"].dropna(), rows["high"].dropna()])
-    low, high = float(ends.min()), float(ends.max())
-    room = 0.05 * ((high - low) or abs(high) or 1.0)
-    places, (factor, unit) = ticks(low, high, 3), metric_unit(metric)
-    words = [setting(factor * place) + unit for place in places]
-    figure.update_xaxes(range=[low - room, high + room], zeroline=False, tickvals=places, ticktext=words, title_text=metric_name(metric))
+    bounds = bounds_of(rows["mean"], rows["low"], rows["high"])
+    scale(figure.layout.xaxis, bounds, 0.05, metric_unit(metric), 3, zeroline=False, title_text=metric_name(metric))
 
 
 def _write(figure: go.Figure, shown: pd.DataFrame, names: list[str], reference: str | None, metric: str, dark: bool) -> None:
     """Name the rows on the left, and write their values in a column on the right."""
-    size, labels = text_size(figure, len(shown)), []
+    size, labels, at_right = text_size(figure, len(shown)), [], {"x": 1, "xref": "paper", "xanchor": "right", "xshift": VALUES}
     for (place, row), short in zip(shown.iterrows(), names, strict=True):
-        is_reference, is_done = row["name"] == reference, np.isfinite(row["mean"])
-        name = safe(short)
+        is_reference, is_done, name = row["name"] == reference, np.isfinite(row["mean"]), safe(short)
         labels.append(f"<b>{name}</b>" if is_reference else name if is_done else f'<span style="color:{MUTED[dark]}">{name}</span>')
         value = metric_value(metric, row["mean"]) if is_done else "not finished"
-        figure.add_annotation(
-            x=1,
-            xref="paper",
-            xanchor="right",
-            xshift=VALUES,
-            y=place,
-            text=f"<b>{value}</b>" if is_reference else value,
-            font={"size": size, "color": INK[dark] if is_done else MUTED[dark]},
-            bgcolor=None if is_done else LABEL_PAPER[dark],
-            borderpad=0,
-            name="value",
-        )
-    figure.update_yaxes(
-        range=[len(shown) - 0.45, -0.55],
-        tickvals=list(range(len(shown))),
-        ticktext=labels,
-        tickfont={"size": size, "color": INK[dark]},
-        zeroline=False,
-        ticklabelstandoff=10,
-    )
+        style = {"font": {"size": size, "color": INK[dark]}} if is_done else {"font": {"size": size, "color": MUTED[dark]}}
+        style |= {"bgcolor": None if is_done else LABEL_PAPER[dark], "borderpad": 0, "name": "value"}
+        figure.add_annotation(y=place, text=f"<b>{value}</b>" if is_reference else value, **at_right, **style)
+    label_rows(figure, labels, {"size": size, "color": INK[dark]}, 10)
     figure.add_shape(type="line", xref="paper", yref="paper", x0=0, x1=1, y0=0, y1=0, line={"color": FAINT[dark], "width": 1})

@@ -1,43 +1,33 @@
-"""Which of a person's things made the score: a bar for each item of the history, and the way from nothing to the score."""
+"""What the items of a history and the walks through the graph contribute to a score, and what speaks for one item rather than another."""
+
+import math
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.bars import MOST_ROWS, name_rows, rows_figure, split_off, stack, steps, write_above, write_ends
+from srgformer_lab.plots.frames import EXACT, numbers
 from srgformer_lab.plots.language import (
-    FAINT,
-    INK,
-    MUTED,
-    SURFACE,
+    LEVEL,
     Number,
     counted,
     digits,
-    part_color,
+    first_that_fits,
+    in_all,
+    part_name,
     part_order,
     percent,
+    safe,
     shorten,
     signed,
-)
-from srgformer_lab.plots.rows import (
-    HISTORY_COLORS,
-    in_all,
-    name_rows,
-    numbers,
-    rows_figure,
-    split_off,
-    stack,
-    steps,
     who_leads,
-    write_ends,
 )
-from srgformer_lab.plots.score import EXACT
-from srgformer_lab.plots.template import empty_figure, first_that_fits
+from srgformer_lab.plots.style import HISTORY_COLORS, INK, MUTED, TICK_SIZE, empty_figure, part_color
 
 BESIDE_PARTS = ("item_id", "title", "total", "weight")
 """Columns of a history that are no part's contribution."""
-KINDS = {"own": "the user’s own embedding", "history": "the history", "hyperedge": "the hypergraph", "edit": "the edit"}
-"""Where a score comes from, in the order of the bars, and what a sentence calls it."""
 
 
 def history_bars(
@@ -72,8 +62,8 @@ def history_bars(
         names.append(counted(len(others), "other"))
         full.append(f"{names[-1]}, summed")
     both = (table.min(axis=1) < 0) & (table.max(axis=1) > 0)
-    text = "Take one thing away: what stays of the score?" if hint is None else hint
-    text = "Marks show sums. Take one thing away: what stays?" if hint is None and both.any() else text
+    own = "Marks show sums. Take one thing away: what stays?" if both.any() else "Take one thing away: what stays of the score?"
+    text = own if hint is None else hint
     figure = rows_figure(_history_finding(items, score), text, names, dark, key=parts)
     stack(figure, table, full, dark)
     name_rows(figure, names, [INK[dark]] * len(shown) + [MUTED[dark]] * bool(others))
@@ -108,102 +98,122 @@ def _history_finding(items: pd.DataFrame, score: Number | None) -> str:
     return first_that_fits(*findings, f"{found[0]}{whole}", found[0])
 
 
-def sources_waterfall(
-    sources: pd.DataFrame,
-    score: Number | None = None,
-    *,
-    item: str | None = None,
-    most: int = 5,
-    dark: bool = False,
-    hint: str | None = None,
-) -> go.Figure:
-    """Draw the way to a score: the user's own embedding, the history's items, the hyperedges; right of zero helps, left hurts.
+SIDE_LETTERS = 20
 
-    Where the sources don't add up to the score, a hollow bar says how much is missing, and the figure calls itself approximate.
+
+def versus_bars(
+    versus: pd.DataFrame, item_a: str, item_b: str, most: int = 10, *, dark: bool = False, hint: str | None = None
+) -> go.Figure:
+    """Draw what speaks for one item rather than another, by part or by item of the history; right speaks for the first.
 
     Args:
-        sources: ``kind`` (own, history, hyperedge or edit), ``name``, ``contribution``.
-        score: The score that the model gives; the sum of the sources where it is None.
-        item: The title that the finding names.
-        most: How many items of the history have a bar each; the others stand in one, and so do the hyperedges.
+        versus: ``part`` (each part of the score) or ``item_id`` and ``title`` (each item of the history), with ``a``, ``b`` and
+            ``difference`` = a − b.
+        item_a: Title of the first item.
+        item_b: Title of the second item.
+        most: How many items of the history have a bar of their own.
         dark: Whether the page is dark.
         hint: Words in place of what to try.
 
     Raises:
-        DataError: A column is missing, a value is no finite number, a kind is unknown, or there is no source.
+        DataError: A column is missing, a value is no finite number, a part stands twice, or a difference isn't a − b.
     """
-    what = "sources waterfall"
-    rows = numbers(sources, ["kind", "name"], ["contribution"], what)
-    if not len(rows) or (unknown := sorted(set(rows["kind"].astype(str)) - set(KINDS))):
-        given = f"knows no kind {', '.join(unknown)}" if len(rows) else "has no row"
-        raise DataError(f"{what}: the frame {given}; give rows of the kinds {', '.join(KINDS)}")
-    total = float(rows["contribution"].sum() if score is None else score)
-    missing = total - float(rows["contribution"].sum())
-    bars = _bars(rows, most, dark)
-    approximate = abs(missing) > EXACT * max(float(rows["contribution"].abs().sum()), abs(total))
-    if approximate:
-        bars.append(("not explained", missing, MUTED[dark], MUTED[dark]))
-    text = hint if hint is not None else "Right of zero helps, left hurts. Take one thing away."
-    text = f"Approximate: {signed(missing)} is not explained. {text}" if approximate else text
-    names, values = [name for name, *_ in bars], np.array([value for _, value, *_ in bars])
-    figure = rows_figure(_sources_finding(rows, total, item), text, [*names, "score"], dark)
-    _draw_way(figure, names, values, total, ([bar[2] for bar in bars], [bar[3] for bar in bars]), approximate, dark)
+    what, is_parts = "versus bars", "part" in versus.columns or "title" not in versus.columns
+    rows = numbers(versus, ["part"] if is_parts else ["item_id", "title"], ["a", "b", "difference"], what)
+    if not len(rows):
+        return empty_figure("There is nothing to compare yet", "Choose two items.", dark)
+    _check(rows, is_parts, what)
+    if is_parts:
+        order = part_order(rows["part"])
+        rows = rows.set_index("part").loc[order].reset_index()
+        names, shown, others = [part_name(part) for part in order], list(range(len(rows))), []
+        fill = [part_color(part, dark, order) for part in order]
+        ink = fill
+    else:
+        shown, others = split_off(rows["difference"], most, what)
+        names = [str(title) for title in rows["title"][shown]] + ([counted(len(others), "other")] if others else [])
+        fill, ink = [HISTORY_COLORS[dark]] * len(names), [INK[dark]] * len(shown) + [MUTED[dark]] * bool(others)
+    cells = rows[["a", "b", "difference"]].to_numpy(float)
+    cells = np.vstack([cells[shown], cells[others].sum(axis=0)]) if others else cells[shown]
+    text = "Take away what speaks most for it: which item leads?" if hint is None else hint
+    figure = rows_figure(_versus_finding(rows, is_parts, item_a, item_b), text, names, dark, above=20)
+    a, b = (shorten(item, SIDE_LETTERS) for item in (item_a, item_b))
+    for words, right in ((f"◂ for “{b}”", False), (f"for “{a}” ▸", True)):
+        write_above(figure, safe(words), right, font={"size": TICK_SIZE, "color": MUTED[dark]})
+    hovers = [f"{name}: “{a}” {signed(row[0])}, “{b}” {signed(row[1])}" for name, row in zip(names, cells, strict=True)]
+    differences = cells[:, 2]
+    steps(figure, np.zeros(len(cells)), differences, fill, hovers)
+    write_ends(figure, differences, differences, list(differences))
+    name_rows(figure, names, ink)
     return figure
 
 
-Bar = tuple[str, float, str, str]
-"""Name, value, colour of the bar, colour of the name."""
+def _check(rows: pd.DataFrame, is_parts: bool, what: str) -> None:
+    if is_parts and rows["part"].duplicated().any():
+        raise DataError(f"{what}: part {rows.loc[rows['part'].duplicated(), 'part'].iloc[0]!r} stands twice; give each part once")
+    off = (rows["a"] - rows["b"] - rows["difference"]).abs() > EXACT * (rows["a"].abs() + rows["b"].abs())
+    if off.any():
+        row = rows.loc[int(off.to_numpy().argmax())]
+        given = f"a={digits(row['a'])}, b={digits(row['b'])}, difference={digits(row['difference'])}"
+        raise DataError(f"{what}: {given}; the difference must be a − b")
 
 
-def _bars(rows: pd.DataFrame, most: int, dark: bool) -> list[Bar]:
-    """Fold the sources: each kind in one bar, but the history's largest items in one each."""
-    bars: list[Bar] = []
-    for kind in KINDS:
-        given = rows.loc[rows["kind"] == kind, "contribution"]
-        if not len(given):
-            continue
-        if kind == "history":
-            shown, others = split_off(given, most, "sources waterfall")
-            bars += [(str(rows["name"][row]), float(given[row]), HISTORY_COLORS[dark], INK[dark]) for row in shown]
-            if others:
-                bars.append((counted(len(others), "other"), float(given[others].sum()), HISTORY_COLORS[dark], MUTED[dark]))
-            continue
-        color = {"own": part_color("id", dark), "hyperedge": part_color("hypergraph", dark)}.get(kind, MUTED[dark])
-        several = counted(len(given), "hyperedge" if kind == "hyperedge" else kind)
-        name = "own embedding" if kind == "own" else str(rows["name"][given.index[0]]) if len(given) == 1 else several
-        bars.append((name, float(given.sum()), color, color))
-    return bars
+def _versus_finding(rows: pd.DataFrame, is_parts: bool, item_a: str, item_b: str) -> str:
+    """Say which item leads by how much, and what speaks most for it."""
+    differences = rows["difference"]
+    if not differences.any():
+        return f"Every {'part' if is_parts else 'item of the history'} speaks for both items alike"
+    if in_all(differences) == "cancel out":
+        return "Both items score the same" if is_parts else "The history is for both items alike"
+    total = float(differences.sum())
+    values, lead = (list(differences), item_a) if total > 0 else (list(-differences), item_b)
+    level = [row for row, value in enumerate(values) if math.isclose(value, max(values), rel_tol=LEVEL)]
+    findings = []
+    for width in (26, 16):
+        start = f"“{shorten(lead, width)}” leads by {digits(abs(total))}"
+        start = start if is_parts else f"The history is for “{shorten(lead, width)}” by {digits(abs(total))}"
+        name = part_name(str(rows["part"][level[0]])) if is_parts else f"“{shorten(rows['title'][level[0]], width)}”"
+        who = f"{name} speaks" if len(level) == 1 else f"{len(level)} {'parts' if is_parts else 'items'} speak"
+        by = f"{digits(max(values))}{' each' if len(level) > 1 else ''}"
+        short = [f"{start}, {name} most"] if len(level) == 1 else []
+        findings += [f"{start}; {who} most for it, by {by}", f"{start}; {who} most for it", *short]
+    return first_that_fits(*findings, start)
 
 
-def _draw_way(
-    figure: go.Figure, names: list[str], values: np.ndarray, total: float, colors: tuple[list[str], list[str]], hollow: bool, dark: bool
-) -> None:
-    ends = np.cumsum(values)
-    fill, edge = [*colors[0], INK[dark]], [0.0] * (len(values) + 1)
-    if hollow:
-        fill[-2], edge[-2] = SURFACE[dark], 1.5
-    hovers = [f"{name} {signed(value)}" for name, value in zip(names, values, strict=True)]
-    steps(
-        figure,
-        np.append(ends - values, 0.0),
-        np.append(values, total),
-        fill,
-        [*hovers, f"score {digits(total)}"],
-        line={"color": MUTED[dark], "width": edge},
-    )
-    for row, end in enumerate(ends):
-        thin = {"color": FAINT[dark], "width": 1}
-        figure.add_shape(type="line", x0=float(end), x1=float(end), y0=row + 0.32, y1=row + 0.68, line=thin)
-    texts = [*(signed(value) for value in values), f"<b>{digits(total)}</b>"]
-    write_ends(figure, np.append(ends, total), np.append(values, total), [*ends, total], texts)
-    name_rows(figure, [*names, "score"], [*colors[1], INK[dark]])
-    words = figure.layout.yaxis.ticktext
-    figure.layout.yaxis.ticktext = [*words[:-1], f"<b>{words[-1]}</b>"]
+def depth_bars(depths: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw what walks of each length from the user through the graph contribute to a score, part beside part.
+
+    Args:
+        depths: ``item_id``, ``title``, ``part``, ``depth`` (from 1), ``contribution``; summed over the items.
+        dark: Whether the page is dark.
+        hint: Words in place of what to try.
+
+    Raises:
+        DataError: A column is missing, a value is no finite number, or a depth is no whole number from 1.
+    """
+    what = "depth bars"
+    rows = numbers(depths, ["item_id", "title", "part"], ["depth", "contribution"], what)
+    if not len(rows):
+        return empty_figure("There is no walk through the graph", "A bar appears for each length of a walk.", dark)
+    if (bad := rows.loc[(rows["depth"] < 1) | (rows["depth"] % 1 != 0), "depth"]).size:
+        raise DataError(f"{what}: depth={bad.iloc[0]:g}; give whole numbers from 1")
+    table = rows.pivot_table(index="depth", columns="part", values="contribution", aggfunc="sum", fill_value=0.0).sort_index()
+    if len(table) > MOST_ROWS:
+        raise DataError(f"{what}: {len(table)} depths; at most {MOST_ROWS} have room")
+    names = [counted(int(depth), "step") for depth in table.index]
+    text = "What do more layers, and so longer walks, bring?" if hint is None else hint
+    figure = rows_figure(_depth_finding(names, table.sum(axis=1).tolist()), text, names, dark, key=part_order(table.columns))
+    stack(figure, table.reset_index(drop=True), [f"walks of {name}" for name in names], dark)
+    name_rows(figure, names, [INK[dark]] * len(names))
+    return figure
 
 
-def _sources_finding(rows: pd.DataFrame, total: float, item: str | None) -> str:
-    subject = f"“{shorten(item, 26)}” scores {digits(total)}" if item else f"The score is {digits(total)}"
-    by_kind = rows.groupby("kind")["contribution"].sum()
-    kinds = [kind for kind in KINDS if kind in by_kind.index]
-    found = who_leads([KINDS[kind] for kind in kinds], [float(by_kind[kind]) for kind in kinds], "source")
-    return first_that_fits(*(f"{subject}: {'; '.join(found[:many])}" for many in range(len(found), 0, -1)), subject)
+def _depth_finding(names: list[str], values: list[float]) -> str:
+    found = who_leads([f"a walk of {name}" for name in names], values, "length")
+    if not found:
+        return "Walks through the graph don’t move the score"
+    found[0] = found[0][0].upper() + found[0][1:]
+    if len(names) == 1:
+        return found[0]
+    whole = f"; all {len(names)} lengths together {in_all(values)}"
+    return first_that_fits(f"{'; '.join(found)}{whole}", f"{found[0]}{whole}", found[0])

@@ -1,4 +1,4 @@
-"""What a data set holds: how unevenly the items are taken, how long the histories are, and what is known of the items."""
+"""What a data set holds: who took what, how unevenly, how long the histories are, and what is known of the items."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,22 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import INK, MUTED, SINGLE_SCALE, counted, part_color, percent, safe, setting, shorten, ticks
-from srgformer_lab.plots.rows import HISTORY_COLORS, name_rows, numbers, rows_figure, steps, write_ends
-from srgformer_lab.plots.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
+from srgformer_lab.plots.bars import name_rows, rows_figure, steps, write_ends
+from srgformer_lab.plots.frames import numbers, require
+from srgformer_lab.plots.language import counted, digits, first_that_fits, percent, safe, setting, shorten
+from srgformer_lab.plots.style import (
+    FAINT,
+    HISTORY_COLORS,
+    HOVER,
+    INK,
+    MUTED,
+    SINGLE_SCALE,
+    TICK_SIZE,
+    empty_figure,
+    new_figure,
+    part_color,
+    ticks,
+)
 
 HEAD, HALF = 0.1, 0.5
 """Shares of the items, the most taken first, at which the long tail is cut."""
@@ -50,7 +63,7 @@ def long_tail(items: pd.DataFrame, *, dark: bool = False, hint: str | None = Non
     words = [f"first tenth<br>{percent(shares[0])}", f"next {percent(1 - HALF - HEAD)}<br>{percent(shares[1])}"]
     words.append(f"less taken half<br>{percent(shares[2])} of all")
     sums = np.cumsum(users) / users.sum()
-    titles = _sorted_titles(items)
+    titles = [str(title) for title in items.sort_values("users", ascending=False, kind="stable")["title"]]
     hovers = [
         f"{place + 1:,}. {safe(shorten(titles[place], 40))}: {counted(int(users[place]), 'user')}<br>"
         f"the first {place + 1:,} items have {percent(sums[place])} of the interactions"
@@ -143,10 +156,6 @@ def _counts(frame: pd.DataFrame, words: Sequence[str], column: str, what: str) -
     return values
 
 
-def _sorted_titles(items: pd.DataFrame) -> list[str]:
-    return [str(title) for title in items.sort_values("users", ascending=False, kind="stable")["title"]]
-
-
 def _span(lengths: np.ndarray) -> str:
     if not len(lengths):
         return "nobody"
@@ -169,28 +178,82 @@ def _outline(
         if start == end:
             continue
         places = np.unique(np.linspace(start, end - 1, min(end - start, MOST_POINTS // 3)).round().astype(int))
-        figure.add_scatter(
-            x=np.append(places, end).astype(np.float32),
-            y=np.append(heights[places], heights[places[-1]]).astype(np.float32),
-            mode="lines",
-            line={"width": 0, "shape": "hv", "color": shade},
-            fill="tozeroy",
-            fillcolor=shade,
-            text=[hovers[place] for place in (*places, places[-1])],
-            hovertemplate="%{text}<extra></extra>",
-        )
-        place = (start + end) / 2
+        x, y = np.append(places, end).astype(np.float32), np.append(heights[places], heights[places[-1]]).astype(np.float32)
+        look = {"line": {"width": 0, "shape": "hv", "color": shade}, "fill": "tozeroy", "fillcolor": shade}
+        said = {"text": [hovers[place] for place in (*places, places[-1])], "hovertemplate": "%{text}<extra></extra>"}
+        figure.add_scatter(x=x, y=y, mode="lines", **look, **said)
         near_left = start == 0 and end < 0.2 * n
-        figure.add_annotation(
-            x=0 if near_left else place,
-            y=1.2 * top,
-            text=text,
-            xanchor="left" if near_left else "center",
-            yanchor="middle",
-            align="left" if near_left else "center",
-            font={"size": TICK_SIZE, "color": INK[dark] if near_left else MUTED[dark]},
-            name="stretch",
-        )
+        x, side, color = (0, "left", INK[dark]) if near_left else ((start + end) / 2, "center", MUTED[dark])
+        style = {"xanchor": side, "align": side, "yanchor": "middle", "font": {"size": TICK_SIZE, "color": color}}
+        figure.add_annotation(x=x, y=1.2 * top, text=text, name="stretch", **style)
     figure.update_xaxes(range=[0, n], tickvals=[0, n], ticktext=["1", f"{n:,}"], zeroline=False)
     marks = ticks(0.0, top, 4)
     figure.update_yaxes(range=[0, 1.38 * top or 1], tickvals=marks, ticktext=[setting(mark) for mark in marks])
+
+
+EMPTY_CELL = ("#F1F1F1", "#242424")
+
+
+def interaction_matrix(pairs: pd.DataFrame, n_users: int, n_items: int, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw the matrix of interactions: the most active users on top, the most taken items at the left.
+
+    Args:
+        pairs: ``user`` and ``item``: rows of each interaction, from 0.
+        n_users: Number of users, those without interactions included.
+        n_items: Number of items.
+        dark: For dark pages.
+        hint: What to look at; the figure's own words without it.
+
+    Raises:
+        DataError: A column is missing.
+    """
+    require(pairs, ["user", "item"], "interaction matrix")
+    if not len(pairs):
+        return empty_figure("Nobody took anything yet", "The matrix of interactions is empty.", dark)
+    cells = np.zeros((n_users, n_items), dtype=np.uint8)
+    cells[pairs["user"], pairs["item"]] = 1
+    rows, columns = (np.argsort(-cells.sum(axis, dtype=int), kind="stable") for axis in (1, 0))
+    cells = cells[rows][:, columns]
+    finding = f"{percent(cells.mean())} of the {cells.size:,} cells are filled; the rest is not “no”, but “not known”"
+    text = "A row is a person, a column an item; the most taken stand left. Look how fast the columns thin out."
+    figure = new_figure(finding, text if hint is None else hint, dark, left=56, right=12, bottom=34)
+    scale = [[0, EMPTY_CELL[dark]], [1, HISTORY_COLORS[dark]]]
+    figure.add_heatmap(z=cells, zmin=0, zmax=1, colorscale=scale, showscale=False, hoverinfo="skip")
+    figure.update_xaxes(title_text=f"{n_items:,} items", showticklabels=False, zeroline=False)
+    figure.update_yaxes(title_text=f"{n_users:,} users", showticklabels=False, zeroline=False, autorange="reversed")
+    return figure
+
+
+def head_share(items: pd.DataFrame, share: float = 0.2, *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw how often each item was taken, the most taken first, and what share of all interactions the first ones hold.
+
+    Args:
+        items: ``title`` and ``taken``, one row an item.
+        share: Which share of the items counts as the head, in 0…1.
+        dark: For dark pages.
+        hint: What to try; the figure's own words without it.
+
+    Raises:
+        DataError: A column is missing.
+    """
+    require(items, ["title", "taken"], "head share")
+    items = items.sort_values("taken", ascending=False, kind="stable", ignore_index=True)
+    total = float(items["taken"].sum())
+    if not total:
+        return empty_figure("Nobody took anything yet", "There is no tail without interactions.", dark)
+    n_head = max(1, round(share * len(items)))
+    held = float(items["taken"].head(n_head).sum()) / total
+    finding = f"The most taken {percent(share)} of the items hold {percent(held)} of all interactions"
+    text = "Each bar is an item. Move the share: how many items hold half of everything?"
+    figure = new_figure(finding, text if hint is None else hint, dark, height=300, left=56, right=12, bottom=34)
+    in_head = np.arange(len(items)) < n_head
+    marker = {"color": np.where(in_head, HISTORY_COLORS[dark], FAINT[dark]).tolist(), "line": {"width": 0}}
+    said = [f"{safe(title)}<br>taken {taken:,.0f} times" for title, taken in zip(items["title"], items["taken"], strict=True)]
+    figure.add_bar(x=np.arange(len(items)), y=items["taken"], width=1, marker=marker, customdata=said, hovertemplate=HOVER)
+    words = f"<b>head</b> ◂ ▸ tail: {counted(len(items) - n_head, 'item')}, {digits(100 * (1 - held), 2)} %"
+    place = {"x": n_head - 0.5, "y": 1, "yref": "paper", "xanchor": "left", "yanchor": "top", "xshift": 6}
+    figure.add_annotation(text=words, font={"color": MUTED[dark]}, **place)
+    figure.add_vline(x=n_head - 0.5, line={"color": INK[dark], "width": 1})
+    figure.update_xaxes(title_text="items, the most taken first", showticklabels=False, zeroline=False)
+    figure.update_yaxes(title_text="times taken")
+    return figure

@@ -1,27 +1,42 @@
-"""What the scales of a trained model do: a metric over α × β, and one user's list before and after."""
+"""A metric over two knobs: those of a trained model as a surface, those that need training as a grid of runs."""
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import (
-    INK,
-    SINGLE_SCALE,
-    SURFACE,
     TIED,
     Number,
+    digits,
+    first_that_fits,
+    knob_markup,
+    knob_name,
+    knob_symbol,
     metric_name,
     metric_unit,
     metric_value,
-    part_color,
-    require,
+    safe,
     setting,
 )
-from srgformer_lab.plots.template import TEXT_SIZE, color_bar, new_figure
+from srgformer_lab.plots.style import (
+    INK,
+    LABEL_PAPER,
+    MUTED,
+    SINGLE_SCALE,
+    SURFACE,
+    TEXT_SIZE,
+    TICK_SIZE,
+    cell_inks,
+    color_bar,
+    knob_color,
+    new_figure,
+    part_color,
+    write_cells,
+)
 
 Point = tuple[Number, Number]
-LABEL_PAPER = ("rgba(255,255,255,0.86)", "rgba(24,28,26,0.8)")
 AXES = ("attention_scale", "hypergraph_scale")
 
 
@@ -42,15 +57,11 @@ def metric_heatmap(
         DataError: A column is missing, a point of the grid is missing or stands twice, or the grid is empty.
     """
     grid = _grid(frame)
-    figure = new_figure(
-        _surface_finding(grid, metric, trained),
-        "Move α or β: the filled mark follows, the hollow one stays where the model was trained." if hint is None else hint,
-        dark,
-        left=58,
-        right=64,
-        bottom=44,
-    )
+    text = "Move α or β: the filled mark follows, the hollow one stays where the model was trained." if hint is None else hint
+    figure = new_figure(_surface_finding(grid, metric, trained), text, dark, left=58, right=64, bottom=44)
     values, (factor, unit) = grid.to_numpy(np.float32), metric_unit(metric)
+    low, high = float(values.min()), float(values.max())
+    places = [low, (low + high) / 2, high] if high > low else [high]
     figure.add_heatmap(
         x=grid.columns.to_numpy(np.float32),
         y=grid.index.to_numpy(np.float32),
@@ -58,7 +69,7 @@ def metric_heatmap(
         customdata=factor * values,
         colorscale=[list(stop) for stop in SINGLE_SCALE[dark]],
         hovertemplate=f"α %{{x:.3~g}}, β %{{y:.3~g}}<br>{metric_name(metric)} %{{customdata:.3g}}{unit}<extra></extra>",
-        colorbar=_color_bar(values, metric),
+        colorbar=color_bar(places, [metric_value(metric, place) for place in places]),
     )
     for axis, part, symbol in ((figure.layout.xaxis, "attention", "α"), (figure.layout.yaxis, "hypergraph", "β")):
         axis.update(title={"text": f"<b>{symbol}</b> {part}", "font": {"color": part_color(part, dark)}}, zeroline=False, nticks=6)
@@ -77,16 +88,15 @@ def _grid(frame: pd.DataFrame) -> pd.DataFrame:
     return grid
 
 
-def at(grid: pd.DataFrame, point: Point) -> float:
+def _at(grid: pd.DataFrame, point: Point) -> float:
     """Interpolate a grid (rows β, columns α) linearly at (α, β); outside it, the nearest edge counts."""
     along = [np.interp(float(point[0]), grid.columns.to_numpy(float), row) for row in grid.to_numpy(float)]
     return float(np.interp(float(point[1]), grid.index.to_numpy(float), along))
 
 
 def _on_grid(grid: pd.DataFrame, point: Point) -> bool:
-    return bool(
-        np.isclose(grid.columns.to_numpy(float), float(point[0])).any() and np.isclose(grid.index.to_numpy(float), float(point[1])).any()
-    )
+    axes = (grid.columns.to_numpy(float), grid.index.to_numpy(float))
+    return all(np.isclose(axis, float(place)).any() for axis, place in zip(axes, point, strict=True))
 
 
 def _best(grid: pd.DataFrame) -> Point:
@@ -96,21 +106,15 @@ def _best(grid: pd.DataFrame) -> Point:
 
 def _surface_finding(grid: pd.DataFrame, metric: str, trained: Point | None) -> str:
     best, name = _best(grid), metric_name(metric)
-    top, where = at(grid, best), f"α{TIED}={TIED}{setting(best[0])}, β{TIED}={TIED}{setting(best[1])}"
+    top, where = _at(grid, best), f"α{TIED}={TIED}{setting(best[0])}, β{TIED}={TIED}{setting(best[1])}"
     if trained is None:
         return f"{name} is best at {where}: {metric_value(metric, top)}"
-    there = at(grid, trained)
+    there = _at(grid, trained)
     if top <= there * (1 + 5e-4):
         return f"No α, β beats the trained point: {name} {metric_value(metric, there)}"
     if metric_value(metric, top) == metric_value(metric, there):
         return f"No α, β clearly beats the trained point: {name} {metric_value(metric, there)}"
     return f"{where} would give {name} {metric_value(metric, top)} instead of {metric_value(metric, there)}"
-
-
-def _color_bar(values: np.ndarray, metric: str) -> dict:
-    low, high = float(values.min()), float(values.max())
-    ticks = [low, (low + high) / 2, high] if high > low else [high]
-    return color_bar(ticks, [metric_value(metric, tick) for tick in ticks])
 
 
 def _mark_points(figure: go.Figure, grid: pd.DataFrame, metric: str, points: tuple[Point | None, Point | None], dark: bool) -> None:
@@ -136,16 +140,10 @@ def _mark_points(figure: go.Figure, grid: pd.DataFrame, metric: str, points: tup
         lift = _lift(x, y, taken)
         taken.append((x, y + lift / 220))
         about = "" if _on_grid(grid, point) else "≈ "
-        figure.add_annotation(
-            x=point[0],
-            y=point[1],
-            text=f"<b>{' = '.join(words)}</b> {about}{metric_value(metric, at(grid, point))}",
-            yshift=lift,
-            xanchor="left" if x < 0.2 else "right" if x > 0.8 else "center",
-            bgcolor=LABEL_PAPER[dark],
-            borderpad=2,
-            font={"size": TEXT_SIZE - 1, "color": INK[dark]},
-        )
+        text = f"<b>{' = '.join(words)}</b> {about}{metric_value(metric, _at(grid, point))}"
+        look = {"bgcolor": LABEL_PAPER[dark], "borderpad": 2, "font": {"size": TEXT_SIZE - 1, "color": INK[dark]}}
+        anchor = "left" if x < 0.2 else "right" if x > 0.8 else "center"
+        figure.add_annotation(x=point[0], y=point[1], text=text, yshift=lift, xanchor=anchor, **look)
 
 
 def _lift(x: float, y: float, taken: list[tuple[float, float]]) -> int:
@@ -158,11 +156,111 @@ def _lift(x: float, y: float, taken: list[tuple[float, float]]) -> int:
 
 
 def _dot(figure: go.Figure, point: Point, symbol: str, size: int, style: dict) -> None:
-    figure.add_scatter(
-        x=[float(point[0])],
-        y=[float(point[1])],
-        mode="markers",
-        marker={"symbol": symbol, "size": size, **style},
+    at, marker = {"x": [float(point[0])], "y": [float(point[1])]}, {"symbol": symbol, "size": size, **style}
+    figure.add_scatter(mode="markers", marker=marker, hoverinfo="skip", cliponaxis=False, **at)
+
+
+WAITING = ("queued", "running")
+MISSING = "missing"
+
+
+def knob_grid(
+    frame: pd.DataFrame,
+    knobs: tuple[str, str] = ("modality_contrast_weight", "contrast_temperature"),
+    metric: str = "recall@20",
+    loaded: Point | None = None,
+    chosen: Point | None = None,
+    *,
+    dark: bool = False,
+    hint: str | None = None,
+) -> go.Figure:
+    """Draw runs over two knobs, values equally spaced: a filled cell with its metric, a hollow one on its way, a dot where none is.
+
+    A dashed frame marks the run that is loaded, a solid one the point that is looked at.
+
+    Args:
+        frame: The two knobs, ``state`` (``missing``, ``queued``, ``running``; any other is over) and ``value``, each pair once.
+        knobs: The knob of the rows and that of the columns.
+        metric: What ``value`` is.
+        loaded: Where the loaded run stands, as (row, column).
+        chosen: Where one looks.
+        dark: Whether the page is dark.
+        hint: Words in place of how to read it.
+
+    Raises:
+        DataError: A column is missing, the frame is empty, or a pair stands twice.
+    """
+    require(frame, [*knobs, "state", "value"], "knob grid")
+    if not len(frame) or frame.duplicated(list(knobs)).any():
+        raise DataError(f"knob grid: {len(frame)} rows; give each pair of {knobs[0]} and {knobs[1]} exactly once")
+    table = frame.pivot(index=knobs[0], columns=knobs[1], values="value").sort_index().sort_index(axis=1)
+    states = frame.pivot(index=knobs[0], columns=knobs[1], values="state").reindex_like(table).fillna(MISSING).to_numpy(str)
+    is_done = ~np.isin(states, (*WAITING, MISSING)) & table.notna().to_numpy()
+    values = np.where(is_done, table.to_numpy(float), np.nan)
+    text = "Dashed: the loaded run. Solid: where the knobs stand. One run each, so a small difference may be chance."
+    figure = new_figure(_finding(values, table, knobs, metric, loaded), text if hint is None else hint, dark, left=66, right=16, bottom=46)
+    done = values[is_done]
+    low, high = (float(done.min()), float(done.max())) if done.size else (0.0, 1.0)
+    room = (high - low) or 1.0  # the lightest shades stay free, so that the worst cell is still seen as a cell
+    figure.add_heatmap(
+        z=values,
+        zmin=low - 0.35 * room,
+        zmax=high + (0.0 if high > low else room),
+        colorscale=[list(stop) for stop in SINGLE_SCALE[dark]],
+        showscale=False,
+        xgap=4,
+        ygap=4,
         hoverinfo="skip",
-        cliponaxis=False,
+    )
+    factor = metric_unit(metric)[0]
+    write_cells(figure, [[digits(factor * value) if value == value else "" for value in line] for line in values])
+    _rest(figure, states, is_done, dark)
+    for point, dash, width in ((loaded, "dot", 2), (chosen, "solid", 3)):
+        if point is not None and point[0] in table.index and point[1] in table.columns:
+            place = table.index.get_loc(point[0]), table.columns.get_loc(point[1])
+            is_inside = dash == "dot" and is_done[place]
+            _frame(figure, *place, dash, width, str(cell_inks(figure)[place]) if is_inside else INK[dark])
+    for axis, knob, named in ((figure.layout.yaxis, knobs[0], table.index), (figure.layout.xaxis, knobs[1], table.columns)):
+        title = {"text": f"<b>{knob_markup(knob)}</b> {safe(knob_name(knob))}", "font": {"color": knob_color(knob, dark)}}
+        words = [setting(value) for value in named]
+        axis.update(title=title, tickvals=list(range(len(words))), ticktext=words, range=[-0.5, len(words) - 0.5], zeroline=False)
+    return figure
+
+
+def _rest(figure: go.Figure, states: np.ndarray, is_done: np.ndarray, dark: bool) -> None:
+    """Mark the points that have no value: hollow and named where a training is on its way, a dot where there is none."""
+    waits = np.isin(states, WAITING)
+    for row, column in zip(*np.nonzero(waits), strict=True):
+        _frame(figure, int(row), int(column), "solid", 1, MUTED[dark])
+        figure.add_annotation(x=column, y=row, text=str(states[row, column]), font={"size": TICK_SIZE})
+    row, column = np.nonzero(~is_done & ~waits)
+    figure.add_scatter(x=column, y=row, mode="markers", marker={"size": 4, "color": MUTED[dark]}, hoverinfo="skip")
+
+
+def _frame(figure: go.Figure, row: int, column: int, dash: str, width: int, color: str) -> None:
+    reach = 0.4 if dash == "dot" else 0.47
+    corners = {"x0": column - reach, "x1": column + reach, "y0": row - reach, "y1": row + reach}
+    figure.add_shape(type="rect", **corners, line={"color": color, "width": width, "dash": dash})
+
+
+def _finding(values: np.ndarray, table: pd.DataFrame, knobs: tuple[str, str], metric: str, loaded: Point | None) -> str:
+    n_done, name = int(np.isfinite(values).sum()), metric_name(metric)
+    if not n_done:
+        return "No run of this grid has finished yet"
+    row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
+    best, point = float(values[row, column]), (float(table.index[row]), float(table.columns[column]))
+    where = ", ".join(
+        f"{knob_symbol(knob).partition('_')[0]}{TIED}={TIED}{setting(value)}" for knob, value in zip(knobs, point, strict=True)
+    )
+    if n_done == 1:
+        return f"Only {where} is trained so far: {name} {metric_value(metric, best)}"
+    is_known = loaded is not None and loaded[0] in table.index and loaded[1] in table.columns
+    there = float(values[table.index.get_loc(loaded[0]), table.columns.get_loc(loaded[1])]) if is_known and loaded else np.nan
+    if there == best:
+        return f"The loaded run is the best of {n_done}: {name} {metric_value(metric, best)}"
+    if metric_value(metric, there) == metric_value(metric, best):
+        return f"The loaded run and {where} are best of {n_done}: {name} {metric_value(metric, best)}"
+    instead = f" instead of {metric_value(metric, there)}" if there == there else ""
+    return first_that_fits(
+        f"{where} is best of {n_done} runs: {name} {metric_value(metric, best)}{instead}", f"{where} is best: {metric_value(metric, best)}"
     )

@@ -2,37 +2,42 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.plots.evidence import (
-    cut,
-    error_bars,
-    fills,
-    hover_text,
-    how_to_read,
-    nothing_finished,
-    points,
-    read_table,
-    text_width,
-)
-from srgformer_lab.plots.growth import spread
+from srgformer_lab.plots.frames import fills, hover_text, how_to_read, nothing_finished, points, read_table
 from srgformer_lab.plots.language import (
-    FURTHER_COLORS,
-    INK,
-    MUTED,
     PARTS,
+    cut,
+    fit,
     metric_name,
     metric_unit,
-    part_color,
+    metric_value,
     percent,
     safe,
     setting,
-    ticks,
+    shorten,
+    text_width,
 )
-from srgformer_lab.plots.reach import reach
-from srgformer_lab.plots.template import TALLEST, TEXT_SIZE, TICK_SIZE, empty_figure, new_figure
+from srgformer_lab.plots.style import (
+    FURTHER_COLORS,
+    INK,
+    MUTED,
+    TALLEST,
+    TEXT_SIZE,
+    TICK_SIZE,
+    bounds_of,
+    empty_figure,
+    error_bars,
+    marks,
+    new_figure,
+    part_color,
+    plot_height,
+    scale,
+    spread,
+    ticks,
+    write_right,
+)
 
 MOST_MODELS, MOST_SHARES = 7, 6
 NAME_WIDTH = 112
@@ -102,20 +107,14 @@ def sparsity_curves(
     middle = (len(by_model) - 1) / 2
     for place, (name, rows) in reversed(list(enumerate(by_model.items()))):
         _line(figure, rows, APART * span * (place - middle), looks[name], metric, "" if name == reference else reference, dark)
-    low, high = (float(edge) for edge in (done[["mean", "low"]].min(axis=None), done[["mean", "high"]].max(axis=None)))
-    room = 0.05 * ((high - low) or abs(high) or 1.0)
-    places, (factor, unit) = ticks(low, high), metric_unit(metric)
-    words = [setting(factor * place) + unit for place in places]
-    foot = LEVELS if has_gain else 0.0
-    figure.update_yaxes(
-        range=[low - room, high + room], domain=[foot, 1], zeroline=False, tickvals=places, ticktext=words, title_text=metric_name(metric)
-    )
+    bounds, foot = bounds_of(done["mean"], done["low"], done["high"]), LEVELS if has_gain else 0.0
+    more = {"domain": [foot, 1], "zeroline": False, "title_text": metric_name(metric)}
+    scale(figure.layout.yaxis, bounds, 0.05, metric_unit(metric), **more)
     side = span * max(0.04, APART * (middle + 1))
     named = shares if len(shares) <= MOST_SHARES else ticks(shares[0], shares[-1], 5)
-    words = [percent(value) for value in named]
-    figure.update_xaxes(range=[shares[0] - side, shares[-1] + side], zeroline=False, tickvals=named, ticktext=words)
-    figure.update_xaxes(title_text="share of training interactions")
-    _name_lines(figure, by_model, looks, (low - room, high + room), 1 - foot)
+    words = {"ticktext": [percent(value) for value in named], "title_text": "share of training interactions"}
+    figure.update_xaxes(range=[shares[0] - side, shares[-1] + side], zeroline=False, tickvals=named, **words)
+    _name_lines(figure, by_model, looks, figure.layout.yaxis.range, 1 - foot)
     if has_gain:
         _gain(figure, gains, looks[ours], ours, reference, dark)
     return figure
@@ -148,23 +147,20 @@ def _looks(models: Mapping[str, pd.DataFrame], ours: str, reference: str, dark: 
 
 
 def _line(figure: go.Figure, rows: pd.DataFrame, aside: float, look: dict, metric: str, reference: str, dark: bool) -> None:
-    mean = rows["mean"].to_numpy(float)
-    figure.add_scatter(
-        x=rows["share"].to_numpy(float) + aside,
-        y=mean,
+    names = [f"{row['name']}, {percent(row['share'])} of the interactions" for _, row in rows.iterrows()]
+    marks(
+        figure,
+        rows["share"].to_numpy(float) + aside,
+        rows["mean"].to_numpy(float),
+        look["color"],
+        6,
+        fill=fills(rows, look["color"], dark) if reference else None,
+        symbol="circle" if reference else "diamond",
+        width=1.75,
+        hover=[hover_text(name, row, metric, reference) for name, (_, row) in zip(names, rows.iterrows(), strict=True)],
         mode="lines+markers",
         line=look,
-        marker={
-            "size": 6,
-            "symbol": "circle" if reference else "diamond",
-            "color": fills(rows, look["color"], dark) if reference else look["color"],
-            "line": {"width": 1.75, "color": look["color"]},
-        },
         error_y=error_bars(rows["mean"], rows["low"], rows["high"], look["color"], 1),
-        customdata=[
-            hover_text(f"{row['name']}, {percent(row['share'])} of the interactions", row, metric, reference) for _, row in rows.iterrows()
-        ],
-        hovertemplate="%{customdata}<extra></extra>",
         cliponaxis=False,
         name=safe(rows["name"].iloc[0]),
     )
@@ -173,58 +169,77 @@ def _line(figure: go.Figure, rows: pd.DataFrame, aside: float, look: dict, metri
 def _gain(figure: go.Figure, gains: pd.DataFrame, look: dict, ours: str, reference: str, dark: bool) -> None:
     """Draw below the levels what they hide: the paired gain of one model with its interval, above and below zero."""
     gain, low, high = (100 * gains[name] for name in ("gain", "gain_low", "gain_high"))
-    figure.add_scatter(
-        x=gains["share"],
-        y=gain,
-        yaxis="y2",
-        mode="lines+markers",
-        line=look | {"width": 1.5},
-        marker={"size": 8, "color": fills(gains, look["color"], dark), "line": {"width": 2, "color": look["color"]}},
-        error_y=error_bars(gain, low, high, look["color"]),
-        customdata=[safe(f"{percent(row['share'])}: {points(row, signs=True)}") for _, row in gains.iterrows()],
-        hovertemplate="%{customdata}<extra></extra>",
-        cliponaxis=False,
-        name="gain",
-    )
-    ends = np.concatenate([gain, low, high, [0.0]])
-    bottom, top = float(np.nanmin(ends)), float(np.nanmax(ends))
-    room = 0.08 * ((top - bottom) or 1.0)
-    places = ticks(bottom, top, 3)
+    hover = [safe(f"{percent(row['share'])}: {points(row, signs=True)}") for _, row in gains.iterrows()]
+    style = {"mode": "lines+markers", "line": look | {"width": 1.5}, "error_y": error_bars(gain, low, high, look["color"])}
+    more = {"fill": fills(gains, look["color"], dark), "hover": hover, "yaxis": "y2", "cliponaxis": False, "name": "gain"}
+    marks(figure, gains["share"], gain, look["color"], 8, **more, **style)
+    bottom, top = bounds_of(gain, low, high, [0.0])
+    room, places = 0.08 * ((top - bottom) or 1.0), ticks(bottom, top, 3)
     words = [setting(place) if place <= 0 else f"+{setting(place)}" for place in places]
     axis = {"range": [bottom - room, top + room], "domain": [0, GAINS], "zeroline": True, "tickvals": places, "ticktext": words}
     figure.update_layout(yaxis2=axis, xaxis={"anchor": "y2"})
-    names = [safe(cut(name, NAME_WIDTH)) for name in (ours, f"− {reference}")]
-    figure.add_annotation(
-        x=1,
-        xref="paper",
-        xanchor="left",
-        xshift=10,
-        y=GAINS / 2,
-        yref="paper",
-        align="left",
-        text="<br>".join([*names, "in points"]),
-        font={"size": TICK_SIZE, "color": MUTED[dark]},
-        name="gain",
-    )
+    said = "<br>".join([*(safe(cut(name, NAME_WIDTH)) for name in (ours, f"− {reference}")), "in points"])
+    write_right(figure, GAINS / 2, said, 10, MUTED[dark], TICK_SIZE, yref="paper", align="left", name="gain")
 
 
 def _name_lines(
-    figure: go.Figure, by_model: Mapping[str, pd.DataFrame], looks: Mapping[str, dict], bounds: tuple[float, float], part: float
+    figure: go.Figure, by_model: Mapping[str, pd.DataFrame], looks: Mapping[str, dict], bounds: list[float], part: float
 ) -> None:
     """Name the lines at the right from the highest end to the lowest, each after a piece of its line."""
-    height = part * (figure.layout.height - figure.layout.margin.t - figure.layout.margin.b)
-    least = NAME_SPACE / height * (bounds[1] - bounds[0])
+    least = NAME_SPACE / (part * plot_height(figure)) * (bounds[1] - bounds[0])
     ends = [float(rows["mean"].iloc[-1]) for rows in by_model.values()]
-    for (name, _), place in zip(by_model.items(), spread(ends, least, bounds[1]), strict=True):
+    for name, place in zip(by_model, spread(ends, least, bounds[1]), strict=True):
         beside = {"xref": "paper", "xsizemode": "pixel", "xanchor": 1, "x0": 8, "x1": 8 + SAMPLE}
         figure.add_shape(type="line", y0=place, y1=place, line=looks[name], **beside)
-        figure.add_annotation(
-            x=1,
-            xref="paper",
-            xanchor="left",
-            xshift=12 + SAMPLE,
-            y=place,
-            text=safe(cut(name, NAME_WIDTH)),
-            font={"size": TEXT_SIZE, "color": looks[name]["color"]},
-            name="model",
-        )
+        write_right(figure, place, safe(cut(name, NAME_WIDTH)), 12 + SAMPLE, looks[name]["color"], TEXT_SIZE, name="model")
+
+
+def reach(done: pd.DataFrame, n_missing: int, ours: str, reference: str, metric: str) -> str:
+    """Say on which shares a gain is shown, and what is known where it is not.
+
+    Args:
+        done: The rows that have a value, read by ``read_table``, with ``share`` and ``name``.
+        n_missing: On how many shares ``ours`` has none yet: then no share between two others is spoken for.
+        ours: The model that the finding is about.
+        reference: The model that it is held against.
+        metric: What the values are.
+    """
+    rows = done[(done["name"] == ours) & done["is_judged"]].sort_values("share", ascending=False)
+    if not len(rows) or ours == reference:
+        least = done[done["share"] == done["share"].min()]
+        best = least.loc[least["mean"].idxmax()]
+        value = f"{metric_name(metric)} {metric_value(metric, best['mean'])}"
+        return fit(lambda n: f"On {percent(best['share'])} of the interactions, {shorten(best['name'], n)} is best: {value}")
+    seed, n_asked = "One seed: " if rows["by_users"].all() else "", int((done["name"] == ours).sum()) + n_missing
+    signs, is_whole = rows["sign"], len(rows) == n_asked
+    if (signs < 0).all():
+        verb, tails = "loses to", [f"at every share, {_listed(rows)}"] if is_whole else [f"at {_listed(rows)}"]
+    elif (signs <= 0).all():
+        verb, lost = "is not shown to beat", rows[signs < 0]
+        more = f"; it loses at {_listed(lost)}" if len(lost) else ""
+        tails = [f"at any share{more}", "at any share"] if is_whole else [f"at {_listed(rows)}{more}", f"at {_listed(rows)}"]
+    else:
+        verb, tails = "beats", _where(rows, is_whole)
+    return fit(*(lambda n, tail=tail: f"{seed}{shorten(ours, n)} {verb} {shorten(reference, n)} {tail}" for tail in tails))
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    return ", ".join(percent(value) for value in rows["share"])
+
+
+def _where(rows: pd.DataFrame, is_whole: bool) -> list[str]:
+    """Say, in several lengths, where a gain is shown, coming from the largest share, and what stands at the next."""
+    shown, of = (rows["sign"] > 0).to_numpy(), "of the interactions"
+    wins = int(shown.sum())
+    if not is_whole or not shown[:wins].all():
+        among = "" if is_whole else " that are finished"
+        return [f"at {_listed(rows[shown])} {of}", f"at {wins} of the {len(rows)} shares{among}"]
+    least = percent(rows["share"].iloc[wins - 1])
+    if wins == len(rows):
+        there = f"{points(rows.iloc[-1])} there"
+        return [f"down to {least} {of}: {there}", f"down to {least}: {there}", f"down to {least} {of}", f"down to {least}"]
+    then = rows.iloc[wins]
+    lost = then["sign"] < 0
+    what, by = ("it loses", points(then, flipped=True)) if lost else ("no gain is shown", f"({points(then, signs=True)})")
+    after = f"at {percent(then['share'])} {what}"
+    return [f"down to {least} {of}; {after} {by}", f"down to {least} {of}; {after}", f"down to {least}; {after}"]

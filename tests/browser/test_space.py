@@ -7,7 +7,7 @@ from PIL import Image, ImageColor
 from playwright.sync_api import expect
 
 from srgformer_lab import backend
-from srgformer_lab.plots.language import SURFACE
+from srgformer_lab.plots.style import SURFACE
 from tests.browser.conftest import LIMIT
 from tests.browser.steps import ask, choose_page
 

@@ -14,8 +14,7 @@ from PIL import Image
 
 from srgformer_lab import plots
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.card_style import ROW_HEIGHT
-from srgformer_lab.plots.cards import initials
+from srgformer_lab.plots.cards import ROW_HEIGHT, initials
 
 PIXEL = "data:image/webp;base64,UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 VOID = {"img"}

@@ -12,15 +12,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.contrast import depth_bars, versus_bars
-from srgformer_lab.plots.deletion import deletion_curves
-from srgformer_lab.plots.effects import MOST_POINTS, effect_meaning, effect_scatter
-from srgformer_lab.plots.entropy import entropy_scatter
-from srgformer_lab.plots.heads import attention_heads
-from srgformer_lab.plots.history import history_bars, sources_waterfall
-from srgformer_lab.plots.language import PART_COLORS, PARTS, TIED
-from srgformer_lab.plots.rows import HISTORY_COLORS
-from srgformer_lab.plots.template import finding_of
+from srgformer_lab.plots.attention import attention_heads, entropy_scatter
+from srgformer_lab.plots.faithfulness import MOST_POINTS, deletion_curves, effect_meaning, effect_scatter
+from srgformer_lab.plots.history import depth_bars, history_bars, versus_bars
+from srgformer_lab.plots.language import PARTS, TIED
+from srgformer_lab.plots.scores import sources_waterfall
+from srgformer_lab.plots.style import HISTORY_COLORS, PART_COLORS, finding_of
 
 LIMIT = 2_000_000
 FLOWING = ["id", "image", "text", "attention"]

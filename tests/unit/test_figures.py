@@ -14,7 +14,8 @@ from plotly.colors import hex_to_rgb, make_colorscale, sample_colorscale
 from srgformer_lab import plots
 from srgformer_lab.config import KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import KNOB_MARKS, SIGNED_SCALE, SURFACE, before_after, lines, safe, ticks
+from srgformer_lab.plots.language import KNOB_MARKS, before_after, lines, safe
+from srgformer_lab.plots.style import SIGNED_SCALE, SURFACE, ticks
 
 LIMIT = 2_000_000
 NUMBERS = st.floats(-5, 5, allow_nan=False).map(lambda value: round(value, 4))

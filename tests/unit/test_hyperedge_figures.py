@@ -10,11 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.hyperedge_bars import MOST_ROWS, hyperedge_finding, hyperedge_warning, usage_bars
-from srgformer_lab.plots.hyperedges import HYPERGRAPH_SCALE, agreement_table, incidence_heatmap
-from srgformer_lab.plots.language import SURFACE, part_color
-from srgformer_lab.plots.river import MOST_BANDS, river
-from srgformer_lab.plots.template import finding_of
+from srgformer_lab.plots.graphs import MOST_BANDS, river
+from srgformer_lab.plots.hyperedges import (
+    HYPERGRAPH_SCALE,
+    MOST_USAGE_ROWS,
+    agreement_table,
+    hyperedge_finding,
+    hyperedge_warning,
+    incidence_heatmap,
+    usage_bars,
+)
+from srgformer_lab.plots.style import SURFACE, finding_of, part_color
 
 LIMIT = 2_000_000
 
@@ -181,7 +187,7 @@ def test_dead_ones_are_hollow_and_crossed_and_twins_wear_a_diamond():
 
 
 def test_many_hyperedges_are_columns_with_a_mark_each_and_one_word():
-    mass = np.linspace(2, 1, 3 * MOST_ROWS) / (4.5 * MOST_ROWS)
+    mass = np.linspace(2, 1, 3 * MOST_USAGE_ROWS) / (4.5 * MOST_USAGE_ROWS)
     figure = usage_bars(cards(mass, dead={28, 29}, twins={3: 4, 4: 3}))
     marks = {trace.marker.symbol: list(trace.x) for trace in figure.data[1:]}
     assert marks == {"x-thin": [28, 29], "diamond-open": [3, 4]}
@@ -349,8 +355,8 @@ def test_a_warning_names_the_dead_and_the_twins_and_nothing_else():
     assert hyperedge_warning(well) == ""
     ill = cards.assign(twin=pd.array([pd.NA, 2, 1, pd.NA], dtype="Int64"))
     assert hyperedge_warning(ill) == "Of 4 hyperedges 1 is dead and 2 have a twin (dead: 3; twins: 1, 2)"
-    crowd = pd.concat([cards.iloc[[3]].assign(hyperedge=n, twin=pd.NA) for n in range(MOST_ROWS + 5)])
-    assert hyperedge_warning(crowd).endswith(f"{MOST_ROWS - 1} and 5 more)")
+    crowd = pd.concat([cards.iloc[[3]].assign(hyperedge=n, twin=pd.NA) for n in range(MOST_USAGE_ROWS + 5)])
+    assert hyperedge_warning(crowd).endswith(f"{MOST_USAGE_ROWS - 1} and 5 more)")
 
 
 def test_long_names_below_a_table_are_turned_so_that_they_do_not_touch():

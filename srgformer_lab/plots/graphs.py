@@ -1,4 +1,4 @@
-"""How items move between hyperedges while a model learns."""
+"""How items move between hyperedges while a model learns, and graphs whose lines run between two kinds of nodes."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import INK, MUTED, counted, part_color, percent, require
-from srgformer_lab.plots.template import TICK_SIZE, empty_figure, first_that_fits, new_figure
+from srgformer_lab.plots.frames import require
+from srgformer_lab.plots.language import counted, digits, first_that_fits, percent, safe, shorten
+from srgformer_lab.plots.style import INK, MUTED, SURFACE, TEXT_SIZE, TICK_SIZE, empty_figure, marks, new_figure, part_color, spread
 
 MOST_BANDS = 9
 """So many hyperedges stand for themselves; the smaller ones are merged."""
@@ -19,7 +20,7 @@ BLOCK = 0.012
 """Half the width of an epoch's blocks, as a part of the river's length."""
 PLOT_HEIGHT, LABEL_HEIGHT = 240, 13
 NONE = "none"
-HINT = "Coloured bands stay in their hyperedge, grey ones move on. Compare with another τ or more epochs."
+RIVER_HINT = "Coloured bands stay in their hyperedge, grey ones move on. Compare with another τ or more epochs."
 
 
 @dataclass(frozen=True)
@@ -64,23 +65,17 @@ def river(frame: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -
     blocks, total = _blocks(flows, names, int(totals.iloc[0])), int(totals.iloc[0])
     half = BLOCK * (len(epochs) - 1)
     bands = _bands(flows, names, {epoch: place for place, epoch in enumerate(epochs)}, blocks, half)
-    figure = new_figure(_finding(frame, total), HINT if hint is None else hint, dark, left=54, right=92, bottom=42)
+    figure = new_figure(_finding(frame, total), RIVER_HINT if hint is None else hint, dark, left=54, right=92, bottom=42)
     color = part_color("hypergraph", dark)
     for word, stays, fill, opacity in (("moving", False, MUTED[dark], 0.35), ("staying", True, color, 0.6)):
         _fill(figure, " ".join(band.path() for band in bands if band.stays == stays), word, fill, opacity)
     corners = [(epochs.index(epoch), top, size) for (epoch, _), (top, size) in blocks.items()]
-    _fill(
-        figure, " ".join(f"M{x - half:.5g},{y:.6g}H{x + half:.5g}V{y + n:.6g}H{x - half:.5g}Z" for x, y, n in corners), "blocks", color, 1
-    )
+    outlines = (f"M{x - half:.5g},{y:.6g}H{x + half:.5g}V{y + n:.6g}H{x - half:.5g}Z" for x, y, n in corners)
+    _fill(figure, " ".join(outlines), "blocks", color, 1)
     _hover(figure, bands)
     _name_ends(figure, blocks, names, epochs, total, dark)
-    figure.update_xaxes(
-        range=[-half, len(epochs) - 1 + half],
-        tickvals=list(range(len(epochs))),
-        ticktext=[str(epoch) for epoch in epochs],
-        title={"text": "epoch"},
-        zeroline=False,
-    )
+    words = {"tickvals": list(range(len(epochs))), "ticktext": [str(epoch) for epoch in epochs], "title": {"text": "epoch"}}
+    figure.update_xaxes(range=[-half, len(epochs) - 1 + half], zeroline=False, **words)
     figure.update_yaxes(range=[total * (1 + GAP * (len(names) - 1)), 0], visible=False)
     return figure
 
@@ -141,46 +136,25 @@ def _fill(figure: go.Figure, path: str, name: str, color: str, opacity: float) -
 
 def _hover(figure: go.Figure, bands: list[_Band]) -> None:
     """Put an unseen mark on the middle of each band, since shapes don't answer to the pointer."""
-    figure.add_scatter(
-        x=np.array([(band.start[0] + band.end[0]) / 2 for band in bands], dtype=np.float32),
-        y=np.array([(band.start[1] + band.end[1] + band.items) / 2 for band in bands], dtype=np.float32),
-        mode="markers",
-        marker={"size": 14, "opacity": 0},
-        text=[band.words for band in bands],
-        hovertemplate="%{text}<extra></extra>",
-    )
+    middles = [((band.start[0] + band.end[0]) / 2, (band.start[1] + band.end[1] + band.items) / 2) for band in bands]
+    x, y = np.array(middles, dtype=np.float32).T
+    said = {"text": [band.words for band in bands], "hovertemplate": "%{text}<extra></extra>"}
+    figure.add_scatter(x=x, y=y, mode="markers", marker={"size": 14, "opacity": 0}, **said)
 
 
 def _name_ends(figure: go.Figure, blocks: dict, names: list[str], epochs: list[int], total: int, dark: bool) -> None:
     """Write each hyperedge's number beside its first and last block, and there its items; labels keep clear of one another."""
     reach = total * (1 + GAP * (len(names) - 1))
     for epoch, anchor, shift in ((epochs[0], "right", -5), (epochs[-1], "left", 5)):
-        ends = [(name, *blocks[epoch, name]) for name in names if (epoch, name) in blocks]
-        tall = [(2 if " " in name and anchor == "left" else 1) * LABEL_HEIGHT / PLOT_HEIGHT for name, _, _ in ends]
-        heights = _spread([(top + size / 2) / reach for _, top, size in ends], tall)
+        ends, at_end = [(name, *blocks[epoch, name]) for name in names if (epoch, name) in blocks], anchor == "left"
+        tall = [(2 if " " in name and at_end else 1) * LABEL_HEIGHT / PLOT_HEIGHT for name, _, _ in ends]
+        middles = [(top + size / 2) / reach for _, top, size in ends]
+        heights = spread(middles, [(one + two) / 2 for one, two in pairwise(tall)], max(1 - tall[-1] / 2, middles[-1]))
         for (name, _, size), height in zip(ends, heights, strict=True):
-            parted = "<br>" if " " in name else " "
-            items = f'{parted}<span style="color:{MUTED[dark]}">{counted(size, "item")}</span>' if anchor == "left" else ""
-            figure.add_annotation(
-                x=epochs.index(epoch),
-                y=height * reach,
-                text=f"<b>{name if anchor == 'left' else name.split()[-1]}</b>{items}",
-                xanchor=anchor,
-                align="left",
-                xshift=shift,
-                font={"size": TICK_SIZE, "color": INK[dark]},
-            )
-
-
-def _spread(heights: list[float], tall: list[float]) -> list[float]:
-    """Move labels apart until each has its room, from the top down and, past the bottom, up again."""
-    placed, room = list(heights), [(one + two) / 2 for one, two in pairwise(tall)]
-    for k in range(1, len(placed)):
-        placed[k] = max(placed[k], placed[k - 1] + room[k - 1])
-    placed[-1] = min(placed[-1], max(1 - tall[-1] / 2, heights[-1]))
-    for k in range(len(placed) - 2, -1, -1):
-        placed[k] = min(placed[k], placed[k + 1] - room[k])
-    return placed
+            items = f'{"<br>" if " " in name else " "}<span style="color:{MUTED[dark]}">{counted(size, "item")}</span>' if at_end else ""
+            text = f"<b>{name if at_end else name.split()[-1]}</b>{items}"
+            style = {"xanchor": anchor, "align": "left", "xshift": shift, "font": {"size": TICK_SIZE, "color": INK[dark]}}
+            figure.add_annotation(x=epochs.index(epoch), y=height * reach, text=text, **style)
 
 
 def _finding(frame: pd.DataFrame, total: int) -> str:
@@ -196,3 +170,81 @@ def _finding(frame: pd.DataFrame, total: int) -> str:
     if (most, after_most) == (last, end):
         return first_that_fits(f"{at_end}, the most of all steps" if len(moved) > 1 else at_end, at_end)
     return first_that_fits(f"{at_end}; from {most} to {after_most} it was {percent(moved.max())}", at_end)
+
+
+SMALLEST, LARGEST = 9.0, 30.0
+"""Pixels across a node that carries nothing, and of the one that carries most."""
+ROW = 34
+"""Pixels of a row where there is room."""
+LETTERS = 22
+
+
+def bipartite_graph(
+    nodes: pd.DataFrame, links: pd.DataFrame, sides: tuple[str, str], *, part: str = "id", dark: bool = False, hint: str | None = None
+) -> go.Figure:
+    """Draw what lies on a graph whose lines run between two kinds of nodes; a node is the larger the more it carries.
+
+    Args:
+        nodes: ``name``, ``side`` (0 left, 1 right), and, where something lies on the graph, ``value`` (0 for nothing).
+        links: ``left`` and ``right``: names of the two ends of each line.
+        sides: What the nodes of either side are, in the plural.
+        part: Whose colour a node wears that carries something.
+        dark: For dark pages.
+        hint: What to try; the figure's own words without it.
+
+    Raises:
+        DataError: A column is missing.
+    """
+    require(nodes, ["name", "side"], "two-sided graph")
+    require(links, ["left", "right"], "two-sided graph")
+    if not len(nodes):
+        return empty_figure("There is nothing to join", "Give nodes, and the lines between them.", dark)
+    columns = [nodes[nodes["side"] == side].reset_index(drop=True) for side in (0, 1)]
+    rows = max(map(len, columns))
+    carried = "value" in nodes
+    finding = _carried(columns, sides) if carried else _joined(columns, sides, len(links))
+    own = "A line joins a node only to the other side." + (" A larger node carries more." if carried else "")
+    figure = new_figure(finding, own if hint is None else hint, dark, min(360, 130 + ROW * rows), 12, 12, 12)
+    height = {name: (place + 0.5) / len(column) for column in columns for place, name in enumerate(column["name"])}
+    ends = [y for left, right in zip(links["left"], links["right"], strict=True) for y in (height[left], height[right], None)]
+    line = {"color": MUTED[dark], "width": 1}
+    figure.add_scatter(x=[0, 1, None] * len(links), y=ends, mode="lines", line=line, hoverinfo="skip", name="links")
+    most = float(nodes["value"].abs().max() or 1.0) if carried else 1.0
+    for side, column in enumerate(columns):
+        _draw_side(figure, column, side, [height[name] for name in column["name"]], most, part_color(part, dark), dark)
+    for side, name in enumerate(sides):
+        word = {"text": f"<b>{safe(name)}</b>", "font": {"color": MUTED[dark]}, "xanchor": ("right", "left")[side]}
+        figure.add_annotation(x=side, y=-0.02, name="side", **word)
+    figure.update_xaxes(visible=False, range=[-0.75, 1.75])
+    figure.update_yaxes(visible=False, range=[1.0, -0.08])
+    return figure
+
+
+def _draw_side(figure: go.Figure, column: pd.DataFrame, side: int, heights: list[float], most: float, color: str, dark: bool) -> None:
+    """Draw the nodes of one side, filled where they carry something, with their names away from the lines."""
+    carried = "value" in column
+    value = column["value"].to_numpy(float) if carried else np.zeros(len(column))
+    sizes = np.where(value != 0, SMALLEST + (LARGEST - SMALLEST) * np.sqrt(np.abs(value) / most), SMALLEST).tolist()
+    said = [f"{safe(name)}<br>{digits(one)}" if carried else safe(name) for name, one in zip(column["name"], value, strict=True)]
+    look = {"fill": [color if one else SURFACE[dark] for one in value], "width": 1.5, "marker_opacity": 1}
+    marks(figure, [side] * len(column), heights, color, sizes, hover=said, name=("left", "right")[side], **look)
+    away = {"x": side, "xanchor": ("right", "left")[side], "xshift": (-20, 20)[side], "name": "name"}
+    for name, one, height in zip(column["name"], value, heights, strict=True):
+        text = safe(shorten(name, LETTERS)) + (f" <b>{digits(one, 2)}</b>" if one else "")
+        font = {"size": TEXT_SIZE, "color": INK[dark] if one or not carried else MUTED[dark]}
+        figure.add_annotation(y=height, text=text, font=font, **away)
+
+
+def _carried(columns: list[pd.DataFrame], sides: tuple[str, str]) -> str:
+    """Count on both sides what carries something."""
+    counts = [(int((column["value"] != 0).sum()), len(column), name) for column, name in zip(columns, sides, strict=True)]
+    if not any(reached for reached, _, _ in counts):
+        return "Nothing lies on any node yet"
+    said = [f"{'none' if not reached else 'all' if reached == of else reached} of the {of} {name}" for reached, of, name in counts]
+    finding = f"{said[0]} and {said[1]} carry something"
+    return finding[:1].upper() + finding[1:]
+
+
+def _joined(columns: list[pd.DataFrame], sides: tuple[str, str], n_links: int) -> str:
+    named = " and ".join(f"{name} ({len(column)})" for column, name in zip(columns, sides, strict=True))
+    return f"{counted(n_links, 'line')} between {named}"

@@ -1,4 +1,4 @@
-"""How the attention's heads weigh a history: what each of them looks at, and whether they look at the same."""
+"""What attention looks at: each head over one history, and how widely it is spread over all users."""
 
 import math
 from collections import Counter
@@ -8,10 +8,40 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.cells import write_cells
-from srgformer_lab.plots.language import FAINT, INK, MUTED, SIGNED_SCALE, SINGLE_SCALE, counted, percent, safe, shorten, signed
-from srgformer_lab.plots.rows import correlation, name_rows, numbers, rows_figure, split_off, who_leads
-from srgformer_lab.plots.template import TICK_SIZE, color_bar, empty_figure, first_that_fits
+from srgformer_lab.plots.bars import name_rows, rows_figure, split_off
+from srgformer_lab.plots.frames import evenly, numbers
+from srgformer_lab.plots.language import (
+    TIED,
+    correlation,
+    counted,
+    decimal,
+    digits,
+    first_that_fits,
+    percent,
+    safe,
+    shorten,
+    signed,
+    who_leads,
+)
+from srgformer_lab.plots.style import (
+    FAINT,
+    HOVER,
+    INK,
+    LABEL_PAPER,
+    MUTED,
+    SIGNED_SCALE,
+    SINGLE_SCALE,
+    SURFACE,
+    TICK_SIZE,
+    bounds_of,
+    color_bar,
+    empty_figure,
+    marks,
+    new_figure,
+    part_color,
+    scale,
+    write_cells,
+)
 
 VALUES = ("weight", "contribution")
 WRITTEN_HEADS, WRITTEN_ROWS = 5, 15
@@ -57,7 +87,7 @@ def attention_heads(
         share = f" with {percent(table.iloc[others].sum().mean())} of the weight" if value == "weight" else ""
         text = f"Not shown: {counted(len(others), 'item')}{share}. {text}"
     names = list(titles.iloc[shown])
-    figure = rows_figure(_finding(table, value, list(titles)), text, names, dark)
+    figure = rows_figure(_heads_finding(table, value, list(titles)), text, names, dark)
     _draw(figure, table.iloc[shown], names, value, dark)
     return figure
 
@@ -67,45 +97,38 @@ def _draw(figure: go.Figure, table: pd.DataFrame, names: list[str], value: str, 
     largest = float(np.abs(values).max()) or 1.0
     places = 1 - math.floor(math.log10(largest))
     is_written = table.shape[1] <= WRITTEN_HEADS and len(table) <= WRITTEN_ROWS and (is_weight or 0 <= places <= 4)
-    write, cells = (percent if is_weight else signed), None
-    if is_written:
-        cells = [
-            [percent(cell) if is_weight else f"{round(cell, places) + 0.0:.{places}f}".replace("-", "−") for cell in row] for row in values
-        ]
+    write, ends = (percent, [0.0, largest]) if is_weight else (signed, [-largest, 0.0, largest])
+    cells = [[percent(cell) if is_weight else decimal(cell, places) for cell in row] for row in values] if is_written else None
+    said = [
+        [f"{safe(name)}<br>head {safe(head)}: {write(cell)}" for head, cell in zip(table.columns, row, strict=True)]
+        for name, row in zip(names, values, strict=True)
+    ]
     figure.add_heatmap(
         z=values.astype(np.float32),
         zmin=0 if is_weight else -largest,
         zmax=largest,
         colorscale=[list(stop) for stop in (SINGLE_SCALE if is_weight else SIGNED_SCALE)[dark]],
         showscale=not is_written,
-        colorbar=_color_bar(largest, is_weight),
+        colorbar=color_bar(ends, [write(end) for end in ends]),
         xgap=1 if table.shape[1] > 16 else 2,
         ygap=1,
         text=cells,
-        customdata=[
-            [f"{safe(name)}<br>head {safe(head)}: {write(cell)}" for head, cell in zip(table.columns, row, strict=True)]
-            for name, row in zip(names, values, strict=True)
-        ],
-        hovertemplate="%{customdata}<extra></extra>",
+        customdata=said,
+        hovertemplate=HOVER,
     )
     if cells:
         write_cells(figure, cells)
+    else:
+        figure.layout.margin.r = 62
     figure.layout.plot_bgcolor = FAINT[dark]  # the gaps show it, so that a cell of zero is a cell too
     name_rows(figure, names, [INK[dark]] * len(names))
     named = range(0, table.shape[1], -(-table.shape[1] // 16))
     figure.update_xaxes(tickvals=list(named), ticktext=[safe(table.columns[place]) for place in named], zeroline=False)
     below = {"x": 0, "xref": "paper", "xanchor": "right", "xshift": -6, "y": 0, "yref": "paper", "yanchor": "top", "yshift": -1}
     figure.add_annotation(text="head", font={"size": TICK_SIZE, "color": MUTED[dark]}, **below)
-    if not is_written:
-        figure.layout.margin.r = 62
 
 
-def _color_bar(largest: float, is_weight: bool) -> dict:
-    places = [0.0, largest] if is_weight else [-largest, 0.0, largest]
-    return color_bar(places, [percent(place) if is_weight else signed(place) for place in places])
-
-
-def _finding(table: pd.DataFrame, value: str, titles: list[str]) -> str:
+def _heads_finding(table: pd.DataFrame, value: str, titles: list[str]) -> str:
     """Say whether the heads agree: by the mean rank correlation of their pairs, and by what stands first in each."""
     values, n_heads, is_weight = table.to_numpy(float), table.shape[1], value == "weight"
     names = [f"“{shorten(title, 24)}”" for title in titles]
@@ -129,7 +152,8 @@ def _finding(table: pd.DataFrame, value: str, titles: list[str]) -> str:
     firsts = firsts if votes > 1 else ["no two put the same item first"]
     if len(values) == 2:
         return f"Of the heads, {firsts[0]}"
-    alike = _rank_correlation(table)
+    pairs = table.corr(method="spearman").to_numpy(float)
+    alike = float(pairs[np.triu_indices(len(pairs), 1)].mean())
     how = "agree" if alike >= ALIKE else "agree in part" if alike >= APART else "have little in common"
     agreement = f"The heads {how} (rank correlation {correlation(alike)})"
     return first_that_fits(*(f"{agreement}; {first}" for first in firsts), agreement)
@@ -142,6 +166,63 @@ def _first(values: np.ndarray) -> tuple[int, int]:
     return votes.most_common(1)[0] if votes else (0, 0)
 
 
-def _rank_correlation(table: pd.DataFrame) -> float:
-    pairs = table.corr(method="spearman").to_numpy(float)
-    return float(pairs[np.triu_indices(len(pairs), 1)].mean())
+EVEN, WIDE, NARROW = 0.95, 0.8, 0.5
+"""Median entropies from which attention is called nearly even, wide, and neither; below, it is called narrow."""
+TREND = 0.1
+"""Rank correlation with the length from which longer histories are said to differ."""
+MOST_POINTS = 20_000
+
+
+def entropy_scatter(spread: pd.DataFrame, user_id: str = "", *, dark: bool = False, hint: str | None = None) -> go.Figure:
+    """Draw how evenly each user's attention is spread against the number of items that it is spread over.
+
+    Args:
+        spread: ``user_id``, ``items`` (2 or more), ``entropy`` (0 if one item has all the weight, 1 if all have the same).
+        user_id: A user to mark.
+        dark: Whether the page is dark.
+        hint: Words in place of what to try.
+
+    Raises:
+        DataError: A column is missing, or a value is no finite number.
+    """
+    rows = numbers(spread, ["user_id"], ["items", "entropy"], "entropy scatter")
+    if not len(rows):
+        return empty_figure(
+            "Nobody has two things to look at", "A point appears for each person with a history of two items or more.", dark
+        )
+    text = "At 100 % all things count alike. Choose a head: is one of them choosier?" if hint is None else hint
+    figure = new_figure(_entropy_finding(rows), text, dark, left=62, right=18, bottom=44)
+    drawn = evenly(rows, MOST_POINTS)
+    x, y = (drawn[name].to_numpy(np.float32) for name in ("items", "entropy"))
+    marker = {"color": part_color("attention", dark), "size": 6 if len(drawn) < 2000 else 4, "opacity": 0.5}
+    hover = "%{x} items, %{y:.1%} of an even spread<extra></extra>"
+    figure.add_scattergl(x=x, y=y, mode="markers", marker=marker, hovertemplate=hover, name="users")
+    _mark(figure, rows[rows["user_id"] == user_id], dark)
+    low, high = bounds_of(rows["items"])
+    lengths = [length for length in (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if low <= length <= high]
+    words = {"tickvals": lengths, "ticktext": [f"{n:,}" for n in lengths], "title": {"text": "items of the history"}}
+    figure.update_xaxes(type="log", zeroline=False, **words)
+    scale(figure.layout.yaxis, (min(0.98, float(rows["entropy"].min())), 1.0), 0.06, (100, " %"), title={"text": "spread of attention"})
+    return figure
+
+
+def _mark(figure: go.Figure, own: pd.DataFrame, dark: bool) -> None:
+    """Ring the point of one user and name it."""
+    if not len(own):
+        return
+    items, entropy = float(own["items"].iloc[0]), float(own["entropy"].iloc[0])
+    marks(figure, [items], [entropy], INK[dark], 11, fill=SURFACE[dark], width=2.5, name="this person")
+    words = {"text": "this person", "font": {"size": TICK_SIZE, "color": INK[dark]}, "bgcolor": LABEL_PAPER[dark], "borderpad": 1}
+    figure.add_annotation(x=np.log10(items), y=entropy, yshift=-18, **words)
+
+
+def _entropy_finding(rows: pd.DataFrame) -> str:
+    """Say how even a typical user's attention is, and whether it is more so over longer histories."""
+    typical = float(rows["entropy"].median())
+    how = "nearly even" if typical >= EVEN else "wide" if typical >= WIDE else "middling" if typical >= NARROW else "narrow"
+    said = f"Attention is {how}: {digits(100 * typical)}{TIED}% of an even spread"
+    if len(rows) < 3 or rows["items"].nunique() < 2 or rows["entropy"].nunique() < 2:
+        return said
+    trend = float(rows["items"].corr(rows["entropy"], method="spearman"))
+    also = "more even" if trend >= TREND else "less even" if trend <= -TREND else "no different"
+    return first_that_fits(f"{said}; longer histories: {also} (rank correlation {correlation(trend)})", f"{said}; longer histories: {also}")
