@@ -1,5 +1,8 @@
 """The public names, each with its home; ``__init__.py`` loads one when it is first used."""
 
+from .agreement import agreement_table as agreement_table
+from .agreement import cosine_distributions as cosine_distributions
+from .agreement import recall_bars as recall_bars
 from .attention import attention_heads as attention_heads
 from .attention import entropy_scatter as entropy_scatter
 from .cards import STYLE as STYLE
@@ -19,7 +22,6 @@ from .graphs import river as river
 from .history import depth_bars as depth_bars
 from .history import history_bars as history_bars
 from .history import versus_bars as versus_bars
-from .hyperedges import agreement_table as agreement_table
 from .hyperedges import hyperedge_finding as hyperedge_finding
 from .hyperedges import hyperedge_warning as hyperedge_warning
 from .hyperedges import incidence_heatmap as incidence_heatmap
@@ -47,6 +49,7 @@ from .language import part_order as part_order
 from .language import percent as percent
 from .language import setting as setting
 from .language import signed as signed
+from .losses import loss_terms as loss_terms
 from .moves import describe_moves as describe_moves
 from .moves import rank_moves as rank_moves
 from .moves import rank_moves_cards as rank_moves_cards
@@ -66,8 +69,6 @@ from .scores import parts_table as parts_table
 from .scores import sources_waterfall as sources_waterfall
 from .scores import waterfall as waterfall
 from .space import alignment_scatter as alignment_scatter
-from .space import cosine_distributions as cosine_distributions
-from .space import recall_bars as recall_bars
 from .sparsity import sparsity_curves as sparsity_curves
 from .style import PART_COLORS as PART_COLORS
 from .style import TEMPLATES as TEMPLATES
@@ -80,4 +81,3 @@ from .sweeps import growth_curves as growth_curves
 from .sweeps import lines_over as lines_over
 from .sweeps import sweep_curve as sweep_curve
 from .training import learning_curves as learning_curves
-from .training import loss_terms as loss_terms

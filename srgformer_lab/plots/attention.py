@@ -9,23 +9,11 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import name_rows, rows_figure, split_off
+from srgformer_lab.plots.drawing import HOVER, bounds_of, color_bar, marks, scale, write_cells
 from srgformer_lab.plots.frames import evenly, numbers
-from srgformer_lab.plots.language import (
-    TIED,
-    correlation,
-    counted,
-    decimal,
-    digits,
-    first_that_fits,
-    percent,
-    safe,
-    shorten,
-    signed,
-    who_leads,
-)
+from srgformer_lab.plots.language import TIED, correlation, counted, decimal, digits, percent, safe, signed
 from srgformer_lab.plots.style import (
     FAINT,
-    HOVER,
     INK,
     LABEL_PAPER,
     MUTED,
@@ -33,15 +21,11 @@ from srgformer_lab.plots.style import (
     SINGLE_SCALE,
     SURFACE,
     TICK_SIZE,
-    bounds_of,
-    color_bar,
     empty_figure,
-    marks,
     new_figure,
     part_color,
-    scale,
-    write_cells,
 )
+from srgformer_lab.plots.texts import first_that_fits, shorten, who_leads
 
 VALUES = ("weight", "contribution")
 WRITTEN_HEADS, WRITTEN_ROWS = 5, 15

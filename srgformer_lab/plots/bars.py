@@ -7,21 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import part_name, part_order, safe, setting, shorten, signed
-from srgformer_lab.plots.style import (
-    DIGIT,
-    HOVER,
-    INK,
-    LETTER,
-    NARROWEST,
-    SURFACE,
-    TALLEST,
-    TEXT_SIZE,
-    new_figure,
-    part_color,
-    plot_height,
-    ticks,
-)
+from srgformer_lab.plots.drawing import HOVER, ticks
+from srgformer_lab.plots.language import part_name, part_order, safe, setting, signed
+from srgformer_lab.plots.style import DIGIT, INK, LETTER, NARROWEST, SURFACE, TALLEST, TEXT_SIZE, new_figure, part_color, plot_height
+from srgformer_lab.plots.texts import shorten
 
 TITLE_LETTERS = 19
 ROW, MOST_ROWS = 21, 20

@@ -8,9 +8,11 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import MOST_ROWS, label_rows, set_rows, text_size
+from srgformer_lab.plots.drawing import bounds_of, error_bars, marks, scale
 from srgformer_lab.plots.frames import JUDGED, hover_text, how_to_read, nothing_finished, points, read_table, seed_of
-from srgformer_lab.plots.language import cut, fit, metric_name, metric_unit, metric_value, safe, shorten, text_width
-from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SURFACE, bounds_of, empty_figure, error_bars, marks, new_figure, scale
+from srgformer_lab.plots.language import metric_name, metric_unit, metric_value, safe
+from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SURFACE, empty_figure, new_figure
+from srgformer_lab.plots.texts import cut, fit, shorten, text_width
 
 About = Literal["gains", "losses"]
 LABEL_WIDTH, BOLD = 184, 1.12

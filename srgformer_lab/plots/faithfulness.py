@@ -8,9 +8,11 @@ import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.drawing import HOVER, bounds_of, scale
 from srgformer_lab.plots.frames import evenly, numbers, require
-from srgformer_lab.plots.language import correlation, counted, digits, first_that_fits, percent, safe, signed
-from srgformer_lab.plots.style import HOVER, INK, MUTED, TICK_SIZE, bounds_of, empty_figure, new_figure, part_color, plot_height, scale
+from srgformer_lab.plots.language import correlation, counted, digits, percent, safe, signed
+from srgformer_lab.plots.style import INK, MUTED, TICK_SIZE, empty_figure, new_figure, part_color, plot_height
+from srgformer_lab.plots.texts import first_that_fits
 
 ORDERS = {"contribution": "contribution’s", "attention": "attention’s", "random": "random"}
 """The orders in which items are taken away, and how a sentence compares with each."""

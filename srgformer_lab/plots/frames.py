@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import HINT_WIDTH, TIED, counted, first_that_fits, metric_name, metric_value, safe, shorten
+from srgformer_lab.plots.language import TIED, counted, metric_name, metric_value, safe
 from srgformer_lab.plots.style import SURFACE
+from srgformer_lab.plots.texts import HINT_WIDTH, first_that_fits, shorten
 
 EXACT = 1e-3
 """Largest difference between a sum and its score, relative to the summands' sizes, that is put down to rounding."""

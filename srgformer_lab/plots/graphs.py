@@ -8,9 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.drawing import marks, spread
 from srgformer_lab.plots.frames import require
-from srgformer_lab.plots.language import counted, digits, first_that_fits, percent, safe, shorten
-from srgformer_lab.plots.style import INK, MUTED, SURFACE, TEXT_SIZE, TICK_SIZE, empty_figure, marks, new_figure, part_color, spread
+from srgformer_lab.plots.language import counted, digits, percent, safe
+from srgformer_lab.plots.style import INK, MUTED, SURFACE, TEXT_SIZE, TICK_SIZE, empty_figure, new_figure, part_color
+from srgformer_lab.plots.texts import first_that_fits, shorten
 
 MOST_BANDS = 9
 """So many hyperedges stand for themselves; the smaller ones are merged."""

@@ -9,22 +9,9 @@ import plotly.graph_objects as go
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import MOST_ROWS, name_rows, rows_figure, split_off, stack, steps, write_above, write_ends
 from srgformer_lab.plots.frames import EXACT, numbers
-from srgformer_lab.plots.language import (
-    LEVEL,
-    Number,
-    counted,
-    digits,
-    first_that_fits,
-    in_all,
-    part_name,
-    part_order,
-    percent,
-    safe,
-    shorten,
-    signed,
-    who_leads,
-)
+from srgformer_lab.plots.language import Number, counted, digits, part_name, part_order, percent, safe, signed
 from srgformer_lab.plots.style import HISTORY_COLORS, INK, MUTED, TICK_SIZE, empty_figure, part_color
+from srgformer_lab.plots.texts import LEVEL, first_that_fits, in_all, shorten, who_leads
 
 BESIDE_PARTS = ("item_id", "title", "total", "weight")
 """Columns of a history that are no part's contribution."""

@@ -1,4 +1,4 @@
-"""Memberships as heatmaps, and how evenly the hyperedges are used, which of them are dead or have a twin."""
+"""Memberships as a heatmap, and how evenly the hyperedges are used, which of them are dead or have a twin."""
 
 import math
 from collections.abc import Mapping
@@ -9,23 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.drawing import color_bar, marks
 from srgformer_lab.plots.frames import require, square
-from srgformer_lab.plots.language import Number, counted, digits, first_that_fits, percent, safe, shorten
-from srgformer_lab.plots.style import (
-    FAINT,
-    INK,
-    LETTER,
-    MUTED,
-    NARROWEST,
-    SURFACE,
-    TEXT_SIZE,
-    color_bar,
-    empty_figure,
-    marks,
-    new_figure,
-    part_color,
-    write_cells,
-)
+from srgformer_lab.plots.language import counted, digits, percent, safe
+from srgformer_lab.plots.style import INK, LETTER, MUTED, SURFACE, TEXT_SIZE, empty_figure, new_figure, part_color
+from srgformer_lab.plots.texts import shorten
 
 HYPERGRAPH_SCALE = (
     ((0.0, "#FAF4F8"), (0.5, "#C486AB"), (1.0, "#622A4E")),
@@ -70,7 +58,7 @@ def incidence_heatmap(frame: pd.DataFrame, *, dark: bool = False, hint: str | No
     )
     names = [str(number) for number in hyperedges]
     _part_clusters(figure, values, names, dark)
-    _number_columns(figure, names, "hyperedge, by mass")
+    number_columns(figure, names, "hyperedge, by mass")
     figure.update_yaxes(title={"text": "items of hyperedge"}, autorange="reversed", zeroline=False)
     return figure
 
@@ -96,91 +84,11 @@ def _part_clusters(figure: go.Figure, values: np.ndarray, names: list[str], dark
     figure.update_yaxes(tickvals=[(start + end - 1) / 2 for start, end in roomy], ticktext=words)
 
 
-def _number_columns(figure: go.Figure, names: list[str], title: str, angle: int = 0) -> None:
+def number_columns(figure: go.Figure, names: list[str], title: str, angle: int = 0) -> None:
+    """Number the columns of a heatmap, as many as have room."""
     step = -(-len(names) // (MOST_NUMBERS if not angle else MOST_COUNTED))
     words = {"title": {"text": title}, "tickvals": list(range(0, len(names), step)), "ticktext": names[::step]}
     figure.update_xaxes(tickangle=angle, zeroline=False, **words)
-
-
-def agreement_table(
-    contingency: pd.DataFrame,
-    first: str = "image",
-    second: str = "text",
-    nmi: Number | None = None,
-    chance: Number | None = None,
-    *,
-    dark: bool = False,
-    hint: str | None = None,
-) -> go.Figure:
-    """Draw how many items are in each pair of groups, such as image × text hyperedges.
-
-    Empty groups are left out, the largest rows come first, and each column stands by the row that shares most with it.
-
-    Args:
-        contingency: ``first``, ``second``, ``items``: one row a pair of groups.
-        first: What the rows are.
-        second: What the columns are.
-        nmi: The normalised mutual information of both sides, for the finding.
-        chance: What shuffled items would give.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
-
-    Raises:
-        DataError: A column is missing, or a pair is missing or stands twice.
-    """
-    require(contingency, ["first", "second", "items"], "agreement table")
-    if not len(contingency) or not contingency["items"].sum():
-        return empty_figure("No item is in both groupings", "Choose two modalities that the model has.", dark)
-    table = _ordered(square(contingency, "first", "second", "items", "agreement table"))
-    values, rows, columns = table.to_numpy(), [shorten(name, 20) for name in table.index], [shorten(name, 20) for name in table.columns]
-    pairs = [[[safe(shorten(row, 60)), safe(shorten(column, 60))] for column in table.columns] for row in table.index]
-    text = "Strong cells in a diagonal: both group the items alike." if hint is None else hint
-    left = 34 + 7 * max(map(len, rows))
-    height = min(360, 150 + max(150, 22 * len(rows)))
-    figure = new_figure(_agreement_finding(table, first, second, nmi, chance), text, dark, height, left=left, right=16, bottom=44)
-    figure.add_heatmap(
-        z=values,
-        zmin=0,
-        zmax=int(values.max()),
-        colorscale=[list(stop) for stop in HYPERGRAPH_SCALE[dark]],
-        showscale=False,
-        xgap=1 if len(columns) <= 32 else 0,
-        ygap=1 if len(rows) <= 32 else 0,
-        customdata=pairs,
-        hovertemplate=f"{safe(first)} %{{customdata[0]}} × {safe(second)} %{{customdata[1]}}<br>%{{z}} items<extra></extra>",
-    )
-    if len(columns) <= MOST_NUMBERS and len(rows) <= MOST_COUNTED:
-        write_cells(figure, [[str(value) for value in row] for row in values])
-    figure.update_layout(plot_bgcolor=FAINT[dark] if max(values.shape) <= 32 else "rgba(0,0,0,0)")
-    if (longest := max(map(len, columns))) * LETTER * len(columns) > NARROWEST - left:  # side by side the names would touch
-        figure.layout.margin.b = min(26 + round(0.75 * LETTER * longest), 96)
-    _number_columns(figure, [safe(name) for name in columns], safe(second), angle=-50 if figure.layout.margin.b > 44 else 0)
-    step = -(-len(rows) // MOST_COUNTED)
-    words = {"tickvals": list(range(0, len(rows), step)), "ticktext": [safe(name) for name in rows[::step]]}
-    figure.update_yaxes(title={"text": safe(first)}, autorange="reversed", zeroline=False, **words)
-    return figure
-
-
-def _ordered(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out what is empty, and put the largest rows first and each column where the row that shares most with it stands."""
-    table = table.loc[table.any(axis=1), table.any(axis=0)]
-    table = table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index]
-    partner, shared = table.to_numpy().argmax(axis=0), table.to_numpy().max(axis=0)
-    return table.iloc[:, np.lexsort((-shared, partner))]
-
-
-def _agreement_finding(table: pd.DataFrame, first: str, second: str, nmi: Number | None, chance: Number | None) -> str:
-    one, two = table.stack().idxmax()
-    most, total = int(table.loc[one, two]), int(table.to_numpy().sum())
-    pair = f"{first} {shorten(one, 16)} and {second} {shorten(two, 16)} share most: {most:,} of {counted(total, 'item')}"
-    if nmi is None or not np.isfinite(float(nmi)):
-        return pair[:1].upper() + pair[1:]
-    base = 0.0 if chance is None or not np.isfinite(float(chance)) else float(chance)
-    excess = (float(nmi) - base) / max(1 - base, 1e-9)
-    verdict = "hardly agree" if excess < 0.1 else "agree in part" if excess < 0.5 else "agree closely"
-    names = f"{first[:1].upper()}{first[1:]} and {second}"
-    beside = "" if chance is None else f" ({digits(base, 2)} by chance)"
-    return first_that_fits(f"{names} {verdict}: NMI {digits(nmi, 2)}{beside}", f"They {verdict}: NMI {digits(nmi, 2)}")
 
 
 MOST_USAGE_ROWS = 10

@@ -9,21 +9,11 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import name_rows, rows_figure, steps, write_ends
+from srgformer_lab.plots.drawing import HOVER, ticks
 from srgformer_lab.plots.frames import numbers, require
-from srgformer_lab.plots.language import counted, digits, first_that_fits, percent, safe, setting, shorten
-from srgformer_lab.plots.style import (
-    FAINT,
-    HISTORY_COLORS,
-    HOVER,
-    INK,
-    MUTED,
-    SINGLE_SCALE,
-    TICK_SIZE,
-    empty_figure,
-    new_figure,
-    part_color,
-    ticks,
-)
+from srgformer_lab.plots.language import counted, digits, percent, safe, setting
+from srgformer_lab.plots.style import FAINT, HISTORY_COLORS, INK, MUTED, SINGLE_SCALE, TICK_SIZE, empty_figure, new_figure, part_color
+from srgformer_lab.plots.texts import first_that_fits, shorten
 
 HEAD, HALF = 0.1, 0.5
 """Shares of the items, the most taken first, at which the long tail is cut."""

@@ -5,12 +5,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.drawing import cell_inks, color_bar, write_cells
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import (
     TIED,
     Number,
     digits,
-    first_that_fits,
     knob_markup,
     knob_name,
     knob_symbol,
@@ -28,13 +28,11 @@ from srgformer_lab.plots.style import (
     SURFACE,
     TEXT_SIZE,
     TICK_SIZE,
-    cell_inks,
-    color_bar,
     knob_color,
     new_figure,
     part_color,
-    write_cells,
 )
+from srgformer_lab.plots.texts import first_that_fits
 
 Point = tuple[Number, Number]
 AXES = ("attention_scale", "hypergraph_scale")

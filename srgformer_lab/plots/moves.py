@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.cards import ROW_HEIGHT, Size, card_data, macros
 from srgformer_lab.plots.frames import require
-from srgformer_lab.plots.language import counted, safe, shorten
+from srgformer_lab.plots.language import counted, safe
 from srgformer_lab.plots.style import FAINT, FELL, INK, MUTED, ROSE, TALLEST, TICK_SIZE, new_figure
+from srgformer_lab.plots.texts import shorten
 
 MOVES_COLUMNS = ("item_id", "title", "rank_before", "rank_after")
 MOVES_HINT = "Move α or β and watch which titles change places."

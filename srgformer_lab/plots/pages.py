@@ -11,8 +11,9 @@ from markupsafe import Markup
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.cards import HTML_TEMPLATES, STYLE_SHEET, card_data, macros, picture_data
 from srgformer_lab.plots.frames import require
-from srgformer_lab.plots.language import Number, knob_markup, knob_name, part_name, percent, setting, shorten, signed
+from srgformer_lab.plots.language import Number, knob_markup, knob_name, part_name, percent, setting, signed
 from srgformer_lab.plots.style import finding_of, knob_color, part_color, plot_config
+from srgformer_lab.plots.texts import shorten
 
 Kind = Literal["instant", "needs training", "from finished runs"]
 BADGES: Mapping[str, tuple[str, str]] = {

@@ -5,22 +5,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.plots.bars import text_size
+from srgformer_lab.plots.drawing import bounds_of, error_bars, marks, scale, spread, write_right
 from srgformer_lab.plots.frames import require
-from srgformer_lab.plots.language import cut, fit, metric_name, metric_unit, metric_value, safe, shorten_middle, signed, text_width
-from srgformer_lab.plots.style import (
-    INK,
-    MUTED,
-    SURFACE,
-    TALLEST,
-    bounds_of,
-    empty_figure,
-    error_bars,
-    marks,
-    new_figure,
-    scale,
-    spread,
-    write_right,
-)
+from srgformer_lab.plots.language import metric_name, metric_unit, metric_value, safe, signed
+from srgformer_lab.plots.style import INK, MUTED, SURFACE, TALLEST, empty_figure, new_figure
+from srgformer_lab.plots.texts import cut, fit, shorten_middle, text_width
 
 PLANE_HINT = "Lines: 95 % over people. Whether two runs differ is said by their paired difference, not by lines that overlap."
 PLANE_MARKS = (("circle", "●"), ("circle", "○"), ("square", "□"), ("diamond", "◇"))

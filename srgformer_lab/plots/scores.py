@@ -8,21 +8,11 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import label_rows, name_rows, rows_figure, split_off, steps, write_ends
+from srgformer_lab.plots.drawing import write_cells
 from srgformer_lab.plots.frames import EXACT, numbers, require
-from srgformer_lab.plots.language import Number, counted, digits, first_that_fits, part_name, part_order, safe, shorten, signed, who_leads
-from srgformer_lab.plots.style import (
-    FAINT,
-    HISTORY_COLORS,
-    INK,
-    MUTED,
-    SIGNED_SCALE,
-    SURFACE,
-    TALLEST,
-    TICK_SIZE,
-    new_figure,
-    part_color,
-    write_cells,
-)
+from srgformer_lab.plots.language import Number, counted, digits, part_name, part_order, safe, signed
+from srgformer_lab.plots.style import FAINT, HISTORY_COLORS, INK, MUTED, SIGNED_SCALE, SURFACE, TALLEST, TICK_SIZE, new_figure, part_color
+from srgformer_lab.plots.texts import first_that_fits, shorten, who_leads
 
 KINDS = {"own": "the user’s own embedding", "history": "the history", "hyperedge": "the hypergraph", "edit": "the edit"}
 """Where a score comes from, in the order of the bars, and what a sentence calls it."""

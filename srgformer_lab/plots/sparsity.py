@@ -5,20 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
+from srgformer_lab.plots.drawing import bounds_of, error_bars, marks, scale, spread, ticks, write_right
 from srgformer_lab.plots.frames import fills, hover_text, how_to_read, nothing_finished, points, read_table
-from srgformer_lab.plots.language import (
-    PARTS,
-    cut,
-    fit,
-    metric_name,
-    metric_unit,
-    metric_value,
-    percent,
-    safe,
-    setting,
-    shorten,
-    text_width,
-)
+from srgformer_lab.plots.language import PARTS, metric_name, metric_unit, metric_value, percent, safe, setting
 from srgformer_lab.plots.style import (
     FURTHER_COLORS,
     INK,
@@ -26,18 +15,12 @@ from srgformer_lab.plots.style import (
     TALLEST,
     TEXT_SIZE,
     TICK_SIZE,
-    bounds_of,
     empty_figure,
-    error_bars,
-    marks,
     new_figure,
     part_color,
     plot_height,
-    scale,
-    spread,
-    ticks,
-    write_right,
 )
+from srgformer_lab.plots.texts import cut, fit, shorten, text_width
 
 MOST_MODELS, MOST_SHARES = 7, 6
 NAME_WIDTH = 112

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.drawing import HOVER, bounds_of, error_bars, marks, scale, spread, write_right
 from srgformer_lab.plots.frames import (
     fills,
     hover_text,
@@ -20,24 +21,11 @@ from srgformer_lab.plots.frames import (
     seed_of,
     short_points,
 )
-from srgformer_lab.plots.language import (
-    KNOB_MARKS,
-    TIED,
-    digits,
-    first_that_fits,
-    metric_name,
-    metric_unit,
-    metric_value,
-    safe,
-    setting,
-    shorten,
-    text_width,
-)
+from srgformer_lab.plots.language import KNOB_MARKS, TIED, digits, metric_name, metric_unit, metric_value, safe, setting
 from srgformer_lab.plots.style import (
     FAINT,
     FELL,
     FURTHER_COLORS,
-    HOVER,
     INK,
     LABEL_PAPER,
     MUTED,
@@ -45,16 +33,11 @@ from srgformer_lab.plots.style import (
     ROSE,
     TEXT_SIZE,
     TICK_SIZE,
-    bounds_of,
     empty_figure,
-    error_bars,
-    marks,
     new_figure,
     part_color,
-    scale,
-    spread,
-    write_right,
 )
+from srgformer_lab.plots.texts import first_that_fits, shorten, text_width
 
 PRESET = "preset"
 SETTING_MARKS: Mapping[str, tuple[str, str]] = {

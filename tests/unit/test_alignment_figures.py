@@ -9,7 +9,8 @@ import pytest
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots import PART_COLORS, finding_of
-from srgformer_lab.plots.space import alignment_scatter, cosine_distributions, recall_bars
+from srgformer_lab.plots.agreement import cosine_distributions, recall_bars
+from srgformer_lab.plots.space import alignment_scatter
 from srgformer_lab.plots.style import INK, SURFACE
 
 LIMIT = 2_000_000

@@ -19,7 +19,7 @@ from srgformer_lab.experiments.plain import PIECES, Plain, plain_evaluate
 from srgformer_lab.experiments.timing import measure
 from srgformer_lab.experiments.workload import in_own_process, task
 from srgformer_lab.models.sampling import Batch
-from srgformer_lab.plots.style import spread
+from srgformer_lab.plots.drawing import spread
 from srgformer_lab.training.evaluation import evaluate
 from tests.worlds import build, shop, small, triples
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from srgformer_lab import plots
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.frames import points, read_table
-from srgformer_lab.plots.language import cut, text_width
 from srgformer_lab.plots.style import FURTHER_COLORS, INK, SURFACE
+from srgformer_lab.plots.texts import cut, text_width
 
 NAN = float("nan")
 MEANS = {"Popularity": 0.3552, "ItemKNN": 0.45, "LightGCN": 0.5146, "FREEDOM": 0.52, "LGMRec": 0.53, "SRGFormer": 0.5353}

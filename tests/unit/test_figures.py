@@ -14,8 +14,10 @@ from plotly.colors import hex_to_rgb, make_colorscale, sample_colorscale
 from srgformer_lab import plots
 from srgformer_lab.config import KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.language import KNOB_MARKS, before_after, lines, safe
-from srgformer_lab.plots.style import SIGNED_SCALE, SURFACE, ticks
+from srgformer_lab.plots.drawing import ticks
+from srgformer_lab.plots.language import KNOB_MARKS, before_after, safe
+from srgformer_lab.plots.style import SIGNED_SCALE, SURFACE
+from srgformer_lab.plots.texts import lines
 
 LIMIT = 2_000_000
 NUMBERS = st.floats(-5, 5, allow_nan=False).map(lambda value: round(value, 4))
