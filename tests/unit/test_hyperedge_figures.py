@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.agreement import agreement_table
 from srgformer_lab.plots.graphs import MOST_BANDS, river
 from srgformer_lab.plots.hyperedges import (
     HYPERGRAPH_SCALE,
     MOST_USAGE_ROWS,
-    agreement_table,
     hyperedge_finding,
     hyperedge_warning,
     incidence_heatmap,
