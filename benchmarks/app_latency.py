@@ -134,7 +134,7 @@ def knob_to_list(page: Page, repeats: int) -> list[float]:
 
 
 def answered(page: Page, watched: str, act: Callable[[], object]) -> float:
-    """Act, and give the seconds until the watched text is another one, by the page's own clock."""
+    """Act, and return the seconds until the watched text is another one, by the page's own clock."""
     page.evaluate(LISTEN % watched)
     act()
     page.wait_for_function("window.waited !== null")
@@ -142,7 +142,7 @@ def answered(page: Page, watched: str, act: Callable[[], object]) -> float:
 
 
 def page_changes(page: Page, question: str, sign: str) -> tuple[float, float]:
-    """Turn from the first page to another, back, and to it again."""
+    """Go from the first page to another, back, and to it again."""
     page.locator(".srg-flow-part").first.wait_for()
     waits = []
     for wanted, seen in ((question, sign), ("What is this?", "")) * 2:

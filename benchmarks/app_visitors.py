@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def measure(browser: Browser, server: int, link: str, visitors: int) -> pd.DataFrame:
-    """Let visitors come, one after another, and give medians with their worst values.
+    """Let visitors come, one after another, and return medians with their worst values.
 
     Columns: ``what``, ``median``, ``worst``, ``unit``, ``goal``.
     """
@@ -86,7 +86,7 @@ def measure(browser: Browser, server: int, link: str, visitors: int) -> pd.DataF
 
 
 def tour(page: Page) -> list[float]:
-    """Turn to every page, and give the seconds until the head of each is there and nothing is missing below it."""
+    """Open every page, and return the seconds until the head of each is there and nothing is missing below it."""
     page.locator(".lab-question").first.wait_for()
     waits = []
     for question in QUESTIONS:

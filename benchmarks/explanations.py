@@ -66,7 +66,7 @@ def of_hyperedges(trace: lab.Trace, data: lab.Dataset) -> dict[str, float]:
 def within_reach(data: lab.Dataset, n_hyperedges: int) -> dict[str, float]:
     """Ask what memberships that are linear in the features could reach, and what the number of hyperedges allows.
 
-    The first is the arg-max of a linear classifier that is told the groups; the second merges groups evenly.
+    The first is the arg-max of a linear classifier that is trained on the groups; the second merges groups evenly.
     """
     found = {}
     for name in data.modalities:

@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def held_out_users(data: lab.Dataset, epochs: int, share: float, seed: int) -> Iterator[tuple[str, str, float, float]]:
-    """Give (what, rule, valid, test) of the held-out users."""
+    """Yield (what, rule, valid, test) of the held-out users."""
     rows = np.sort(np.random.default_rng(seed).permutation(data.n_users)[: round(share * data.n_users)])
     kept = np.setdiff1d(np.arange(data.n_users), rows)
     ids = {data.user_ids[row] for row in rows}
@@ -69,7 +69,7 @@ def held_out_users(data: lab.Dataset, epochs: int, share: float, seed: int) -> I
 
 
 def held_out_items(data: lab.Dataset, epochs: int, share: float, seed: int) -> Iterator[tuple[str, str, float, float]]:
-    """Give (what, rule, valid, test), where only the held-out items count as hits."""
+    """Yield (what, rule, valid, test), where only the held-out items count as hits."""
     items = np.random.default_rng(seed).permutation(data.n_items)[: round(share * data.n_items)]
     pairs = data.interactions
     held, learning = np.isin(pairs.item, items), pairs.split == 0

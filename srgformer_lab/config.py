@@ -5,6 +5,7 @@ Source: spec of SRGFormer (Shi et al., arXiv 2511.00584) and the configurations 
 
 import math
 import numbers
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
@@ -195,8 +196,8 @@ class TrainConfig(Config):
     def __post_init__(self) -> None:
         """Check ranges and the device's name."""
         super().__post_init__()
-        if self.device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
-            raise ConfigError(f"device={self.device!r} must be auto, cpu, cuda or mps")
+        if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d{1,3})?", self.device):
+            raise ConfigError(f"device={self.device!r} must be auto, cpu, cuda or mps, or one of several, such as cuda:1")
 
 
 MODEL_KNOBS = ("attention_scale", "hypergraph_scale", "membership_temperature")

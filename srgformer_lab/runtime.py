@@ -32,8 +32,10 @@ def resolve_device(name: str = "auto") -> torch.device:
         ConfigError: The machine has no such device.
     """
     present = available_devices()
-    chosen = present[0] if name == "auto" else name
-    if chosen.split(":")[0] not in present:
+    chosen = present[0] if name == "auto" else str(name)
+    kind, _, place = chosen.partition(":")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if kind not in present or (chosen != kind and not (place.isdecimal() and int(place) < count)):
         raise ConfigError(f"device={name!r} is not on this machine, which has {', '.join(present)}; use one of them or auto")
     return torch.device(chosen)
 

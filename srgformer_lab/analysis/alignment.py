@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from srgformer_lab.analysis.spaces import Pair, ids_of, pair_of
+from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import checked, on_own_data
@@ -161,7 +162,7 @@ def neighbor_agreement(
 
 
 def _cosines(pair: Pair, n_negatives: int, seed: int) -> tuple[Float[np.ndarray, " positives"], Float[np.ndarray, " negatives"]]:
-    n, draws = len(pair.rows), np.random.default_rng(seed)
+    n, draws = len(pair.rows), np.random.default_rng(check_seed(seed))
     same = np.arange(n) if n <= MOST_POSITIVES else draws.choice(n, MOST_POSITIVES, replace=False)
     if n * (n - 1) <= n_negatives:
         left, step = np.repeat(np.arange(n), n - 1), np.tile(np.arange(1, n), n)
@@ -180,7 +181,7 @@ def _separability(pair: Pair, seed: int) -> float:
 
 def _uniformity(unit: Float[Tensor, "rows dim"], seed: int) -> float:
     if len(unit) > MOST_ROWS:
-        unit = unit[torch.from_numpy(np.random.default_rng(seed).choice(len(unit), MOST_ROWS, replace=False))]
+        unit = unit[torch.from_numpy(np.random.default_rng(check_seed(seed)).choice(len(unit), MOST_ROWS, replace=False))]
     n, total = len(unit), 0.0
     for rows, cosine in _blocks(unit, unit):
         cosine[:, rows].fill_diagonal_(-torch.inf)

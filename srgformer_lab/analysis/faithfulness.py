@@ -10,6 +10,7 @@ import torch
 from srgformer_lab.analysis.contributions import explain
 from srgformer_lab.analysis.counterfactual import drop_items, variant
 from srgformer_lab.analysis.reading import read_for
+from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, DataError
 from srgformer_lab.models.identity import Id, on_own_data
@@ -112,7 +113,7 @@ def faithfulness(
             f"{len(able)} users of {data.name} have {FEWEST} training items or more and something left to recommend; "
             "it takes two, and shorter histories have no order"
         )
-    draws = np.random.default_rng(seed)
+    draws = np.random.default_rng(check_seed(seed))
     chosen = np.sort(draws.permutation(able)[:n_users])
     measured = [_measure(_Removal(model, data, data.user_ids[int(user)]), most_removals, shares, draws) for user in watch(chosen.tolist())]
     effects = pd.concat([frame for frame, _ in measured], ignore_index=True)
@@ -137,7 +138,7 @@ def removal_effects(
         raise ConfigError(f"most_removals={most_removals} must be at least 1")
     removal = _Removal(model, data, user_id, item_id)
     claims = removal.claims()
-    claims = claims.iloc[np.sort(np.random.default_rng(seed).permutation(len(claims))[:most_removals])]
+    claims = claims.iloc[np.sort(np.random.default_rng(check_seed(seed)).permutation(len(claims))[:most_removals])]
     effects = [removal.drop([item]) for item in watch(claims["removed"].tolist())]
     claims = claims.assign(user_id=removal.user_id, item_id=removal.item_id, effect=effects)
     return claims[["user_id", "item_id", "removed", "effect", "contribution", "attention"]].reset_index(drop=True)

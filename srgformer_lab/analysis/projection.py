@@ -12,6 +12,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from srgformer_lab.analysis.spaces import ids_of, space_names, unit_vectors
+from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, LabError, require
 from srgformer_lab.models.identity import on_own_data
@@ -117,7 +118,7 @@ def _clouds(trace: Trace, spaces: Sequence[str], side: str, sample: int | None, 
     if sample is not None and sample < FEWEST_ROWS:
         raise ConfigError(f"sample={sample} must be at least {FEWEST_ROWS}, or None for all {side}")
     if sample is not None and sample < len(drawn):
-        drawn = np.sort(np.random.default_rng(seed).choice(drawn, sample, replace=False))
+        drawn = np.sort(np.random.default_rng(check_seed(seed)).choice(drawn, sample, replace=False))
     clouds = {}
     for space, (values, has) in unit.items():
         rows = drawn[has.numpy()[drawn]]
@@ -177,7 +178,7 @@ def _quality(original: Float[np.ndarray, "rows dim"], plane: Float[np.ndarray, "
     from sklearn.manifold import trustworthiness
 
     n = min(len(plane), QUALITY_ROWS)
-    rows = np.random.default_rng(seed).choice(len(plane), n, replace=False) if n < len(plane) else np.arange(n)
+    rows = np.random.default_rng(check_seed(seed)).choice(len(plane), n, replace=False) if n < len(plane) else np.arange(n)
     k = min(QUALITY_NEIGHBORS, (n - 1) // 2)
     kept = {
         "trustworthiness": float(trustworthiness(original[rows], plane[rows], n_neighbors=k)),

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions, ItemCards
 from srgformer_lab.data.matrices import check_features
 from srgformer_lab.errors import DataError
@@ -106,7 +107,7 @@ def with_shuffled_modality(data: Dataset, modality: str, seed: int = 0) -> Datas
     """
     if modality not in data.features:
         raise DataError(f"{data.name} has no modality {modality!r}; it has {', '.join(data.modalities) or 'none'}")
-    order = np.random.default_rng(seed).permutation(data.n_items)
+    order = np.random.default_rng(check_seed(seed)).permutation(data.n_items)
     shuffled = {**data.features, modality: data.features[modality][order]}
     left = {name: lists for name, lists in data.neighbors.items() if name != modality}
     return replace(data, features=shuffled, neighbors=left, truth=None, source=DataSource("memory"))
@@ -133,7 +134,7 @@ def thinned(data: Dataset, share: float, seed: int = 0) -> Dataset:
     if not 0 < share <= 1:
         raise DataError(f"share={share!r} of the training interactions must be above 0 and at most 1, which keeps them all; try 0.5")
     pairs = data.interactions
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(pairs.split == TRAIN))
+    order = np.random.default_rng(check_seed(seed)).permutation(np.flatnonzero(pairs.split == TRAIN))
     _, first = np.unique(pairs.user[order], return_index=True)
     n_kept = max(len(first), round(share * len(order)))
     others = np.delete(order, first)

@@ -6,6 +6,7 @@ Both rules give every user the same numbers; they differ in which of a user's in
 import numpy as np
 from jaxtyping import Int
 
+from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
 
 SMALLEST_SPLIT_HISTORY = 3
@@ -34,7 +35,7 @@ def split_by_protocol(
 
     Source: section 1 of the specification; the rule behind the field's Baby, Sports and Clothing files.
     """
-    draw = np.random.default_rng(seed).random(len(user))
+    draw = np.random.default_rng(check_seed(seed)).random(len(user))
     if item is not None:
         in_order = np.lexsort((item, user))
         draw[in_order] = draw.copy()

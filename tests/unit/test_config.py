@@ -138,7 +138,7 @@ def test_settings_that_were_written_before_attention_had_forms_mean_what_they_me
     assert (read.scaled_attention, read.attention_form, read.attention_input) == (True, "product", "raw")
 
 
-@pytest.mark.parametrize("device", ["gpu", "", "CPU", "tpu:0", 3, None])
+@pytest.mark.parametrize("device", ["gpu", "", "CPU", "tpu:0", "cpu:", "cuda:x", "auto:0", 3, None])
 def test_an_unknown_device_is_refused(device):
     with pytest.raises(ConfigError, match="auto, cpu, cuda or mps"):
         TrainConfig(device=device)

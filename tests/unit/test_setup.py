@@ -13,6 +13,7 @@ from srgformer_lab.config import TrainConfig
 from srgformer_lab.errors import ConfigError, UnknownIdError
 from srgformer_lab.experiments.catalog import experiment
 from srgformer_lab.experiments.workload import SHAPES, task
+from srgformer_lab.runtime import resolve_device
 
 STUDIO = lab.Recipe("studio")
 SMALL = {"embedding_dim": 16, "n_heads": 2, "epochs": 3, "attention_scale": 0.7}
@@ -55,6 +56,11 @@ STORED = Path(__file__).parents[2] / "docs" / "results"
             "training have no setting n_layer; .*n_layers",
         ),
         (lambda: task(SHAPES["studio"], "studio", 64, 1, False, epoch=1), ConfigError, "no setting epoch; .*did you mean epochs"),
+        (lambda: resolve_device("cpu:7"), ConfigError, "device='cpu:7' is not on this machine"),
+        (lambda: resolve_device("cpu:x"), ConfigError, "device='cpu:x'"),
+        (lambda: resolve_device(3), ConfigError, "device=3"),
+        (lambda: lab.thinned(lab.studio(60, 40, 4, 900), 0.5, seed=-1), ConfigError, "seed=-1"),
+        (lambda: lab.studio(60, 40, 4, 900, seed=2**63), ConfigError, "seed="),
         (lambda: lab.ModelConfig.from_dict([("n_heads", 2)]), ConfigError, "built from a dictionary"),
         (lambda: TrainConfig(epochs=np.array(3)), ConfigError, "epochs=array"),
         (lambda: TrainConfig(epochs=10**400), ConfigError, "must lie between"),
