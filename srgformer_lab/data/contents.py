@@ -180,7 +180,7 @@ def _as_numbers(values: list[str]) -> np.ndarray | list[str]:
     return found if list(map(str, found)) == values else values
 
 
-def settle(
+def assemble(
     *,
     name: str,
     layout: Layout,

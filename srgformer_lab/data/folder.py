@@ -13,13 +13,13 @@ from jaxtyping import Bool, Float, Int
 from srgformer_lab.data.contents import (
     Contents,
     Layout,
+    assemble,
     check_seed,
     make_cards,
     one_of_each,
     only_known,
     read_interactions,
     read_items,
-    settle,
 )
 from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, ItemCards
 from srgformer_lab.data.matrices import read_features
@@ -119,7 +119,7 @@ def gather(folder: Path, problems: Problems, options: FolderOptions | None = Non
         kept = np.flatnonzero(positions(set(table["item_id"]), item_ids) >= 0)
         item_ids = [item_ids[row] for row in kept]
         features = {name: matrix[kept] for name, matrix in features.items()}
-    return settle(
+    return assemble(
         name=folder.name,
         layout=LAYOUT,
         table=table,

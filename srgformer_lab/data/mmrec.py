@@ -9,13 +9,13 @@ import numpy as np
 from srgformer_lab.data.contents import (
     Contents,
     Layout,
+    assemble,
     check_seed,
     make_cards,
     one_of_each,
     only_known,
     read_interactions,
     read_items,
-    settle,
 )
 from srgformer_lab.data.dataset import Dataset, DataSource
 from srgformer_lab.data.matrices import read_features, read_neighbors
@@ -82,7 +82,7 @@ def gather(folder: Path, problems: Problems, seed: int = 999) -> Contents:
         items = only_known(items, item_ids, known_from, problems)
     if table is not None:
         table = one_of_each(only_known(table, item_ids, known_from, problems), False, LAYOUT, problems)
-    contents = settle(
+    contents = assemble(
         name=file.stem if file else folder.name,
         layout=LAYOUT,
         table=table,
