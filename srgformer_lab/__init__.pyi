@@ -42,8 +42,8 @@ from .config import preset as preset
 from .data.changing import thinned as thinned
 from .data.check import check as check
 from .data.dataset import Dataset as Dataset
-from .data.folder import read_folder as read_folder
-from .data.mmrec import read_mmrec as read_mmrec
+from .data.readers import read_folder as read_folder
+from .data.readers import read_mmrec as read_mmrec
 from .data.source import open_data as open_data
 from .data.studio import studio as studio
 from .errors import ConfigError as ConfigError

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from srgformer_lab.data import folder as plain
-from srgformer_lab.data import mmrec
 from srgformer_lab.data.contents import Contents
 from srgformer_lab.data.dataset import SPLITS, Interactions
 from srgformer_lab.data.pictures import picture_files
+from srgformer_lab.data.readers import PLAIN, gather_folder, gather_mmrec
 from srgformer_lab.data.source import layout_of
 from srgformer_lab.data.splitting import LISTED
 from srgformer_lab.data.tables import Problems, existing_folder
@@ -46,7 +45,7 @@ def check(folder: str | Path) -> Report:
         layout = layout_of(path)
     except DataError as error:
         return Report(str(path), problems=[str(error)])
-    contents = (mmrec.gather if layout == "mmrec" else plain.gather)(path, problems)
+    contents = (gather_mmrec if layout == "mmrec" else gather_folder)(path, problems)
     return Report(str(path), [f"{name:<13} {value}" for name, value in _describe(contents, path)], problems.found)
 
 
@@ -87,7 +86,7 @@ def _describe_modalities(contents: Contents, folder: Path) -> list[tuple[str, st
         return [("modality", f"{name}, {matrix.shape[1]:,} wide{listed.get(name, '')}") for name, matrix in contents.features.items()]
     cards = contents.cards
     made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values)]
-    if made and contents.layout == plain.LAYOUT.name and not (folder / "features").is_dir():
+    if made and contents.layout == PLAIN.name and not (folder / "features").is_dir():
         return [("modality", f"{name}, made by the built-in encoder") for name in made]
     return [("modality", "none")]
 

@@ -11,8 +11,7 @@ from stat import S_ISREG
 from typing import Any
 
 from srgformer_lab.data.dataset import Dataset, DataSource
-from srgformer_lab.data.folder import INTERACTIONS, read_folder
-from srgformer_lab.data.mmrec import read_mmrec
+from srgformer_lab.data.readers import INTERACTIONS, read_folder, read_mmrec
 from srgformer_lab.data.tables import existing_folder
 from srgformer_lab.errors import ConfigError, DataError
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from srgformer_lab.data.folder import core, read_folder
 from srgformer_lab.data.pictures import OpenedPictures
+from srgformer_lab.data.readers import core, read_folder
 from srgformer_lab.data.tables import Problems, read_table
 from srgformer_lab.errors import ConfigError, DataError
 

@@ -7,7 +7,7 @@ import pytest
 from folders import N_ITEMS, matrix, real, replace_row, write_baby, write_rows
 from PIL import Image
 
-from srgformer_lab.data.mmrec import read_mmrec
+from srgformer_lab.data.readers import read_mmrec
 from srgformer_lab.errors import ConfigError, DataError
 
 

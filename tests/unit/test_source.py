@@ -13,8 +13,7 @@ from folders import write_baby, write_rows, write_shop
 
 from srgformer_lab.config import READER_OPTIONS, WORLD_OPTIONS
 from srgformer_lab.data.dataset import DataSource
-from srgformer_lab.data.folder import read_folder
-from srgformer_lab.data.mmrec import read_mmrec
+from srgformer_lab.data.readers import read_folder, read_mmrec
 from srgformer_lab.data.source import folder_state, open_data, reopen, source_from_dict, source_state
 from srgformer_lab.data.studio import studio as built_in
 from srgformer_lab.errors import ConfigError, DataError

@@ -1,8 +1,8 @@
-"""Reads a plain folder that anyone can make: two CSV files, and pictures and feature matrices if there are any."""
+"""The readers: a plain folder that anyone can make, and the layout in which the field passes its sets around (MMRec's)."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,7 @@ from srgformer_lab.data.contents import (
     read_items,
 )
 from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, ItemCards
-from srgformer_lab.data.matrices import read_features
+from srgformer_lab.data.matrices import read_features, read_neighbors
 from srgformer_lab.data.pictures import OpenedPictures, find_pictures
 from srgformer_lab.data.tables import Problems, Table, existing_folder, natural_order, positions
 from srgformer_lab.errors import ConfigError
@@ -30,7 +30,7 @@ from srgformer_lab.errors import ConfigError
 INTERACTIONS, ITEMS = "interactions.csv", "items.csv"
 RULES = ("protocol", "time")
 WAYS_WITH_DUPLICATES = ("error", "merge")
-LAYOUT = Layout(
+PLAIN = Layout(
     name="folder",
     user="user_id",
     item="item_id",
@@ -39,6 +39,16 @@ LAYOUT = Layout(
     delimiter=",",
     duplicates="remove one of the rows, or read with duplicates='merge', which keeps the latest",
 )
+MMREC = Layout(
+    name="mmrec",
+    user="userID",
+    item="itemID",
+    split="x_label",
+    labels={"0": 0, "1": 1, "2": 2},
+    delimiter="\t",
+    duplicates="remove one of the rows",
+)
+FEATURES, NEIGHBORS = "_feat.npy", "_knn.npz"
 
 
 @dataclass(frozen=True)
@@ -98,22 +108,22 @@ def read_folder(
     """
     path = existing_folder(folder)
     options = FolderOptions(min_rating, k_core, split, duplicates, seed)
-    contents = gather(path, Problems(), options)
+    contents = gather_folder(path, Problems(), options)
     features = contents.features if (path / "features").is_dir() else built_in_features(contents.cards)
     return contents.to_dataset(DataSource("folder", str(path), asdict(options)), features)
 
 
-def gather(folder: Path, problems: Problems, options: FolderOptions | None = None) -> Contents:
+def gather_folder(folder: Path, problems: Problems, options: FolderOptions | None = None) -> Contents:
     """Take from the folder what it holds; problems are raised or collected, as ``problems`` says."""
     options = options or FolderOptions()
-    table = read_interactions(folder / INTERACTIONS, LAYOUT, problems)
+    table = read_interactions(folder / INTERACTIONS, PLAIN, problems)
     before = len(problems.found)
     items = read_items(folder / ITEMS, ("item_id", "title"), problems)
     rows_are_known = len(problems.found) == before
     item_ids = natural_order(set(table["item_id"] if table else ())) if items is None else list(items["item_id"])
-    features = _read_all_features(folder, item_ids if rows_are_known else None, problems)
+    features = _folder_features(folder, item_ids if rows_are_known else None, problems)
     if table is not None:
-        table = one_of_each(only_known(table, item_ids, f"in {ITEMS}", problems), options.duplicates == "merge", LAYOUT, problems)
+        table = one_of_each(only_known(table, item_ids, f"in {ITEMS}", problems), options.duplicates == "merge", PLAIN, problems)
         table = _choose(table, options, problems)
     if options.k_core and table is not None:
         kept = np.flatnonzero(positions(set(table["item_id"]), item_ids) >= 0)
@@ -121,7 +131,7 @@ def gather(folder: Path, problems: Problems, options: FolderOptions | None = Non
         features = {name: matrix[kept] for name, matrix in features.items()}
     return assemble(
         name=folder.name,
-        layout=LAYOUT,
+        layout=PLAIN,
         table=table,
         item_ids=item_ids,
         features=features,
@@ -132,7 +142,7 @@ def gather(folder: Path, problems: Problems, options: FolderOptions | None = Non
     )
 
 
-def _read_all_features(folder: Path, item_ids: Sequence[str] | None, problems: Problems) -> dict[str, np.ndarray]:
+def _folder_features(folder: Path, item_ids: Sequence[str] | None, problems: Problems) -> dict[str, np.ndarray]:
     if not (folder / "features").is_dir():
         return {}
     files = sorted((folder / "features").glob("*.npy"))
@@ -180,3 +190,90 @@ def built_in_features(cards: ItemCards) -> Mapping[str, Float[np.ndarray, "items
     if any(cards.texts):
         features["text"] = encode_texts([f"{title}. {text}" for title, text in zip(cards.titles, cards.texts, strict=True)])
     return features
+
+
+def read_mmrec(folder: str | Path, seed: int = 999) -> Dataset:
+    """Read a folder with ``<name>.inter`` and, for each modality, ``<modality>_feat.npy``.
+
+    ``<name>.inter`` is tab separated with the columns userID, itemID and, if there, rating, timestamp and x_label
+    (0 train, 1 valid, 2 test). Without x_label the protocol splits, with ``seed``. Timestamps that are all equal count as
+    unknown. Where there are features, an item is a row of them and its id the row's number; items without interactions are
+    isolated nodes. ``<modality>_knn.npz`` may give each item's most similar items by a modality (``indices``, item rows, the
+    nearest first), for models that read such lists. ``items.csv`` (item_id, title, text, …) and ``images/<item_id>.jpg`` may give
+    cards, otherwise an item is called by its id.
+
+    Raises:
+        DataError: A file is missing or is not what the layout promises; names the file, the row or the id, and the remedy.
+        ConfigError: The seed is no whole number from 0 up.
+    """
+    path = existing_folder(folder)
+    check_seed(seed)
+    return gather_mmrec(path, Problems(), seed).to_dataset(DataSource("mmrec", str(path), {"seed": seed}))
+
+
+def inter_file(folder: Path, problems: Problems) -> Path | None:
+    """Find the one ``.inter`` file.
+
+    Raises:
+        DataError: There is none or there are several, and problems are not collected.
+    """
+    files = sorted(folder.glob("*.inter"))
+    if len(files) > 1:
+        names = ", ".join(path.name for path in files)
+        problems.add(f"{folder} holds {len(files)} .inter files, {names}; keep one, or give each a folder of its own")
+    if not files:
+        problems.add(f"there is no .inter file in {folder}; add <name>.inter, or give interactions.csv and items.csv")
+    return files[0] if len(files) == 1 else None
+
+
+def gather_mmrec(folder: Path, problems: Problems, seed: int = 999) -> Contents:
+    """Take from the folder what it holds; problems are raised or collected, as ``problems`` says."""
+    file = inter_file(folder, problems)
+    table = read_interactions(file, MMREC, problems) if file else None
+    features, item_ids = _mmrec_features(folder, problems)
+    items = read_items(folder / "items.csv", ("item_id",), problems) if (folder / "items.csv").exists() else None
+    named = [] if items is None else items["item_id"]
+    if item_ids is None:
+        item_ids = natural_order({*named, *(table["item_id"] if table else ())})
+    known_from = f"among the {len(item_ids)} rows of the features, 0…{len(item_ids) - 1}"
+    if items is not None:
+        items = only_known(items, item_ids, known_from, problems)
+    if table is not None:
+        table = one_of_each(only_known(table, item_ids, known_from, problems), False, MMREC, problems)
+    contents = assemble(
+        name=file.stem if file else folder.name,
+        layout=MMREC,
+        table=table,
+        item_ids=item_ids,
+        features=features,
+        cards=make_cards(items, item_ids, find_pictures(folder, item_ids, problems)),
+        rule="protocol",
+        seed=seed,
+        problems=problems,
+    )
+    return replace(contents, neighbors=_read_all_neighbors(folder, features, problems))
+
+
+def _mmrec_features(folder: Path, problems: Problems) -> tuple[dict[str, np.ndarray], Sequence[str] | None]:
+    """Read every modality; the first one's rows are the items."""
+    features, item_ids = {}, None
+    for path in sorted(folder.glob(f"?*{FEATURES}")):
+        matrix = read_features(path, path.name, item_ids, problems)
+        if matrix is not None:
+            item_ids = item_ids or [str(row) for row in range(len(matrix))]
+            features[path.name.removesuffix(FEATURES)] = matrix
+    return features, item_ids
+
+
+def _read_all_neighbors(folder: Path, features: Mapping[str, np.ndarray], problems: Problems) -> dict[str, np.ndarray]:
+    """Read the lists of neighbours that there are, each beside the features of its modality, whose rows they name."""
+    neighbors = {}
+    for path in sorted(folder.glob(f"?*{NEIGHBORS}")):
+        modality = path.name.removesuffix(NEIGHBORS)
+        if modality in features:
+            lists = read_neighbors(path, path.name, len(features[modality]), problems)
+            if lists is not None:
+                neighbors[modality] = lists
+        elif not (folder / f"{modality}{FEATURES}").exists():  # features that are there but bad were reported already
+            problems.add(f"{path.name}: there is no {modality}{FEATURES} whose rows it could list; add it, or remove the lists")
+    return neighbors
