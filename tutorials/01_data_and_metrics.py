@@ -146,7 +146,8 @@ def top_k(scores, known, k):
     """Return the k best items that are not known, best first.
 
     scores: array with a number for each item, of either sign
-    known: items, each as its index in scores; k: how many
+    known: items, each as its index in scores
+    k: how many; where fewer are left, the list is shorter
     Example: top_k(np.array([0.9, 0.2, 0.8]), [0], 1) is [2].
     """
     answer = ...  # write here

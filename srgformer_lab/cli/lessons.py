@@ -50,11 +50,11 @@ def listed(options: argparse.Namespace) -> int:
 def opened(options: argparse.Namespace) -> int:
     """Open a lesson, or the gallery of all."""
     from srgformer_lab import places
-    from srgformer_lab.lessons import catalog, copying
+    from srgformer_lab.lessons import catalog
 
     chosen = None if options.number is None else catalog.lesson(options.number)
     if chosen and not options.run:
-        action, shown = "edit", copying.copy_lesson(chosen, options.folder)
+        action, shown = "edit", catalog.copy_lesson(chosen, options.folder)
         print(f"your copy: {shown}")
     else:
         action, shown = "run", catalog.notebook(chosen) if chosen else places.tutorials_folder()

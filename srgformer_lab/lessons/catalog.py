@@ -168,3 +168,23 @@ def notebook(one: Lesson) -> Path:
 def available() -> list[Lesson]:
     """List the lessons whose notebooks are there."""
     return [one for one in LESSONS if one.exercises and one.path.is_file()]
+
+
+def copy_lesson(one: Lesson, folder: Path) -> Path:
+    """Copy a lesson's notebook into a folder and return the copy; one that is there already is kept as it is.
+
+    The copy wears the installed apps' style; where it is opened elsewhere it only looks plainer.
+
+    Raises:
+        LabError: The lesson is not written yet, or the folder can't be written to.
+    """
+    target = folder.resolve() / one.file
+    if target.exists():
+        return target
+    text = notebook(one).read_text("utf-8").replace('"../apps/', f'"{places.apps_folder().as_posix()}/')
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+    except OSError as error:
+        raise LabError(f"{target} can't be written: {error}; name another folder with --folder") from error
+    return target

@@ -28,7 +28,7 @@ Scores = Callable[[Int[Tensor, " users"]], Float[Tensor, "users items"]]
 Choice = Callable[[Float[np.ndarray, " epochs"], Float[np.ndarray, " epochs"]], int]
 TRAIN, TEST = 0, 2
 """Places of the splits among ``data.dataset.SPLITS``."""
-FIRST_BLOCK, FIRST_ITEMS = 100, 50
+FIRST_BLOCK, FIRST_ITEMS, THE_ONE = 100, 50, 317
 
 
 @cache
@@ -53,6 +53,7 @@ def overwritten_model() -> SRGFormer:
     return model.eval()
 
 
+@cache
 def memberships(model: SRGFormer) -> tuple[Memberships, Memberships]:
     """Read a model's memberships by modality: of users, of items."""
     found = model.trace().hypergraph
@@ -86,6 +87,11 @@ def globally_noisy_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users 
 def partly_noisy_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:
     """Score with noise from the second hundred people on: a first block that was mended, and the others that were not."""
     return torch.where((users >= FIRST_BLOCK)[:, None], noisy_scores(users), sound_scores(users))
+
+
+def scores_noisy_for_one(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:
+    """Score with noise for one person in the middle."""
+    return torch.where((users == THE_ONE)[:, None], noisy_scores(users), sound_scores(users))
 
 
 def deeply_noisy_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:
@@ -135,6 +141,21 @@ def after_sorting_out(valid: Float[np.ndarray, " epochs"], test: Float[np.ndarra
 def by_valid_then_test(valid: Float[np.ndarray, " epochs"], test: Float[np.ndarray, " epochs"]) -> int:
     """Choose by validation, and of equals the one that is best on test."""
     return max(range(len(valid)), key=lambda epoch: (valid[epoch], test[epoch]))
+
+
+def first(valid: Float[np.ndarray, " epochs"], test: Float[np.ndarray, " epochs"]) -> int:
+    """Choose the first epoch, whatever the numbers."""
+    return 0
+
+
+def last(valid: Float[np.ndarray, " epochs"], test: Float[np.ndarray, " epochs"]) -> int:
+    """Choose the last epoch, whatever the numbers."""
+    return len(valid) - 1
+
+
+def worst(valid: Float[np.ndarray, " epochs"], test: Float[np.ndarray, " epochs"]) -> int:
+    """Choose the epoch that is worst on validation."""
+    return int(np.argmin(valid))
 
 
 def leaking(share: float, seed: int = 0) -> Dataset:

@@ -8,7 +8,7 @@ import torch
 
 import srgformer_lab as lab
 from srgformer_lab.lessons import faults
-from srgformer_lab.lessons.telling import Specimen, tell_apart
+from srgformer_lab.lessons.verdict import Specimen, judge_test
 
 
 def recall(model):
@@ -65,23 +65,23 @@ SOUND, BROKEN = (
 
 
 def test_what_is_condemned_or_missed_is_told_with_what_the_test_saw():
-    condemned = tell_apart(lambda times: times(2) == 7, [SOUND, BROKEN], "Right.")
+    condemned = judge_test(lambda times: times(2) == 7, [SOUND, BROKEN], "Right.")
     assert (condemned.passed, condemned.misconception) == (False, "condemns three")
     assert "times(2) = 6" in condemned.message
-    missed = tell_apart(lambda times: times(2) > 5, [SOUND, BROKEN], "Right.")
+    missed = judge_test(lambda times: times(2) > 5, [SOUND, BROKEN], "Right.")
     assert (missed.passed, missed.misconception) == (False, "misses four")
     assert "times(2) = 8" in missed.message
-    assert tell_apart(lambda times: times(2) == 6, [SOUND, BROKEN], "Right.").passed
+    assert judge_test(lambda times: times(2) == 6, [SOUND, BROKEN], "Right.").passed
 
 
 @pytest.mark.parametrize("answer", ["yes", 2, [True, False], torch.tensor([True, False]), float("nan")])
 def test_what_is_neither_true_nor_false_is_named(answer):
-    verdict = tell_apart(lambda times: answer, [SOUND, BROKEN], "Right.")
+    verdict = judge_test(lambda times: answer, [SOUND, BROKEN], "Right.")
     assert verdict.misconception == "no yes or no"
 
 
 def test_nothing_and_errors_are_told_as_everywhere():
-    assert tell_apart(lambda times: None, [SOUND], "Right.").misconception == "nothing returned"
-    assert "ZeroDivisionError" in tell_apart(lambda times: 1 / 0, [SOUND], "Right.").message
-    assert "must take 1 argument" in tell_apart(lambda: True, [SOUND], "Right.").message
-    assert tell_apart(3, [SOUND], "Right.").misconception == "no function"
+    assert judge_test(lambda times: None, [SOUND], "Right.").misconception == "nothing returned"
+    assert "ZeroDivisionError" in judge_test(lambda times: 1 / 0, [SOUND], "Right.").message
+    assert "must take 1 argument" in judge_test(lambda: True, [SOUND], "Right.").message
+    assert judge_test(3, [SOUND], "Right.").misconception == "no function"

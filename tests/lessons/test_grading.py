@@ -47,11 +47,54 @@ def test_folder_gives_rows_for_every_file_also_for_broken_ones(tmp_path, capsys)
     assert "recall_at_k: not yet" in capsys.readouterr().out
 
 
-def test_a_loop_that_never_ends_keeps_the_verdicts_before_it(tmp_path):
-    endless = "def recall_at_k(ranked, relevant, k):\n    while True:\n        pass"
-    table = grading.grade(filled_in(FIRST, tmp_path, solved(FIRST) | {"recall_at_k": endless}), time_limit=20)
-    assert list(table["passed"]) == [True, False, False]
-    assert "does a loop never end" in table["message"][1]
+def spoilt(folder, **bodies):
+    """Write lesson 1 solved, but for exercises that have other bodies."""
+    heads = {"top_k": "scores, known, k", "recall_at_k": "ranked, relevant, k", "ndcg_at_k": "ranked, relevant, k"}
+    answers = {name: f"def {name}({heads[name]}):\n    {body}" for name, body in bodies.items()}
+    return filled_in(FIRST, folder, solved(FIRST) | answers)
+
+
+ENDS = [
+    (
+        {"top_k": "__import__('os')._exit(3)", "recall_at_k": "return 10 ** 10 ** 10"},  # compiled code that no thread can interrupt
+        [
+            "top_k ended its whole process (exit code 3).",
+            "recall_at_k is not done after 0.5 s of processor time; does a loop never end?",
+            "Right:",
+        ],
+    ),
+    (
+        {
+            "top_k": "__import__('threading').Thread(target=__import__('threading').Event().wait).start()\n"
+            "    return [np.empty(2**30) for _ in range(10**6)]",
+            "recall_at_k": "__import__('os').kill(__import__('os').getpid(), 9)",
+        },
+        ["MemoryError", "recall_at_k was ended by the system; does it fill the memory?", "Right:"],
+    ),
+    (
+        {"recall_at_k": "__import__('threading').Event().wait()", "ndcg_at_k": "sys.exit()"},
+        ["Right:", "recall_at_k is not done after 15 s by the clock; does it wait for something?", "SystemExit"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("bodies", "words"), ENDS, ids=["leaves, endless", "memory, killed", "waits, exits"])
+def test_an_exercise_that_ends_its_process_is_lost_alone_and_said_how(tmp_path, bodies, words):
+    # half a second of processor time is less than the imports take: they do not count
+    table = grading.grade(spoilt(tmp_path, **bodies), time_limit=0.5, idle_limit=15 if "ndcg_at_k" in bodies else grading.IDLE_LIMIT)
+    assert list(table["passed"]) == [said == "Right:" for said in words], table["message"].tolist()
+    for message, said in zip(table["message"], words, strict=True):
+        assert said in message
+
+
+@pytest.mark.parametrize(("line", "words"), [("while True: pass", "is not done after"), ("sys.exit(4)", "exit code 4")])
+def test_a_notebook_that_does_not_open_is_said_for_each_exercise(tmp_path, line, words):
+    path = spoilt(tmp_path)
+    path.write_text(path.read_text().replace("    LESSON = 1\n", f"    LESSON = 1\n    {line}\n"))
+    table = grading.grade(path, time_limit=0.2)
+    assert not table["passed"].any()
+    assert table["message"].str.contains("The notebook could not be checked: it ").all()
+    assert table["message"].str.contains(words).all(), table["message"].tolist()
 
 
 def test_function_that_needs_another_cell_is_found_by_running_them(tmp_path):

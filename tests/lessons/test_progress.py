@@ -4,7 +4,7 @@ import pytest
 
 from srgformer_lab.cli import main
 from srgformer_lab.errors import LabError
-from srgformer_lab.lessons import catalog, copying, progress
+from srgformer_lab.lessons import catalog, progress
 
 
 def test_what_was_solved_is_read_back_by_lesson():
@@ -34,18 +34,18 @@ def test_unwritable_place_is_told(tmp_path, monkeypatch):
 
 def test_copy_is_the_notebook_and_is_never_overwritten(tmp_path):
     lesson = catalog.lesson(1)
-    path = copying.copy_lesson(lesson, tmp_path)
+    path = catalog.copy_lesson(lesson, tmp_path)
     assert path.name == lesson.file
     assert "../apps/" not in path.read_text()
     path.write_text("mine")
-    assert copying.copy_lesson(lesson, tmp_path) == path
+    assert catalog.copy_lesson(lesson, tmp_path) == path
     assert path.read_text() == "mine"
 
 
 def test_lesson_without_a_notebook_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(catalog.Lesson, "path", tmp_path / "none.py")
     with pytest.raises(LabError, match="lesson 1 is not in"):
-        copying.copy_lesson(catalog.lesson(1), tmp_path)
+        catalog.copy_lesson(catalog.lesson(1), tmp_path)
 
 
 def test_list_names_lessons_with_what_is_solved(capsys):

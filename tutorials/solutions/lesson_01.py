@@ -8,7 +8,8 @@ import numpy as np
 def top_k(scores, known, k):
     shown = np.array(scores, dtype=float)  # a copy: the caller's scores stay as they are
     shown[list(known)] = -np.inf
-    return np.argsort(-shown, kind="stable")[:k]
+    n_left = len(shown) - len(set(known))
+    return np.argsort(-shown, kind="stable")[: min(k, n_left)]
 
 
 def recall_at_k(ranked, relevant, k):

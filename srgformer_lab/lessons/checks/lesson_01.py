@@ -16,6 +16,9 @@ TOP_K = {
     "hide them first, then the next best item moves up.",
     "hides with 0": "A known item is in the list. Setting its score to 0 or −1 does not hide it: here all others are lower. "
     "Which number is below every score?",
+    "hides with the lowest": "A known item is in the list. It got the lowest of all scores, and so it is level with an item that may be "
+    "shown. Which number is below every score?",
+    "fills up with what is known": "Fewer than k items are left, and the known ones fill the list. A list that is shorter is right here.",
     "numbers the rest anew": "These are places in a shortened array, not the items. When items are removed, all later ones get another "
     "number; hide them without removing them.",
     "gives scores": "These are scores. The list must hold the items: where these scores stand.",
@@ -38,6 +41,8 @@ NDCG = {
     "no ideal": "This is DCG: it depends on how many items the person has. Divide by the DCG of the best list that is possible.",
     "ideal of the found": "Your ideal list holds only the hits that were found. Then a list that misses an item can still be perfect; "
     "the ideal list has all hidden items first, as far as k places go.",
+    "ideal ends with the list": "Your ideal list is as short as the one that was given. A short list that misses an item is not "
+    "perfect: the ideal list has all hidden items first, as far as k places go.",
     "ideal ignores k": "Your ideal list is longer than k. A list of k places can't hold more than k hits, so the ideal one can't either.",
     "starts one place late": "The discount begins one place too late: the first place must count fully, 1 / log2(2) = 1.",
     "one over the place": "You discount by 1 / place. NDCG is gentler: 1 / log2(place + 1), places counted from 1.",
@@ -64,6 +69,9 @@ def check_top_k(answer: Callable[..., Any]) -> Verdict:
         ),
         Case((np.array(low), [1], 2), [2, 0], {"hides with 0": [1, 2], "worst first": [4, 3]}),
         Case((np.array(scores), [], 2), [0, 2]),
+        Case((np.array([-1.0, -2.0, -3.0]), [0], 2), [1, 2], {"hides with the lowest": [1, 0]}),
+        Case((np.array([0.5, 0.9, 0.7]), [1], 3), [2, 0], {"fills up with what is known": [2, 0, 1]}),
+        Case((np.array([0.1, 0.3, 0.2, 0.4]), [2, 0], 2), [3, 1]),
     ]
     return judge(answer, cases, TOP_K, "Right: known items are hidden, whatever the scores are, and the next best move up.")
 
@@ -81,6 +89,7 @@ def check_recall_at_k(answer: Callable[..., Any]) -> Verdict:
         Case((ranked, {7, 3}, 5), 1.0, {"divides by k": 2 / 5}),
         Case((ranked, {7, 6}, 1), 1 / 2, {"one hit is enough": 1.0, "divides by min(k, positives)": 1.0}),
         Case((ranked, {6}, 5), 0.0),
+        Case(([4, 2], {2, 9, 4, 1}, 5), 2 / 4, {"divides by k": 2 / 5}),
     ]
     return judge(answer, cases, RECALL, "Right: found, divided by all that there was to find.")
 
@@ -115,6 +124,7 @@ def check_ndcg_at_k(answer: Callable[..., Any]) -> Verdict:
             },
         ),
         Case((ranked, {6}, 5), 0.0),
+        Case(([3, 8], {3, 8, 6}, 5), sum(gain[:2]) / sum(gain[:3]), {"ideal ends with the list": 1.0, "ideal of the found": 1.0}),
     ]
     praise = "Right: an early hit is worth more, and the best list that is possible for this person gets 1."
     return judge(answer, cases, NDCG, praise)

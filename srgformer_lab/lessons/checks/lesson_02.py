@@ -53,6 +53,7 @@ def check_normalized_adjacency(answer: Callable[..., Any]) -> Verdict:
     """Check ``normalized_adjacency(R)``: D^-1/2 A D^-1/2 over users and items."""
     small = torch.tensor([[1.0, 1.0], [0.0, 1.0]])
     lonely = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    broad = torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
     half, root = 0.5, 0.5**0.5
     upper = torch.tensor([[root, half], [0.0, root]])
     whole = _both_ways(small)
@@ -74,6 +75,7 @@ def check_normalized_adjacency(answer: Callable[..., Any]) -> Verdict:
             },
         ),
         Case((lonely,), _both_ways(torch.tensor([[half, root, 0.0], [root, 0.0, 0.0]])), {"divides by 0": _not_a_number_at(4)}),
+        Case((broad,), _rooted(_both_ways(broad)), description="four users, three items"),
     ]
     praise = "Right: lines run both ways, each is divided by the roots of both degrees, and where nobody goes nothing arrives."
     return judge(answer, cases, ADJACENCY, praise)
@@ -86,6 +88,7 @@ def check_light_gcn(answer: Callable[..., Any]) -> Verdict:
     one = path @ start
     two = path @ one
     cut = (path @ start).relu()
+    pulled = sum(torch.linalg.matrix_power(path.T, step) for step in range(4)) @ torch.ones_like(start) / 4
     cases = [
         Case(
             (path, start, 2),
@@ -99,9 +102,10 @@ def check_light_gcn(answer: Callable[..., Any]) -> Verdict:
                 "walks the sum": (start + one + path @ (start + one)) / 3,
                 "always from layer 0": (start + 2 * one) / 3,
             },
-            told="adjacency [[0, 0.5, 0], [0.5, 0, 1], [0, 1, 0]], embedding [[4, 0], [0, -8], [2, 0]], 2 layers",
+            description="adjacency [[0, 0.5, 0], [0.5, 0, 1], [0, 1, 0]], embedding [[4, 0], [0, -8], [2, 0]], 2 layers",
         ),
-        Case((path, start, 0), start, told="the same, 0 layers"),
+        Case((path, start, 0), start, description="the same, 0 layers"),
+        Case((path, start, 3), (start + one + two + path @ two) / 4, description="the same, 3 layers", gradient=(1, pulled)),
     ]
     praise = "Right: each step takes the one before, and the mean keeps the node's own vector. Nothing else: no weight, no activation."
     return judge(answer, cases, LIGHT_GCN, praise)
@@ -131,8 +135,9 @@ def check_bpr_loss(answer: Callable[..., Any]) -> Verdict:
                 "sum": sum(cost),
                 "mean before the logarithm": -log(sum(exp(-one) for one in cost) / 3),
             },
+            gradient=(0, [-1 / (1 + exp(gap)) / 3 for gap in difference]),
         ),
-        Case((torch.tensor([0.0]), torch.tensor([200.0])), 200.0, told="a pair that is very wrong: positive 0, negative 200"),
+        Case((torch.tensor([0.0]), torch.tensor([200.0])), 200.0, description="a pair that is very wrong: positive 0, negative 200"),
     ]
     praise = "Right: level scores cost ln 2, a pair in the right order costs less, and a very wrong one as much as it is wrong."
     return judge(answer, cases, BPR, praise)

@@ -90,7 +90,7 @@ def check_pass_messages(answer: Callable[..., Any]) -> Verdict:
     members = _incidence([[0, 1, 2], [1, 2, 3]], 4)
     rows = np.array([[1.0, 0.0], [0.0, 2.0], [4.0, 0.0], [0.0, 8.0]])
     soft = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
-    start = np.array([[1.0], [2.0], [4.0]])
+    start = np.array([[1.0], [-2.0], [-4.0]])
     share = members / members.sum(0)
     every = 1 / members.sum(1, keepdims=True)
     right = members @ members.T @ rows
@@ -109,7 +109,7 @@ def check_pass_messages(answer: Callable[..., Any]) -> Verdict:
                 "divides by the length": right / np.linalg.norm(right, axis=1, keepdims=True),
                 "along the lines": (_lines(members) @ rows, (_lines(members) + np.eye(4)) @ rows),
             },
-            told="hyperedges {0, 1, 2} and {1, 2, 3}, Z = [[1, 0], [0, 2], [4, 0], [0, 8]]",
+            description="hyperedges {0, 1, 2} and {1, 2, 3}, Z = [[1, 0], [0, 2], [4, 0], [0, 8]]",
         ),
         Case((soft, start), soft @ soft.T @ start, {"all or nothing": (hard @ hard.T @ start, hard @ soft.T @ start)}),
     ]

@@ -67,7 +67,7 @@ def check_memberships(answer: Callable[..., Any]) -> Verdict:
             (huge, np.eye(2), 0.1),
             np.array([[1.0, 0.0], [0.5, 0.5]]),
             {"overflows": np.array([[np.nan, 0.0], [0.5, 0.5]]), "largest of all rows": np.array([[1.0, 0.0], [np.nan, np.nan]])},
-            told="an item of scores 1,000 and 0, an item of scores 0 and 0, τ = 0.1",
+            description="an item of scores 1,000 and 0, an item of scores 0 and 0, τ = 0.1",
         ),
     ]
     return judge(answer, cases, MEMBERSHIPS, "Right: every item shares out one whole among the hyperedges, the sharper the smaller τ is.")
@@ -94,7 +94,7 @@ def check_user_memberships(answer: Callable[..., Any]) -> Verdict:
                 "forgets τ": softmax(summed, axis=1),
             },
         ),
-        Case((nobody, scores, tau), np.array([[0.5, 0.5]]), told="a person who took nothing, 2 hyperedges"),
+        Case((nobody, scores, tau), np.array([[0.5, 0.5]]), description="a person who took nothing, 2 hyperedges"),
     ]
     return judge(answer, cases, USERS, "Right: what a person took adds up, and who took nothing is in all hyperedges alike.")
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from srgformer_lab.lessons.verdict import Case, Verdict, judge
 
 SCALED = "You divide the scores by √d, as most transformers do. SRGFormer does not: it only clips them."
+CLIPPED = "A score above 10 counts as it is. Scores stay between −10 and 10, as in the first exercise."
 WEIGHTS = {
     "divides by √d": SCALED,
     "shares of the scores": "You divide the scores by their sum. Scores may be negative, shares may not. What makes every number positive "
@@ -32,8 +33,10 @@ ATTEND = {
     "maps on the left": "You compute W e. A vector is a row here, so that the map stands on its right: e W.",
     "query map on the left": "The query is W_Q e here. A vector is a row, so that the map stands on its right: e W_Q.",
     "divides by √d": SCALED,
+    "forgets the clip": CLIPPED,
 }
 HEADS = {
+    "forgets the clip": CLIPPED,
     "one softmax for all heads": "All heads use the same weights. Each head has scores of its own, from its own part of queries and keys.",
     "sums the heads": "The heads are summed. They stand beside each other (torch.cat), so that the result is as wide as an embedding.",
     "averages the heads": "The heads are averaged. They stand side by side (torch.cat), so that the result is as wide as an embedding.",
@@ -69,6 +72,7 @@ def check_attention_weights(answer: Callable[..., Any]) -> Verdict:
             {"forgets the clip": (ends @ far).softmax(0), "shifts before the clip": torch.tensor([-4.0, 0.0, -10.0]).softmax(0)},
         ),
         Case((far, low), torch.full((3,), 1 / 3), {"clips above only": (low @ far).softmax(0)}),
+        Case((far, torch.tensor([[-5.0, 0.0], [-2.0, 1.0]])), torch.tensor([-10.0, -8.0]).softmax(0)),
         Case((far, keys[:1]), [1.0]),
     ]
     return judge(answer, cases, WEIGHTS, "Right: shares that sum to 1, and no score beyond ±10.")
@@ -94,7 +98,9 @@ def check_attend(answer: Callable[..., Any]) -> Verdict:
         "divides by √d": ((items @ key_map) @ (user @ query_map) / 2**0.5).softmax(0) @ value,
     }
     cases = [Case((user, items, *maps), weight @ value, slips)]
-    cases.append(Case((user, items[:1], *maps), value[0], told="one user, one item, width 2"))
+    cases.append(Case((user, items[:1], *maps), value[0], description="one user, one item, width 2"))
+    far = (10 * user, 2 * items, *maps)
+    cases.append(Case(far, _attend(*far), {"forgets the clip": _loose(*far)}, "a user ten times as long, items twice as long"))
     return judge(answer, cases, ATTEND, "Right: the user asks, the items answer, and each hands over its value by its weight.")
 
 
@@ -118,11 +124,20 @@ def check_attend_with_heads(answer: Callable[..., Any]) -> Verdict:
         "whole maps": torch.cat([one, one]),
     }
     cases.append(Case((user, items, *maps, 2), torch.cat(by_head), slips, "one user, three items, width 4, two heads"))
+    far = [_loose(50 * user, items, *(values[:, own] for values in maps)) for own in halves]
+    right = [_attend(50 * user, items, *(values[:, own] for values in maps)) for own in halves]
+    cases.append(Case((50 * user, items, *maps, 2), torch.cat(right), {"forgets the clip": torch.cat(far)}, "a user fifty times as long"))
+    quarters = [_attend(user, items, *(values[:, [head]] for values in maps)) for head in range(4)]
+    cases.append(Case((user, items, *maps, 4), torch.cat(quarters), {}, "one user, three items, width 4, four heads"))
     return judge(answer, cases, HEADS, "Right: each head has its own columns, its own weights, and its own place in the result.")
 
 
 def _weight(user: Tensor, items: Tensor, query_map: Tensor, key_map: Tensor) -> Tensor:
     return ((items @ key_map) @ (user @ query_map)).clamp(-10, 10).softmax(0)
+
+
+def _loose(user: Tensor, items: Tensor, query_map: Tensor, key_map: Tensor, value_map: Tensor) -> Tensor:
+    return ((items @ key_map) @ (user @ query_map)).softmax(0) @ (items @ value_map)
 
 
 def _attend(user: Tensor, items: Tensor, query_map: Tensor, key_map: Tensor, value_map: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ INFO_NCE = {
     "wrong sign": "This is the log of the share, which is below 0. A loss is what should become small: minus the log.",
     "each row once": "A row that stands twice in the batch counts twice.",
     "all texts count as own": "You sum over all texts. Of each picture's shares only that of its own text enters the loss.",
+    "own text by place": "The k-th picture of the batch was given the k-th text as its own. It is picture rows[k], and so is its text.",
     "one sum for all pictures": "All shares together sum to 1. Each picture shares out one whole: sum over its own row only (dim=1).",
     "both ways": "You also let texts look for pictures. Here it goes one way: pictures look for texts.",
 }
@@ -47,7 +48,7 @@ PUSHES = {
 
 def check_cosines(answer: Callable[..., Any]) -> Verdict:
     """Check ``cosines(first, second)``: a row for each row of ``first``, a column for each of ``second``; 0 for a row of zeros."""
-    first, second = torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [1.0, 1.0], [-2.0, 0.0]])
+    first, second = torch.tensor([[3.0, 4.0], [0.1, 0.0]]), torch.tensor([[0.0, 2.0], [1.0, 1.0], [-2.0, 0.0]])
     expected = _cosines(first, second)
     by_column = normalize(first, dim=0) @ normalize(second, dim=0).T
     lengths = first.norm(dim=1, keepdim=True) * second.norm(dim=1)
@@ -62,13 +63,16 @@ def check_cosines(answer: Callable[..., Any]) -> Verdict:
     cases = [Case((first, second), expected, slips | halves[0]), Case((first, second), expected, slips | halves[1])]
     no_number = {"divides by 0": [[float("nan")], [1.0]]}
     cases.append(Case((torch.tensor([[0.0, 0.0], [0.0, 5.0]]), torch.tensor([[0.0, 1.0]])), [[0.0], [1.0]], no_number))
+    asked = first.clone().requires_grad_()
+    pulled = torch.autograd.grad(_cosines(asked, second).sum(), asked)[0]
+    cases.append(Case((first, second), expected, gradient=(0, pulled)))
     return judge(answer, cases, COSINES, "Right: lengths don't count, and a row of zeros has cosine 0 with everything.")
 
 
 def check_info_nce(answer: Callable[..., Any]) -> Verdict:
     """Check ``info_nce(images, texts, rows, temperature)``: summed over the batch, against all texts."""
     images = torch.tensor([[1.0, 0.0], [1.0, 2.0], [-1.0, 1.0], [0.0, 1.0]])
-    texts = torch.tensor([[2.0, 1.0], [0.0, 1.0], [-1.0, 0.0], [1.0, 1.0]])
+    texts = torch.tensor([[2.0, 1.0], [1.0, 3.0], [-1.0, 0.0], [1.0, 1.0]])
     cosine, rows, tau = _cosines(images, texts), torch.tensor([0, 2]), 0.5
     own = cosine[rows, rows] / tau
     others = cosine[rows].div(tau).exp().sum(1) - own.exp()
@@ -84,15 +88,19 @@ def check_info_nce(answer: Callable[..., Any]) -> Verdict:
         "wrong sign": -right,
         "all texts count as own": -(cosine[rows] / tau).log_softmax(1).sum(),
         "one sum for all pictures": ((cosine / tau).flatten().logsumexp(0) - own).sum(),
+        "own text by place": (cosine[rows].div(tau).logsumexp(1) - cosine[rows].diagonal() / tau).sum(),
         "both ways": (right + _info_nce(cosine.T, rows, tau)) / 2,
     }
-    twice = torch.tensor([1, 1, 0])
+    twice, asked = torch.tensor([1, 1, 0]), images.clone().requires_grad_()
+    pulled = torch.autograd.grad(_info_nce(_cosines(asked, texts), twice, tau), asked)[0]
     cases = [
         Case((images, texts, rows, tau), right, slips),
+        Case((images, texts, rows[1:], 0.2), _info_nce(cosine, rows[1:], 0.2), {"multiplies by τ": _info_nce(cosine, rows[1:], 5.0)}),
         Case(
             (images, texts, twice, tau),
             _info_nce(cosine, twice, tau),
             {"each row once": _info_nce(cosine, torch.tensor([0, 1]), tau)},
+            gradient=(0, pulled),
         ),
     ]
     return judge(answer, cases, INFO_NCE, "Right: each picture of the batch looks for its text among all texts.")

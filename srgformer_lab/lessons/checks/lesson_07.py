@@ -52,7 +52,7 @@ WITHOUT = {
 
 def check_fuse(answer: Callable[..., Any]) -> Verdict:
     """Check ``fuse(collaborative, modalities, attention, hypergraph, alpha, beta)``: E*, an array (rows, dim)."""
-    ids, hypergraph = np.array([[1.0, 1.0], [0.0, 2.0]]), np.array([[4.0, 3.0], [0.0, 0.5]])
+    ids, hypergraph = np.array([[1.0, 1.0], [-3.0, 2.0]]), np.array([[4.0, 3.0], [0.0, 0.5]])
     modalities = [np.array([[3.0, 4.0], [0.0, 2.0]]), np.array([[0.0, 5.0], [6.0, 8.0]])]
     attention, isolated, alpha, beta = np.array([[0.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 2.0], [0.0, 0.0]]), 0.4, 0.2
     content = _unit(modalities[0]) + _unit(modalities[1])
@@ -109,6 +109,7 @@ def check_shares(answer: Callable[..., Any]) -> Verdict:
     cases = [
         Case((ours, theirs), [10, 6, 5], slips),
         Case((np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([[-1.0, 1.0], [3.0, 0.0]])), [1, 3], {"only like with like": [-2, 0]}),
+        Case((np.array([[1.0, -1.0], [2.0, 0.0]]), np.array([[-3.0, 0.0], [1.0, 1.0]])), [-6, -1]),
     ]
     return judge(answer, cases, SHARES, "Right: every cell is given half to its row and half to its column, and nothing is lost.")
 

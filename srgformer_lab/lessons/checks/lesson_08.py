@@ -12,6 +12,7 @@ DESCEND = {
     "uphill": "You walk uphill. The gradient points to where the loss rises; a step goes the other way.",
     "one step": "You take one step only. Repeat it, each time from where the last one ended.",
     "gradient once": "You ask for the gradient once, at the start. After a step the slope is another: ask again, where you stand now.",
+    "slope of its own": "You always walk down w². The loss is another here: ask the function `gradient` for its slope.",
     "forgets the rate": "Your steps are as long as the gradient. The learning rate says which part of it a step goes.",
 }
 NOTHING = {
@@ -32,6 +33,8 @@ STOP = {
     "stops a step early": "You stop one epoch too soon. When the best is `patience` epochs back, that epoch is still run.",
     "never resets": "You count all epochs without a better one. A better one resets the count: only those since the best matter.",
     "values": "You give the value of the best epoch. Asked for is which epoch it is.",
+    "begins at 0": "Your best begins as 0, so an epoch of 0 or less never becomes the best. The first epoch is the best so far, whatever "
+    "its value.",
     "stops a step late": "You wait one epoch too many: stop as soon as the best is `patience` epochs back.",
     "falls in a row": "You count epochs that fell against the one before. What counts is how long the **best** has not been beaten: "
     "an epoch that rises a little but stays below it changes nothing.",
@@ -52,6 +55,9 @@ def check_descend(answer: Callable[..., Any]) -> Verdict:
         Case((1.0, bowl, 0.1, 3), 0.8**3, slips, "1.0, gradient = 2w, 0.1, 3"),
         Case((np.array([1.0, -2.0]), bowl, 0.5, 1), [0.0, 0.0], {}, "[1, −2], gradient = 2w, 0.5, 1"),
         Case((1.0, bowl, 1.1, 2), 1.44, {}, "1.0, gradient = 2w, 1.1, 2"),
+        Case((2.0, lambda weight: 3 * weight**2, 0.1, 2), 0.608, {"slope of its own": 1.28}, "2.0, gradient = 3w², 0.1, 2"),
+        Case((np.array([-1.0, 0.5]), bowl, 0.1, 2), [-0.64, 0.32], {}, "[−1, 0.5], gradient = 2w, 0.1, 2"),
+        Case((3.0, bowl, 0.1, 0), 3.0, {}, "3.0, gradient = 2w, 0.1, 0 steps"),
     ]
     return judge(answer, cases, DESCEND, "Right: from where you stand, against the slope. With a rate of 1.1 the same walk runs away.")
 
@@ -96,5 +102,22 @@ def check_stop(answer: Callable[..., Any]) -> Verdict:
         Case((level, 2), [2, 4], {"latest of equals": [3, 5]}),
         Case(([0.1, 0.2, 0.3], 5), [3, 3]),
         Case(([0.3, 0.2, 0.4, 0.3, 0.5], 2), [5, 5], {"never resets": [3, 4]}),
+        Case(([0.0, 0.0, 0.1], 2), [3, 3], {"begins at 0": ([0, 2], [1, 2])}),
+        Case(([-0.5, -0.7, -0.6], 5), [1, 3], {"begins at 0": ([0, 3], [2, 3])}),
+        Case(([0.4], 1), [1, 1]),
+        Case(([0.4, 0.3, 0.5], 1), [1, 2]),
     ]
+    draws = np.random.default_rng(8)
+    for _ in range(40):
+        valid, patience = (draws.integers(-3, 4, draws.integers(1, 9)) / 10).tolist(), int(draws.integers(1, 4))
+        cases.append(Case((valid, patience), _stop(valid, patience)))
     return judge(answer, cases, STOP, "Right: the earliest best, and an end as soon as patience runs out, or when the epochs do.")
+
+
+def _stop(valid: list[float], patience: int) -> list[int]:
+    """Return the first epoch whose best lies `patience` back, with that best; else the last epoch."""
+    for last in range(1, len(valid) + 1):
+        best = valid.index(max(valid[:last])) + 1
+        if last - best >= patience or last == len(valid):
+            return [best, last]
+    raise ValueError("no epochs")

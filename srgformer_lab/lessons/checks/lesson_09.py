@@ -34,6 +34,7 @@ DELETION = {
     "one at a time": "At each step only one thing is gone, and the earlier ones are back. They must stay away.",
     "least first": "You take away the smallest claims first. A good claim is tested by what it calls most important.",
     "ignores the claims": "You take the things away in the order in which they stand. The order must come from the claims.",
+    "by the effect": "You take away first what changes the score most. It is the claims that are tested: the order must come from them.",
     "places for things": "You take places for things. One argsort gives the things, the largest claim first; a second one gives places.",
     "sizes of claims": "You order by size without the sign. A thing that speaks against the item has a small claim, not a large one.",
     "step by step": "You measure each fall from the one before. What is asked for counts from the whole score.",
@@ -51,6 +52,7 @@ def check_take_apart(answer: Callable[..., Any]) -> Verdict:
     for things, vector in (
         ([[[1, 2, 0], [0, 1, 1]], [[2, 0, 1], [0, -1, 0]], [[0, -3, 0], [1, 0, -2]]], [2, 1, -1]),
         ([[[1, 0, 2], [2, 1, 0]], [[0, 4, 0], [1, 0, 1]]], [3, -1, 1]),
+        ([[[1, 0, 2], [2, 1, 0]], [[0, 1, 0], [1, 0, 1]]], [-3, 2, 1]),
     ):
         brought, item = np.array(things, float), np.array(vector, float)
         terms = brought @ item
@@ -99,29 +101,35 @@ def check_rank_agreement(answer: Callable[..., Any]) -> Verdict:
 def check_deletion(answer: Callable[..., Any]) -> Verdict:
     """Check ``deletion(claims, score_without)``: the fall of the score with 0, 1, 2, … of the largest claims taken away."""
     slips = {
-        "sums single removals": [0, 2, 3, 7],
-        "one at a time": [0, 2, 1, 4],
-        "least first": [0, 4, 5, 10],
-        "ignores the claims": [0, 1, 5, 10],
-        "places for things": [0, 4, 6, 10],
-        "step by step": [0, 2, 4, 4],
-        "rises": [0, -2, -6, -10],
-        "scores": [10, 8, 4, 0],
-        "keeps instead of removes": [10, 5, 4, 0],
-        "starts too late": [2, 6, 10],
-        "ends too early": [0, 2, 6],
+        "sums single removals": [0, 2, 6, 7],
+        "one at a time": [0, 2, 4, 1],
+        "least first": [0, 1, 5, 10],
+        "ignores the claims": [0, 4, 5, 10],
+        "places for things": [0, 1, 3, 10],
+        "by the effect": [0, 4, 9, 10],
+        "step by step": [0, 2, 7, 1],
+        "rises": [0, -2, -9, -10],
+        "scores": [10, 8, 1, 0],
+        "keeps instead of removes": [10, 5, 1, 0],
+        "starts too late": [2, 9, 10],
+        "ends too early": [0, 2, 9],
     }
-    told = "[0.3, 0.2, 0.9], a score of 10 that falls by 1, 4, 2, and by 3 more without both 0 and 2"
+    given = "[0.3, 0.2, 0.9], a score of 10 that falls by 4, 1, 2, and by 3 more without both 0 and 2"
     cases = [
-        Case((np.array([0.3, 0.2, 0.9]), _score_without), [0, 2, 6, 10], slips, told),
-        Case((np.array([-0.3, -0.2, -0.9]), _score_without), [0, 4, 5, 10], {"sizes of claims": [0, 2, 6, 10]}, told.replace("0.", "−0.")),
+        Case((np.array([0.3, 0.2, 0.9]), _score_without), [0, 2, 9, 10], slips, given),
+        Case((np.array([-0.3, -0.2, -0.9]), _score_without), [0, 1, 5, 10], {"sizes of claims": [0, 2, 9, 10]}, given.replace("0.", "−0.")),
+        Case((np.array([0.2, 0.9]), _rises), [0, -2, -4], {}, "[0.2, 0.9], a score of 3 that rises by 2 each time"),
     ]
     return judge(answer, cases, DELETION, "Right: what went stays away, and the score is asked anew each time.")
 
 
 def _score_without(gone: list[int]) -> float:
     lost = {int(row) for row in gone}
-    return 10.0 - sum((1, 4, 2)[row] for row in lost) - 3.0 * ({0, 2} <= lost)
+    return 10.0 - sum((4, 1, 2)[row] for row in lost) - 3.0 * ({0, 2} <= lost)
+
+
+def _rises(gone: list[int]) -> float:
+    return 3.0 + 2 * len(gone)
 
 
 def _pearson(first: np.ndarray, second: np.ndarray) -> float:

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from srgformer_lab.lessons import faults
-from srgformer_lab.lessons.telling import Specimen, tell_apart
-from srgformer_lab.lessons.verdict import Verdict
+from srgformer_lab.lessons.verdict import Specimen, Verdict, judge_test
+
+BLIND = "It does not look at test, nor does it choose by validation. Which epoch must a rule in order take from your lists?"
 
 
 def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
@@ -16,6 +17,8 @@ def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
     users, items = faults.memberships(faults.sound_model())
     logits = faults.sound_model().trace().hypergraph["text"].logits.users
     hard = {name: torch.eye(values.shape[1])[values.argmax(1)] for name, values in users.items()}
+    below = users["text"].clone()
+    below[5, :2] = torch.stack([torch.tensor(-0.05), below[5, :2].sum() + 0.05])
     given_away = items["text"].clone()
     given_away[:2] = torch.stack([torch.zeros(len(given_away[0])), given_away[:2].sum(0)])
     specimens = [
@@ -48,11 +51,25 @@ def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
             "Each row sums to 1, but some entries are below 0 or above 1. A share can't be. What else must hold?",
         ),
         Specimen(
+            "one row was mended by hand until it summed to 1: one of its entries is −0.05",
+            False,
+            ({**users, "text": below}, items),
+            "sums are enough",
+            "No entry is above 1 there, and the row sums to 1. But a share can't be below 0.",
+        ),
+        Specimen(
             "each logit was squashed by itself (a sigmoid), not with those of its row (a softmax)",
             False,
             ({**users, "text": logits.sigmoid()}, items),
             "the range is enough",
             "All entries are between 0 and 1, but the rows do not sum to 1.",
+        ),
+        Specimen(
+            "every text membership of the users is a twentieth too small",
+            False,
+            ({**users, "text": users["text"] * 0.95}, items),
+            "tolerates too much",
+            "The rows sum to 0.95. Rounding is far smaller: 1e-7 or so.",
         ),
         Specimen(
             "one item's shares were added to another item's, by texts",
@@ -62,7 +79,21 @@ def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
             "Two rows of 240 sum to 0 and to 2. Does your test look at items as well as users, and at every row rather than a mean?",
         ),
     ]
-    return tell_apart(answer, specimens, "Right: every row, of both sides, in every modality, is made of shares that sum to 1.")
+    specimens += [_one_row_apart(users, items, side, name) for side in ("users", "items") for name in users]
+    return judge_test(answer, specimens, "Right: every row, of both sides, in every modality, is made of shares that sum to 1.")
+
+
+def _one_row_apart(users: faults.Memberships, items: faults.Memberships, side: str, name: str) -> Specimen:
+    """Give one row of a side and modality, in its middle, to the next row."""
+    given = {"users": users, "items": items}
+    rows = given[side][name].clone()
+    middle = len(rows) // 2
+    rows[middle : middle + 2] = torch.stack([torch.zeros(len(rows[0])), rows[middle : middle + 2].sum(0)])
+    given[side] = {**given[side], name: rows}
+    what = f"two rows in the middle of the {side}, by {name}, sum to 0 and to 2"
+    return Specimen(
+        what, False, (given["users"], given["items"]), "overlooks a row", "All others are in order. Does your test read every row?"
+    )
 
 
 def check_scores_repeat(answer: Callable[..., Any]) -> Verdict:
@@ -98,6 +129,13 @@ def check_scores_repeat(answer: Callable[..., Any]) -> Verdict:
             "The people whom you asked for happen to be spared. There are 600: rows 0 to 599.",
         ),
         Specimen(
+            "a model that draws noise for one person only, row 317",
+            False,
+            (faults.scores_noisy_for_one,),
+            "overlooks one person",
+            "Do you ask for everybody, rows 0 to 599, and compare each score with the same one rather than a mean?",
+        ),
+        Specimen(
             "a model that draws noise only for what stands below everybody's first fifty",
             False,
             (faults.deeply_noisy_scores,),
@@ -106,7 +144,7 @@ def check_scores_repeat(answer: Callable[..., Any]) -> Verdict:
             "would change from call to call. Compare every score.",
         ),
     ]
-    return tell_apart(answer, specimens, "Right: the same question, asked twice, of everybody, gets the same answer.")
+    return judge_test(answer, specimens, "Right: the same question, asked twice, of everybody, gets the same answer.")
 
 
 def check_steps_are_fresh(answer: Callable[..., Any]) -> Verdict:
@@ -149,7 +187,7 @@ def check_steps_are_fresh(answer: Callable[..., Any]) -> Verdict:
             "Each step is shorter than the one before, as it should be, but not by as much. Where exactly must the second one lead?",
         ),
     ]
-    return tell_apart(answer, specimens, "Right: what piles up shows from the second step on, and rounding is no fault.")
+    return judge_test(answer, specimens, "Right: what piles up shows from the second step on, and rounding is no fault.")
 
 
 def check_chooses_blindly(answer: Callable[..., Any]) -> Verdict:
@@ -191,7 +229,11 @@ def check_chooses_blindly(answer: Callable[..., Any]) -> Verdict:
             "Test speaks only where two epochs are equal on validation, and on few people they often are. Give it such a pair.",
         ),
     ]
-    return tell_apart(answer, specimens, "Right: whatever the test curve says, the choice stays.")
+    specimens += [
+        Specimen(f"a rule that always takes the {what}", False, (rule,), "blesses any rule", BLIND)
+        for what, rule in (("first epoch", faults.first), ("last epoch", faults.last), ("worst epoch on validation", faults.worst))
+    ]
+    return judge_test(answer, specimens, "Right: whatever the test curve says, the choice stays.")
 
 
 def check_hides_test(answer: Callable[..., Any]) -> Verdict:
@@ -237,4 +279,4 @@ def check_hides_test(answer: Callable[..., Any]) -> Verdict:
         ),
         Specimen("the same data without the leak", True, (seen, hidden), "condemns the good one", "No pair is on both sides there."),
     ]
-    return tell_apart(answer, specimens, "Right: not one hidden pair is among those that the model sees.")
+    return judge_test(answer, specimens, "Right: not one hidden pair is among those that the model sees.")

@@ -12,6 +12,9 @@ REPORT = {
     "choice would reach.",
     "settings by test": "You choose the epoch by validation, and then the setting by test. That is looking at test as well: validation "
     "chooses both at once.",
+    "epoch by test": "You choose the setting by validation, and then its epoch by test. That is looking at test as well: validation "
+    "chooses both at once.",
+    "setting by its mean": "You choose the setting whose mean over the epochs is best. What counts is its best epoch.",
     "reports validation": "This is the validation number of the best cell. It was chosen for being high, so it is too good; what is "
     "reported is test, at the same place.",
     "last epoch": "You take the last epoch of the best setting. What counts is its best epoch on validation: a training may have "
@@ -29,6 +32,7 @@ PAIRED = {
     "wrong way round": "The signs are turned: a positive difference must say that ours is better.",
     "a share": "You divide as well. What is asked for is the plain difference.",
     "one number": "This is a single number. A mean hides how much the differences vary: give one for each seed.",
+    "sizes only": "You took sizes. Where ours is worse, the difference is below 0, and the mean needs it.",
     "keeps lonely seeds": "A seed that one of the two lacks has no difference. Leave it out.",
 }
 INTERVAL = {
@@ -46,8 +50,8 @@ INTERVAL = {
 
 def check_report(answer: Callable[..., Any]) -> Verdict:
     """Check ``report(valid, test)``: settings × epochs; the test number at the earliest best validation."""
-    valid = np.array([[0.30, 0.35], [0.42, 0.40], [0.31, 0.34]])
-    test = np.array([[0.28, 0.36], [0.37, 0.39], [0.45, 0.43]])
+    valid = np.array([[0.30, 0.35, 0.33], [0.42, 0.40, 0.41], [0.31, 0.34, 0.36]])
+    test = np.array([[0.28, 0.36, 0.30], [0.37, 0.39, 0.38], [0.45, 0.43, 0.44]])
     level = np.array([[0.20, 0.50, 0.30], [0.50, 0.10, 0.50]])
     cases = [
         Case(
@@ -55,13 +59,15 @@ def check_report(answer: Callable[..., Any]) -> Verdict:
             0.37,
             {
                 "best on test": 0.45,
-                "settings by test": 0.43,
+                "settings by test": 0.44,
+                "epoch by test": 0.39,
                 "reports validation": 0.42,
-                "last epoch": 0.39,
-                "mean over settings": (0.36 + 0.39 + 0.43) / 3,
+                "last epoch": 0.38,
+                "mean over settings": tuple(test.mean(0)),
                 "the place": [1, 0],
             },
         ),
+        Case((np.array([[0.5, 0.1], [0.4, 0.3]]), np.array([[0.2, 0.3], [0.4, 0.1]])), 0.2, {"setting by its mean": 0.4}),
         Case((level, np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.9]])), 0.2, {"latest of equals": 0.9, "column by column": 0.4}),
     ]
     return judge(answer, cases, REPORT, "Right: validation chooses setting and epoch, the earliest of equals, and test is read there.")
@@ -88,6 +94,8 @@ def check_paired(answer: Callable[..., Any]) -> Verdict:
             {"keeps lonely seeds": [0.3, 0.2, 0.6], "pairs by place": [0.4, 0.1], "not in order": [0.2, 0.3]},
             stops={"KeyError": "keeps lonely seeds"},
         ),
+        Case(({2: 0.5, 0: 0.6}, {0: 0.2, 1: 0.3}), [0.4], {"pairs by place": ([0.4, 0.2], [0.3, 0.3])}),
+        Case(({8: 0.5, 1: 0.3, 9: 0.4}, {9: 0.3, 1: 0.4, 8: 0.1}), [-0.1, 0.4, 0.1], {"sizes only": [0.1, 0.4, 0.1]}),
     ]
     return judge(answer, cases, PAIRED, "Right: the same seed on both sides, one difference each.")
 

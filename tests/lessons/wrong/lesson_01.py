@@ -81,8 +81,26 @@ def long_ideal(ranked, relevant, k):
     return dcg(ranked, relevant, k) / sum(1 / math.log2(place + 2) for place in range(len(relevant)))
 
 
+def hides_with_the_lowest(scores, known, k):
+    shown = np.array(scores, dtype=float)
+    shown[list(known)] = shown.min()
+    return np.argsort(-shown, kind="stable")[:k]
+
+
+def fills_up(scores, known, k):
+    shown = np.array(scores, dtype=float)
+    shown[list(known)] = -np.inf
+    return np.argsort(-shown, kind="stable")[:k]
+
+
+def short_ideal(ranked, relevant, k):
+    return dcg(ranked, relevant, k) / sum(1 / math.log2(place + 2) for place in range(min(k, len(relevant), len(ranked))))
+
+
 WRONG = {
     "top_k": {
+        "hides with the lowest": hides_with_the_lowest,
+        "fills up with what is known": fills_up,
         "keeps what is known": keeps_known,
         "hides with 0": hides_with_zero,
         "cuts before hiding": cuts_first,
@@ -99,6 +117,7 @@ WRONG = {
         "gives percent": percent,
     },
     "ndcg_at_k": {
+        "ideal ends with the list": short_ideal,
         "ideal list always full": full_ideal,
         "no ideal": dcg,
         "divides by the hidden": per_hidden,

@@ -131,6 +131,13 @@ def overflows(positive, negative):
     return -torch.log(torch.sigmoid(positive - negative)).mean()
 
 
+def through_numpy(adjacency, embedding, n_layers):
+    layers = [embedding.detach().numpy()]
+    for _ in range(n_layers):
+        layers.append(adjacency.numpy() @ layers[-1])
+    return sum(layers) / len(layers)
+
+
 WRONG = {
     "normalized_adjacency": {
         "not normalised": plain,
@@ -145,6 +152,7 @@ WRONG = {
         "divides by 0": divides_by_nothing,
     },
     "light_gcn": {
+        "no gradient": through_numpy,
         "last layer only": last,
         "without layer 0": no_own,
         "sum of the layers": total,
@@ -154,6 +162,7 @@ WRONG = {
         "always from layer 0": never_onwards,
     },
     "bpr_loss": {
+        "no gradient": lambda positive, negative: -torch.nn.functional.logsigmoid(positive - negative).mean().item(),
         "sum": summed,
         "wrong way round": swapped,
         "not negated": likelihood,

@@ -132,6 +132,15 @@ def interleaved(user, items, query_map, key_map, value_map, n_heads):
     return torch.cat([attend(user, items, *(values[:, head::n_heads] for values in maps)) for head in range(n_heads)])
 
 
+def unclipped_head(user, items, query_map, key_map, value_map):
+    return ((items @ key_map) @ (user @ query_map)).softmax(0) @ (items @ value_map)
+
+
+def unclipped_heads(user, items, query_map, key_map, value_map, n_heads):
+    parts = [values.chunk(n_heads, dim=1) for values in (query_map, key_map, value_map)]
+    return torch.cat([unclipped_head(user, items, *maps) for maps in zip(*parts, strict=True)])
+
+
 WRONG = {
     "attention_weights": {
         "divides by √d": scaled,
@@ -144,6 +153,7 @@ WRONG = {
         "shifts before the clip": shifted,
     },
     "attend": {
+        "forgets the clip": unclipped_head,
         "weighs the embeddings": of_embeddings,
         "weighs the keys": of_keys,
         "plain mean": mean,
@@ -156,6 +166,7 @@ WRONG = {
         "divides by √d": over_root,
     },
     "attend_with_heads": {
+        "forgets the clip": unclipped_heads,
         "one softmax for all heads": one_softmax,
         "sums the heads": summed,
         "averages the heads": averaged,

@@ -1,5 +1,6 @@
 """Plausible wrong answers of lesson 6: exercise → the misconception that the check must name → an answer that has it."""
 
+import numpy as np
 import torch
 from torch.nn.functional import normalize
 
@@ -136,8 +137,25 @@ def shares(cosine, own, temperature):
     return (cosine / temperature).softmax(0)
 
 
+def cosines_in_numpy(first, second):
+    first, second = (rows.detach().numpy() for rows in (first, second))
+    lengths = [np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for rows in (first, second)]
+    return (first / lengths[0]) @ (second / lengths[1]).T
+
+
+def right_but_cut(images, texts, rows, temperature):
+    score = (normalize(images[rows], dim=1) @ normalize(texts, dim=1).T) / temperature
+    return torch.nn.functional.cross_entropy(score, rows, reduction="sum").item()
+
+
+def by_place(images, texts, rows, temperature):
+    score = (normalize(images[rows], dim=1) @ normalize(texts, dim=1).T) / temperature
+    return (score.logsumexp(1) - score.diagonal()).sum()
+
+
 WRONG = {
     "cosines": {
+        "no gradient": cosines_in_numpy,
         "inner products": inner,
         "one side only": one_side,
         "lengths by column": by_column,
@@ -147,6 +165,8 @@ WRONG = {
         "one length for all": one_length,
     },
     "info_nce": {
+        "no gradient": right_but_cut,
+        "own text by place": by_place,
         "own pair left out": left_out,
         "mean instead of sum": mean,
         "multiplies by τ": multiplied,

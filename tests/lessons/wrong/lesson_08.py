@@ -48,8 +48,19 @@ def never_resets(valid, patience):
     return [best, epoch]
 
 
+def from_0(valid, patience):
+    best, best_epoch, epoch = 0, 0, 0
+    for epoch, value in enumerate(valid, start=1):
+        if value > best:
+            best, best_epoch = value, epoch
+        if epoch - best_epoch >= patience:
+            break
+    return [best_epoch, epoch]
+
+
 WRONG = {
     "descend": {
+        "slope of its own": lambda weight, gradient, rate, steps: walk(weight, lambda at: 2 * at, rate, steps),
         "uphill": lambda weight, gradient, rate, steps: walk(weight, gradient, -rate, steps),
         "one step": lambda weight, gradient, rate, steps: walk(weight, gradient, rate, 1),
         "gradient once": lambda weight, gradient, rate, steps: walk(weight, gradient, rate, steps, gradient(weight)),
@@ -67,6 +78,7 @@ WRONG = {
         "log base 2": lambda batch, users, items: batch * math.log2(users * items),
     },
     "stop": {
+        "begins at 0": from_0,
         "latest of equals": lambda valid, patience: epochs_run(valid, patience, better=lambda value, best: value >= best),
         "counts from 0": lambda valid, patience: [epoch - 1 for epoch in epochs_run(valid, patience)],
         "stops a step early": lambda valid, patience: epochs_run(valid, patience, over=lambda waited, patience: waited >= patience - 1),

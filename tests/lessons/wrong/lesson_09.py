@@ -57,6 +57,10 @@ def late(claims, score_without):
     return falls(np.argsort(-claims), score_without)[1:]
 
 
+def by_effect(claims, score_without):
+    return falls(sorted(range(len(claims)), key=lambda row: score_without([row])), score_without)
+
+
 WRONG = {
     "take_apart": {
         "by part": lambda brought, item: (brought @ item).sum(0),
@@ -79,6 +83,7 @@ WRONG = {
         "one side ranked": lambda claimed, effect: pearson(np.argsort(np.argsort(claimed)), effect),
     },
     "deletion": {
+        "by the effect": by_effect,
         "sums single removals": summed,
         "one at a time": single,
         "least first": least,

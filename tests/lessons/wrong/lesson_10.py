@@ -120,8 +120,32 @@ def first_hundred(seen, hidden):
     return not set(map(tuple, seen[:100].tolist())) & set(map(tuple, hidden[:100].tolist()))
 
 
+def middling_rows(users, items):
+    return all(rows_hold(shares[:100]) for side in (users, items) for shares in side.values())
+
+
+def rows_hold(shares, atol=1e-4):
+    return bool(((shares >= 0) & (shares <= 1)).all()) and torch.allclose(shares.sum(1), torch.ones(len(shares)), atol=atol)
+
+
+def loosely(users, items):
+    return all(rows_hold(shares, atol=0.1) for side in (users, items) for shares in side.values())
+
+
+def but_one(scores):
+    everyone = torch.arange(600)
+    return bool((scores(everyone) == scores(everyone)).all(1).float().mean() > 0.99)
+
+
+def any_rule(choose):
+    valid = np.array([0.3, 0.3, 0.1])
+    return len({choose(valid, np.array(test)) for test in ([0, 0, 1], [0, 1, 0], [0, 1, 1], [1, 0, 0])}) == 1
+
+
 WRONG = {
     "memberships_hold": {
+        "overlooks a row": middling_rows,
+        "tolerates too much": loosely,
         "forbids 0 and 1": strictly_between,
         "asks for exactly 1": exactly_one,
         "overlooks the text users": images_alone,
@@ -130,6 +154,7 @@ WRONG = {
         "overlooks the items": users_alone,
     },
     "scores_repeat": {
+        "overlooks one person": but_one,
         "condemns the good one": alone_and_among_others,
         "overlooks noise": same_shape,
         "seeds the noise away": seeded,
@@ -144,6 +169,7 @@ WRONG = {
         "the shape is enough": slows_down,
     },
     "chooses_blindly": {
+        "blesses any rule": any_rule,
         "condemns the good one": wants_the_best,
         "both curves agree": in_step,
         "one kind of peeking": gently,

@@ -73,8 +73,19 @@ def t(values, level=0.975, used=1):
     return stats.t.ppf(level, len(values) - used)
 
 
+def epoch_by_test(valid, test):
+    return test[valid.max(1).argmax()].max()
+
+
+def setting_by_its_mean(valid, test):
+    setting = valid.mean(1).argmax()
+    return test[setting, valid[setting].argmax()]
+
+
 WRONG = {
     "report": {
+        "epoch by test": epoch_by_test,
+        "setting by its mean": setting_by_its_mean,
         "best on test": best_on_test,
         "reports validation": on_validation,
         "last epoch": last_epoch,
@@ -85,6 +96,7 @@ WRONG = {
         "the place": place,
     },
     "paired": {
+        "sizes only": lambda ours, theirs: [abs(ours[seed] - theirs[seed]) for seed in sorted(ours.keys() & theirs.keys())],
         "pairs by place": by_place,
         "pairs by rank": by_rank,
         "not in order": as_ours,

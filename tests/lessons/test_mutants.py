@@ -1,0 +1,79 @@
+"""No check lets a slip of a solution pass: each mutant is refused, or stands below with the reason why it is right as well."""
+
+import re
+import warnings
+
+import pytest
+
+from tests.lessons.conftest import EXERCISES, NAMES, solution
+from tests.lessons.mutants import mutants
+
+TRAINED = {"light_gcn", "bpr_loss", "cosines", "info_nce"}
+"""Exercises through whose value a model is trained: a gradient must come back."""
+
+RIGHT_AS_WELL = {
+    "no value is below 0": {
+        "top_k|recall_at_k|ndcg_at_k|normalized_adjacency|bpr_loss|incidence|adjacency_of|memberships|user_memberships|gumbel_softmax"
+        "|attention_weights|attend|info_nce|without|knowing_nothing|report": "sizes only",
+    },
+    "the order of a sum, or of independent steps, does not matter": {
+        "recall_at_k|ndcg_at_k|light_gcn|incidence|fuse|descend|rank_agreement|memberships_hold": r".*\[::-1\].*",
+    },
+    "the last of two axes is axis 1": {
+        "normalized_adjacency|memberships|user_memberships|gumbel_softmax|fuse|shares|take_apart|cosines|info_nce|pushes"
+        "|memberships_hold": r".*(axis=|dim=|sum\(|softmax\()-1.*",
+        "cosines|rank_agreement": r".*(length|away)\[-1\].*",
+    },
+    "an adjacency is symmetric": {
+        "normalized_adjacency": r"root = A\.sum\(0\).*|transposed or reversed",
+        "adjacency_of": "transposed or reversed",
+    },
+    "broadcasting adds the axis by itself, and booleans are 0 and 1": {
+        "normalized_adjacency": re.escape("return A / (root[:, None] * root)"),
+        "adjacency_of": re.escape("shared = H @ H.T > 0"),
+    },
+    "a bound against 0 may be any small number; a degree that is not 0 is at least 1": {
+        "normalized_adjacency": r".*clamp\(min=(1\.0000001|2e-07)\).*",
+        "cosines|fuse": ".*2e-12.*",
+    },
+    "the same function, or arguments of a function that treats them alike": {
+        "top_k": r".*min\(n_left, k\).*",
+        "ndcg_at_k": re.escape("ideal = sum(gain[:min(k, len(relevant))])"),
+        "fuse": r".*np\.maximum\(1e-12, .*",
+        "paired": r".*(ours & theirs\.keys\(\)|ours\.keys\(\) & theirs\)).*",
+    },
+    "a factor on all gains cancels, and no list is longer than its gains": {
+        "ndcg_at_k": r"gain = .*(2|-1) / log2.*|gain = .*range\(1, k \+ 2\).*|ideal = sum\(gain\[:len\(relevant\)\]\)",
+    },
+    "scores are floats, known items a list without repeats, and no two scores are the same": {
+        "top_k": r"shown = np\.array\(scores\)|shown\[known\] = -np\.inf|n_left = len\(shown\) - len\(known\)"
+        r"|return np\.argsort\(-shown\).*",
+        "deletion": r"order = .*",
+    },
+    "one constant on all scores of a row leaves its softmax as it is": {"gumbel_softmax": r".*np\.log2\(u\).*"},
+    "the maps are square": {"attend_with_heads": r"width = len\((key|query|value)_map\) // n_heads"},
+    "ranks without ties have the same sum of squares": {"rank_agreement": r"return .*np\.sqrt\(\(away\[.\] \*\* 2\).*"},
+    "what is not below 0 and sums to 1 is not above 1; a tolerance may be any that is far above rounding": {
+        "memberships_hold": r"in_range = \(shares >= 0\)\.all\(\)|in_range = .*shares <= 2.*"
+        r"|if .*torch\.allclose.*(atol=0|atol=0\.0002)?\).*",
+    },
+    "a list is as good as an array": {"paired": r"return \[ours\[seed\].*"},
+}
+
+
+def reasons(exercise, change):
+    tables = [(reason, *pair) for reason, table in RIGHT_AS_WELL.items() for pair in table.items()]
+    return {reason for reason, who, what in tables if re.fullmatch(who, exercise) and re.fullmatch(what, change)}
+
+
+@pytest.mark.parametrize(("lesson", "exercise"), EXERCISES, ids=NAMES)
+def test_every_mutant_is_refused_or_right_as_well(lesson, exercise):
+    check, survivors, count = lesson.check(exercise), [], 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a mutant that divides by 0 is told so by its value
+        for mutant in mutants(solution(lesson, exercise), exercise in TRAINED):
+            count += 1
+            if check(mutant.answer).passed:
+                survivors.append(mutant.change)
+    assert count >= 10
+    assert [change for change in survivors if not reasons(exercise, change)] == []
