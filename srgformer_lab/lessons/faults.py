@@ -28,7 +28,7 @@ Scores = Callable[[Int[Tensor, " users"]], Float[Tensor, "users items"]]
 Choice = Callable[[Float[np.ndarray, " epochs"], Float[np.ndarray, " epochs"]], int]
 TRAIN, TEST = 0, 2
 """Places of the splits among ``data.dataset.SPLITS``."""
-FIRST_BLOCK, FIRST_ITEMS, THE_ONE = 100, 50, 317
+FIRST_BLOCK, FIRST_ITEMS = 100, 50
 
 
 @cache
@@ -61,6 +61,12 @@ def memberships(model: SRGFormer) -> tuple[Memberships, Memberships]:
     return {name: pair.users for name, pair in pairs.items()}, {name: pair.items for name, pair in pairs.items()}
 
 
+@cache
+def text_logits() -> Float[Tensor, "users hyperedges"]:
+    """Return what the text users' memberships are made of."""
+    return sound_model().trace().hypergraph["text"].logits.users
+
+
 def sound_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:
     """Score all items for some users, without noise."""
     return sound_model().trace_for(users).scores(users)
@@ -89,9 +95,13 @@ def partly_noisy_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users it
     return torch.where((users >= FIRST_BLOCK)[:, None], noisy_scores(users), sound_scores(users))
 
 
-def scores_noisy_for_one(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:
-    """Score with noise for one person in the middle."""
-    return torch.where((users == THE_ONE)[:, None], noisy_scores(users), sound_scores(users))
+def noisy_for(person: int) -> Scores:
+    """Return scores with noise for one person only."""
+
+    def scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:
+        return torch.where((users == person)[:, None], noisy_scores(users), sound_scores(users))
+
+    return scores
 
 
 def deeply_noisy_scores(users: Int[Tensor, " users"]) -> Float[Tensor, "users items"]:

@@ -57,6 +57,12 @@ RIGHT_AS_WELL = {
         "memberships_hold": r"in_range = \(shares >= 0\)\.all\(\)|in_range = .*shares <= 2.*"
         r"|if .*torch\.allclose.*(atol=0|atol=0\.0002)?\).*",
     },
+    "an exact 0 is 0 whatever its sign and type, and rounding is far below any tolerance here": {
+        "scores_repeat": r"return torch\.allclose.*",
+        "steps_are_fresh": r"(places|by_hand) = .*(0|-0\.0).*|return np\.allclose.*|for _ in .*::-1.*",
+    },
+    "there are more curves than are needed: the others still catch every rule": {"chooses_blindly": r"(valid|choices) = .*"},
+    "tuples of NumPy's integers are equal to those of Python's": {"hides_test": "return .*"},
     "a list is as good as an array": {"paired": r"return \[ours\[seed\].*"},
 }
 
@@ -75,5 +81,6 @@ def test_every_mutant_is_refused_or_right_as_well(lesson, exercise):
             count += 1
             if check(mutant.answer).passed:
                 survivors.append(mutant.change)
+    assert check(solution(lesson, exercise)).passed
     assert count >= 10
     assert [change for change in survivors if not reasons(exercise, change)] == []

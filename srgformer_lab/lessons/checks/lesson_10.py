@@ -15,7 +15,7 @@ BLIND = "It does not look at test, nor does it choose by validation. Which epoch
 def check_memberships_hold(answer: Callable[..., Any]) -> Verdict:
     """Check ``memberships_hold(users, items)``: memberships by modality, rows × hyperedges."""
     users, items = faults.memberships(faults.sound_model())
-    logits = faults.sound_model().trace().hypergraph["text"].logits.users
+    logits = faults.text_logits()
     hard = {name: torch.eye(values.shape[1])[values.argmax(1)] for name, values in users.items()}
     below = users["text"].clone()
     below[5, :2] = torch.stack([torch.tensor(-0.05), below[5, :2].sum() + 0.05])
@@ -129,13 +129,6 @@ def check_scores_repeat(answer: Callable[..., Any]) -> Verdict:
             "The people whom you asked for happen to be spared. There are 600: rows 0 to 599.",
         ),
         Specimen(
-            "a model that draws noise for one person only, row 317",
-            False,
-            (faults.scores_noisy_for_one,),
-            "overlooks one person",
-            "Do you ask for everybody, rows 0 to 599, and compare each score with the same one rather than a mean?",
-        ),
-        Specimen(
             "a model that draws noise only for what stands below everybody's first fifty",
             False,
             (faults.deeply_noisy_scores,),
@@ -143,6 +136,16 @@ def check_scores_repeat(answer: Callable[..., Any]) -> Verdict:
             "The lists that people see are the same both times. The scores below them are not, and a longer list or an explanation "
             "would change from call to call. Compare every score.",
         ),
+    ]
+    specimens += [
+        Specimen(
+            f"a model that draws noise for one person only, row {row}",
+            False,
+            (faults.noisy_for(row),),
+            "overlooks one person",
+            "Do you ask for everybody, rows 0 to 599, and compare each score with the same one rather than a mean?",
+        )
+        for row in (317, 0, 599)
     ]
     return judge_test(answer, specimens, "Right: the same question, asked twice, of everybody, gets the same answer.")
 
