@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from srgformer_lab.experiments.runner import Progress
+    from srgformer_lab.experiments.runner import ExperimentProgress
     from srgformer_lab.training.run import Status
 
 LINE_SECONDS = 30.0
@@ -52,7 +52,7 @@ def trainings_bar() -> Iterator[Any]:
     layout = "{percentage:3.0f}%|{bar}| {n}/{total} trainings [{elapsed}<{postfix}]"
     with tqdm(unit="training", bar_format=layout) as bar:
 
-        def watch(progress: "Progress") -> None:
+        def watch(progress: "ExperimentProgress") -> None:
             bar.n, bar.total = progress.n_done, progress.n_cases
             bar.set_postfix_str(_left(progress.seconds_left, "about {}"))
 
@@ -76,7 +76,7 @@ def _epochs(status: "Status") -> str:
     return f"epoch {status.epoch} of {status.n_epochs}, {_best(status)}{left}"
 
 
-def _trainings(progress: "Progress") -> str:
+def _trainings(progress: "ExperimentProgress") -> str:
     left = "" if progress.n_done == progress.n_cases else f"; {_left(progress.seconds_left, 'about {} are left')}"
     return f"{progress.n_done} of {progress.n_cases} trainings are done{left}"
 

@@ -25,7 +25,7 @@ HOUR = 3600.0
 
 
 @dataclass(frozen=True)
-class Progress:
+class ExperimentProgress:
     """How far the cases are."""
 
     n_done: int
@@ -34,7 +34,7 @@ class Progress:
     """At the pace so far, if no early stop comes; NaN while there is no pace yet."""
 
 
-Watcher = Callable[[Progress], None]
+Watcher = Callable[[ExperimentProgress], None]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Runner:
         for number, case in enumerate(cases, start=1):
             found[case.key] = complete(case, self.folder) if time.monotonic() < self.ends else seen(case, self.folder)
             if self.watch:
-                self.watch(Progress(number, len(cases), seconds_left(len(cases), number, 0, time.monotonic() - started)))
+                self.watch(ExperimentProgress(number, len(cases), seconds_left(len(cases), number, 0, time.monotonic() - started)))
         return found
 
     def _in_processes(self, cases: Sequence[TrainingCase]) -> dict[str, Outcome]:
@@ -98,9 +98,9 @@ class Runner:
                     wait(left, POLL_SECONDS)
         return {case.key: seen(case, self.folder) if future.cancelled() else _result(future) for future, case in futures.items()}
 
-    def _progress(self, n_cases: int, left: Collection[TrainingCase], before: float, seconds: float) -> Progress:
+    def _progress(self, n_cases: int, left: Collection[TrainingCase], before: float, seconds: float) -> ExperimentProgress:
         done = n_cases - len(left) + sum(seen(case, self.folder).share_done for case in left)
-        return Progress(n_cases - len(left), n_cases, seconds_left(n_cases, done, before, seconds))
+        return ExperimentProgress(n_cases - len(left), n_cases, seconds_left(n_cases, done, before, seconds))
 
     def _stop(self, left: Mapping[Future[Outcome], TrainingCase]) -> None:
         """Let no further case begin, and ask those that are running to stop after their step."""

@@ -2,29 +2,44 @@
 
 import importlib
 import inspect
+import pkgutil
 from types import ModuleType
 
-ROOMS = ("srgformer_lab", "srgformer_lab.plots", "srgformer_lab.backend")
+LISTED = ("srgformer_lab", "srgformer_lab.plots", "srgformer_lab.backend")
+"""Rooms that list their public names."""
+UNLISTED = ("srgformer_lab.experiments", "srgformer_lab.lessons")
+"""Rooms whose public names are those that their modules define."""
 
 
-def public(room: ModuleType) -> dict[str, object]:
+def listed(room: ModuleType) -> dict[str, object]:
     names = getattr(room, "__all__", None) or [name for name in vars(room) if not name.startswith("_")]
     return {name: getattr(room, name) for name in names if not inspect.ismodule(getattr(room, name))}
 
 
+def defined(room: ModuleType) -> dict[str, object]:
+    """Return the functions and classes that the modules of a room define."""
+    modules = [importlib.import_module(found.name) for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
+    named = [(name, value, module.__name__) for module in modules for name, value in vars(module).items()]
+    return {name: value for name, value, home in named if not name.startswith("_") and getattr(value, "__module__", None) == home}
+
+
 def test_no_public_name_is_defined_twice():
+    rooms = {room: listed(importlib.import_module(room)) for room in LISTED}
+    rooms |= {room: defined(importlib.import_module(room)) for room in UNLISTED}
     seen: dict[str, tuple[str, object]] = {}
     twice = []
-    for room in ROOMS:
-        for name, value in public(importlib.import_module(room)).items():
+    for room, names in rooms.items():
+        for name, value in names.items():
             first, known = seen.setdefault(name, (room, value))
             if known is not value:
                 twice.append(f"{name} in {first} and {room}")
     assert not twice
-    assert len(seen) > 200
+    assert all(rooms.values())
+    assert len(seen) > 250
 
 
 def test_no_figure_is_named_as_a_module_beside_it():
     """Else the package's name would be the module once somebody imports it."""
     plots = importlib.import_module("srgformer_lab.plots")
-    assert not [name for name in plots.__all__ if inspect.ismodule(getattr(plots, name))]
+    modules = {module.name for module in pkgutil.iter_modules(plots.__path__)}
+    assert not modules & set(plots.__all__)
