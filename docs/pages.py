@@ -76,17 +76,15 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def public_names() -> dict[str, list[tuple[str, str]]]:
-    """Return each room's public names with their homes, from the one list of names and from the list of figures."""
+    """Return each room's public names with their homes, from the list of names and that of figures."""
     package = ROOT / "srgformer_lab"
     found: dict[str, list[tuple[str, str]]] = {room: [] for room in ROOMS}
-    for home, name in _imported(package / "__init__.pyi"):
+    for home, name in _listed(package / "__init__.pyi"):
         found[home.partition(".")[0] if "." in home else ""].append((home, name))
-    prefix = "srgformer_lab."
-    found["plots"] += [(home.removeprefix(prefix), name) for home, name in _imported(package / "plots" / "__init__.py") if "plots." in home]
+    found["plots"] += [(f"plots.{home}", name) for home, name in _listed(package / "plots" / "__init__.pyi")]
     return {room: names for room, names in found.items() if names}
 
 
-def _imported(file: Path) -> list[tuple[str, str]]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
+def _listed(stub: Path) -> list[tuple[str, str]]:
+    nodes = [node for node in ast.parse(stub.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom) and node.module]
     return [(node.module or "", name.name) for node in nodes for name in node.names]

@@ -19,8 +19,15 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")
     if path.name != "__main__.py" and "_notebooks" not in path.parts
 )
-STUB = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
-PUBLIC = [(node.module, name) for node in STUB.body if isinstance(node, ast.ImportFrom) for name in node.names]
+STUBS = {".".join(path.parent.relative_to(PACKAGE.parent).parts): path for path in sorted(PACKAGE.rglob("__init__.pyi"))}
+LISTED = [
+    (package, f"{package}.{node.module}" if node.module else package, name.name, name.asname)
+    for package, path in STUBS.items()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom)
+    for name in node.names
+]
+"""Package, home, name there and public name of all that the stubs list."""
 
 EACH_ALONE = """
 import os, sys, traceback
@@ -76,23 +83,35 @@ def test_tools_that_take_dotted_paths_find_what_they_name() -> None:
     assert in_a_fresh_interpreter(EACH_ALONE, "\n".join(statements)) == ""
 
 
-def test_the_stub_is_the_one_list_of_public_names() -> None:
-    names = [name.asname for _, name in PUBLIC]
+@pytest.mark.parametrize("package", STUBS)
+def test_the_stub_is_the_one_list_of_public_names(package: str) -> None:
+    names = [public for owner, _, name, public in LISTED if owner == package]
     assert len(names) == len(set(names))
-    assert set(names) == set(lab.__all__)
-    assert set(names) <= set(dir(lab))
-    assert all(name.name == name.asname for _, name in PUBLIC)  # what is public under one name is called so at home
+    assert set(names) == set(importlib.import_module(package).__all__)
+    assert all(name == public for owner, _, name, public in LISTED)  # what is public under one name is called so at home
 
 
-@pytest.mark.parametrize(("home", "name"), [(home, name.name) for home, name in PUBLIC if home], ids=lambda value: value)
-def test_a_public_name_is_defined_where_the_stub_says(home: str, name: str) -> None:
-    module = importlib.import_module(f"srgformer_lab.{home}")
-    assert getattr(lab, name) is getattr(module, name)
-    assert pkgutil.resolve_name(f"srgformer_lab:{name}") is getattr(module, name)
+@pytest.mark.parametrize(("package", "home", "name"), [(package, home, name) for package, home, name, _ in LISTED if home != package])
+def test_a_public_name_is_defined_where_the_stub_says(package: str, home: str, name: str) -> None:
+    module = importlib.import_module(home)
+    assert getattr(importlib.import_module(package), name) is getattr(module, name)
+    assert pkgutil.resolve_name(f"{package}:{name}") is getattr(module, name)
     body = ast.parse(Path(module.__file__).read_text(encoding="utf-8")).body
     defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     assigned = (target for node in body if isinstance(node, ast.Assign | ast.AnnAssign) for target in ast.walk(node))
     assert name in defined | {node.id for node in assigned if isinstance(node, ast.Name)}
+
+
+def test_no_two_things_share_a_public_name() -> None:
+    homes: dict[str, set[str]] = {}
+    for _, home, name, _ in LISTED:
+        homes.setdefault(name, set()).add(home)
+    assert {name: sorted(found) for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_no_module_is_hidden_by_a_name_of_its_package() -> None:
+    hidden = [f"{package}.{name}" for package, home, name, _ in LISTED if f"{package}.{name}" in MODULES and home != package]
+    assert hidden == []
 
 
 HIDE_THE_EXTRAS = """
