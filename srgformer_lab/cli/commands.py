@@ -151,9 +151,9 @@ def report(options: argparse.Namespace) -> int:
     from srgformer_lab.training.files import write_bytes
     from srgformer_lab.training.run import Run
 
-    told = report_on(Run.open(options.run), options.user or "", options.item or "")
-    write_bytes(options.output, told.tables() if options.output.suffix == ".zip" else told.html().encode())
-    print(f"{told.title}: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB")
+    written = report_on(Run.open(options.run), options.user or "", options.item or "")
+    write_bytes(options.output, written.tables() if options.output.suffix == ".zip" else written.html().encode())
+    print(f"{written.title}: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -173,7 +173,7 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Say what is wrong with a data folder; the exit code is 1 if anything is."""
+    """Print what a data folder holds and what is wrong with it; the exit code is 1 if anything is."""
     from srgformer_lab.data.check import check as look_at
 
     report = look_at(options.folder)

@@ -28,7 +28,7 @@ def _data(text: str) -> str:
 
 
 def add_data(parser: argparse.ArgumentParser, world: bool = False, without: Sequence[str] = ()) -> None:
-    """Add the choice of a data set, and what its reader may be told; ``world`` adds what can be changed in the built-in one."""
+    """Add the choice of a data set, and its reader's options; ``world`` adds what can be changed in the built-in one."""
     parser.add_argument("--data", type=_data, default="studio", help="studio (built in), or the path of a data folder")
     for name, (kind, meaning) in ({**READER_OPTIONS, **WORLD_OPTIONS} if world else READER_OPTIONS).items():
         if name not in without:
@@ -98,7 +98,7 @@ def opened_data(options: argparse.Namespace) -> "Dataset":
 
 
 def reader_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what the data set's reader is told."""
+    """Return the options of the data set's reader that were given."""
     given = {name: getattr(options, option_of(name), None) for name in (*READER_OPTIONS, *WORLD_OPTIONS)}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -109,15 +109,15 @@ def _shared(config: type[Config], model: ModelConfig) -> dict[str, Any]:
 
 
 def preset_note(options: argparse.Namespace) -> str:
-    """Say what another model than SRGFormer takes of a preset that is named; empty where nothing is left out."""
+    """Return what a model other than SRGFormer takes from a preset that was named; empty where nothing is left out."""
     from srgformer_lab.models import catalog
 
     kind = catalog.kind(options.model)
     if options.preset is None or kind.config is ModelConfig:
         return ""
     shared = _shared(kind.config, preset(options.preset).model)
-    taken = ["the training's settings", *(f"{flag(name)} {value}" for name, value in shared.items())]
-    return f"of preset {options.preset}, {options.model} takes {' and '.join(taken)}; the rest is SRGFormer's own"
+    parts = ["the training's settings", *(f"{flag(name)} {value}" for name, value in shared.items())]
+    return f"of preset {options.preset}, {options.model} takes {' and '.join(parts)}; the rest is SRGFormer's own"
 
 
 def configurations(options: argparse.Namespace) -> tuple[Config, TrainConfig]:

@@ -61,8 +61,8 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
 
     report = named.add_parser("report", help="write what a run says about one user and item as one HTML file")
     report.add_argument("run", type=file_path, help="run folder")
-    report.add_argument("--user", help="user id; one with a usual history unless told otherwise")
-    report.add_argument("--item", help="item id; the first of the user's list unless told otherwise")
+    report.add_argument("--user", help="user id (default: one with a history of middling length)")
+    report.add_argument("--item", help="item id (default: the first of the user's list)")
     report.add_argument("--output", type=file_path, default=Path("report.html"), help="HTML file, or a .zip of CSV tables")
     report.set_defaults(command=commands.report)
 
@@ -80,12 +80,12 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     experiment.add_argument("name", metavar="NAME", help="baselines, ablation, …, cost, latency; any other word lists them all")
     add_data(experiment, world=True, without=("seed",))
     experiment.set_defaults(data=None)
-    experiment.add_argument("--preset", help="what SRGFormer starts from; studio unless told otherwise")
+    experiment.add_argument("--preset", help="what SRGFormer starts from (default studio)")
     experiment.add_argument("--seeds", type=int, default=5, help="repetitions: each draws the world or split, the weights and the training")
     experiment.add_argument("--first-seed", type=int, default=0)
     experiment.add_argument("--trials", type=int, default=1, help="settings to try for each model first, chosen by valid recall@20")
-    experiment.add_argument("--only", help="rows (or factors, or sizes) of the table to make, a,b,c; all unless told otherwise")
-    experiment.add_argument("--workers", type=int, help="trainings at once; one a core unless told otherwise, 0: in this process")
+    experiment.add_argument("--only", help="rows (or factors, or sizes) of the table to make, a,b,c (default: all)")
+    experiment.add_argument("--workers", type=int, help="trainings at once (default: one a core; 0: in this process)")
     experiment.add_argument(
         "--hours", type=float, default=float("inf"), help="when to stop; trainings go on from there at the same command"
     )
@@ -101,7 +101,7 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
         help="generated sizes, a,b,c: baby-x2, baby-x4, baby-x8, baby-raw, sports, clothing",
     )
     bench.add_argument("--data", type=file_path, help="measure on this data folder instead")
-    bench.add_argument("--preset", help="whose model to train; the shape's own unless told otherwise, baby for a folder")
+    bench.add_argument("--preset", help="whose model to train (default: the shape's own, baby for a folder)")
     bench.add_argument("--dims", default="64", help="embedding widths, a,b,c")
     bench.add_argument("--repeats", type=int, default=3, help="rounds; medians are shown")
     bench.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True, help="measure the plain implementation too")
