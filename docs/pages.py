@@ -81,7 +81,8 @@ def public_names() -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {room: [] for room in ROOMS}
     for home, name in _listed(package / "__init__.pyi"):
         found[home.partition(".")[0] if "." in home else ""].append((home, name))
-    found["plots"] += [(f"plots.{home}", name) for home, name in _listed(package / "plots" / "__init__.pyi")]
+    figures = package / "plots" / "__init__.pyi"
+    found["plots"] += [(f"plots.{home}", name) for home, name in _listed(figures)] if figures.exists() else []
     return {room: names for room, names in found.items() if names}
 
 
