@@ -104,26 +104,6 @@ def test_readme_begins_with_exactly_two_commands_and_ci_uses_the_second() -> Non
     assert next(line for line in readme.splitlines() if pattern in line) == testing
 
 
-SHORT = {
-    "srgformer_lab/__main__.py": "python -m",
-    "srgformer_lab/version.py": "read by the packaging too",
-    "srgformer_lab/models/baselines/popularity.py": "each of the other models has a file",
-}
-"""Modules of fewer than 40 lines, with their reasons; what only opens a room (``__init__.py``) needs none."""
-
-
-def test_a_module_has_from_40_to_300_lines() -> None:
-    """Longer ones do several things, and shorter ones make a walk through the code longer than it is."""
-    lines = {
-        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
-        for folder in ("srgformer_lab", "apps")
-        for path in own_files(folder, "*.py")
-    }
-    assert {name: count for name, count in lines.items() if count > 300} == {}
-    short = {name for name, count in lines.items() if count < 40 and not name.endswith("__init__.py")}
-    assert short == set(SHORT)
-
-
 def own_files(folder: str, pattern: str = "*") -> list[Path]:
     """List a folder's files as a fresh clone has them, without what using it leaves behind."""
     left_behind = {"__pycache__", "__marimo__", "run.lock"}

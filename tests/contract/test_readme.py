@@ -49,10 +49,3 @@ def test_command_exists_with_its_options(command: str, options: set[str]) -> Non
 def test_links_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8"))
     assert [name for name in targets if "://" not in name and not (document.parent / name).exists()] == []
-
-
-@pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md"])
-def test_files_and_rooms_that_are_named_are_there(name: str) -> None:
-    named = set(re.findall(r"`([a-z_./]+(?:\.pyi?|/))`", (ROOT / name).read_text(encoding="utf-8")))
-    assert len(named) > 10
-    assert sorted(path for path in named if not ((ROOT / path).exists() or (ROOT / "srgformer_lab" / path).exists())) == []
