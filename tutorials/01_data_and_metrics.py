@@ -60,7 +60,7 @@ def _():
         "Take the most popular fifth of the items (48 of 240). What share of all interactions is theirs?",
         {
             "about a fifth": "That would be a shop where all items are taken equally often. Look at the left edge of the matrix: "
-            "some columns are nearly full, most are nearly empty.",
+            "the fullest column holds half of all people, the middle one about one in twenty.",
             "about half": "A few items hold half of everything, and the other four fifths share the rest. That is a **long tail**. "
             "In real shops it is steeper still.",
             "nearly all": "The head is strong, but the tail is long: each of its items is taken rarely, yet there are many of them. "

@@ -309,11 +309,11 @@ def _():
         "Take one thing away from a person's history, and run the model again. Does their first recommendation lose most "
         "when the thing with the largest attention weight goes?",
         {
-            "yes, mostly": "That is how weights are often read, and it fails here: weights order a history no better than chance does.",
+            "yes, mostly": "That is how weights are often read, and it fails here: the weights' order could not be told from chance.",
             "no better than by chance": "A weight says how loudly a thing speaks in one of several branches. It does not say what it "
             "says, nor whether that speaks for this recommendation.",
-            "no, it loses least": "The order is not reversed either. There is just no order: knowing the weight tells nothing about the "
-            "loss.",
+            "no, it loses least": "The order is not reversed either. Whether there is a weak one can't be told from so few removals; "
+            "a clear one there is not.",
         },
         right="no better than by chance",
     )

@@ -74,7 +74,8 @@ def _():
         {
             "the picture and the text of the same armchair": "Right, and nothing else: a **positive pair** is one thing, seen twice. "
             "Everything else is a **negative pair**: this picture with any other thing's text, even of a thing that looks alike. "
-            "For people it is the same: a person's picture vector is the mean over what they took, and so is their text vector.",
+            "For people it is the same: a person's picture vector begins as the mean over what they took, is then smoothed over the graph, "
+            "and so is their text vector.",
             "the picture of the armchair and that of another thing with its pattern": "Nobody told the model that they match. Positive is "
             "only one thing's own picture and own text. The other thing's text even counts as **negative** for this picture, and it may "
             "be near.",

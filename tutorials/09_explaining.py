@@ -324,7 +324,8 @@ def _(curves, dark):
             "The deletion test on 20 people",
             f"""
             With half of the history gone, the score has fallen by this much: {_falls}. The heading compares means over the whole
-            curve. Where the bands of two orders meet, they are not told apart; and random is a single draw for each person.
+            curve. Where the bands of two orders meet, they are not told apart, and random is a single draw for each person. At half
+            of a history attention lies a little above chance, and far below the exact share.
             """,
         ),
         kit.chart(plots.deletion_curves(curves, dark=dark)),
@@ -366,7 +367,8 @@ def _():
             {
                 "**1.** A shop writes “because you bought the teapot” under an item, and takes the thing with the largest attention "
                 "weight. What would you ask?": "What happens to the score without the teapot, for many people and not for one example. "
-                "Here attention weights can't be told from chance; the exact share, or the removal itself, is the better reason.",
+                "Here the weights' order of single things can't be told from chance; the exact share, or the removal itself, is the better "
+                "reason.",
                 "**2.** The shares, with what no thing brings, sum to the score exactly. Why does the score not fall by exactly its "
                 "share when a thing is removed?": "A share holds everything else fixed: lengths, attention weights, memberships. When a "
                 "thing is really gone, those change as well, and the other things get more weight. Exact says that the sum is right, not "
