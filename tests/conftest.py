@@ -21,8 +21,8 @@ DATA = Path(os.environ.get("SRGFORMER_LAB_DATA", Path(__file__).parents[2] / "sh
 
 FAST = {
     "tests": ("project",),
-    "contract": ("explain", "trace"),
-    "oracle": ("attending", "forward", "losses", "metrics", "terms"),
+    "contract": ("trace",),
+    "oracle": ("attending", "forward", "losses", "metrics"),
     "unit": ("check", "config", "folder", "mmrec", "ranking", "source", "splitting", "statistics"),
 }
 """The files whose tests are marked ``fast``: together a minute on two cores, and of that minute's worth those that prove the most."""

@@ -104,6 +104,31 @@ def test_readme_begins_with_exactly_two_commands_and_ci_uses_the_second() -> Non
     assert next(line for line in readme.splitlines() if pattern in line) == testing
 
 
+SHORT = {
+    "__main__.py": "python -m",
+    "version.py": "read by the packaging too",
+    "models/baselines/popularity.py": "each of the other models has a file",
+    "models/baselines/parts.py": "what several of them share",
+    "models/precision.py": "read by layers that know nothing of one another",
+    "analysis/attending.py": "beside the other analyses, for a page of its own",
+    "analysis/attention.py": "beside the other analyses, for a page of its own",
+    "analysis/reading.py": "shared by all analyses",
+    "backend/chosen.py": "shared by several pages",
+}
+"""Modules of the package that may have fewer than 40 lines, with their reasons; what only opens a room needs none."""
+LONG = {"lessons/verdict.py": 310, "training/run.py": 310, "backend/session.py": 380}
+"""Modules that may have more than 300 lines, and how many; they may only shrink."""
+
+
+def test_a_module_has_from_40_to_300_lines() -> None:
+    """Longer ones do several things, and shorter ones make a walk through the code longer than it is."""
+    for folder in ("srgformer_lab", "apps"):
+        for path in own_files(folder, "*.py"):
+            name, count = path.relative_to(ROOT / folder).as_posix(), len(path.read_text(encoding="utf-8").splitlines())
+            assert count <= LONG.get(name, 300), name
+            assert count >= 40 or path.name == "__init__.py" or name in SHORT, name
+
+
 def own_files(folder: str, pattern: str = "*") -> list[Path]:
     """List a folder's files as a fresh clone has them, without what using it leaves behind."""
     left_behind = {"__pycache__", "__marimo__", "run.lock"}

@@ -109,6 +109,11 @@ def test_no_two_things_share_a_public_name() -> None:
     assert {name: sorted(found) for name, found in homes.items() if len(found) > 1} == {}
 
 
+def test_no_module_is_hidden_by_a_name_of_its_package() -> None:
+    hidden = [f"{package}.{name}" for package, home, name, _ in LISTED if f"{package}.{name}" in MODULES and home != package]
+    assert hidden == []
+
+
 HIDE_THE_EXTRAS = """
 import sys
 class Blocker:
