@@ -31,7 +31,7 @@ def main() -> None:
 
     def levels(source: lab.SRGFormer | lab.Trace, user: str) -> None:
         why = lab.explain(source, data, user, data.item_ids[7])
-        why.terms, why.history, why.sources  # noqa: B018 they are made when they are asked for
+        why.components, why.history, why.sources  # noqa: B018 they are made when they are asked for
 
     report("one reading of the whole model", [seconds(model.trace) for _ in range(5)])
     report("recommend", [seconds(lambda user=user: lab.recommend(model, data, user)) for user in users])

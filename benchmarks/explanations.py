@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import normalized_mutual_info_score, roc_auc_score
 
 import srgformer_lab as lab
-from srgformer_lab.analysis.terms import Walks
+from srgformer_lab.analysis.decomposition import Walks
 from srgformer_lab.statistics import over_seeds
 
 LISTED = 10
@@ -90,7 +90,7 @@ def of_users(trace: lab.Trace, data: lab.Dataset) -> dict[str, float]:
     for user, user_id in enumerate(data.user_ids):
         history = train[user].indices
         rows = [data.item_row(item) for item in lab.recommend(trace, data, user_id, LISTED)["item_id"]]
-        terms = walks.terms(user, trace.fused.items[torch.tensor(rows)])
+        terms = walks.components(user, trace.fused.items[torch.tensor(rows)])
         reached = (terms.index["source"] == "neighbor").to_numpy()
         place = np.searchsorted(history, terms.index["neighbor"].to_numpy()[reached] - data.n_users)
         shares = np.zeros((len(history), len(rows)))

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from srgformer_lab.analysis.contributions import explain
 from srgformer_lab.analysis.counterfactual import drop_items, variant
-from srgformer_lab.analysis.reading import read_for
+from srgformer_lab.analysis.explanation import explain, read_for
 from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, DataError
@@ -45,10 +44,10 @@ class Faithfulness:
     @property
     def verdict(self) -> str:
         """Say in plain words what may be believed."""
-        told = [_judged(row) for row in self.correlations.itertuples() if row.order != "random"]
+        judged = [_judged(row) for row in self.correlations.itertuples() if row.order != "random"]
         attention = self.correlations.set_index("order").loc["attention"]
         advice = "may be read as an explanation here" if attention["low"] > GOOD else "is not an explanation on its own"
-        return f"{' '.join(told)} Attention {advice}."
+        return f"{' '.join(judged)} Attention {advice}."
 
     def __repr__(self) -> str:
         """Return the verdict."""

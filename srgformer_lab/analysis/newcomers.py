@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch.nn.functional import normalize
 
-from srgformer_lab.analysis.terms import SMALLEST_NORM
+from srgformer_lab.analysis.decomposition import SMALLEST_NORM
 from srgformer_lab.data.changing import with_item, with_user
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError

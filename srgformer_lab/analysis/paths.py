@@ -6,8 +6,8 @@ import torch
 from scipy.integrate import quad_vec
 from scipy.special import softmax
 
-from srgformer_lab.analysis.reading import read_for
-from srgformer_lab.analysis.terms import EDITED, SMALLEST_NORM
+from srgformer_lab.analysis.decomposition import EDITED, SMALLEST_NORM
+from srgformer_lab.analysis.explanation import read_for
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
 from srgformer_lab.models.identity import Id, on_own_data

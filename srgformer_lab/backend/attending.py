@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from srgformer_lab.analysis.attending import attention_entropy
+from srgformer_lab.analysis.attention import attention_entropy
 from srgformer_lab.analysis.faithfulness import Faithfulness, faithfulness, removal_effects
 from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene, weights_of
 from srgformer_lab.backend.shelf import Shelf

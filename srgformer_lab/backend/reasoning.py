@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from srgformer_lab.analysis.clusters import hyperedge_cards
-from srgformer_lab.analysis.contributions import Explanation
+from srgformer_lab.analysis.explanation import Explanation
+from srgformer_lab.analysis.hyperedges import hyperedge_cards
 from srgformer_lab.analysis.paths import hypergraph_paths
 from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene
 from srgformer_lab.backend.shelf import Shelf

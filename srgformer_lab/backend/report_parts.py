@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from srgformer_lab import plots
-from srgformer_lab.analysis.clusters import hyperedge_cards
+from srgformer_lab.analysis.hyperedges import hyperedge_cards
 from srgformer_lab.backend.aligning import Alignment
 from srgformer_lab.backend.cohorts import COHORTS, cohort_users
 from srgformer_lab.backend.items import SMALL_WIDTH, item_cards, title

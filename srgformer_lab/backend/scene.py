@@ -7,9 +7,8 @@ from threading import Lock
 
 import pandas as pd
 
-from srgformer_lab.analysis.comparing import Versus, versus
-from srgformer_lab.analysis.contributions import Explanation, explain
 from srgformer_lab.analysis.counterfactual import Change, WhatIf, what_if
+from srgformer_lab.analysis.explanation import Explanation, Versus, explain, versus
 from srgformer_lab.backend import class_room
 from srgformer_lab.backend.shelf import Shelf
 from srgformer_lab.backend.view import KNOB_OF, SHIPPED, STUDIO, View

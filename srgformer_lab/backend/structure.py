@@ -6,9 +6,19 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from srgformer_lab.analysis.clusters import hyperedge_cards, hyperedge_incidence, hyperedge_members
-from srgformer_lab.analysis.groups import NO_HOME, homes, item_labels, item_membership, memberships, visible_labels
-from srgformer_lab.analysis.matching import Agreement, against_labels, agreement, hyperedge_river
+from srgformer_lab.analysis.grouping import (
+    NO_HOME,
+    Agreement,
+    against_labels,
+    agreement,
+    homes,
+    hyperedge_river,
+    item_labels,
+    item_membership,
+    memberships,
+    visible_labels,
+)
+from srgformer_lab.analysis.hyperedges import hyperedge_cards, hyperedge_incidence, hyperedge_members
 from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene, trained_pass
 from srgformer_lab.backend.shelf import Shelf
 from srgformer_lab.backend.slow import Slow

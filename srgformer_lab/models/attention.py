@@ -13,9 +13,8 @@ from torch.nn.functional import hardtanh
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hooks import Hooks
 from srgformer_lab.models.parts import AttentionTrace, Embeddings, unit
-from srgformer_lab.models.precision import Product
 from srgformer_lab.models.sparse import Edges
-from srgformer_lab.models.step import Step
+from srgformer_lab.models.step import Product, Step
 
 CLIP = 10.0
 

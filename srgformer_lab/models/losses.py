@@ -66,7 +66,7 @@ def modality_contrast(parts: Sequence[Embeddings], users: Anchors, items: Anchor
     With fewer than two modalities it is 0.
     """
     total = torch.zeros((), device=users.row.device)
-    for first, second in combinations([part.unit.sides for part in parts], 2):
+    for first, second in combinations([part.unit.halves for part in parts], 2):
         for query, key, rows in zip(first, second, (users, items), strict=True):
             total = total + _streamed(query, key, rows, temperature, CELLS)
     return total

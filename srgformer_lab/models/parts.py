@@ -44,7 +44,7 @@ class Embeddings:
         return self._side("items")
 
     @property
-    def sides(self) -> tuple[Float[Tensor, "users dim"], Float[Tensor, "items dim"]]:
+    def halves(self) -> tuple[Float[Tensor, "users dim"], Float[Tensor, "items dim"]]:
         """The users' rows and the items', of rows that cover all nodes; their gradients are put together in one operation."""
         users, items = self.values.split([self.n_users, self.n_nodes - self.n_users])
         return users, items

@@ -1,11 +1,11 @@
-"""What the loop, the evaluation and every baseline agree on.
+"""What all models share: what the loop and the evaluation ask of them, how weights are drawn, and which modalities they use.
 
 Only a ``Recommender`` that is also ``Trainable`` needs training: popularity, for one, is not.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from srgformer_lab.config import Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
 
 B = TypeVar("B")
 """What a model takes at a step: triples, or whatever else it learns from."""
+B_co = TypeVar("B_co", covariant=True)
 Watch = Callable[[Sequence[Any]], Iterable[Any]]
 """Hands on the steps of something slow one by one, so that a bar can show how far it is; ``iter`` shows nothing."""
 
@@ -33,24 +35,74 @@ class Recommender(nn.Module, ABC):
 
     @abstractmethod
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
-        """Read the model once, and give a function from user rows to the scores of all items."""
+        """Read the model once, and return a function from user rows to the scores of all items: the higher, the better."""
+
+
+class Sampler(Protocol[B_co]):
+    """What makes the batches of an epoch."""
+
+    def n_batches(self, batch_size: int) -> int:
+        """Count the batches of an epoch; the short last one is kept."""
+        ...
+
+    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[B_co]:
+        """Return the batches of one epoch, all drawn from ``draws``."""
+        ...
 
 
 class Trainable(Recommender, Generic[B]):
-    """A recommender that learns from batches of its own kind, which it makes itself."""
+    """A recommender that learns from batches of its own kind, which its ``sampler`` makes.
 
-    @abstractmethod
+    A class of one's own sets ``config`` and ``sampler`` and defines ``losses`` and ``scorer``; ``fit`` and ``epochs`` do the rest.
+    """
+
+    sampler: Sampler[B]
+
     def n_batches(self, batch_size: int) -> int:
         """Count the batches of an epoch."""
+        return self.sampler.n_batches(batch_size)
 
-    @abstractmethod
     def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[B]:
         """Return the batches of one epoch, all drawn from ``draws``."""
+        return self.sampler.batches(batch_size, draws)
 
-    @abstractmethod
     def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
-        """Take the generator of everything that the model itself draws in this epoch, and the epoch's number."""
+        """Take the generator of everything that the model itself draws in this epoch, and the epoch's number; most draw nothing."""
 
     @abstractmethod
     def losses(self, batch: B, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
-        """Return the weighted terms of the objective on one batch; their sum is minimised."""
+        """Return the weighted terms of the objective on one batch, by name; their sum is minimised.
+
+        Args:
+            batch: What the sampler made.
+            config: The weights of the terms, among others.
+        """
+
+
+def table(rows: int, columns: int, draws: torch.Generator) -> nn.Parameter:
+    """Draw a matrix of weights, Xavier uniform."""
+    return nn.Parameter(nn.init.xavier_uniform_(torch.empty(rows, columns), generator=draws))
+
+
+def linear(n_in: int, n_out: int, draws: torch.Generator) -> nn.Linear:
+    """Make a linear map with bias: weights Xavier uniform, bias 0. The caller's random state stays untouched."""
+    with torch.random.fork_rng(devices=[]):  # torch draws weights of its own first
+        layer = nn.Linear(n_in, n_out)
+    nn.init.xavier_uniform_(layer.weight, generator=draws)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def chosen_modalities(data: Dataset, wanted: tuple[str, ...] | None, model: str) -> tuple[str, ...]:
+    """Name the modalities that a model uses, in the data's order; ``wanted`` None means all.
+
+    Raises:
+        ConfigError: There is none, or the data lacks one of them.
+    """
+    names = data.modalities if wanted is None else wanted
+    if missing := [name for name in names if name not in data.modalities]:
+        raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
+    if not names:
+        has = f"of which {data.name} has {', '.join(data.modalities)}" if data.modalities else f"and {data.name} has none"
+        raise ConfigError(f"{model} needs at least one modality, {has}; give features, or train a model without modalities such as mf")
+    return tuple(name for name in data.modalities if name in names)

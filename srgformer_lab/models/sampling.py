@@ -36,10 +36,10 @@ class TripleSampler(nn.Module):
         degree = torch.bincount(pairs[:, 0], minlength=data.n_users)
         self.pairs: Tensor
         self.pool: Tensor
-        self.taken: Tensor
+        self.known: Tensor
         self.register_buffer("pairs", pairs[degree[pairs[:, 0]] < len(pool)], persistent=False)
         self.register_buffer("pool", pool, persistent=False)
-        self.register_buffer("taken", torch.sort(pairs[:, 0] * data.n_items + pairs[:, 1]).values, persistent=False)
+        self.register_buffer("known", torch.sort(pairs[:, 0] * data.n_items + pairs[:, 1]).values, persistent=False)
 
     def n_batches(self, batch_size: int) -> int:
         """Count the batches of an epoch; the short last one is kept."""
@@ -60,13 +60,13 @@ class TripleSampler(nn.Module):
         while len(open_rows):
             draw = torch.randint(len(self.pool), (len(open_rows),), generator=draws, device=user.device)
             negative[open_rows] = self.pool[draw]
-            open_rows = open_rows[self._is_taken(user[open_rows], negative[open_rows])]
+            open_rows = open_rows[self._is_known(user[open_rows], negative[open_rows])]
         return negative
 
-    def _is_taken(self, user: Int[Tensor, " rows"], item: Int[Tensor, " rows"]) -> Tensor:
+    def _is_known(self, user: Int[Tensor, " rows"], item: Int[Tensor, " rows"]) -> Tensor:
         key = user * self.n_items + item
-        place = torch.searchsorted(self.taken, key).clamp(max=len(self.taken) - 1)
-        return self.taken[place] == key
+        place = torch.searchsorted(self.known, key).clamp(max=len(self.known) - 1)
+        return self.known[place] == key
 
 
 class Histories(nn.Module):

@@ -228,8 +228,8 @@ def rows_times(
     """Multiply a sparse matrix with a dense one."""
     if runtime.has_sparse_products(dense.device.type):
         return _csr(first, column, value.contiguous(), len(dense)) @ dense
-    taken = value.unsqueeze(1) * dense.index_select(0, column)  # (entries, d)
-    return dense.new_zeros(len(first) - 1, dense.shape[1]).index_add(0, row_of_entry(first, len(column)), taken)
+    weighted = value.unsqueeze(1) * dense.index_select(0, column)  # (entries, d)
+    return dense.new_zeros(len(first) - 1, dense.shape[1]).index_add(0, row_of_entry(first, len(column)), weighted)
 
 
 def products_of_entries(

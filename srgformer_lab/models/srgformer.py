@@ -5,7 +5,7 @@ The whole model is read here from top to bottom; each branch has a module of its
 Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recommendation*, arXiv 2511.00584.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import cast
 
@@ -18,21 +18,20 @@ from srgformer_lab.config import MODEL_KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.attention import EdgeAttention
-from srgformer_lab.models.features import Features
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hooks import Edit, Hooks
 from srgformer_lab.models.hypergraph import Noise, UserItemPair, relax
 from srgformer_lab.models.identity import checked
 from srgformer_lab.models.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
 from srgformer_lab.models.parts import Embeddings
-from srgformer_lab.models.propagation import mean_and_last, modality_embedding
-from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.propagation import Features, mean_and_last, modality_embedding
+from srgformer_lab.models.protocol import Trainable, table
 from srgformer_lab.models.sampling import Batch, TripleSampler
 from srgformer_lab.models.step import Step
 from srgformer_lab.models.trace import Trace
 
 RELEASED_OFFSET = 1e-8
-TAKEN = ("id", "attention", "hypergraph", "edit")
+RESERVED = ("id", "attention", "hypergraph", "edit")
 """Names of the parts that are no modality."""
 
 
@@ -56,15 +55,14 @@ class SRGFormer(Trainable[Batch]):
         self.modalities = self._chosen_modalities(data)
         draws = runtime.generator("cpu", self.config.seed, "weights")
 
-        def weight(rows: int, columns: int) -> nn.Parameter:
-            return nn.Parameter(nn.init.xavier_uniform_(torch.empty(rows, columns), generator=draws))
-
         dim, n_hyperedges = self.config.embedding_dim, self.config.n_hyperedges
         self.graph = Graph(data)
-        self.user_embedding = weight(data.n_users, dim)
-        self.item_embedding = weight(data.n_items, dim)
-        self.projection = nn.ParameterDict({name: weight(data.features[name].shape[1], dim) for name in self.modalities})
-        self.implicit_attribute = nn.ParameterDict({name: weight(data.features[name].shape[1], n_hyperedges) for name in self.modalities})
+        self.user_embedding = table(data.n_users, dim, draws)
+        self.item_embedding = table(data.n_items, dim, draws)
+        self.projection = nn.ParameterDict({name: table(data.features[name].shape[1], dim, draws) for name in self.modalities})
+        self.implicit_attribute = nn.ParameterDict(
+            {name: table(data.features[name].shape[1], n_hyperedges, draws) for name in self.modalities}
+        )
         offset = RELEASED_OFFSET if self.config.as_released else 0.0
         self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset, self.config.attention_form)
         self.features = nn.ModuleDict({name: Features(data, name, self.config.normalize_features) for name in self.modalities})
@@ -80,7 +78,7 @@ class SRGFormer(Trainable[Batch]):
         if clash := [
             name
             for name in wanted
-            if not name.isidentifier() or name in TAKEN or hasattr(nn.ModuleDict, name) or hasattr(nn.ParameterDict, name)
+            if not name.isidentifier() or name in RESERVED or hasattr(nn.ModuleDict, name) or hasattr(nn.ParameterDict, name)
         ]:
             raise ConfigError(
                 f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0].strip('._- ')}_feature"
@@ -134,7 +132,7 @@ class SRGFormer(Trainable[Batch]):
             hooks=hooks,
             edits=hooks.active,
         )
-        trace.fused  # noqa: B018 computed now, so that its tap sees this pass and no later edit
+        trace.fused  # noqa: B018 computed now, so that its hook sees this pass and no later edit
         return trace
 
     def project_features(self, step: Step) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -222,14 +220,6 @@ class SRGFormer(Trainable[Batch]):
         if unknown := sorted(set(knobs) - set(MODEL_KNOBS)):
             raise ConfigError(f"{', '.join(unknown)} can't be set on a model; its knobs are {', '.join(MODEL_KNOBS)}")
         self.config = self.config.replace(**knobs)
-
-    def n_batches(self, batch_size: int) -> int:
-        """Count the batches of an epoch."""
-        return self.sampler.n_batches(batch_size)
-
-    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
-        """Return every training pair once, shuffled, each with a negative item."""
-        return self.sampler.batches(batch_size, draws)
 
     def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
         """Take the generator that this epoch's noise, dropout and contrast samples are drawn from."""

@@ -1,6 +1,6 @@
 """How a training step is computed: what it keeps from earlier steps, what it rounds, and what it leaves out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -8,7 +8,18 @@ from torch import Tensor
 
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.models.hypergraph import UserItemPair
-from srgformer_lab.models.precision import Product, in_bfloat16
+
+Product = Callable[[Float[Tensor, "rows inner"], Float[Tensor, "inner columns"]], Float[Tensor, "rows columns"]]
+
+
+def in_bfloat16(left: Float[Tensor, "rows inner"], right: Float[Tensor, "inner columns"]) -> Float[Tensor, "rows columns"]:
+    """Multiply with eight bits of mantissa, forwards and backwards, and give the result in the precision of ``right``.
+
+    Memberships are never computed from such a product, and no contrast is computed with one.
+
+    Source: spec section 3.3.
+    """
+    return (left.to(torch.bfloat16) @ right.to(torch.bfloat16)).to(right.dtype)
 
 
 class Step:

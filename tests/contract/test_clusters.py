@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 import srgformer_lab as lab
-from srgformer_lab.analysis.clusters import hyperedge_cards, hyperedge_incidence, hyperedge_usage
-from srgformer_lab.analysis.groups import item_labels, visible_labels
-from srgformer_lab.analysis.matching import against_labels, agreement, hyperedge_river, match_hyperedges
+from srgformer_lab.analysis.grouping import against_labels, agreement, hyperedge_river, item_labels, match_hyperedges, visible_labels
+from srgformer_lab.analysis.hyperedges import hyperedge_cards, hyperedge_incidence, hyperedge_usage
 from tests.worlds import build, random_features, shop, situations, small, with_isolated_nodes, world
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import srgformer_lab as lab
-from srgformer_lab.analysis.attending import attention_entropy
-from srgformer_lab.analysis.clusters import hyperedge_members
+from srgformer_lab.analysis.attention import attention_entropy
 from srgformer_lab.analysis.faithfulness import removal_effects
+from srgformer_lab.analysis.hyperedges import hyperedge_members
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.protocol import Recommender
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 import srgformer_lab as lab
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.models import features
+from srgformer_lab.models import propagation
 from srgformer_lab.models.edits import drop_hyperedge, merge_hyperedges, mute_head, uniform_attention
 from srgformer_lab.training import fit as fitting
 from srgformer_lab.training import recording
@@ -29,7 +29,7 @@ SCORING = {"attention.query", "attention.key"}
 @pytest.fixture(params=[0, 1e9], ids=["features are projected", "features are propagated"])
 def way(request, monkeypatch):
     """Both ways to compute E^m: with wide features V has a part in the same product as W."""
-    monkeypatch.setattr(features, "SPARSE_COST", request.param)
+    monkeypatch.setattr(propagation, "SPARSE_COST", request.param)
 
 
 def weights_of(model):

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from srgformer_lab.config import ModelConfig, TrainConfig
-from srgformer_lab.models.precision import in_bfloat16
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.step import in_bfloat16
 from srgformer_lab.training.evaluation import evaluate
 from srgformer_lab.training.loop import epochs
 from tests.learning.test_step import watched

@@ -31,7 +31,7 @@ def test_shares_by_hand_are_the_explanations(by_hand):
     run = lab.shipped_run()
     data = run.open_data()
     why = lab.explain(run.model(data), data, "u17", "i3")
-    terms = why.terms.query("side == 'user' and source == 'neighbor'")
+    terms = why.components.query("side == 'user' and source == 'neighbor'")
     brought = terms.pivot_table(index="neighbor_id", columns=["part", "other_part"], values="contribution", aggfunc="sum", fill_value=0)
     n_others = terms["other_part"].nunique()
     shares = by_hand.take_apart(brought.to_numpy().reshape(len(brought), -1, n_others), np.ones(n_others))

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 import srgformer_lab as lab
-from srgformer_lab.analysis.attending import attention_entropy
+from srgformer_lab.analysis.attention import attention_entropy
 from srgformer_lab.data.changing import without_interactions
 from srgformer_lab.errors import DataError
 

@@ -12,9 +12,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srgformer_lab.analysis.clusters import distinctive_words, hyperedge_cards, hyperedge_incidence, hyperedge_members, hyperedge_usage
-from srgformer_lab.analysis.groups import aligned_labels, item_labels, visible_labels
-from srgformer_lab.analysis.matching import against_labels, agreement, hyperedge_river, match_hyperedges
+from srgformer_lab.analysis.grouping import (
+    against_labels,
+    agreement,
+    aligned_labels,
+    hyperedge_river,
+    item_labels,
+    match_hyperedges,
+    visible_labels,
+)
+from srgformer_lab.analysis.hyperedges import distinctive_words, hyperedge_cards, hyperedge_incidence, hyperedge_members, hyperedge_usage
 from srgformer_lab.data.dataset import ItemCards
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.hypergraph import UserItemPair

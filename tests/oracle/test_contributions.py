@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 
-from srgformer_lab.analysis.contributions import explain
+from srgformer_lab.analysis.explanation import explain
 from srgformer_lab.models.srgformer import SRGFormer
 from tests.oracle import reference
 from tests.worlds import build, scatter, shop, situations

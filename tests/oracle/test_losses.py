@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.models import features
+from srgformer_lab.models import propagation
 from srgformer_lab.models.baselines.light_gcn import LightGCN, LightGCNConfig
 from srgformer_lab.models.losses import anchors, bpr, info_nce
 from srgformer_lab.models.sampling import Batch
@@ -261,7 +261,7 @@ def test_propagated_features_give_the_same_losses_and_gradients(monkeypatch, n_m
     batch = Batch(*triples(data, 9))
     found = {}
     for cost in (0, 1e9):  # never worth it, always worth it
-        monkeypatch.setattr(features, "SPARSE_COST", cost)
+        monkeypatch.setattr(propagation, "SPARSE_COST", cost)
         model = build(data, small(n_modality_layers=n_modality_layers)).train()
         model.start_epoch(torch.Generator().manual_seed(3))
         losses = model.losses(batch, TrainConfig(modality_contrast_weight=0.3, hypergraph_contrast_weight=0.2))

@@ -6,8 +6,7 @@ import torch
 from hypothesis import given, settings
 from scipy.special import softmax
 
-from srgformer_lab.analysis.comparing import reasons, versus
-from srgformer_lab.analysis.contributions import explain
+from srgformer_lab.analysis.explanation import explain, reasons, versus
 from srgformer_lab.analysis.paths import hypergraph_paths
 from srgformer_lab.errors import DataError
 from srgformer_lab.models.edits import blank_modality, drop_hyperedge, harden_memberships, mute_head, without_modality
@@ -23,7 +22,7 @@ NODE = {"user": 1, "item": 3}
 
 def check_sums(why, tolerance):
     """Every level against the one above it: |sum − whole| ≤ tolerance · Σ|terms|, and the frames against the terms."""
-    terms, cells = why.terms, why.parts.set_index(["user_part", "item_part"])["contribution"]
+    terms, cells = why.components, why.parts.set_index(["user_part", "item_part"])["contribution"]
     for side, of_side in terms.groupby("side"):
         for (part, other), group in of_side.groupby(["part", "other_part"]):
             cell = cells[(part, other) if side == "user" else (other, part)]
@@ -44,7 +43,7 @@ def test_all_levels_add_up_in_double_precision(situation):
     for user in range(min(data.n_users, 3)):
         why = explain(trace, data, data.user_ids[user], data.item_ids[(seed + user) % data.n_items])
         check_sums(why, 1e-10)
-        assert "edit" not in set(why.terms["source"])
+        assert "edit" not in set(why.components["source"])
 
 
 @RELAXED
@@ -76,7 +75,7 @@ def test_each_term_is_what_the_dense_formula_gives(side, changes):
     target = outcome.fused[data.n_users + 3 if side == "user" else 1]
     names = [*data.user_ids, *data.item_ids]
     found = (
-        why.terms[why.terms["side"] == side]
+        why.components[why.components["side"] == side]
         .groupby(["part", "neighbor_id", "depth", "head", "modality", "hyperedge"])["contribution"]
         .sum()
     )
@@ -139,9 +138,9 @@ def test_what_an_edit_muted_contributes_nothing(edits, part):
     with model.edit(*edits):
         why = explain(model, data, "u1", "i3")
     check_sums(why, 1e-10)
-    muted = why.terms[(why.terms["part"] == part) & (why.terms["side"] == "user")]
+    muted = why.components[(why.components["part"] == part) & (why.components["side"] == "user")]
     assert (muted["contribution"] == 0).all()
-    assert "edit" not in set(why.terms["source"])
+    assert "edit" not in set(why.components["source"])
 
 
 @pytest.mark.parametrize("edit", [drop_hyperedge("image", 1), *harden_memberships("text")])
@@ -159,7 +158,7 @@ def test_what_a_hook_puts_in_is_named_and_counted(site):
     with model.edit(Edit("push", lambda hooks: getattr(hooks, site), lambda value: value + 0.5)):
         why = explain(model, data, "u1", "i3")
     check_sums(why, 1e-10)
-    assert "edit" in set(why.terms["source"])
+    assert "edit" in set(why.components["source"])
     assert abs(why.sources.set_index("kind").loc["edit", "contribution"]) > 1e-3
 
 

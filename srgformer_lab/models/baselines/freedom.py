@@ -1,6 +1,6 @@
 """FREEDOM: a frozen graph between items that look or read alike, and an interaction graph that is thinned anew each epoch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,11 @@ from srgformer_lab import runtime
 from srgformer_lab.config import Config, TrainConfig, check_modalities, setting
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.models.baselines.parts import chosen_modalities, linear, table
 from srgformer_lab.models.graph import Graph, adjacency, normalized
 from srgformer_lab.models.losses import bpr
 from srgformer_lab.models.parts import unit
 from srgformer_lab.models.propagation import light_gcn
-from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.protocol import Trainable, chosen_modalities, linear, table
 from srgformer_lab.models.ranking import top_k
 from srgformer_lab.models.sampling import Batch, TripleSampler
 from srgformer_lab.models.sparse import SparseMap
@@ -86,14 +85,6 @@ class FREEDOM(Trainable[Batch]):
         embedding = light_gcn(torch.cat([self.user_embedding, self.item_embedding]), propagate, self.config.n_layers)
         users, items = embedding.split([self.graph.n_users, self.graph.n_items])
         return users, items + self.item_graph(self.item_embedding)
-
-    def n_batches(self, batch_size: int) -> int:
-        """Count the batches of an epoch."""
-        return self.sampler.n_batches(batch_size)
-
-    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
-        """Return every training pair once, shuffled, each with a negative item."""
-        return self.sampler.batches(batch_size, draws)
 
     def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
         """Draw the edges that this epoch keeps, and normalise anew on them."""

@@ -1,11 +1,11 @@
 """LightGCN: the collaborative branch alone, as a model of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from srgformer_lab import runtime
 from srgformer_lab.config import Config, TrainConfig, setting
@@ -13,7 +13,7 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.losses import bpr, norm_sum
 from srgformer_lab.models.propagation import light_gcn
-from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.protocol import Trainable, table
 from srgformer_lab.models.sampling import Batch, TripleSampler
 
 
@@ -41,23 +41,12 @@ class LightGCN(Trainable[Batch]):
         draws = runtime.generator("cpu", self.config.seed, "weights")
         dim = self.config.embedding_dim
         self.graph, self.sampler = Graph(data), TripleSampler(data)
-        self.user_embedding = nn.Parameter(nn.init.xavier_uniform_(torch.empty(data.n_users, dim), generator=draws))
-        self.item_embedding = nn.Parameter(nn.init.xavier_uniform_(torch.empty(data.n_items, dim), generator=draws))
+        self.user_embedding = table(data.n_users, dim, draws)
+        self.item_embedding = table(data.n_items, dim, draws)
 
     def forward(self) -> Float[Tensor, "nodes dim"]:
         """Propagate: one embedding for every node, users first."""
         return light_gcn(torch.cat([self.user_embedding, self.item_embedding]), self.graph.propagate, self.config.n_layers)
-
-    def n_batches(self, batch_size: int) -> int:
-        """Count the batches of an epoch."""
-        return self.sampler.n_batches(batch_size)
-
-    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
-        """Return every training pair once, shuffled, each with a negative item."""
-        return self.sampler.batches(batch_size, draws)
-
-    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
-        """Take nothing: LightGCN draws nothing of its own, and no epoch differs."""
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute ``ranking`` + λ ``regularization`` on one batch."""

@@ -1,6 +1,6 @@
 """MF-BPR: one vector a user and item, and no graph: what collaborative filtering gives without neighbours."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +10,8 @@ from torch import Tensor
 from srgformer_lab import runtime
 from srgformer_lab.config import Config, TrainConfig, setting
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.models.baselines.parts import table
 from srgformer_lab.models.losses import bpr, norm_sum
-from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.protocol import Trainable, table
 from srgformer_lab.models.sampling import Batch, TripleSampler
 
 
@@ -40,17 +39,6 @@ class MatrixFactorization(Trainable[Batch]):
         self.sampler = TripleSampler(data)
         self.user_embedding = table(data.n_users, self.config.embedding_dim, draws)
         self.item_embedding = table(data.n_items, self.config.embedding_dim, draws)
-
-    def n_batches(self, batch_size: int) -> int:
-        """Count the batches of an epoch."""
-        return self.sampler.n_batches(batch_size)
-
-    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
-        """Return every training pair once, shuffled, each with a negative item."""
-        return self.sampler.batches(batch_size, draws)
-
-    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
-        """Take nothing: it draws nothing of its own, and no epoch differs."""
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute ``ranking`` + λ ``regularization`` on one batch."""

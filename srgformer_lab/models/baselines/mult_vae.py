@@ -1,6 +1,6 @@
 """MultVAE: a user's history, pressed through a narrow Gaussian code and unfolded again. It learns from users, not from triples."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from srgformer_lab import runtime
 from srgformer_lab.config import Config, TrainConfig, setting
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.models.baselines.parts import linear, table
-from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.protocol import Trainable, linear, table
 from srgformer_lab.models.sampling import UserBatch, UserSampler
 
 BATCH_SIZE = 500
@@ -75,14 +74,6 @@ class MultVAE(Trainable[UserBatch]):
         if self._draws is None:
             self._draws = runtime.generator(self.item_weight.device, self.config.seed, "noise")
         return self._draws
-
-    def n_batches(self, batch_size: int) -> int:
-        """Count the batches of an epoch."""
-        return self.sampler.n_batches(batch_size)
-
-    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[UserBatch]:
-        """Return every user with a training item once, shuffled."""
-        return self.sampler.batches(batch_size, draws)
 
     def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
         """Take the generator of this epoch's dropout and codes, and the epoch's number, which annealing counts from."""

@@ -1,6 +1,6 @@
 """VBPR: matrix factorisation in which half of an item's vector is read off its features. The first multimodal recommender."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,8 @@ from torch import Tensor
 from srgformer_lab import runtime
 from srgformer_lab.config import Config, TrainConfig, check_modalities, setting
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.models.baselines.parts import chosen_modalities, linear, table
 from srgformer_lab.models.losses import bpr, norm_sum
-from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.protocol import Trainable, chosen_modalities, linear, table
 from srgformer_lab.models.sampling import Batch, TripleSampler
 
 
@@ -62,17 +61,6 @@ class VBPR(Trainable[Batch]):
     def items(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows twice_dim"]:
         """Compute the vectors of some items: their own part, then their features'."""
         return torch.cat([self.item_embedding.index_select(0, rows), self.projection(self.features.index_select(0, rows))], dim=1)
-
-    def n_batches(self, batch_size: int) -> int:
-        """Count the batches of an epoch."""
-        return self.sampler.n_batches(batch_size)
-
-    def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[Batch]:
-        """Return every training pair once, shuffled, each with a negative item."""
-        return self.sampler.batches(batch_size, draws)
-
-    def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
-        """Take nothing: it draws nothing of its own, and no epoch differs."""
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute ``ranking`` + λ ``regularization`` on one batch."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from srgformer_lab.analysis.groups import Labels, aligned_labels, homes, item_labels, item_membership, memberships
+from srgformer_lab.analysis.grouping import Labels, aligned_labels, homes, item_labels, item_membership, memberships
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import checked, on_own_data

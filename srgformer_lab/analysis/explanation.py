@@ -1,0 +1,267 @@
+"""Why this item, why it above that, and why this whole list: what scores are made of, down to history items, heads and hyperedges."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from srgformer_lab.analysis.decomposition import NodeComponents, Walks, node_components, node_names
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.identity import Id, on_own_data
+from srgformer_lab.models.ranking import rank_items, recommend
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.trace import Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One user, one item, and what made the score: the same number taken apart in several ways, each of which adds up to it.
+
+    Norms, attention weights and memberships are held at their values, so a share says what the score consists of. What
+    happens when something is really taken away, ``what_if`` finds out by running the model again.
+    """
+
+    user_id: str
+    item_id: str
+    title: str
+    score: float
+    """⟨e*_u, e*_i⟩ of the embeddings that the model ranks by, multiplied in float64."""
+    rank: int | None
+    """Place among all items that may be shown to the user; None for an item the user is known to have."""
+    parts: pd.DataFrame
+    """``user_part``, ``item_part``, ``contribution``: ⟨e_u^(p), e_i^(q)⟩ for every pair of parts; the cells sum to the score."""
+    _nodes: dict[str, NodeComponents] = field(repr=False)
+
+    @property
+    def by_part(self) -> pd.DataFrame:
+        """``part``, ``contribution``: half of a part's row plus half of its column, so that the shares sum to the score."""
+        table = self.parts.pivot(index="user_part", columns="item_part", values="contribution")
+        names = list(self.parts["user_part"].unique())
+        share = (table.sum(axis=1) + table.sum(axis=0)) / 2
+        return pd.DataFrame({"part": names, "contribution": share.loc[names].to_numpy()})
+
+    @property
+    def residual(self) -> float:
+        """Score minus the sum of the cells: rounding alone."""
+        return self.score - float(self.parts["contribution"].sum())
+
+    @cached_property
+    def components(self) -> pd.DataFrame:
+        """Everything at once: the components of both ``side``s, each with every part of the other side.
+
+        ``side`` (user, item), ``part``, ``other_part``, ``source`` (own, neighbor, hyperedge, edit), ``neighbor_id``,
+        ``title``, ``depth``, ``head``, ``modality``, ``hyperedge``, ``contribution``. Within a side, the components of a part and an
+        other part sum to that cell of ``parts``; all components of a side sum to the score.
+        """
+        return pd.concat([side.long(name) for name, side in self._nodes.items()], ignore_index=True)
+
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """Where the user's side of the score came from: ``kind``, ``id``, ``name``, ``contribution``; sums to the score.
+
+        ``own`` is the user's own layer-0 embedding, ``history`` an item of the history (over id, modalities and attention),
+        ``hyperedge`` one of a modality, ``edit`` what a hook put in.
+        """
+        return self._nodes["user"].sources("history")
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row a history item, the largest first: ``item_id``, ``title``, a column a part, ``total``, attention ``weight``."""
+        return self._nodes["user"].neighbors("item_id")
+
+    @cached_property
+    def audience(self) -> pd.DataFrame:
+        """The same from the item's side: one row for each user who has the item, by ``user_id``.
+
+        With the item's own share and its hyperedges, the totals sum to the score.
+        """
+        return self._nodes["item"].neighbors("user_id").drop(columns="title")
+
+    @cached_property
+    def heads(self) -> pd.DataFrame:
+        """The attention part of the user's side: ``item_id``, ``title``, ``head``, ``weight``, ``contribution``."""
+        return self._nodes["user"].heads("item_id")
+
+    @cached_property
+    def depths(self) -> pd.DataFrame:
+        """The linear parts of the user's side: ``item_id``, ``title``, ``part``, ``depth``, ``contribution``.
+
+        ``depth`` counts the steps of propagation; a walk of several belongs to the history item that it went to first.
+        """
+        return self._nodes["user"].depths("item_id")
+
+    @cached_property
+    def hyperedges(self) -> pd.DataFrame:
+        """Both sides' hypergraph parts: ``side``, ``modality``, ``hyperedge``, ``membership``, ``contribution``."""
+        return pd.concat([side.hyperedges().assign(side=name) for name, side in self._nodes.items()], ignore_index=True)[
+            ["side", "modality", "hyperedge", "membership", "contribution"]
+        ]
+
+    def own(self, side: str = "user") -> float:
+        """Return the share of the node's own layer-0 embedding, and of an item's own features where E^m has no layers."""
+        total = self._nodes[side].components.total
+        return float(total.loc[total["source"] == "own", "contribution"].sum())
+
+    def __repr__(self) -> str:
+        """Say the score, the rank, the strongest part and the strongest item of the history."""
+        strongest = self.by_part.loc[self.by_part["contribution"].abs().idxmax()]
+        place = f"rank {self.rank}" if self.rank else "already known to the user"
+        top = self.history.head(1)
+        because = f"; because of {top['title'].iloc[0]!r} {top['total'].iloc[0]:+.3g}" if len(top) else "; the user has no history"
+        return (
+            f"Explanation({self.title!r} for user {self.user_id}: score {self.score:.4g}, {place}; "
+            f"strongest part {strongest['part']} {strongest['contribution']:+.3g}{because})"
+        )
+
+
+@on_own_data
+def explain(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -> Explanation:
+    """Split a score exactly into its parts, and each part into what it came from.
+
+    The fused embeddings are sums of parts, so the score is Σ_{p,q} ⟨e_u^(p), e_i^(q)⟩: an identity, not an estimate. Each part
+    is again a sum, over neighbours and depths, heads, or hyperedges (``Walks`` has the formulas). All is computed in
+    float64 from the factors of the pass itself.
+
+    Raises:
+        UnknownIdError: No user or item has that id.
+        DataError: The model was made for other data.
+
+    Source: spec section 8.
+    """
+    user, item = data.user_row(user_id), data.n_users + data.item_row(item_id)
+    trace = read_for(model, user)
+    walks = Walks(trace)
+    of_user, of_item = _aligned(walks.parts(user), walks.parts(item))
+    names = list(of_user)
+    user_parts, item_parts = (torch.stack(list(parts.values())) for parts in (of_user, of_item))
+    cells = (user_parts @ item_parts.T).cpu().numpy()  # (user parts, item parts)
+    rows = [(p, q, cells[i, j]) for i, p in enumerate(names) for j, q in enumerate(names)]
+    ranking = rank_items(trace, data, user_id)
+    place = ranking.loc[ranking["item_id"] == str(item_id), "rank"]
+    return Explanation(
+        user_id=str(user_id),
+        item_id=str(item_id),
+        title=data.cards.titles[item - data.n_users],
+        score=float(user_parts.sum(0) @ item_parts.sum(0)),
+        rank=int(place.iloc[0]) if len(place) else None,
+        parts=pd.DataFrame(rows, columns=["user_part", "item_part", "contribution"]),
+        _nodes={
+            "user": node_components(walks, data, user, item_parts, names),
+            "item": node_components(walks, data, item, user_parts, names),
+        },
+    )
+
+
+def _aligned(first: dict[str, Tensor], second: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return both the same names in the same order; a part that one of them lacks is 0 there."""
+    names = list(dict.fromkeys([*first, *second]))
+    return tuple({name: parts.get(name, torch.zeros_like(parts["id"])) for name in names} for parts in (first, second))  # type: ignore[return-value]
+
+
+REASON_COLUMNS = ["rank", "item_id", "title", "score", "place", "kind", "reason_id", "reason", "contribution"]
+
+
+@dataclass(frozen=True, eq=False)
+class Versus:
+    """Two items for one user, and what makes the difference between their scores; every table adds up to it."""
+
+    first: Explanation
+    second: Explanation
+
+    @property
+    def difference(self) -> float:
+        """The first item's score minus the second's."""
+        return self.first.score - self.second.score
+
+    @property
+    def parts(self) -> pd.DataFrame:
+        """``part``, ``a``, ``b``, ``difference``: the shares of the parts (half of the row, half of the column)."""
+        return _beside(self.first.by_part, self.second.by_part, ["part"], "contribution")
+
+    @property
+    def sources(self) -> pd.DataFrame:
+        """``kind``, ``id``, ``name``, ``a``, ``b``, ``difference``: own embedding, history items and hyperedges of the user."""
+        return _beside(self.first.sources, self.second.sources, ["kind", "id", "name"], "contribution")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """``item_id``, ``title``, ``a``, ``b``, ``difference``: what each item of the history does for either."""
+        return _beside(self.first.history, self.second.history, ["item_id", "title"], "total")
+
+    def __repr__(self) -> str:
+        """Say which item is ahead, by how much, and what decides."""
+        ahead, behind = (self.first, self.second) if self.difference >= 0 else (self.second, self.first)
+        parts = self.parts
+        decides = parts.loc[parts["difference"].abs().idxmax()]
+        return (
+            f"Versus({ahead.title!r} is {abs(self.difference):.4g} ahead of {behind.title!r} for user {ahead.user_id}; "
+            f"the largest difference is {decides['part']} {decides['difference']:+.3g})"
+        )
+
+
+def _beside(first: pd.DataFrame, second: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
+    both = (
+        first[[*keys, value]]
+        .merge(second[[*keys, value]], on=keys, how="outer", suffixes=("_a", "_b"), sort=False)
+        .fillna({f"{value}_a": 0.0, f"{value}_b": 0.0})
+    )
+    both = both.rename(columns={f"{value}_a": "a", f"{value}_b": "b"})
+    both["difference"] = both["a"] - both["b"]
+    order = both["difference"].abs().sort_values(ascending=False, kind="stable").index
+    return both.loc[order].reset_index(drop=True)
+
+
+@on_own_data
+def versus(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_a: Id, item_b: Id) -> Versus:
+    """Explain the difference between two items' scores for one user, exactly.
+
+    Raises:
+        UnknownIdError: No user or item has that id.
+    """
+    trace = read_for(model, data.user_row(user_id))
+    return Versus(explain(trace, data, user_id, item_a), explain(trace, data, user_id, item_b))
+
+
+@on_own_data
+def reasons(model: SRGFormer | Trace, data: Dataset, user_id: Id, k: int = 10, n: int = 3) -> pd.DataFrame:
+    """Return the n largest reasons for each of the k items recommended to a user.
+
+    A reason is an item of the history (``history``), a hyperedge (``hyperedge``) or the user's own embedding (``own``), as in
+    ``Explanation.sources``. Columns: ``rank``, ``item_id``, ``title``, ``score``, ``place`` (1 is the largest), ``kind``,
+    ``reason_id``, ``reason``, ``contribution``. Reasons that hurt are not listed, so an item may have fewer than n.
+
+    Raises:
+        UnknownIdError: No user has that id.
+        ConfigError: ``k`` or ``n`` is not positive.
+    """
+    if n < 1:
+        raise ConfigError(f"n={n} must be at least 1: how many reasons to give for an item")
+    trace = read_for(model, data.user_row(user_id))
+    listed = recommend(trace, data, user_id, k)
+    items = torch.tensor([data.item_row(item) for item in listed["item_id"]], dtype=torch.long, device=trace.nodes.device)
+    components = Walks(trace).components(data.user_row(user_id), trace.fused.items[items])
+    index, names = components.index, node_names(data)
+    keys = pd.DataFrame(
+        {
+            "kind": index["source"].replace("neighbor", "history"),
+            "reason_id": names.id[index["neighbor"]],
+            "reason": names.label(index),
+        }
+    )
+    columns = [keys.assign(item_id=item, contribution=components.values[:, place]) for place, item in enumerate(listed["item_id"])]
+    if not columns:
+        return pd.DataFrame(columns=REASON_COLUMNS)
+    every = pd.concat(columns, ignore_index=True)
+    long = every.groupby(["item_id", *keys], sort=False, as_index=False)["contribution"].sum()
+    long = long[long["contribution"] > 0].sort_values("contribution", ascending=False, kind="stable")
+    long["place"] = long.groupby("item_id").cumcount() + 1
+    found = listed.merge(long[long["place"] <= n], on="item_id").sort_values(["rank", "place"], ignore_index=True)
+    return found[REASON_COLUMNS]
+
+
+def read_for(model: SRGFormer | Trace, user: int) -> Trace:
+    """Read a model for one user row; a pass that was made already is returned."""
+    return model if isinstance(model, Trace) else model.trace_for(torch.tensor([user]))
