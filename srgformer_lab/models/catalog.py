@@ -1,6 +1,6 @@
 """The models by the names that run folders and the command line know them by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -41,7 +41,7 @@ class Kind:
         Raises:
             UnknownIdError: It is of a derived class that this process doesn't know.
         """
-        make: Callable[..., Recommender] = _derived(self.model, self.derived) if self.derived else self.model
+        make: Any = _derived(self.model, self.derived) if self.derived else self.model
         return make(data, config)
 
 

@@ -39,6 +39,8 @@ class MultVAE(Trainable[UserBatch]):
     Source: Liang et al. 2018; spec section 9.
     """
 
+    sampler: UserSampler
+
     def __init__(self, data: Dataset, config: MultVAEConfig | None = None) -> None:
         """Draw the weights (Xavier uniform, from ``config.seed``); biases start at 0."""
         super().__init__(data)
