@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from srgformer_lab.analysis.contributions import explain
+from srgformer_lab.analysis.explanation import explain
 from srgformer_lab.data.dataset import Dataset, DataSource
 from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.measurement import Measurement, Point, named_data
@@ -94,7 +94,7 @@ def answers(model: SRGFormer, data: Dataset, trace: Trace, users: Sequence[str])
 
     def explained(user: str) -> None:
         why = explain(model, data, user, data.item_ids[0])
-        why.terms, why.history, why.sources  # noqa: B018 they are made when they are asked for
+        why.components, why.history, why.sources  # noqa: B018 they are made when they are asked for
 
     return {
         "recommend": _for_each(users, lambda user: recommend(model, data, user, LIST)),

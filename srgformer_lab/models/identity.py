@@ -163,7 +163,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin in (Sequence, Mapping):
         of = get_args(kind)[-1]
         each = value.values() if isinstance(value, Mapping) else value
-        is_one = isinstance(value, Mapping) if origin is Mapping else isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+        is_one = isinstance(value, Mapping if origin is Mapping else Sequence) and (of is str or not isinstance(value, str))
         return is_one and all(_fits(one, of) for one in each)
     if origin is tuple and get_args(kind)[1:] == (...,):
         return isinstance(value, tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
