@@ -122,9 +122,9 @@ def test_a_modality_that_the_model_lacks_is_named_beside_those_it_has(tiny, trai
 def test_what_does_not_fit_is_refused_with_what_would(tiny, trained):
     _, model = trained
     trace, other = model.trace(), shop()
-    with pytest.raises(lab.DataError, match="60 users × 40 items.*, not on .*shop: 7 users × 6 items"):
+    with pytest.raises(lab.DataError, match=r"60 users × 40 items.*, not on .*shop: 7 users × 6 items"):
         hyperedge_cards(trace, other, "text")
-    with pytest.raises(lab.DataError, match="× 40 items.* and of .*× 6 items"):
+    with pytest.raises(lab.DataError, match=r"× 40 items.* and of .*× 6 items"):
         match_hyperedges(trace, build(other).trace(), "text")
     with pytest.raises(lab.DataError, match="3 labels for 40 items"):
         against_labels(trace, tiny, "text", list("abc"))

@@ -354,7 +354,7 @@ def test_too_few_rows_other_data_and_a_diverged_model_are_named():
     with pytest.raises(ConfigError, match="only 1 of 3 items have a vector in both image and text"):
         geometry(trace_of(image=one, text=one)[0])
     trace, _ = trace_of(**clouds(1, 5))
-    with pytest.raises(DataError, match="2 users × 5 items.*, not on .*shop: 7 users × 6 items"):
+    with pytest.raises(DataError, match=r"2 users × 5 items.*, not on .*shop: 7 users × 6 items"):
         neighbor_agreement(trace, worlds.shop(), k=1)
     with pytest.raises(LabError, match="image holds values that are not finite"):
         geometry(trace_of(image=[[1.0, np.nan], [1.0, 0.0]], text=[EAST, NORTH])[0])

@@ -269,7 +269,7 @@ def test_vectors_that_are_all_one_have_no_plane():
 
 def test_other_data_and_partial_passes_are_refused():
     trace, _ = trace_of(**clouds(n=12))
-    with pytest.raises(DataError, match="2 users × 12 items.*, not on .*shop: 7 users × 6 items"):
+    with pytest.raises(DataError, match=r"2 users × 12 items.*, not on .*shop: 7 users × 6 items"):
         project(trace, worlds.shop())
     data = worlds.shop()
     part = worlds.build(data).forward(torch.arange(3))
