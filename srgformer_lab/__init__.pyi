@@ -20,12 +20,14 @@ from .analysis.explanation import reasons as reasons
 from .analysis.explanation import versus as versus
 from .analysis.faithfulness import Faithfulness as Faithfulness
 from .analysis.faithfulness import faithfulness as faithfulness
+from .analysis.grouping import Agreement as Agreement
 from .analysis.grouping import against_labels as against_labels
 from .analysis.grouping import agreement as agreement
 from .analysis.grouping import hyperedge_river as hyperedge_river
 from .analysis.grouping import item_labels as item_labels
 from .analysis.grouping import match_hyperedges as match_hyperedges
 from .analysis.grouping import visible_labels as visible_labels
+from .analysis.hyperedges import Usage as Usage
 from .analysis.hyperedges import hyperedge_cards as hyperedge_cards
 from .analysis.hyperedges import hyperedge_incidence as hyperedge_incidence
 from .analysis.hyperedges import hyperedge_usage as hyperedge_usage
@@ -37,6 +39,7 @@ from .analysis.projection import project as project
 from .analysis.spaces import space_names as space_names
 from .config import PRESETS as PRESETS
 from .config import ModelConfig as ModelConfig
+from .config import Preset as Preset
 from .config import TrainConfig as TrainConfig
 from .config import preset as preset
 from .data.changing import thinned as thinned
@@ -75,6 +78,9 @@ from .models.edits import mute_head as mute_head
 from .models.edits import noisy_memberships as noisy_memberships
 from .models.edits import uniform_attention as uniform_attention
 from .models.edits import without_modality as without_modality
+from .models.hooks import Edit as Edit
+from .models.protocol import Recommender as Recommender
+from .models.protocol import Trainable as Trainable
 from .models.ranking import compare_lists as compare_lists
 from .models.ranking import rank_items as rank_items
 from .models.ranking import recommend as recommend
@@ -83,15 +89,19 @@ from .models.srgformer import SRGFormer as SRGFormer
 from .models.trace import Trace as Trace
 from .models.transfer import Variant as Variant
 from .models.transfer import carry_over as carry_over
+from .statistics import Interval as Interval
+from .training.estimate import Estimate as Estimate
 from .training.estimate import estimate as estimate
 from .training.evaluation import evaluate as evaluate
 from .training.evaluation import evaluate_users as evaluate_users
 from .training.evaluation import metric_surface as metric_surface
 from .training.fit import fit as fit
 from .training.fit import resume as resume
+from .training.loop import EpochRecord as EpochRecord
 from .training.loop import epochs as epochs
 from .training.managing import list_runs as list_runs
 from .training.managing import shipped_run as shipped_run
+from .training.records import Status as Status
 from .training.run import Run as Run
 
 __version__: str

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, Union, get_ar
 
 import numpy as np
 
+from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, DataError
 
@@ -149,8 +150,8 @@ def _check(function: str, parameter: Parameter, value: Any) -> None:
         given = "is missing" if value is Parameter.empty else f"is {_shown(value)}"
         hint = next((f"; {HINTS[name]}" for kind in _alternatives(parameter.annotation) if (name := _name(kind)) in HINTS), "")
         raise ConfigError(f"{function}(): {parameter.name} {given}, and must be {_name(parameter.annotation)}{hint}")
-    if parameter.name == "seed" and value < 0:
-        raise ConfigError(f"{function}(): seed={value} must be a whole number from 0 up")
+    if parameter.name == "seed":
+        check_seed(value)
 
 
 def _fits(value: Any, kind: Any) -> bool:
