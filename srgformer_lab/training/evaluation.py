@@ -33,8 +33,15 @@ HIDDEN = -1
 def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS) -> dict[str, float]:
     """Average Recall@k and NDCG@k over the users with a positive in ``split``: ``{"recall@10": …, "ndcg@20": …}``, in 0…1.
 
+    Args:
+        model: Any recommender, or a pass that was made.
+        data: The model's own data; may be left out, or stand second.
+        split: ``valid`` or ``test``. Training items are hidden in both.
+        cutoffs: The k, each from 1.
+
     Raises:
         ConfigError: The split or a cut-off does not exist.
+        DataError: The data is not what the model was built on.
     """
     _, columns = _by_user(model, data, split, cutoffs)
     return {name: float(values.mean()) for name, values in columns.items()}

@@ -1,13 +1,14 @@
 """Lists are what sorting by hand gives: ties to the lower row, nothing a person already has, shorter where items run out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import srgformer_lab as lab
-from srgformer_lab.models.ranking import recommend_all, top_k
+from srgformer_lab.models.ranking import compare_lists, recommend_all, top_k
 from tests import worlds
 
 
@@ -76,3 +77,26 @@ def test_unknown_ids_and_impossible_lists_are_refused_with_a_hint(tiny, trained)
 def test_popularity_scores_by_training_count():
     data = worlds.world([(0, 0), (1, 0), (1, 1)], 2, 3)
     assert lab.Popularity(data).scorer()(torch.tensor([1, 0])).tolist() == [[2, 1, 0], [2, 1, 0]]
+
+
+def test_lists_that_differ_keep_what_entered_and_what_left():
+    def ranked(*names):
+        return pd.DataFrame(
+            {
+                "rank": range(1, len(names) + 1),
+                "item_id": names,
+                "title": [name.upper() for name in names],
+                "score": [9.0 - k for k in range(len(names))],
+            }
+        )
+
+    found = compare_lists(ranked("a", "b", "c"), ranked("d", "b"), k=3)
+    assert found["item_id"].tolist() == ["d", "b", "a", "c"]
+    assert found["title"].tolist() == ["D", "B", "A", "C"]
+    assert found["rank_before"].fillna(0).tolist() == [0, 2, 1, 3]
+    assert found["rank_after"].fillna(0).tolist() == [1, 2, 0, 0]
+    assert found["moved"].fillna(99).tolist() == [99, 0, 99, 99]
+    assert found["score_after"].isna().tolist() == [False, False, True, True]
+    whole = compare_lists(ranked("a", "b"), ranked("b", "a"), k=1)
+    assert whole["moved"].tolist() == [1, -1]
+    assert whole["rank_before"].dtype.kind == "i"
