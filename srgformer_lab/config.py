@@ -196,8 +196,17 @@ class TrainConfig(Config):
     def __post_init__(self) -> None:
         """Check ranges and the device's name."""
         super().__post_init__()
-        if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d{1,3})?", self.device):
-            raise ConfigError(f"device={self.device!r} must be auto, cpu, cuda or mps, or one of several, such as cuda:1")
+        check_device(self.device)
+
+
+def check_device(name: object) -> None:
+    """Refuse what names no device: auto, cpu, mps, cuda, or one of several as in cuda:1.
+
+    Raises:
+        ConfigError: It names none.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"auto|(cpu|mps)(:0)?|cuda(:\d{1,3})?", name):
+        raise ConfigError(f"device={name!r} must be auto, cpu, cuda or mps, or one of several, such as cuda:1")
 
 
 MODEL_KNOBS = ("attention_scale", "hypergraph_scale", "membership_temperature")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from srgformer_lab.config import check_device, check_number
 from srgformer_lab.errors import ConfigError
 
 KEEP = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))
@@ -29,15 +30,16 @@ def resolve_device(name: str = "auto") -> torch.device:
     """Turn a device's name into a device; ``auto`` takes the fastest one there is.
 
     Raises:
-        ConfigError: The machine has no such device.
+        ConfigError: It is no device's name, or the machine has no such device.
     """
+    check_device(name)
     present = available_devices()
-    chosen = present[0] if name == "auto" else str(name)
-    kind, _, place = chosen.partition(":")
-    count = torch.cuda.device_count() if kind == "cuda" else 1
-    if kind not in present or (chosen != kind and not (place.isdecimal() and int(place) < count)):
+    kind, _, number = (present[0] if name == "auto" else name).partition(":")
+    if kind not in present:
         raise ConfigError(f"device={name!r} is not on this machine, which has {', '.join(present)}; use one of them or auto")
-    return torch.device(chosen)
+    if kind == "cuda" and number and int(number) >= torch.cuda.device_count():
+        raise ConfigError(f"device={name!r} is not on this machine, which has {torch.cuda.device_count()} of them, from cuda:0 on")
+    return torch.device(kind, int(number)) if number else torch.device(kind)
 
 
 def is_accelerator(device: torch.device) -> bool:
@@ -86,7 +88,7 @@ def n_threads() -> int:
 def threads(count: int) -> Iterator[None]:
     """Compute with so many threads, and restore the number afterwards."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(check_number("threads", count, 1, 4096, "threads to compute with", is_whole=True))
     try:
         yield
     finally:
@@ -126,7 +128,8 @@ def peak_memory(device: torch.device) -> float:
 
 def wait_for(device: str) -> None:
     """Wait until a device has done what it was asked to: before reading a clock."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    elif device == "mps":
+    kind = device.partition(":")[0]
+    if kind == "cuda":
+        torch.cuda.synchronize(device)
+    elif kind == "mps":
         torch.mps.synchronize()

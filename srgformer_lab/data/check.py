@@ -11,7 +11,7 @@ from srgformer_lab.data.dataset import SPLITS, Interactions
 from srgformer_lab.data.pictures import picture_files
 from srgformer_lab.data.readers import PLAIN, gather_folder, gather_mmrec
 from srgformer_lab.data.source import layout_of
-from srgformer_lab.data.splitting import LISTED
+from srgformer_lab.data.splitting import LISTED, candidates_of, metric_for
 from srgformer_lab.data.tables import Problems, existing_folder
 from srgformer_lab.errors import DataError
 
@@ -71,13 +71,14 @@ def _describe(contents: Contents, folder: Path) -> list[tuple[str, str]]:
 
 def _describe_lists(pairs: Interactions, n_users: int, n_items: int) -> list[tuple[str, str]]:
     """Say where lists are as long as the catalogue, so that they hold everything whatever a model learns."""
-    judged = np.unique(pairs.user[pairs.split == SPLITS.index("valid")])
-    trained = np.bincount(pairs.user[pairs.split == SPLITS.index("train")], minlength=n_users)
-    n_whole = int((n_items - trained[judged] <= LISTED).sum())
+    candidates = candidates_of(pairs, n_users, n_items)
+    n_whole = int((candidates <= LISTED).sum())
     if not n_whole:
         return []
-    whole = f"{n_whole:,} of {len(judged):,} validated users have no more than {LISTED} candidates: recall@{LISTED} is 1 for them"
-    return [("lists", f"{whole} whatever a model learns; judge by ndcg or shorter lists")]
+    whole = f"{n_whole:,} of {len(candidates):,} validated users have no more than {LISTED} candidates: recall@{LISTED} is 1 for them"
+    chosen = metric_for(candidates)
+    rest = "judge by ndcg or shorter lists" if chosen == f"recall@{LISTED}" else f"so {chosen} chooses the best epoch"
+    return [("lists", f"{whole} whatever a model learns; {rest}")]
 
 
 def _describe_modalities(contents: Contents, folder: Path) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from srgformer_lab.config import check_seed
-from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.dataset import SPLITS, Dataset, Interactions
 
 SMALLEST_SPLIT_HISTORY = 3
 """A user with fewer interactions keeps them all for training."""
@@ -64,16 +64,25 @@ def held_back(n: Int[np.ndarray, " users"]) -> tuple[Int[np.ndarray, " users"], 
 def selection_metric(data: Dataset) -> str:
     """Return the validation metric that chooses the best epoch: ``recall@20`` wherever it can tell two epochs apart.
 
-    A user's candidates are the items that are not masked, which is all but the training items. With 20 candidates or fewer, every
-    list holds them all, and recall@20 is 1 whatever a model learns. So where at least half of the validated users have so few,
-    ``ndcg@k`` chooses, with k half of the median number of candidates: from 1 to 10, and below every such list's length.
+    With 20 candidates or fewer, every list of 20 holds them all, and recall@20 is 1 whatever a model learns. So where at least half of
+    the validated users have so few, ``ndcg@k`` chooses, with k half of the median number of candidates: from 1 to 10, and below the
+    length of the catalogue.
     """
-    valid = np.unique(data.pairs("valid")[:, 0])
-    if not len(valid):
-        return "recall@20"
-    masked = np.bincount(data.pairs("train")[:, 0], minlength=data.n_users)
-    candidates = float(np.median(data.n_items - masked[valid]))
-    return "recall@20" if candidates > LISTED else f"ndcg@{max(1, int(candidates) // 2)}"
+    return metric_for(candidates_of(data.interactions, data.n_users, data.n_items))
+
+
+def candidates_of(pairs: Interactions, n_users: int, n_items: int) -> Int[np.ndarray, " validated"]:
+    """Count the candidates of each user with a valid interaction: the items that are not masked, which is all but the training items."""
+    validated = np.unique(pairs.user[pairs.split == SPLITS.index("valid")])
+    masked = np.bincount(pairs.user[pairs.split == SPLITS.index("train")], minlength=n_users)
+    return n_items - masked[validated]
+
+
+def metric_for(candidates: Int[np.ndarray, " validated"]) -> str:
+    """Return the metric that can tell lists apart that are drawn from so many candidates each."""
+    if not len(candidates) or (median := float(np.median(candidates))) > LISTED:
+        return f"recall@{LISTED}"
+    return f"ndcg@{max(1, int(median) // 2)}"
 
 
 def _hold_back_last(user: np.ndarray, order: np.ndarray, n_users: int) -> np.ndarray:

@@ -10,9 +10,11 @@ import torch
 from srgformer_lab import runtime
 from srgformer_lab.config import Config, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.baselines.freedom import FREEDOMConfig
 from srgformer_lab.models.baselines.mult_vae import MultVAEConfig
+from srgformer_lab.models.baselines.parts import chosen_modalities
 from srgformer_lab.models.baselines.vbpr import VBPRConfig
 from srgformer_lab.models.losses import CELLS
 from srgformer_lab.training.evaluation import BLOCK_CELLS
@@ -61,8 +63,15 @@ def estimate(data: Dataset, model: Config, train: TrainConfig) -> Estimate:
     A model that needs no training is only evaluated, once.
 
     Raises:
-        ConfigError: The training asks for a device that this machine lacks.
+        ConfigError: The training asks for a device that this machine lacks, the model for a modality that the data lacks, or one of
+            them is no configuration.
     """
+    if not isinstance(data, Dataset) or not isinstance(model, Config) or not isinstance(train, TrainConfig):
+        given = ", ".join(type(each).__name__ for each in (data, model, train))
+        raise ConfigError(f"an estimate needs a data set, a model's configuration and a TrainConfig, not {given}")
+    named = getattr(model, "modalities", None)
+    if named or isinstance(model, VBPRConfig | FREEDOMConfig):
+        chosen_modalities(data, named, type(model).__name__.removesuffix("Config"))
     limit = limits(runtime.resolve_device(train.device).type)
     evaluation = Work(2.0 * data.n_users * data.n_items * _width(model), 8.0 * BYTES * data.n_users * data.n_items)
     learns = catalog.kind_of(model).learns

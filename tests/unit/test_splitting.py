@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srgformer_lab.data.splitting import split_by_protocol, split_by_time
+import srgformer_lab as lab
+from srgformer_lab.data.splitting import selection_metric, split_by_protocol, split_by_time
+from srgformer_lab.training.loop import cutoffs_for
+from tests.worlds import world
 
 histories = st.lists(st.integers(0, 45), min_size=1, max_size=12)
 seeds = st.integers(0, 2**32)
@@ -113,3 +116,20 @@ def test_no_interaction_is_no_error():
     nothing = np.empty(0, dtype=int)
     assert len(split_by_protocol(nothing, 3, 1)) == 0
     assert len(split_by_time(nothing, nothing)) == 0
+
+
+@pytest.mark.parametrize(("n_items", "metric"), [(6, "ndcg@2"), (15, "ndcg@6"), (21, "ndcg@9"), (40, "recall@20")])
+def test_the_metric_that_chooses_can_tell_two_models_apart(n_items, metric):
+    train = [(user, (user + place) % n_items) for user in range(12) for place in range(2)]
+    held = [[(user, (user + 2 + place) % n_items) for user in range(12)] for place in range(2)]
+    data = world(train, 12, n_items, valid=held[0], test=held[1])
+    assert selection_metric(data) == metric
+    values = {lab.evaluate(lab.Popularity(data), data, "valid", cutoffs_for(metric))[metric]}
+    model = lab.LightGCN(data, lab.LightGCNConfig(embedding_dim=4))
+    values |= {record.metrics[metric] for record in lab.epochs(model, data, lab.TrainConfig(epochs=4, learning_rate=0.05, batch_size=8))}
+    assert len(values) > 1
+
+
+def test_without_validated_users_recall_stays():
+    data = world([(0, 0), (1, 1)], 2, 3)
+    assert selection_metric(data) == "recall@20"
