@@ -21,7 +21,7 @@ from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, metric_surface
 from srgformer_lab.training.files import changed_at
-from srgformer_lab.training.managing import list_runs, shipped_run
+from srgformer_lab.training.managing import runs_on, shipped_run
 from srgformer_lab.training.run import RUNS, Run
 
 SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
@@ -160,7 +160,7 @@ def dataset(view: View) -> Dataset:
 
 def runs_of(data: Dataset) -> dict[str, Run]:
     """Name the runs of this data in the working folder, the newest first, and the shipped one if it is its own."""
-    runs = {run.name: run for run in list_runs(RUNS) if data.matches(run.config.fingerprint)}
+    runs = {run.name: run for run in runs_on(data, RUNS)}
     shipped = _shipped()
     return runs | ({SHIPPED: shipped} if shipped and data.matches(shipped.config.fingerprint) else {})
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from threading import Lock
 
 import pandas as pd
@@ -123,7 +124,7 @@ def begin_small(data: Dataset, variant: str = "whole") -> Run:
 
 def going_on(data: Dataset) -> str:
     """Name the newest run of this data that is being trained or waits for it, in a class one's own; empty if there is none."""
-    return next((name for name, run in runs_of(data).items() if run.status().state in GOING and class_room.may_steer(run)), "")
+    return next((name for name, run in runs_of(data).items() if is_going(run) and class_room.may_steer(run)), "")
 
 
 def is_going(run: Run) -> bool:
@@ -149,16 +150,25 @@ def run_table(data: Dataset) -> pd.DataFrame:
     """List the runs on this data: what was trained, how far it came, how good it is."""
     rows = []
     for name, run in runs_of(data).items():
-        config, status = run.config, run.status()
-        numbers = [f"{symbol} {getattr(config.model, key):g}" for symbol, key in SHOWN_SETTINGS.items() if hasattr(config.model, key)]
-        contrasts = TRAINED_WITH if config.model_name == "srgformer" else {}
-        numbers += [f"{symbol} {getattr(config.train, key):g}" for symbol, key in contrasts.items()]
-        about = {"run": name, "what": ", ".join([config.model_name, *numbers]), "how far": f"{status.state}, {status.epoch} epochs"}
-        metric = plots.metric_name(config.selection_metric)
-        test = run.test_metrics().get(config.selection_metric, math.nan)
-        scores = {f"valid {metric}": status.best_metric, f"test {metric}": test}
-        rows.append(about | {column: f"{100 * value:.1f} %" if value == value else "" for column, value in scores.items()})
+        with suppress(RunError):  # it is renamed or deleted in this instant
+            rows.append(_row(name, run))
     return pd.DataFrame(rows if rows else {"run": []}).fillna("")
+
+
+def _row(name: str, run: Run) -> dict[str, str]:
+    config, status = run.config, run.status()
+    numbers = [f"{symbol} {getattr(config.model, key):g}" for symbol, key in SHOWN_SETTINGS.items() if hasattr(config.model, key)]
+    contrasts = TRAINED_WITH if config.model_name == "srgformer" else {}
+    numbers += [f"{symbol} {getattr(config.train, key):g}" for symbol, key in contrasts.items()]
+    metric = config.selection_metric
+    scores = {"valid": status.best_metric, "test": run.test_metrics().get(metric, math.nan)}
+    written = {split: f"{100 * value:.1f} %" if metric.startswith("recall") else f"{value:.3f}" for split, value in scores.items()}
+    return {
+        "run": name,
+        "what": ", ".join([config.model_name, *numbers]),
+        "how far": f"{status.state}, {status.epoch} epochs",
+        **{f"{split} {plots.metric_name(metric)}": written[split] if value == value else "" for split, value in scores.items()},
+    }
 
 
 def damaged_lines() -> dict[str, str]:
@@ -185,6 +195,6 @@ def carry_on(run: Run) -> None:
 
 def _check_queue() -> None:
     """Refuse one more training where enough are waiting."""
-    waiting = sum(run.status().state in GOING for run in list_runs(RUNS)) - worker.MAX_RUNNING
+    waiting = sum(map(is_going, list_runs(RUNS))) - worker.MAX_RUNNING
     if waiting >= MOST_WAITING:
         raise RunError(f"{waiting} of at most {MOST_WAITING} places in the queue are taken; wait until one has ended, or stop one")

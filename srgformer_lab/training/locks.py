@@ -40,6 +40,7 @@ class Lock:
     descriptor: int
     portable: FileLock | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
+    _beating: threading.Thread | None = None
 
     @classmethod
     def take(cls, path: Path, span: tuple[int, int] = ALL) -> "Lock | None":
@@ -85,12 +86,15 @@ class Lock:
                 with suppress(OSError):
                     os.utime(self.path)
 
-        threading.Thread(target=touch, daemon=True).start()
+        self._beating = threading.Thread(target=touch, daemon=True)
+        self._beating.start()
         return self
 
     def release(self) -> None:
         """Let go, unless another process has inherited the lock: then it keeps it."""
         self._ended.set()
+        if self._beating is not None:
+            self._beating.join(BEAT_SECONDS)
         if self.portable is not None:
             self.portable.release()
         os.close(self.descriptor)

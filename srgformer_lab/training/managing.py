@@ -8,6 +8,7 @@ from srgformer_lab import places
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import RunError
 from srgformer_lab.training.files import changed_at, folders_in, moved, numbered
+from srgformer_lab.training.records import RunConfig
 from srgformer_lab.training.run import RUNS, Run, check_name
 
 TRASH = ".trash"
@@ -18,7 +19,12 @@ KEPT_SECONDS = 24 * 3600
 
 def list_runs(root: Path | str = RUNS) -> list[Run]:
     """List the runs under a folder, the newest first; damaged ones are left out."""
-    return _read(root)[0]
+    return [run for run, _ in _read(root)[0]]
+
+
+def runs_on(data: Dataset, root: Path | str = RUNS) -> list[Run]:
+    """List the runs under a folder that were trained on a data set, the newest first."""
+    return [run for run, config in _read(root)[0] if data.matches(config.fingerprint)]
 
 
 def damaged_runs(root: Path | str = RUNS) -> dict[Path, str]:
@@ -104,16 +110,16 @@ def restore_run(waiting: str, root: Path = RUNS) -> Run:
     raise RunError(f"{name!r} can't be brought back: it is gone for good, or it is back already")
 
 
-def _read(root: Path | str) -> tuple[list[Run], dict[Path, str]]:
+def _read(root: Path | str) -> tuple[list[tuple[Run, RunConfig]], dict[Path, str]]:
     good, damaged = [], {}
     for path in folders_in(Path(root).expanduser()):
         try:
             run = Run.open(path)
-            good.append((-run.config.created, run))
+            good.append((run, run.config))
         except RunError as error:
             if path.is_dir():  # else it was renamed or deleted in this instant
                 damaged[path] = str(error)
-    return [run for _, run in sorted(good, key=lambda pair: pair[0])], damaged
+    return sorted(good, key=lambda pair: -pair[1].created), damaged
 
 
 def _deleted_at(waiting: Path) -> int:

@@ -300,7 +300,7 @@ def test_lost_weights_come_with_advice_that_helps(run, tiny, name, left):
     unbroken, path = lines(run), run.weights_path(name)
     path.unlink() if left is None else path.write_bytes(path.read_bytes()[:left])
     if name == "best" or left is not None:
-        with pytest.raises(lab.RunError, match="delete latest.safetensors and resume the run"):
+        with pytest.raises(lab.RunError, match=r"delete latest\.safetensors and resume the run"):
             fitting.resume(run, tiny)
         run.weights_path("latest").unlink()
     lab.resume(run, tiny)
@@ -312,7 +312,7 @@ def test_the_history_is_on_the_disk_before_the_weights_that_count_it(run, tiny, 
     order, sync = [], os.fsync
 
     def record(descriptor):
-        order.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.lstrip(".").split(".")[0])
+        order.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.lstrip(".").split(".")[0])
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", record)
