@@ -112,15 +112,13 @@ class Run(OwnedFolder):
         Raises:
             RunError: The file is missing or damaged.
         """
+        path = self.path / "status.json"
         while True:
-            status = self._written_status()
+            status = Status.read(path)
             if status.state not in UNFINISHED or self.is_held(status.host):
                 return status
-            if self._written_status() == status:  # else its owner wrote its last word, and let go, in between
+            if Status.read(path) == status:  # else its owner wrote its last word, and let go, in between
                 return replace(status, state="interrupted", message="its process is gone; resume it to go on")
-
-    def _written_status(self) -> Status:
-        return Status.read(self.path / "status.json")
 
     def write_status(self, status: Status) -> None:
         """Replace the status file, stamped with the time and this process: only who owns the run may."""
@@ -199,8 +197,7 @@ class Run(OwnedFolder):
     def request_stop(self) -> None:
         """Ask for a stop of the training that runs, waits or starts now; it can be resumed.
 
-        It is obeyed after the current step, or in the queue, and used up by that. What was asked before somebody resumed the run
-        does not stop it again.
+        It is obeyed after the current step, or in the queue, and used up by that; it does not stop what is resumed later.
 
         Raises:
             RunError: The run is gone, or its folder can't be written.
