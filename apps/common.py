@@ -8,56 +8,57 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import marimo as mo
 import widgets
 
 from srgformer_lab import Dataset, LabError, Run, backend, plots
+from srgformer_lab.statistics import Interval
+from srgformer_lab.training.run import Status
 
 # ------------------------------------------------------------------ the link
 
 
-def arrive(asked: Mapping[str, Any]) -> tuple[backend.View, tuple[str, ...]]:
-    """Settle what is seen first, from a link's parameters and the command line; and say what was not as they ask."""
+def arrive(asked: Mapping[str, Any]) -> backend.Scene:
+    """Open what is seen first, from a link's parameters and the command line."""
     request = mo.app_meta().request
     key = request.cookies.get("lab-visitor", "") if request else ""  # head.html gives it
-    return backend.settle(backend.arrival(asked, mo.cli_args().to_dict(), key))
+    return backend.SESSION.open(backend.arrival(asked, mo.cli_args().to_dict(), key))
 
 
-def view_alone(kind: plots.Kind) -> tuple[backend.View, mo.Html]:
+def alone(kind: plots.Kind) -> tuple[backend.Link, mo.Html]:
     """Read what a page that runs by itself shows, from its link first, then from the command line; and give its strip."""
-    view, said = arrive(mo.query_params().to_dict())
-    look, trouble = open_scene(view)
-    shown = strip(look, kind) if look else trouble
-    return view, stack(styles(), shown, theme_link(view), notes(said))
+    scene = arrive(mo.query_params().to_dict())
+    return scene.link, stack(styles(), strip(scene, kind), theme_link(scene.link), notes(scene.notes))
 
 
-def open_scene(view: backend.View, **changes: str) -> tuple[backend.Scene | None, mo.Html | None]:
-    """Load what a view names, changed by what a page chose; or say what is wrong with it."""
+def opened(link: backend.Link, **changes: Any) -> backend.Scene:
+    """Open a link, changed by what a page chose; where that is gone or damaged, the cell ends by saying so."""
+    scene, trouble = open_scene(link, **changes)
+    mo.stop(scene is None, trouble)
+    assert scene is not None
+    return scene
+
+
+def open_scene(link: backend.Link, **changes: Any) -> tuple[backend.Scene | None, mo.Html | None]:
+    """Open a link, changed by what a page chose; or say what is wrong with it."""
     remedy = "Choose other data or another run on the page “What is this?”."
+    wanted = link.change(**changes)
     try:
-        wanted = view.change(**changes)
-        settled, said = backend.settle(wanted) if changes else (wanted, ())
-        if said and (settled.data, settled.run) != (wanted.data, wanted.run):  # it was deleted or damaged since
-            return None, problem(said[0].partition(". You see")[0], remedy=remedy)
-        return backend.scene(settled), None
+        scene = backend.SESSION.open(wanted)
     except LabError as error:
         return None, problem(error, remedy=remedy)
+    if scene.notes and (scene.link.data, scene.link.run) != (wanted.data, wanted.run):  # it was deleted or damaged since
+        return None, problem(scene.notes[0].partition(". You see")[0], remedy=remedy)
+    return scene, None
 
 
-def link(view: backend.View, page: str = "") -> str:
-    """Return the link to a view."""
-    values = view.to_dict() | ({"page": page} if page else {})
-    return "?" + urlencode({name: value for name, value in values.items() if value})
-
-
-def way_on(view: backend.View, picked: Mapping[str, str], memory: Mapping[str, Any]) -> mo.Html | None:
+def way_on(link: backend.Link, picked: Mapping[str, Any], memory: Mapping[str, Any]) -> mo.Html | None:
     """Offer a page that runs alone a link to what was picked; in explore.py the pick is followed at once."""
-    wanted = view.change(**picked)
-    if not memory.get("alone") or wanted.only("run") == view.only("run"):
+    wanted = link.change(**picked)
+    if not memory.get("alone") or wanted.only("run") == link.only("run"):
         return None
-    return mo.callout(mo.Html(f'<a href="{html.escape(link(wanted))}">Open what you chose</a>'), kind="info")
+    return mo.callout(mo.Html(f'<a href="{html.escape(wanted.address())}">Open what you chose</a>'), kind="info")
 
 
 def only_here(jump: str, memory: Mapping[str, Any]) -> mo.Html | None:
@@ -80,9 +81,9 @@ def styles() -> mo.Html:
     return mo.Html(plots.STYLE)
 
 
-def strip(look: backend.Scene, kind: plots.Kind) -> mo.Html:
+def strip(scene: backend.Scene, kind: plots.Kind) -> mo.Html:
     """Say what is being looked at: data, run, person, item, what was chosen together, and the knobs that Python used."""
-    data, view = look.data, look.view
+    data, link = scene.data, scene.link
 
     def shown(item_id: str) -> dict[str, str]:
         return {"title": backend.title(data, item_id), "picture": backend.picture(data, item_id, backend.SMALL_WIDTH)}
@@ -90,23 +91,23 @@ def strip(look: backend.Scene, kind: plots.Kind) -> mo.Html:
     return mo.Html(
         plots.strip(
             data.name,
-            f"{view.run}, epoch {view.epoch}" if view.run and view.epoch else view.run or "no run yet",
-            [shown(item_id) for item_id in data.history(view.user)[: plots.MOST_FACES]] if view.user else (),
-            shown(view.item) if view.item else None,
-            look.knobs or None,
-            look.trained_knobs or None,
+            f"{link.run}, epoch {link.epoch}" if link.run and link.epoch is not None else link.run or "no run yet",
+            [shown(item_id) for item_id in data.history(link.user)[: plots.MOST_FACES]] if link.user else (),
+            shown(link.item) if link.item else None,
+            scene.knobs or None,
+            scene.trained_knobs or None,
             kind,
-            f"cohort: {backend.COHORTS[view.cohort]}" if view.cohort else "",
-            [shown(item_id) for item_id in view.chosen_items[: plots.MOST_FACES]],
-            f"{len(view.chosen_items)} chosen together",
+            f"cohort: {backend.COHORTS[link.cohort]}" if link.cohort else "",
+            [shown(item_id) for item_id in link.items[: plots.MOST_FACES]],
+            f"{len(link.items)} chosen together",
         )
     )
 
 
-def theme_link(view: backend.View, page: str = "") -> mo.Html:
+def theme_link(link: backend.Link, page: str = "") -> mo.Html:
     """Offer the same state on a page of the other brightness; marimo reads that from the address when it loads."""
-    other = "light" if view.is_dark else "dark"
-    address = html.escape(link(replace(view, theme=other), page))
+    other = "light" if link.is_dark else "dark"
+    address = html.escape(replace(link, theme=other).address(page))
     return mo.Html(f'<p class="lab-theme"><a href="{address}">{other} page</a></p>')
 
 
@@ -131,7 +132,7 @@ def share(value: float) -> str:
     return f"{plots.digits(100 * value)} %"
 
 
-def span(interval: backend.Interval) -> str:
+def span(interval: Interval) -> str:
     """Write the bounds of an interval of shares in percent."""
     return f"{plots.digits(100 * interval.low)} to {share(interval.high)}"
 
@@ -166,12 +167,12 @@ def score(metric: str, value: float) -> str:
     return plots.metric_value(metric, value).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def best_of(status: backend.Status) -> str:
+def best_of(status: Status) -> str:
     """Say which metric chose the best epoch, and what it was then."""
     return f"{plots.metric_name(status.metric)} {score(status.metric, status.best_metric)} at epoch {status.best_epoch}"
 
 
-def status_of(run: Run) -> tuple[backend.Status | None, mo.Html | None]:
+def status_of(run: Run) -> tuple[Status | None, mo.Html | None]:
     """Read how far a run is, or say that its folder is gone or damaged."""
     try:
         return run.status(), None
@@ -279,13 +280,13 @@ def first_run(data: Dataset, set_jump: Callable[[str], None], set_trouble: Calla
     return widgets.action("Train a small run now", train)
 
 
-def nothing_trained(look: backend.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None, question: str = "") -> mo.Html:
+def nothing_trained(scene: backend.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None, question: str = "") -> mo.Html:
     """Say that there is no trained model to show, and offer the one next thing to do."""
-    if look.run is None:
+    if scene.run is None:
         said = "No model is trained on this data yet."
     else:
-        about = f"it is a {look.run.config.model_name} run, {look.run.status().state}"
-        said = f"The run {look.view.run} has no trained SRGFormer to show: {about}."
+        about = f"it is a {scene.run.config.model_name} run, {scene.run.status().state}"
+        said = f"The run {scene.link.run} has no trained SRGFormer to show: {about}."
     todo = "Train a small run; it takes a minute or so, and every page has something to show after it."
     after = fact("The training has started: watch it on the page “How does it learn?”.") if begun else None
     offer = mo.callout(stack(finding(said), fact(todo), button, after, problem(trouble) if trouble else None), kind="info")

@@ -30,10 +30,10 @@ def problem(error: LabError) -> mo.Html:
 
 
 def how_it_counts(first: backend.Scene) -> mo.Html | None:
-    """Say how the view's run is looked at where that is not as it was trained."""
+    """Say how the link's run is looked at where that is not as it was trained."""
     if not backend.is_changed(first):
         return None
-    run = first.view.run
+    run = first.link.run
     said = f"{run} counts here as you turned it; the other runs count as trained, at their best epoch."
     return common.fact(f"{said} Hold it against “{run} as trained” to see what turning it changed.")
 
@@ -45,16 +45,16 @@ def lists(sides: Mapping[str, backend.Scene], user_id: str) -> mo.Html:
         moves = backend.with_pictures(backend.run_moves(first, second, user_id, LISTED), first.data, backend.SMALL_WIDTH)
         hint = "● was held back and is found (a hit), ○ is not known to be taken. Choose another person below."
         return mo.Html(plots.rank_moves_cards(moves, LISTED, before=names[0], after=names[1], hint=hint))
-    columns = (_column(name, first, look, user_id) for name, look in sides.items())
+    columns = (_column(name, first, scene, user_id) for name, scene in sides.items())
     return common.side_by_side(*columns, widths=f"repeat({len(sides)}, 1fr)")
 
 
-def _column(name: str, first: backend.Scene, look: backend.Scene, user_id: str) -> mo.Html:
-    data, moves = look.data, backend.run_moves(first, look, user_id, LISTED)
+def _column(name: str, first: backend.Scene, scene: backend.Scene, user_id: str) -> mo.Html:
+    data, moves = scene.data, backend.run_moves(first, scene, user_id, LISTED)
     shown = moves[moves["rank_after"] <= LISTED]
     cards = shown[["item_id", "title", "hit"]].assign(line=[f"number {rank}" for rank in shown["rank_after"]])
     gone = moves.loc[moves["rank_after"] > LISTED, "title"].tolist()
-    if look is not first:
+    if scene is not first:
         new = shown["rank_before"] > LISTED
         cards = cards.assign(moved=shown["moved"], mark=["new" if is_new else "" for is_new in new])
         said = f"{int(new.sum())} new, {len(gone)} dropped, {int(((shown['moved'] != 0) & ~new).sum())} moved"

@@ -49,22 +49,22 @@ def knob_box(name: str, slider: mo.ui.slider, mark: float, dark: bool, *beside: 
 # -------------------------------------------------------------------- epochs
 
 
-def epoch_slider(base: backend.Scene, set_epoch: Callable[[str], None]) -> mo.ui.slider | None:
+def epoch_slider(base: backend.Scene, set_epoch: Callable[[int | None], None]) -> mo.ui.slider | None:
     """Make the slider of the epochs whose weights a run kept, the best one among them; none where only the best are kept.
 
     Make it from the scene that the page was opened with, not from the one that it changes: a slider that is made anew loses the
-    keyboard's focus. It hands on what a view calls the epoch: its number, or nothing for the best.
+    keyboard's focus. It hands on what a link calls the epoch: its number, or None for the best.
     """
     if base.run is None or not base.run.epochs():
         return None
     best = base.run.status().best_epoch
     return mo.ui.slider(
         steps=sorted({*base.run.epochs(), best}),
-        value=int(base.view.epoch) if base.view.epoch else best,
+        value=best if base.link.epoch is None else base.link.epoch,
         debounce=True,
         full_width=True,
         label="epoch of the run",
-        on_change=lambda epoch: set_epoch("" if epoch == best else str(epoch)),
+        on_change=lambda epoch: set_epoch(None if epoch is None or epoch == best else int(epoch)),
     )
 
 

@@ -79,28 +79,27 @@ def _(asked):
 
     from srgformer_lab import backend
 
-    first_view, first_notes = common.arrive(asked)
-    get_view, set_view = mo.state(first_view)
-    return common, first_notes, first_view, get_view, set_view, backend
+    first_scene = common.arrive(asked)
+    get_scene, set_scene = mo.state(first_scene)
+    return backend, common, first_scene, get_scene, set_scene
 
 
 @app.cell
-def _(set_view, backend, write_link):
-    def change(view):
-        settled, _ = backend.settle(view)
-        write_link(settled.to_dict())
-        set_view(settled)
-        return settled
+def _(backend, set_scene, write_link):
+    def change(scene, link):
+        followed = backend.SESSION.follow(scene, link)
+        write_link(followed.link.to_params())
+        set_scene(followed)
+        return followed
 
     return (change,)
 
 
 @app.cell
-def _(common, first_notes, first_view, get_view, nav):
-    _look, _trouble = common.open_scene(get_view())
-    _strip = _trouble or common.strip(_look, PAGES[nav.value][2])
-    _said = common.notes(first_notes) if get_view() == first_view else None  # what the link got wrong, until something is chosen
-    common.stack(common.styles(), _strip, common.theme_link(get_view(), nav.value), _said)
+def _(common, get_scene, nav):
+    _scene = get_scene()  # its notes say what the link got wrong, until something is chosen
+    _strip = common.strip(_scene, PAGES[nav.value][2])
+    common.stack(common.styles(), _strip, common.theme_link(_scene.link, nav.value), common.notes(_scene.notes))
     return
 
 
@@ -114,18 +113,19 @@ def _(apps, nav):
 
 
 @app.cell
-async def _(apps, change, get_view, known, memory, nav, page_app, sent, set_page, write_link):
-    _page, _view, _needs = nav.value, get_view(), PAGES[nav.value][1]
+async def _(apps, change, get_scene, known, memory, nav, page_app, sent, set_page, write_link):
+    _page, _scene, _needs = nav.value, get_scene(), PAGES[nav.value][1]
     for _ in range(3):
-        if known.get(_page) != _view.only(*_needs):  # first visit, or the strip or another page chose
-            sent[_page] = {"view": _view.only(*_needs), "memory": memory}
+        _link = _scene.link
+        if known.get(_page) != _link.only(*_needs):  # first visit, or the strip or another page chose
+            sent[_page] = {"link": _link.only(*_needs), "memory": memory}
         _result = await page_app.embed(defs=sent[_page])
-        _chosen = _view.change(**_result.defs.get("picked", {}))
+        _chosen = _link.change(**_result.defs.get("picked", {}))
         known[_page] = _chosen.only(*_needs)  # the page follows what it picked by itself; with what it loads it is run anew
         _wanted = _chosen.change(**_result.defs.get("loads", {}))
-        if _wanted != _view:
-            _view = change(_wanted)
-        if _view.only(*_needs) == known[_page]:  # the page chose and nothing else follows: it is not run again
+        if _wanted != _link:
+            _scene = change(_result.defs.get("scene") or _scene, _wanted)
+        if _scene.link.only(*_needs) == known[_page]:  # the page chose and nothing else follows: it is not run again
             break
     if _result.defs.get("jump") in PAGES:  # the page asks for another one; it starts anew when it is shown again
         del apps[_page], known[_page]

@@ -17,7 +17,7 @@ REMEDY = "They tell nothing apart. Raise τ here to see whether they wake up, or
 
 def wall(groups: backend.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:
     """Make a button of each of the largest hyperedges, and of those that hold what was chosen together."""
-    data, chosen, held, count = groups.look.data, groups.chosen, groups.held, len(groups.look.view.chosen_items)
+    data, chosen, held, count = groups.scene.data, groups.chosen, groups.held, len(groups.scene.link.items)
     told = {number: f"{n} of the {count} chosen" for number, n in held.items()}
     cards = {card["hyperedge"]: card for card in groups.largest(MOST_CARDS)}
     return mo.ui.array([button(data, card, number == chosen, choose, told.get(number, "")) for number, card in cards.items()])
@@ -32,7 +32,7 @@ def button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callabl
     mark = f"<small><b>● {html.escape(told)}</b></small>" if told else ""
     classes = f"lab-pick lab-pick-hyperedge{' lab-chosen' if chosen else ''}{' lab-dead' if card['is_dead'] else ''}"
     label = f'<div class="{classes}"><span>{images}</span><b>{card["hyperedge"]} · {words}</b><small>{line}</small>{mark}</div>'
-    return mo.ui.button(label=label, value=str(card["hyperedge"]), on_click=lambda value: value, on_change=choose)
+    return mo.ui.button(label=label, value=card["hyperedge"], on_click=lambda value: value, on_change=choose)
 
 
 def shown_wall(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
@@ -45,9 +45,9 @@ def shown_wall(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
 
 def members(groups: backend.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:
     """Make a button of each of the items that are most in the chosen hyperedge."""
-    look, rows = groups.look, groups.members.itertuples()
+    scene, rows = groups.scene, groups.members.itertuples()
     shown = [(row.item_id, f"{plots.percent(row.membership)} in it") for row in rows]
-    return mo.ui.array([widgets.item_button(look.data, item_id, line, item_id == look.view.item, choose) for item_id, line in shown])
+    return mo.ui.array([widgets.item_button(scene.data, item_id, line, item_id == scene.link.item, choose) for item_id, line in shown])
 
 
 def chosen_one(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
@@ -79,7 +79,7 @@ def tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float) -> list[
 
 def held_items(groups: backend.Hyperedges) -> mo.Html | None:
     """Show which of the items that were chosen together have the chosen hyperedge as their first; nothing where nothing was chosen."""
-    data, count = groups.look.data, len(groups.look.view.chosen_items)
+    data, count = groups.scene.data, len(groups.scene.link.items)
     if not count:
         return None
     held = groups.held_items

@@ -31,7 +31,7 @@ def overview(data: Dataset, dark: bool) -> mo.Html:
     )
     charts = [
         plots.long_tail(backend.item_counts(data), dark=dark),
-        plots.history_histogram(backend.history_lengths(data), backend.COHORTS, dark=dark),
+        plots.history_histogram(backend.user_lengths(data), backend.COHORTS, dark=dark),
         plots.coverage_bars(backend.coverage(data), data.n_items, dark=dark),
     ]
     tail, lengths, known = map(common.chart, charts)
@@ -71,7 +71,7 @@ def carrying(found: pd.DataFrame, carry: Callable[[str], None]) -> mo.ui.button:
     """Make the button that chooses the first items together, for every page."""
     first = list(found["item_id"].head(MOST_CHOSEN))
     which = f"the first {len(first)}" if len(found) > len(first) else f"these {len(first)}"
-    return mo.ui.button(label=f"Carry {which} to the other pages", value=backend.joined(first), on_change=carry, disabled=not first)
+    return mo.ui.button(label=f"Carry {which} to the other pages", value=tuple(first), on_change=carry, disabled=not first)
 
 
 def item_panel(data: Dataset, item_id: str, takers: mo.ui.array, button: mo.ui.button | None) -> mo.Html:

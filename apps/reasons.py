@@ -71,18 +71,18 @@ def hyperedge_buttons(data: Dataset, carried: pd.DataFrame, choose: Callable[[tu
         belongs = f"this person belongs to it with {plots.percent(row['membership'])}"
         words = f" ({', '.join(row['words'][:3])})" if len(row["words"]) else ""
         line = f"{row['modality']} hyperedge {row['hyperedge']}{words}: {plots.signed(row['contribution'])}; {belongs}"
-        target = (row["modality"], str(row["hyperedge"]))
+        target = (row["modality"], row["hyperedge"])
         buttons.append(widgets.pictures_button(pictures, line, target, choose))
     return mo.ui.array(buttons)
 
 
-def hyperedges(look: backend.Scene, carried: mo.ui.array, dark: bool) -> mo.Html | None:
+def hyperedges(scene: backend.Scene, carried: mo.ui.array, dark: bool) -> mo.Html | None:
     """Show the hyperedges that carried the score, and which things made the person belong to them."""
     if not len(carried):
         return None
     told, drawn = "Which things made this person belong to them:", None
     try:
-        paths = backend.membership_paths(look)
+        paths = backend.membership_paths(scene)
         is_start = paths["item_id"] == ""
         start = ", ".join(map(plots.signed, paths.loc[is_start, "total"]))
         told = f"To belong to all of them alike, as without a history, would add {start}. What each thing adds to that:"
@@ -125,15 +125,15 @@ def what_if(data: Dataset, why: Explanation, asked: Callable[[], WhatIf] | None)
     )
 
 
-def questions(look: backend.Scene, why: Explanation, ranking: pd.DataFrame, memory: dict[str, Any]) -> mo.ui.dictionary:
+def questions(scene: backend.Scene, why: Explanation, ranking: pd.DataFrame, memory: dict[str, Any]) -> mo.ui.dictionary:
     """Make the three controls of a what-if: ``taken`` away, ``added``, and how the model is ``changed``."""
-    known = widgets.named_items(look.data, list(why.history["item_id"]))
-    others = widgets.named_items(look.data, backend.addable_items(look, ranking))
-    assert look.trace is not None
+    known = widgets.named_items(scene.data, list(why.history["item_id"]))
+    others = widgets.named_items(scene.data, backend.addable_items(scene, ranking))
+    assert scene.trace is not None
     return mo.ui.dictionary(
         {
             "taken": widgets.choices(memory, "why.taken", "Take away from what they took", known),
             "added": widgets.choices(memory, "why.added", "Add to what they took", others),
-            "changed": widgets.choice(memory, "why.changed", "Change the model", changes.model_changes(look.trace)),
+            "changed": widgets.choice(memory, "why.changed", "Change the model", changes.model_changes(scene.trace)),
         }
     )

@@ -13,13 +13,13 @@ from srgformer_lab import Dataset, backend, plots
 MARK = "● chosen"
 
 
-def places(look: backend.Scene) -> mo.Html | None:
-    """Show where the chosen items stand in this person's list, as trained and at the view's knobs."""
-    if not look.view.chosen_items:
+def places(scene: backend.Scene) -> mo.Html | None:
+    """Show where the chosen items stand in this person's list, as trained and at the link's knobs."""
+    if not scene.link.items:
         return None
-    found = backend.chosen_places(look)
+    found = backend.chosen_places(scene)
     lines = [_place(row) for row in found.to_dict("records")]
-    cards = backend.item_cards(look.data, list(found["item_id"]), lines, backend.SMALL_WIDTH)
+    cards = backend.item_cards(scene.data, list(found["item_id"]), lines, backend.SMALL_WIDTH)
     row = plots.card_row(cards.assign(moved=found["moved"]), size="small")
     asked = f"Where the {plots.counted(len(found), 'chosen item')} stand{'' if len(found) > 1 else 's'}"
     return common.stack(common.section(asked), mo.Html(f'<div class="lab-wall">{row}</div>'))
@@ -30,7 +30,7 @@ def wall(data: Dataset, chosen: Sequence[str], choose: Callable[[str], None]) ->
     return mo.ui.array([widgets.item_button(data, item_id, "", False, choose) for item_id in chosen[: backend.MOST_ITEMS]])
 
 
-def circled(look: backend.Scene, count: int, item_id: str, buttons: mo.ui.array, let_go: mo.ui.button) -> mo.Html:
+def circled(scene: backend.Scene, count: int, item_id: str, buttons: mo.ui.array, let_go: mo.ui.button) -> mo.Html:
     """Show what was circled in a figure, ``count`` items, and offer to let them go; or say how to circle."""
     if not count:
         return common.stack(
@@ -38,7 +38,7 @@ def circled(look: backend.Scene, count: int, item_id: str, buttons: mo.ui.array,
         )
     most = backend.MOST_ITEMS
     more = f"; the first {most} are shown and kept in the link" if count > most else ""
-    looked_at = f" Every page looks at “{backend.title(look.data, item_id)}”." if item_id else ""
+    looked_at = f" Every page looks at “{backend.title(scene.data, item_id)}”." if item_id else ""
     return common.stack(
         common.finding(f"{plots.counted(count, 'item')} chosen{more}"),
         common.fact(f"Click one to look at it on every page.{looked_at}"),
@@ -47,9 +47,9 @@ def circled(look: backend.Scene, count: int, item_id: str, buttons: mo.ui.array,
     )
 
 
-def ring(look: backend.Scene, count: int) -> mo.Html | None:
-    """Say which ``count`` items stand out in a figure: those of the hyperedge that the view names."""
-    said = f"{look.view.modality} hyperedge {look.view.hyperedge}"
+def ring(scene: backend.Scene, count: int) -> mo.Html | None:
+    """Say which ``count`` items stand out in a figure: those of the hyperedge that the link names."""
+    said = f"{scene.link.modality} hyperedge {scene.link.hyperedge}"
     return common.fact(f"In full colour: what has {said} as its first, {plots.counted(count, 'item')} in all.") if count else None
 
 

@@ -54,19 +54,19 @@ def boxes(base: backend.Scene, made: Any) -> mo.Html:
     """Show the sliders in the colours of their parts, each with a mark at the loaded run."""
     assert base.run is not None
     here = zip(made.elements.items(), backend.point_of(base.run), strict=True)
-    return common.stack(*(dials.knob_box(knob, slider, mark, base.view.is_dark) for (knob, slider), mark in here))
+    return common.stack(*(dials.knob_box(knob, slider, mark, base.link.is_dark) for (knob, slider), mark in here))
 
 
 def ticker(base: backend.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFrame], None]) -> mo.ui.refresh:
     """Read the runs anew when something changed: often while some of the grid are on their way, else for what a terminal trains."""
     seen = [backend.runs_stamp()]
 
-    def look(_: object) -> None:
+    def check(_: object) -> None:
         if backend.runs_stamp() != seen[0]:
             seen[0] = backend.runs_stamp()
             _read_anew(base, tell)
 
-    return mo.ui.refresh(default_interval="2s" if _going(grid) else "10s", on_change=look)
+    return mo.ui.refresh(default_interval="2s" if _going(grid) else "10s", on_change=check)
 
 
 def progress(grid: pd.DataFrame, ticks: mo.ui.refresh) -> mo.Html:
@@ -87,7 +87,7 @@ def chart(base: backend.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plotly
     """Draw the grid around the point that is looked at."""
     assert base.run is not None
     whole = backend.with_missing(grid, dials.STEPS, point)
-    return common.chart(plots.knob_grid(whole, loaded=backend.point_of(base.run), chosen=point, dark=base.view.is_dark))
+    return common.chart(plots.knob_grid(whole, loaded=backend.point_of(base.run), chosen=point, dark=base.link.is_dark))
 
 
 def buttons(
@@ -105,7 +105,7 @@ def buttons(
     def begin(points: list[Point]) -> None:
         refuse(None)
         try:
-            backend.begin_points(base.data, base.view.run, points)
+            backend.begin_points(base.data, base.link.run, points)
         except LabError as error:
             refuse(error)
         _read_anew(base, tell)
@@ -113,7 +113,7 @@ def buttons(
     made: dict[str, tuple[str, Any, Callable[[Any], None]]] = {}
     if not name:
         made["point"] = "Train this point", [point], begin
-    elif name != base.view.run and state not in backend.GOING:
+    elif name != base.link.run and state not in backend.GOING:
         made["load"] = "Look at this run on every page", name, load
     if around:
         those = f"the {len(around)} missing" if len(around) > 1 else "the missing one"
@@ -130,12 +130,12 @@ def numbers(base: backend.Scene, grid: pd.DataFrame, point: Point) -> mo.Html:
     if not name:
         return common.fact("Nobody has trained these two values. Everything else would be as in the loaded run.")
     status = base.run.status()
-    against = "the loaded run" if name == base.view.run else f"the loaded run has {common.score(status.metric, status.best_metric)}"
+    against = "the loaded run" if name == base.link.run else f"the loaded run has {common.score(status.metric, status.best_metric)}"
     best = common.score(status.metric, value) if math.isfinite(value) else "–"
     tiles = [(f"valid {plots.metric_name(status.metric)}", best, against)]
     test, ours = backend.find_run(name).test_metrics(), base.run.test_metrics()
     for metric in [metric for metric in ("recall@20", "ndcg@20") if metric in test]:
-        is_other = metric in ours and name != base.view.run
+        is_other = metric in ours and name != base.link.run
         beside = f"the loaded run has {plots.metric_value(metric, ours[metric])}" if is_other else state
         tiles.append((f"test {plots.metric_name(metric)}", plots.metric_value(metric, test[metric]), beside))
     return common.stack(common.finding(name), common.tiles(tiles))
@@ -160,12 +160,12 @@ def bench(
 def lists(base: backend.Scene, grid: pd.DataFrame, point: Point, user_id: str) -> mo.Html:
     """Show one person's list of the loaded run beside that of the run at a point."""
     name, state, _ = backend.run_at(grid, point)
-    if name == base.view.run:
+    if name == base.link.run:
         return common.fact("This is the loaded run. Move γ or τ to another filled cell: its list comes here, held against this one.")
     if not name or state in backend.GOING:
         return common.fact("There is no list here until a training of these values has finished. Filled cells have one.")
     try:
-        return comparison.lists({each: backend.as_trained(base, each) for each in (base.view.run, name)}, user_id)
+        return comparison.lists({each: backend.as_trained(base, each) for each in (base.link.run, name)}, user_id)
     except LabError as error:
         return _gone(error)
 
@@ -176,7 +176,7 @@ def _gone(error: LabError) -> mo.Html:
 
 def _read_anew(base: backend.Scene, tell: Callable[[pd.DataFrame], None]) -> None:
     with suppress(LabError):  # the loaded run was deleted meanwhile: the grid stays as it was
-        tell(backend.contrast_grid(base.data, base.view.run))
+        tell(backend.contrast_grid(base.data, base.link.run))
 
 
 def _going(grid: pd.DataFrame) -> list[str]:

@@ -10,6 +10,8 @@ import common
 import marimo as mo
 
 from srgformer_lab import Run, TrainConfig, backend
+from srgformer_lab.training.estimate import Estimate
+from srgformer_lab.training.run import Status
 
 
 def duration(seconds: float) -> str:
@@ -22,14 +24,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def cost(expected: backend.Estimate, train: TrainConfig) -> mo.Html:
+def cost(expected: Estimate, train: TrainConfig) -> mo.Html:
     """Say before the start what a training will take."""
     time = f"About {duration(expected.seconds_per_epoch)} an epoch, at most {duration(expected.seconds_at_most)} in all"
     memory = f"{expected.memory_bytes / 1e9:.1f} GB of memory"
     return common.fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better validation metric.")
 
 
-def progress(run: Run, status: backend.Status) -> mo.Html:
+def progress(run: Run, status: Status) -> mo.Html:
     """Say how far a training is, and show it as a bar."""
     most = run.config.train.epochs
     done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
@@ -42,54 +44,54 @@ def progress(run: Run, status: backend.Status) -> mo.Html:
     )
 
 
-def slow_button(slow: backend.Slow[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
+def task_button(task: backend.BackgroundTask[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
     """Make the button that has something slow looked for; ``tell`` sets a state that the page's ``ticker`` is made anew by."""
 
     def begin(count: int) -> int:
-        slow.begin()
+        task.begin()
         tell(count + 1)
         return count + 1
 
     return mo.ui.button(label=words, value=time.monotonic_ns(), on_click=begin)
 
 
-def ticker(slow: backend.Slow[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
+def ticker(task: backend.BackgroundTask[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
     """Have a page look twice a second how far something slow is, as long as it is looked for; ``tell`` hears of its end."""
 
-    def look(_: object) -> None:
-        if not slow.is_going:
+    def check(_: object) -> None:
+        if not task.is_going:
             tell(time.monotonic_ns())
 
-    return mo.ui.refresh(default_interval="0.5s", on_change=look) if slow.is_going else None
+    return mo.ui.refresh(default_interval="0.5s", on_change=check) if task.is_going else None
 
 
-def slow_line(slow: backend.Slow[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
+def task_line(task: backend.BackgroundTask[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
     """Offer to look for something slow; or say how far that is, that it takes unusually long, or what went wrong."""
     if ticks is None:
         remedy = "Press the button to try again; if that fails too, choose another run on the page “What is this?”."
-        return common.stack(common.problem(slow.error, "Nothing else is harmed.", remedy) if slow.error else None, button)
-    if slow.is_late:
-        happened = f"This takes unusually long: for {duration(slow.silence_seconds)} it has come no further"
+        return common.stack(common.problem(task.error, "Nothing else is harmed.", remedy) if task.error else None, button)
+    if task.is_late:
+        happened = f"This takes unusually long: for {duration(task.silence_seconds)} it has come no further"
         safe = "All pages work as before, and should it still end, its result is shown here."
         late = common.problem(happened, safe, "You need not wait for it: the button begins it anew.")
         return common.stack(late, button, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
-    left = f"about {duration(slow.eta_seconds)} left" if slow.share else "just begun"
+    left = f"about {duration(task.eta_seconds)} left" if task.share else "just begun"
     bar = (
-        f'<progress max="1" value="{slow.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
+        f'<progress max="1" value="{task.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
     )
     return mo.Html(f'<div class="lab-progress">{bar}<div class="lab-ticker">{ticks.text}</div></div>')
 
 
-def look_for_news(
+def check_for_news(
     run: Run, drawn: dict[str, int], draw: Callable[[int], None], tick_on: Callable[[bool], None]
 ) -> Callable[[object], None]:
     """Make what happens at every tick: charts are drawn when there is something new, and the ticking ends with the training."""
 
-    def look(_: object) -> None:
+    def check(_: object) -> None:
         if run.history_size() != drawn["size"]:
             drawn["size"] = run.history_size()
             draw(drawn["size"])
         elif not backend.is_going(run):
             tick_on(False)
 
-    return look
+    return check

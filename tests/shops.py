@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import srgformer_lab as lab
+from srgformer_lab import backend
 
 LISTED = ("train", "valid", "test")
 
@@ -30,3 +31,9 @@ def train_shop(folder: Path, root: Path, epochs: int = 4) -> lab.Run:
     data = lab.read_folder(folder)
     model = lab.SRGFormer(data, lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2))
     return lab.fit(model, data, lab.TrainConfig(epochs=epochs, batch_size=256, learning_rate=0.01), root / "runs", "first")
+
+
+def resolve(link: backend.Link) -> tuple[backend.Link, tuple[str, ...]]:
+    """Return what a link is resolved to, and what is said about it."""
+    scene = backend.SESSION.open(link)
+    return scene.link, scene.notes

@@ -24,17 +24,15 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("instant")
+    link, _top = common.alone("instant")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    base, _trouble = common.open_scene(view)
-    mo.stop(base is None, _trouble)
-    assert base is not None
+def _(link):
+    base = common.opened(link)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
     get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
@@ -55,13 +53,13 @@ def _(base, first_run, get_jump, get_trouble):
 
 
 @app.cell
-def _(base, view):
+def _(base, link):
     mo.stop(base.trained is None)
     mo.stop(not base.trace.modality, common.fact("This model knows no modality: there is nothing that could agree."))
-    get_epoch, set_epoch = mo.state(view.epoch)
-    get_item, set_item = mo.state(view.item)
-    get_items, set_items = mo.state(view.chosen_items)
-    get_hyperedge, set_hyperedge = mo.state(view.hyperedge)
+    get_epoch, set_epoch = mo.state(link.epoch)
+    get_item, set_item = mo.state(link.item)
+    get_items, set_items = mo.state(link.items)
+    get_hyperedge, set_hyperedge = mo.state(link.hyperedge)
     return get_epoch, get_hyperedge, get_item, get_items, set_epoch, set_hyperedge, set_item, set_items
 
 
@@ -73,13 +71,11 @@ def _(base, memory, set_epoch):
 
 
 @app.cell
-def _(get_epoch, view):
-    look, _trouble = common.open_scene(view, epoch=get_epoch())
-    mo.stop(look is None, _trouble)
-    assert look is not None
-    space = backend.Alignment.of(look)
-    slow = space.umap()
-    return look, slow, space
+def _(get_epoch, link):
+    scene = common.opened(link, epoch=get_epoch())
+    space = backend.Alignment.of(scene)
+    task = space.umap()
+    return scene, task, space
 
 
 @app.cell
@@ -97,52 +93,52 @@ def _(base, epochs, methods):
 
 
 @app.cell
-def _(get_news, methods, set_news, slow):
+def _(get_news, methods, set_news, task):
     get_news()
-    button = waiting.slow_button(slow, "Draw by UMAP", set_news)
-    ticks = waiting.ticker(slow, set_news) if methods.value == "umap" else None
-    is_umap = methods.value == "umap" and slow.is_ready
+    button = waiting.task_button(task, "Draw by UMAP", set_news)
+    ticks = waiting.ticker(task, set_news) if methods.value == "umap" else None
+    is_umap = methods.value == "umap" and task.is_ready
     return button, is_umap, ticks
 
 
 @app.cell
-def _(button, methods, slow, ticks):
+def _(button, methods, task, ticks):
     mo.stop(methods.value != "umap")
     _wait = common.fact("UMAP takes some seconds, and up to half a minute the first time. Until then PCA is shown.")
     common.stack(
-        None if slow.is_ready else common.stack(_wait, waiting.slow_line(slow, button, ticks)),
+        None if task.is_ready else common.stack(_wait, waiting.task_line(task, button, ticks)),
         common.fact("UMAP keeps who is near whom. Its distances are not the model's: how far two clouds lie apart means nothing."),
     )
     return
 
 
 @app.cell
-def _(is_umap, slow, space):
+def _(is_umap, task, space):
     drawn, trouble = None, None
     try:
-        drawn = slow.value() if is_umap else space.projection()
+        drawn = task.value() if is_umap else space.projection()
     except LabError as _error:
         trouble = common.problem(_error, "Nothing was changed.", "Choose another epoch or other knobs.")
     return drawn, trouble
 
 
 @app.cell
-def _(get_hyperedge, look):
-    ringed = backend.items_of_hyperedge(look) if get_hyperedge() else []
+def _(get_hyperedge, scene):
+    ringed = backend.items_of_hyperedge(scene) if get_hyperedge() is not None else []
     return (ringed,)
 
 
 @app.cell
-def _(drawn, ringed, trouble, view):
+def _(drawn, ringed, trouble, link):
     mo.stop(drawn is None, trouble)
     # not made from what is circled in it: a figure that follows its own selection would lose it
-    chart = common.chart(plots.alignment_scatter(drawn.points, drawn.quality, marked=ringed, dark=view.is_dark))
+    chart = common.chart(plots.alignment_scatter(drawn.points, drawn.quality, marked=ringed, dark=link.is_dark))
     return (chart,)
 
 
 @app.cell
 def _(ringed, set_hyperedge):
-    unring = mo.ui.button(label="Show all alike", on_click=lambda count: set_hyperedge("")) if ringed else None
+    unring = mo.ui.button(label="Show all alike", on_click=lambda count: set_hyperedge(None)) if ringed else None
     return (unring,)
 
 
@@ -159,25 +155,25 @@ def _(chart, drawn, set_item, set_items, space):
 @app.cell
 def _(get_epoch, get_hyperedge, get_item, get_items):
     _kept = get_items()[: backend.MOST_ITEMS]
-    picked = {"epoch": get_epoch(), "item": get_item(), "items": backend.joined(_kept), "hyperedge": get_hyperedge()}
+    picked = {"epoch": get_epoch(), "item": get_item(), "items": _kept, "hyperedge": get_hyperedge()}
     return (picked,)
 
 
 @app.cell
-def _(get_items, look, set_item, set_items):
-    wall = together.wall(look.data, get_items(), set_item)
+def _(get_items, scene, set_item, set_items):
+    wall = together.wall(scene.data, get_items(), set_item)
     let_go = mo.ui.button(label="Let them go", on_click=lambda count: set_items(()))
     return let_go, wall
 
 
 @app.cell
-def _(chart, drawn, get_item, get_items, let_go, look, ringed, unring, wall):
+def _(chart, drawn, get_item, get_items, let_go, scene, ringed, unring, wall):
     _plane = f"{plots.percent(sum(drawn.explained))} of the variance is in this plane."
     _of = _plane if drawn.explained else "UMAP distances are not model distances."
     _trust = common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, about 0.5 chance.")
     common.side_by_side(
-        common.stack(together.ring(look, len(ringed)), chart, _trust, unring),
-        together.circled(look, len(get_items()), get_item(), wall, let_go),
+        common.stack(together.ring(scene, len(ringed)), chart, _trust, unring),
+        together.circled(scene, len(get_items()), get_item(), wall, let_go),
         widths="3fr 2fr",
     )
     return
@@ -201,11 +197,11 @@ def _(drawn, space):
 
 
 @app.cell
-def _(space, view):
+def _(space, link):
     mo.stop(not space.pair, common.fact("This model has one modality: there is no second one that it could agree with."))
     try:
-        _recall = plots.recall_bars(space.recall(), dark=view.is_dark)
-        _cosines = plots.cosine_distributions(space.cosines(), dark=view.is_dark)
+        _recall = plots.recall_bars(space.recall(), dark=link.is_dark)
+        _cosines = plots.cosine_distributions(space.cosines(), dark=link.is_dark)
         _near = space.neighbors()
         _pair = f"{plots.part_name(_near.first).capitalize()} and {plots.part_name(_near.second)}"
         _shown = common.stack(
@@ -222,8 +218,8 @@ def _(space, view):
 
 
 @app.cell
-def _(memory, picked, view):
-    common.way_on(view, picked, memory)
+def _(memory, picked, link):
+    common.way_on(link, picked, memory)
     return
 
 

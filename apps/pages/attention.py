@@ -19,7 +19,7 @@ with app.setup:
     import widgets
 
     from srgformer_lab import backend, faithfulness, plots
-    from srgformer_lab.backend import attending
+    from srgformer_lab.backend import attention
 
     QUESTION = "What does it look at, and does that matter?"
 
@@ -27,20 +27,18 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("instant")
+    link, _top = common.alone("instant")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    base, _trouble = common.open_scene(view)
-    mo.stop(base is None, _trouble)
-    assert base is not None
-    get_user, set_user = mo.state(view.user)
-    get_item, set_item = mo.state(view.item)
-    get_epoch, set_epoch = mo.state(view.epoch)
+def _(link):
+    base = common.opened(link)
+    get_user, set_user = mo.state(link.user)
+    get_item, set_item = mo.state(link.item)
+    get_epoch, set_epoch = mo.state(link.epoch)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
     get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
@@ -64,25 +62,23 @@ def _(base, set_epoch, set_jump, set_trouble):
 
 
 @app.cell
-def _(get_epoch, get_item, get_user, view):
-    look, _trouble = common.open_scene(view, user=get_user(), item=get_item(), epoch=get_epoch())
-    mo.stop(look is None, _trouble)
-    assert look is not None
-    picked = {"user": look.view.user, "item": look.view.item, "epoch": look.view.epoch}
-    return look, picked
+def _(get_epoch, get_item, get_user, link):
+    scene = common.opened(link, user=get_user(), item=get_item(), epoch=get_epoch())
+    picked = {"user": scene.link.user, "item": scene.link.item, "epoch": scene.link.epoch}
+    return scene, picked
 
 
 @app.cell
-def _(first_run, get_jump, get_trouble, look):
+def _(first_run, get_jump, get_trouble, scene):
     jump = get_jump()
-    common.nothing_trained(look, first_run, bool(jump), get_trouble(), QUESTION) if look.trained is None else None
+    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), QUESTION) if scene.trained is None else None
     return (jump,)
 
 
 @app.cell
 def _(base, memory):
     mo.stop(base.trained is None)
-    _heads = {"all heads, on average": attending.ALL_HEADS} | {f"head {_n}": _n for _n in range(base.trained.config.n_heads)}
+    _heads = {"all heads, on average": attention.ALL_HEADS} | {f"head {_n}": _n for _n in range(base.trained.config.n_heads)}
     head = widgets.choice(memory, "attention.head", "Attention of", _heads)
     return (head,)
 
@@ -102,20 +98,20 @@ def _(base, epochs, head):
 
 
 @app.cell
-def _(head, look):
-    mo.stop(look.trained is None)
-    why = look.explanation()
-    weights = attending.head_weights(look, head.value)
+def _(head, scene):
+    mo.stop(scene.trained is None)
+    why = scene.explanation()
+    weights = attention.head_weights(scene, head.value)
     return weights, why
 
 
 @app.cell
-def _(look, view, weights, why):
+def _(scene, link, weights, why):
     mo.stop(not len(weights), common.fact("This person has no history to look at. Choose another one below."))
     _lines = {_item: f"weight {plots.percent(_weight)}" for _item, _weight in weights.items()}
-    _shown = [_item for _place, _item in enumerate(weights.index) if _place < 14 or _item in look.view.chosen_items]
-    _cards = backend.item_cards(look.data, _shown, [_lines[_item] for _item in _shown], backend.SMALL_WIDTH)
-    _cards = together.marked(_cards, look.view.chosen_items)
+    _shown = [_item for _place, _item in enumerate(weights.index) if _place < 14 or _item in scene.link.items]
+    _cards = backend.item_cards(scene.data, _shown, [_lines[_item] for _item in _shown], backend.SMALL_WIDTH)
+    _cards = together.marked(_cards, scene.link.items)
     _even = f"Looking at all {len(weights)} alike would give each {plots.percent(1 / len(weights))}."
     _rest = f" Not shown: {len(weights) - len(_shown)} with less." if len(weights) > len(_shown) else ""
     common.stack(
@@ -123,11 +119,11 @@ def _(look, view, weights, why):
         mo.Html(plots.card_row(_cards, size="small")),
         common.side_by_side(
             common.chart(
-                plots.attention_heads(why.heads, dark=view.is_dark, hint="Each head has weights of its own: do they look at the same?")
+                plots.attention_heads(why.heads, dark=link.is_dark, hint="Each head has weights of its own: do they look at the same?")
             ),
             common.chart(
                 plots.attention_heads(
-                    why.heads, "contribution", dark=view.is_dark, hint="What each thing adds to the score through each head."
+                    why.heads, "contribution", dark=link.is_dark, hint="What each thing adds to the score through each head."
                 )
             ),
         ),
@@ -136,29 +132,29 @@ def _(look, view, weights, why):
 
 
 @app.cell
-def _(get_news, look, set_news):
+def _(get_news, scene, set_news):
     get_news()  # a search began or ended
-    harm, many = attending.removals(look), attending.many(look)
-    _words = f"Take each of the {len(look.data.history(look.view.user))} things away, one at a time"
-    harm_button = waiting.slow_button(harm, _words, set_news)
-    many_button = waiting.slow_button(many, f"Ask this of {attending.N_USERS} people", set_news)
+    harm, many = attention.removals(scene), attention.many(scene)
+    _words = f"Take each of the {len(scene.data.history(scene.link.user))} things away, one at a time"
+    harm_button = waiting.task_button(harm, _words, set_news)
+    many_button = waiting.task_button(many, f"Ask this of {attention.N_USERS} people", set_news)
     harm_ticks, many_ticks = waiting.ticker(harm, set_news), waiting.ticker(many, set_news)  # last: an element is known by its place
     return harm, harm_button, harm_ticks, many, many_button, many_ticks
 
 
 @app.cell
-def _(harm, harm_button, harm_ticks, head, look, view, weights, why):
-    _title = backend.title(look.data, why.item_id)
+def _(harm, harm_button, harm_ticks, head, scene, link, weights, why):
+    _title = backend.title(scene.data, why.item_id)
     _head = common.section(f"Take things away: what does that cost “{_title}”?", "instant")
     _line = common.fact("Each removal is a pass of the model of its own, on the changed data. Nothing is trained.")
-    _body = [_line, waiting.slow_line(harm, harm_button, harm_ticks)]
+    _body = [_line, waiting.task_line(harm, harm_button, harm_ticks)]
     if harm.is_ready:
         _effects = harm.value()
-        _named = attending.of_head(_effects, weights).assign(removed=[backend.title(look.data, _item) for _item in _effects["removed"]])
-        _draw = partial(plots.effect_scatter, _named, dark=view.is_dark)
-        _found = attending.correlations(look, _effects)
+        _named = attention.of_head(_effects, weights).assign(removed=[backend.title(scene.data, _item) for _item in _effects["removed"]])
+        _draw = partial(plots.effect_scatter, _named, dark=link.is_dark)
+        _found = attention.correlations(scene, _effects)
         _tiles = [(_row.claim, plots.correlation(_row.spearman), "") for _row in _found.itertuples()]
-        _own = _found.set_index("claim")["spearman"]["attention" if head.value == attending.ALL_HEADS else f"head {head.value}"]
+        _own = _found.set_index("claim")["spearman"]["attention" if head.value == attention.ALL_HEADS else f"head {head.value}"]
         _body = [
             common.finding(plots.effect_meaning(_own)),
             common.side_by_side(common.chart(_draw("attention")), common.chart(_draw("contribution"))),
@@ -170,17 +166,17 @@ def _(harm, harm_button, harm_ticks, head, look, view, weights, why):
 
 
 @app.cell
-def _(look, set_item):
-    mo.stop(look.trained is None)
-    _choose = partial(widgets.item_button, look.data, choose=set_item)
-    _first = look.ranking().head(8).itertuples()
-    items = mo.ui.array([_choose(_row.item_id, f"rank {_row.rank}", _row.item_id == look.view.item) for _row in _first])
+def _(scene, set_item):
+    mo.stop(scene.trained is None)
+    _choose = partial(widgets.item_button, scene.data, choose=set_item)
+    _first = scene.ranking().head(8).itertuples()
+    items = mo.ui.array([_choose(_row.item_id, f"rank {_row.rank}", _row.item_id == scene.link.item) for _row in _first])
     return (items,)
 
 
 @app.cell
-def _(choose_user, look, memory):
-    people = widgets.people_picker(look.data, look.view.user, memory, choose_user, cohort=look.view.cohort)
+def _(choose_user, scene, memory):
+    people = widgets.people_picker(scene.data, scene.link.user, memory, choose_user, cohort=scene.link.cohort)
     return (people,)
 
 
@@ -194,30 +190,30 @@ def _(items, people):
 
 
 @app.cell
-def _(many, many_button, many_ticks, view):
+def _(many, many_button, many_ticks, link):
     _line = common.fact("One person may be an exception. Over many people, with intervals; this takes a while, and is kept.")
-    _body = [_line, waiting.slow_line(many, many_button, many_ticks)]
+    _body = [_line, waiting.task_line(many, many_button, many_ticks)]
     if many.is_ready:
         _faith = many.value()
         _by = partial(plots.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)
-        _figures = [_by(dark=view.is_dark), plots.deletion_curves(_faith.curves, dark=view.is_dark)]
+        _figures = [_by(dark=link.is_dark), plots.deletion_curves(_faith.curves, dark=link.is_dark)]
         _body = [common.finding(_faith.verdict), common.side_by_side(*map(common.chart, _figures))]
     common.stack(common.section("Is it so for everybody?", "instant"), *_body)
     return
 
 
 @app.cell
-def _(head, look, view):
-    mo.stop(look.trained is None)
-    _figure = plots.entropy_scatter(attending.spread(look, head.value), look.view.user, dark=view.is_dark)
+def _(head, scene, link):
+    mo.stop(scene.trained is None)
+    _figure = plots.entropy_scatter(attention.spread(scene, head.value), scene.link.user, dark=link.is_dark)
     _line = "A point is a person. The weights of a long history can hardly be anything but small; their spread says whether a head chooses."
     common.stack(common.section("Does it choose, or look at everything alike?", "instant"), common.chart(_figure), common.fact(_line))
     return
 
 
 @app.cell
-def _(memory, picked, view):
-    common.way_on(view, picked, memory)
+def _(memory, picked, link):
+    common.way_on(link, picked, memory)
     return
 
 
@@ -231,7 +227,7 @@ def _():
         "Spearman’s rank correlation compares the order of the weights with the order of the effects.",
         "Source: Eqs. 12–14 of the paper (Shi et al., arXiv 2511.00584); the test follows Serrano and Smith (2019) "
         "and DeYoung et al. (2020).",
-        (backend.attending.attention_entropy, "surprise = "),
+        (backend.attention.attention_entropy, "surprise = "),
         (faithfulness, "measured = "),
     )
     return

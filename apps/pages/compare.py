@@ -20,19 +20,17 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("from finished runs")
+    link, _top = common.alone("from finished runs")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    base, _trouble = common.open_scene(view)
-    mo.stop(base is None, _trouble)
-    assert base is not None
-    get_user, set_user = mo.state(base.view.user)
-    get_cohort, set_cohort = mo.state(base.view.cohort)
+def _(link):
+    base = common.opened(link)
+    get_user, set_user = mo.state(base.link.user)
+    get_cohort, set_cohort = mo.state(base.link.cohort)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
     get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
@@ -70,7 +68,7 @@ def _(begin, get_jump, get_trouble, others):
 def _(first, others):
     mo.stop(not others)
     _most, _words = backend.MOST_RUNS - 1, f"Hold against {backend.side_name(first)}"
-    _kept = [words for words, name in others.items() if name in first.view.compared_runs][:_most]
+    _kept = [words for words, name in others.items() if name in first.link.runs][:_most]
     against = mo.ui.multiselect(others, value=_kept or list(others)[:1], label=_words, max_selections=_most)
     return (against,)
 
@@ -78,7 +76,7 @@ def _(first, others):
 @app.cell
 def _(against, get_cohort, get_user, others):
     chosen = against.value or list(others.values())[:1]
-    picked = {"user": get_user(), "cohort": get_cohort(), "runs": backend.joined(chosen)}
+    picked = {"user": get_user(), "cohort": get_cohort(), "runs": tuple(chosen)}
     return chosen, picked
 
 
@@ -121,22 +119,22 @@ def _(get_news, set_news, sides):
     mo.stop(not sides)
     get_news()  # the judging began or ended
     judged = backend.run_quality(sides)
-    judge = waiting.slow_button(judged, "Judge everybody’s lists", set_news)
+    judge = waiting.task_button(judged, "Judge everybody’s lists", set_news)
     judging = waiting.ticker(judged, set_news)
     return judge, judged, judging
 
 
 @app.cell
-def _(judge, judged, judging, metric, second_metric, sides, view):
+def _(judge, judged, judging, metric, second_metric, sides, link):
     _controls = mo.hstack([metric, second_metric], justify="start", wrap=True)
-    differences, _shown = None, common.stack(common.fact(comparison.LARGE), waiting.slow_line(judged, judge, judging))
+    differences, _shown = None, common.stack(common.fact(comparison.LARGE), waiting.task_line(judged, judge, judging))
     if judged.is_ready:
         try:
             _quality, (_first, *_) = judged.value(), sides
             differences = backend.cohort_differences(sides, metric.value)
             _named = differences.assign(group=differences["cohort"].map(backend.cohort_name))
-            _paired = plots.paired_differences(_named, _first, metric.value, dark=view.is_dark)
-            _plane = plots.metric_plane(_quality, metric.value, second_metric.value, dark=view.is_dark)
+            _paired = plots.paired_differences(_named, _first, metric.value, dark=link.is_dark)
+            _plane = plots.metric_plane(_quality, metric.value, second_metric.value, dark=link.is_dark)
             _tables = comparison.cohort_table(differences, _first, metric.value), comparison.quality_table(_quality)
             _charts = common.side_by_side(common.chart(_paired), common.chart(_plane))
             _shown = common.stack(_controls, _charts, common.side_by_side(*_tables))
@@ -172,8 +170,8 @@ def _(gaining, group, losing, rival):
 
 
 @app.cell
-def _(memory, picked, view):
-    common.way_on(view, picked, memory)
+def _(memory, picked, link):
+    common.way_on(link, picked, memory)
     return
 
 

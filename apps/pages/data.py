@@ -21,18 +21,16 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("instant")
+    link, _top = common.alone("instant")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    base, _trouble = common.open_scene(view)
-    mo.stop(base is None, _trouble)
-    assert base is not None
-    get_chosen, set_chosen = mo.state({name: getattr(base.view, name) for name in ("user", "item", "cohort", "items")})
+def _(link):
+    base = common.opened(link)
+    get_chosen, set_chosen = mo.state({name: getattr(base.link, name) for name in ("user", "item", "cohort", "items")})
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
     get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
@@ -51,27 +49,25 @@ def _(view):
 
 
 @app.cell
-def _(get_chosen, view):
-    look, _trouble = common.open_scene(view, **get_chosen())
-    mo.stop(look is None, _trouble)
-    assert look is not None
-    picked = {name: getattr(look.view, name) for name in ("user", "item", "cohort", "items")}
-    return look, picked
+def _(get_chosen, link):
+    scene = common.opened(link, **get_chosen())
+    picked = {name: getattr(scene.link, name) for name in ("user", "item", "cohort", "items")}
+    return scene, picked
 
 
 @app.cell
-def _(base, view):
+def _(base, link):
     _answer = "Who took what, and what is known of the things. Click a thing or a person: every other page then shows it."
-    common.stack(common.heading("What is in the data?", _answer, "instant"), inventory.overview(base.data, view.is_dark))
+    common.stack(common.heading("What is in the data?", _answer, "instant"), inventory.overview(base.data, link.is_dark))
     return
 
 
 @app.cell
-def _(choosing, look):
+def _(choosing, scene):
     together = mo.ui.array(
-        [widgets.item_button(look.data, _id, "", _id == look.view.item, choosing("item"), "card") for _id in look.view.chosen_items]
+        [widgets.item_button(scene.data, _id, "", _id == scene.link.item, choosing("item"), "card") for _id in scene.link.items]
     )
-    let_go = mo.ui.button(label="Let go of them", value="", on_change=choosing("items"))
+    let_go = mo.ui.button(label="Let go of them", value=(), on_change=choosing("items"))
     return let_go, together
 
 
@@ -98,8 +94,8 @@ def _(base, choosing, wishes):
 
 
 @app.cell
-def _(choosing, found, get_count, look):
-    wall = inventory.wall(look.data, found, get_count(), look.view.item, choosing("item"))
+def _(choosing, found, get_count, scene):
+    wall = inventory.wall(scene.data, found, get_count(), scene.link.item, choosing("item"))
     return (wall,)
 
 
@@ -116,16 +112,16 @@ def _(carry, found, more, wall, wishes):
 
 
 @app.cell
-def _(choosing, look, set_jump):
-    _users = backend.takers(look.data, look.view.item)  # the item stays when one of them is chosen
-    takers = mo.ui.array([widgets.person_button(look.data, _user, _user == look.view.user, choosing("user")) for _user in _users])
+def _(choosing, scene, set_jump):
+    _users = backend.takers(scene.data, scene.link.item)  # the item stays when one of them is chosen
+    takers = mo.ui.array([widgets.person_button(scene.data, _user, _user == scene.link.user, choosing("user")) for _user in _users])
     why = mo.ui.button(label="Why does it stand where it stands?", on_change=lambda _: set_jump("why"))
     return takers, why
 
 
 @app.cell
-def _(look, takers, why):
-    _panel = inventory.item_panel(look.data, look.view.item, takers, why if look.trained else None)
+def _(scene, takers, why):
+    _panel = inventory.item_panel(scene.data, scene.link.item, takers, why if scene.trained else None)
     common.stack(common.section("The item that you look at"), _panel)
     return
 
@@ -153,7 +149,7 @@ def _(memory):
 def _(base, get_news, set_news):
     get_news()  # the judging began or ended
     served = backend.cohort_table(base)
-    judge = waiting.slow_button(served, "Judge everybody’s list", set_news)
+    judge = waiting.task_button(served, "Judge everybody’s list", set_news)
     judging = waiting.ticker(served, set_news)
     return judge, judging, served
 
@@ -166,32 +162,32 @@ def _(base, served):
 
 
 @app.cell
-def _(choosing, look, table):
-    rows = cohorts.cohort_rows(table, look.view.cohort, choosing("cohort"))
+def _(choosing, scene, table):
+    rows = cohorts.cohort_rows(table, scene.link.cohort, choosing("cohort"))
     return (rows,)
 
 
 @app.cell
-def _(choose_user, is_judged, look, memory, order):
+def _(choose_user, is_judged, scene, memory, order):
     if is_judged:
-        _served = backend.cohort_served(look, look.view.cohort, order.value)
-        people = cohorts.served_people(look.data, _served, look.view.user, memory, choose_user)
+        _served = backend.cohort_served(scene, scene.link.cohort, order.value)
+        people = cohorts.served_people(scene.data, _served, scene.link.user, memory, choose_user)
     else:
-        people = widgets.people_picker(look.data, look.view.user, memory, choose_user, cohorts.SHOWN, look.view.cohort)
+        people = widgets.people_picker(scene.data, scene.link.user, memory, choose_user, cohorts.SHOWN, scene.link.cohort)
     return (people,)
 
 
 @app.cell
-def _(is_judged, judge, judging, look, order, people, rows, served, table):
+def _(is_judged, judge, judging, scene, order, people, rows, served, table):
     if is_judged:
         _told = [common.finding(cohorts.finding(table)), widgets.rows(rows), common.fact(cohorts.MEANING)]
     else:
-        _wait = [common.fact(cohorts.LARGE), waiting.slow_line(served, judge, judging)]
-        _told = [widgets.rows(rows), *(_wait if look.trained else [common.fact(cohorts.SIZES)])]
+        _wait = [common.fact(cohorts.LARGE), waiting.task_line(served, judge, judging)]
+        _told = [widgets.rows(rows), *(_wait if scene.trained else [common.fact(cohorts.SIZES)])]
     common.stack(
-        common.section("Who is served how well?" if look.trained else "Who has how long a history?", "instant"),
+        common.section("Who is served how well?" if scene.trained else "Who has how long a history?", "instant"),
         *_told,
-        common.finding(f"Choose a person: {backend.cohort_name(look.view.cohort)}"),
+        common.finding(f"Choose a person: {backend.cohort_name(scene.link.cohort)}"),
         order if is_judged else None,
         widgets.picker(people),
     )
@@ -199,20 +195,20 @@ def _(is_judged, judge, judging, look, order, people, rows, served, table):
 
 
 @app.cell
-def _(ask_why, look):
-    mo.stop(look.trained is None)
-    _ranking = backend.tested_ranking(look, look.view.user)
-    listed = cohorts.listed_items(look.data, _ranking.head(20), ask_why)
-    held_back = cohorts.listed_items(look.data, _ranking[_ranking["hit"]], ask_why)
+def _(ask_why, scene):
+    mo.stop(scene.trained is None)
+    _ranking = backend.tested_ranking(scene, scene.link.user)
+    listed = cohorts.listed_items(scene.data, _ranking.head(20), ask_why)
+    held_back = cohorts.listed_items(scene.data, _ranking[_ranking["hit"]], ask_why)
     return held_back, listed
 
 
 @app.cell
-def _(held_back, listed, look):
+def _(held_back, listed, scene):
     _said = "What was held back for validation, and its place:" if len(held_back) else "Nothing was held back, so nothing can be found."
     common.stack(
         common.section("This person’s list", "instant"),
-        widgets.history(look.data, look.view.user),
+        widgets.history(scene.data, scene.link.user),
         common.fact("The first twenty that the model would show. Click one: why is it there?"),
         widgets.picker(listed),
         common.fact(_said),
@@ -222,8 +218,8 @@ def _(held_back, listed, look):
 
 
 @app.cell
-def _(jump, memory, picked, view):
-    common.stack(common.way_on(view, picked, memory), common.only_here(jump, memory))
+def _(jump, memory, picked, link):
+    common.stack(common.way_on(link, picked, memory), common.only_here(jump, memory))
     return
 
 

@@ -25,17 +25,15 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("instant")
+    link, _top = common.alone("instant")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    base, _trouble = common.open_scene(view)
-    mo.stop(base is None, _trouble)
-    assert base is not None
+def _(link):
+    base = common.opened(link)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
     get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
@@ -57,23 +55,23 @@ def _(base, first_run, get_jump, get_trouble):
 
 
 @app.cell
-def _(base, view):
+def _(base, link):
     mo.stop(base.trained is None)
     mo.stop(not base.trace.hypergraph, common.fact("This model has no hyperedges: it has no modality, or was trained without them."))
-    first_modality = view.modality if view.modality in base.trace.hypergraph else next(iter(base.trace.hypergraph))
+    first_modality = link.modality if link.modality in base.trace.hypergraph else next(iter(base.trace.hypergraph))
     get_modality, set_modality = mo.state(first_modality)
-    get_hyperedge, set_hyperedge = mo.state(view.hyperedge)
-    get_item, set_item = mo.state(view.item)
-    get_epoch, set_epoch = mo.state(view.epoch)
-    get_tau, set_tau = mo.state(view.tau)
+    get_hyperedge, set_hyperedge = mo.state(link.hyperedge)
+    get_item, set_item = mo.state(link.item)
+    get_epoch, set_epoch = mo.state(link.epoch)
+    get_tau, set_tau = mo.state(link.tau)
     get_rebuilt, set_rebuilt = mo.state(0)
 
     def choose_modality(name):
-        set_hyperedge("")  # numbers mean something else in another modality
+        set_hyperedge(None)  # numbers mean something else in another modality
         set_modality(name)
 
     def reset_tau(count):
-        set_tau("")
+        set_tau(None)
         set_rebuilt(count)
         return count
 
@@ -93,27 +91,25 @@ def _(base, choose_modality, first_modality, reset_tau, set_epoch):
 
 
 @app.cell
-def _(base, get_rebuilt, set_tau, view):
+def _(base, get_rebuilt, set_tau, link):
     _trained = base.trained_knobs[TAU]
-    _start = _trained if get_rebuilt() else float(view.tau or _trained)
-    tau = dials.knob_slider(TAU, _start, lambda value: set_tau("" if value == _trained else f"{value:g}"), [_trained])
+    _start = _trained if get_rebuilt() else (_trained if link.tau is None else link.tau)
+    tau = dials.knob_slider(TAU, _start, lambda value: set_tau(None if value == _trained else value), [_trained])
     return (tau,)
 
 
 @app.cell
-def _(get_epoch, get_hyperedge, get_item, get_modality, get_tau, view):
+def _(get_epoch, get_hyperedge, get_item, get_modality, get_tau, link):
     picked = {"modality": get_modality(), "hyperedge": get_hyperedge(), "item": get_item(), "epoch": get_epoch(), "tau": get_tau()}
-    look, _trouble = common.open_scene(view, **picked)
-    mo.stop(look is None, _trouble)
-    assert look is not None
-    hyperedges = backend.Hyperedges(look, get_modality())
+    scene = common.opened(link, **picked)
+    hyperedges = backend.Hyperedges(scene, get_modality())
     cards = hyperedges.cards
-    return cards, hyperedges, look, picked
+    return cards, hyperedges, scene, picked
 
 
 @app.cell
-def _(base, epochs, modalities, reset, tau, view):
-    _knob = dials.knob_box(TAU, tau, base.trained_knobs[TAU], view.is_dark, reset)
+def _(base, epochs, modalities, reset, tau, link):
+    _knob = dials.knob_box(TAU, tau, base.trained_knobs[TAU], link.is_dark, reset)
     common.stack(
         common.heading(
             "What did the hyperedges learn?",
@@ -152,32 +148,32 @@ def _(hyperedges, members):
 
 
 @app.cell
-def _(hyperedges, look):
+def _(hyperedges, scene):
     try:
-        _found = look.what_if(drop_hyperedge(hyperedges.modality, hyperedges.chosen))
+        _found = scene.what_if(drop_hyperedge(hyperedges.modality, hyperedges.chosen))
         _hint = "Choose another hyperedge above, or another person on the page “Why this item?”."
-        _moves = changes.moved_list(look.data, compare_lists(_found.before, _found.after, 10), ("With it", "Without it"), _hint)
+        _moves = changes.moved_list(scene.data, compare_lists(_found.before, _found.after, 10), ("With it", "Without it"), _hint)
     except LabError as _error:
         _moves = common.problem(_error, "Nothing was changed.")
     common.stack(
         common.section(f"What if hyperedge {hyperedges.chosen} of {hyperedges.modality} were not there, for this person?", "instant"),
-        widgets.history(look.data, look.view.user),
+        widgets.history(scene.data, scene.link.user),
         _moves,
     )
     return
 
 
 @app.cell
-def _(cards, hyperedges, look, view):
-    _figures = [plots.incidence_heatmap(hyperedges.incidence, dark=view.is_dark), plots.usage_bars(cards, dark=view.is_dark)]
+def _(cards, hyperedges, scene, link):
+    _figures = [plots.incidence_heatmap(hyperedges.incidence, dark=link.is_dark), plots.usage_bars(cards, dark=link.is_dark)]
     _asked = "How decided are the memberships, and is each hyperedge used?"
     common.stack(common.section(_asked, "instant"), common.side_by_side(*map(common.chart, _figures)))
     return
 
 
 @app.cell
-def _(hyperedges, view):
-    _draw = partial(plots.agreement_table, first=hyperedges.modality, dark=view.is_dark)
+def _(hyperedges, link):
+    _draw = partial(plots.agreement_table, first=hyperedges.modality, dark=link.is_dark)
     _found = {_other: hyperedges.beside(_other) for _other in hyperedges.others} | {"category": hyperedges.beside_categories()}
     _tables = [_draw(_one.contingency, second=_name, nmi=_one.nmi, chance=_one.chance) for _name, _one in _found.items() if _one]
     _none = common.fact("There is one modality and no category is known, so there is nothing to compare with.")
@@ -193,23 +189,23 @@ def _(hyperedges, view):
 def _(base, get_modality, get_news, set_news):
     get_news()  # a search began or ended
     river = backend.Hyperedges(base, get_modality()).river()
-    river_button = waiting.slow_button(river, f"Follow the things over {len(base.run.epochs())} epochs", set_news)
+    river_button = waiting.task_button(river, f"Follow the things over {len(base.run.epochs())} epochs", set_news)
     river_ticks = waiting.ticker(river, set_news)
     return river, river_button, river_ticks
 
 
 @app.cell
-def _(river, river_button, river_ticks, view):
-    _shown = waiting.slow_line(river, river_button, river_ticks)
+def _(river, river_button, river_ticks, link):
+    _shown = waiting.task_line(river, river_button, river_ticks)
     if river.is_ready:
-        _shown = common.chart(plots.river(river.value(), dark=view.is_dark))
+        _shown = common.chart(plots.river(river.value(), dark=link.is_dark))
     common.stack(common.section("When did they settle?", "from finished runs"), _shown)
     return
 
 
 @app.cell
-def _(memory, picked, view):
-    common.way_on(view, {"item": picked["item"]}, memory)
+def _(memory, picked, link):
+    common.way_on(link, {"item": picked["item"]}, memory)
     return
 
 

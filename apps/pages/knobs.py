@@ -21,16 +21,15 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("instant")
+    link, _top = common.alone("instant")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    base, _trouble = common.open_scene(view)
-    mo.stop(base is None, _trouble)
+def _(link):
+    base = common.opened(link)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
     return base, get_jump, get_trouble, set_jump, set_trouble
@@ -50,9 +49,9 @@ def _(base, first_run, get_jump, get_trouble):
 
 
 @app.cell
-def _(base, view):
+def _(base, link):
     mo.stop(base.trained is None)
-    get_user, set_user = mo.state(view.user)
+    get_user, set_user = mo.state(link.user)
     get_rebuilt, set_rebuilt = mo.state(0)
     turned = dict(base.knobs)  # where the sliders stand; a reset changes it and has them made anew
     return get_rebuilt, get_user, set_rebuilt, set_user, turned
@@ -87,32 +86,30 @@ def _(base, get_rebuilt, turned):
 
 
 @app.cell
-def _(base, get_user, sliders, view):
+def _(base, get_user, sliders, link):
     _knobs = {
-        short: "" if sliders.value[knob] == base.trained_knobs[knob] else f"{sliders.value[knob]:g}"
-        for short, knob in backend.KNOB_OF.items()
+        short: None if sliders.value[knob] == base.trained_knobs[knob] else sliders.value[knob] for short, knob in backend.KNOB_OF.items()
     }
     picked = {"user": get_user()} | _knobs
-    look, _trouble = common.open_scene(view, **picked)
-    mo.stop(look is None, _trouble)
-    return look, picked
+    scene = common.opened(link, **picked)
+    return scene, picked
 
 
 @app.cell
-def _(look):
-    _moved = compare_lists(look.ranking(as_trained=True), look.ranking(), 10)
-    _moves = backend.with_pictures(_moved, look.data, backend.SMALL_WIDTH)
+def _(scene):
+    _moved = compare_lists(scene.ranking(as_trained=True), scene.ranking(), 10)
+    _moves = backend.with_pictures(_moved, scene.data, backend.SMALL_WIDTH)
     moves = common.stack(
         mo.Html(plots.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs")),
-        together.places(look),
+        together.places(scene),
     )
     return (moves,)
 
 
 @app.cell
-def _(look):
-    if look.is_quick:
-        _now, _then = look.quality()["recall@20"], look.quality(as_trained=True)["recall@20"]
+def _(scene):
+    if scene.is_quick:
+        _now, _then = scene.quality()["recall@20"], scene.quality(as_trained=True)["recall@20"]
         _line = f"Over all people, valid Recall@20 is {common.share(_now)} at these knobs; as trained it is {common.share(_then)}."
     else:
         _line = "This data is too large to evaluate while a slider moves; the list below follows at once."
@@ -121,9 +118,9 @@ def _(look):
 
 
 @app.cell
-def _(base, look, quality, resets, sliders, view):
+def _(base, scene, quality, resets, sliders, link):
     _boxes = [
-        dials.knob_box(_name, sliders.elements[_name], base.trained_knobs[_name], view.is_dark, resets.elements[_name])
+        dials.knob_box(_name, sliders.elements[_name], base.trained_knobs[_name], link.is_dark, resets.elements[_name])
         for _name in dials.KNOBS
     ]
     controls = common.stack(*_boxes, quality)
@@ -133,38 +130,34 @@ def _(base, look, quality, resets, sliders, view):
             "Nothing is trained here: the same weights, weighed anew. Pull attention (α) to 0 and see who falls out of the list.",
             "instant",
         ),
-        widgets.history(look.data, look.view.user),
+        widgets.history(scene.data, scene.link.user),
     )
     return controls, head
 
 
 @app.cell
-def _(look):
-    as_trained, _ = common.open_scene(look.view, tau="")
-    assert as_trained is not None
-    is_drawn = look.knows_surface() or (
-        look.is_quick and look.knobs == as_trained.knobs | {name: look.knobs[name] for name in dials.KNOBS[:2]}
-    )
-    map_button = mo.ui.run_button(label=f"Draw the map at τ = {look.knobs['membership_temperature']:g}")
-    return as_trained, is_drawn, map_button
+def _(scene):
+    _now = scene.knobs[dials.KNOBS[2]]
+    is_drawn = scene.knows_surface() or (scene.is_quick and _now == scene.trained_knobs[dials.KNOBS[2]])
+    map_button = mo.ui.run_button(label=f"Draw the map at τ = {_now:g}")
+    return is_drawn, map_button
 
 
 @app.cell
-def _(as_trained, is_drawn, look, map_button, view):
-    _shown = look if is_drawn or map_button.value else as_trained
-    _map = None
-    if _shown.knows_surface() or _shown.is_quick or map_button.value:
-        _alpha, _beta, _ = dials.KNOBS
-        _trained, _current = ((knobs[_alpha], knobs[_beta]) for knobs in (look.trained_knobs, look.knobs))
-        _map = common.chart(plots.metric_heatmap(_shown.surface(), trained=_trained, current=_current, dark=view.is_dark))
-    _tau = common.fact(f"Every point is the same model with other α and β, at τ = {_shown.knobs['membership_temperature']:g}.")
-    surface = common.stack(_map, _tau, None if _shown is look else map_button)
+def _(is_drawn, link, map_button, scene):
+    _alpha, _beta, _tau = dials.KNOBS
+    _shown, _map = scene.knobs[_tau] if is_drawn or map_button.value else scene.trained_knobs[_tau], None
+    if scene.knows_surface(_shown) or scene.is_quick or map_button.value:
+        _trained, _current = ((knobs[_alpha], knobs[_beta]) for knobs in (scene.trained_knobs, scene.knobs))
+        _map = common.chart(plots.metric_heatmap(scene.surface(_shown), trained=_trained, current=_current, dark=link.is_dark))
+    _said = common.fact(f"Every point is the same model with other α and β, at τ = {_shown:g}.")
+    surface = common.stack(_map, _said, None if _shown == scene.knobs[_tau] else map_button)
     return (surface,)
 
 
 @app.cell
-def _(controls, get_user, head, look, memory, moves, set_user, surface):
-    people = widgets.people_picker(look.data, get_user(), memory, set_user, cohort=look.view.cohort)
+def _(controls, get_user, head, scene, memory, moves, set_user, surface):
+    people = widgets.people_picker(scene.data, get_user(), memory, set_user, cohort=scene.link.cohort)
     common.stack(head, common.knob_layout(controls, moves, surface), common.section("Whose list?"), widgets.picker(people))
     return
 
@@ -173,7 +166,7 @@ def _(controls, get_user, head, look, memory, moves, set_user, surface):
 def _(base):
     mo.stop(base.trained is None)
     get_point, set_point = mo.state(backend.point_of(base.run))
-    get_grid, set_grid = mo.state(backend.contrast_grid(base.data, base.view.run), allow_self_loops=True)
+    get_grid, set_grid = mo.state(backend.contrast_grid(base.data, base.link.run), allow_self_loops=True)
     get_marks, set_marks = mo.state(trained.marks(get_grid()), allow_self_loops=True)
     get_refused, set_refused = mo.state(None)
     get_loaded, set_loaded = mo.state("")
@@ -197,9 +190,9 @@ def _(base, get_grid, get_point, set_loaded, set_refused, tell):
 
 
 @app.cell
-def _(base, get_grid, get_loaded, get_point, get_refused, memory, movers, queuers, view):
+def _(base, get_grid, get_loaded, get_point, get_refused, memory, movers, queuers, link):
     loads = {"run": get_loaded()} if get_loaded() else {}
-    trained.bench(base, get_grid(), get_point(), movers, queuers, get_refused(), common.way_on(view, loads, memory))
+    trained.bench(base, get_grid(), get_point(), movers, queuers, get_refused(), common.way_on(link, loads, memory))
     return (loads,)
 
 
@@ -225,7 +218,7 @@ def _():
         "Source: Eq. 15 of the paper (Shi et al., arXiv 2511.00584).",
         (Trace.fuse, "fused = replace"),
         (metric_surface, "evaluate("),
-        (backend.contrast_grid, "_settings(run) == alike"),
+        (backend.contrast_grid, "_settings(known.config) == alike"),
     )
     return
 

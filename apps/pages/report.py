@@ -20,38 +20,37 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("instant")
+    link, _top = common.alone("instant")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    look, _trouble = common.open_scene(view)
-    mo.stop(look is None, _trouble)
+def _(link):
+    scene = common.opened(link)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
     picked = {}
-    return get_jump, get_trouble, look, picked, set_jump, set_trouble
+    return get_jump, get_trouble, scene, picked, set_jump, set_trouble
 
 
 @app.cell
-def _(look, set_jump, set_trouble):
-    first_run = common.first_run(look.data, set_jump, set_trouble)
+def _(scene, set_jump, set_trouble):
+    first_run = common.first_run(scene.data, set_jump, set_trouble)
     return (first_run,)
 
 
 @app.cell
-def _(first_run, get_jump, get_trouble, look):
+def _(first_run, get_jump, get_trouble, scene):
     jump = get_jump()
-    common.nothing_trained(look, first_run, bool(jump), get_trouble(), ASKED) if look.trained is None else None
+    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), ASKED) if scene.trained is None else None
     return (jump,)
 
 
 @app.cell
-def _(look, memory):
-    mo.stop(look.trained is None)
+def _(scene, memory):
+    mo.stop(scene.trained is None)
     _unwanted = memory.setdefault("report.unwanted", set())
 
     def _wish(name):
@@ -60,17 +59,17 @@ def _(look, memory):
     boxes = mo.ui.dictionary(
         {
             name: mo.ui.checkbox(value=name not in _unwanted, label=backend.SECTIONS[name][0], on_change=_wish(name))
-            for name in backend.sections_of(look)
+            for name in backend.sections_of(scene)
         }
     )
     return (boxes,)
 
 
 @app.cell
-def _(boxes, look):
+def _(boxes, scene):
     report, trouble = None, None
     try:
-        report = backend.Report(look, [name for name, wanted in boxes.value.items() if wanted])
+        report = backend.Report(scene, [name for name, wanted in boxes.value.items() if wanted])
         _ = report.sections  # made here, so that what goes wrong is said here
     except LabError as _error:
         report, trouble = None, common.problem(_error, "Nothing was written.", "Leave out the part that this is about.")
@@ -80,7 +79,7 @@ def _(boxes, look):
 @app.cell
 def _(report):
     mo.stop(report is None)
-    _name = f"srgformer-{report.look.data.name}-{report.look.view.user}-{report.look.view.item}"
+    _name = f"srgformer-{report.scene.data.name}-{report.scene.link.user}-{report.scene.link.item}"
     _name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in _name)
     page_button = mo.download(lambda: report.html().encode(), f"{_name}.html", "text/html", label="Save the report (HTML)")
     tables_button = mo.download(report.tables, f"{_name}.zip", "application/zip", label="Save the tables (CSV in a ZIP)")
@@ -88,7 +87,7 @@ def _(report):
 
 
 @app.cell
-def _(boxes, look, page_button, report, tables_button, trouble):
+def _(boxes, scene, page_button, report, tables_button, trouble):
     _size = f"{len(report.html().encode()) / 1e6:.1f} MB, most of it what draws the figures" if report else ""
     _frames = len(report.frames()) if report else 0
     _ticks = mo.Html(f'<div class="lab-ticks">{"".join(box.text for box in boxes.elements.values())}</div>')
@@ -99,7 +98,7 @@ def _(boxes, look, page_button, report, tables_button, trouble):
             "It opens without a network and without this app.",
             "instant",
         ),
-        widgets.history(look.data, look.view.user),
+        widgets.history(scene.data, scene.link.user),
         common.section("What goes in?"),
         _ticks,
         trouble,
@@ -111,9 +110,9 @@ def _(boxes, look, page_button, report, tables_button, trouble):
 
 
 @app.cell
-def _(look, report):
+def _(scene, report):
     mo.stop(report is None)
-    _address = common.link(look.view, "report")
+    _address = scene.link.address("report")
     common.stack(
         common.section("Share what you look at"),
         common.fact("This link opens the same data, run, person, item and knobs for whoever runs the app on the same folder:"),
@@ -123,12 +122,12 @@ def _(look, report):
 
 
 @app.cell
-def _(look):
-    mo.stop(not look.view.chosen_items)
-    _items = look.view.chosen_items
+def _(scene):
+    mo.stop(not scene.link.items)
+    _items = scene.link.items
     common.stack(
         common.section(f"{len(_items)} items chosen together"),
-        mo.Html(f'<div class="lab-wall">{plots.card_wall(backend.item_cards(look.data, _items, width=backend.SMALL_WIDTH))}</div>'),
+        mo.Html(f'<div class="lab-wall">{plots.card_wall(backend.item_cards(scene.data, _items, width=backend.SMALL_WIDTH))}</div>'),
     )
     return
 

@@ -20,20 +20,18 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("from finished runs")
+    link, _top = common.alone("from finished runs")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(memory, view):
-    look, _trouble = common.open_scene(view)
-    mo.stop(look is None, _trouble)
-    assert look is not None
-    data = look.data
-    get_link, set_link = mo.state({"run": view.run, "runs": view.runs}, allow_self_loops=True)  # what becomes of the view
-    get_chosen, set_chosen = mo.state(view.run, allow_self_loops=True)
+def _(memory, link):
+    scene = common.opened(link)
+    data = scene.data
+    get_link, set_link = mo.state({"run": link.run, "runs": link.runs}, allow_self_loops=True)  # what becomes of the view
+    get_chosen, set_chosen = mo.state(link.run, allow_self_loops=True)
     get_table, set_table = mo.state(backend.run_table(data), allow_self_loops=True)
     get_said, set_said = mo.state(None)
     get_jump, set_jump = mo.state("")
@@ -45,7 +43,7 @@ def _(memory, view):
         get_link,
         get_said,
         get_table,
-        look,
+        scene,
         set_chosen,
         set_jump,
         set_link,
@@ -59,12 +57,12 @@ def _(memory, view):
 def _(data, set_table):
     _seen = {"stamp": backend.runs_stamp()}
 
-    def _look(_):
+    def _check(_):
         if backend.runs_stamp() != _seen["stamp"]:
             _seen["stamp"] = backend.runs_stamp()
             set_table(backend.run_table(data))
 
-    ticker = mo.ui.refresh(default_interval="3s", on_change=_look)
+    ticker = mo.ui.refresh(default_interval="3s", on_change=_check)
     return (ticker,)
 
 
@@ -107,7 +105,7 @@ def _(get_link, set_jump, set_link, ticked, ticks):
 
     def _compare(count):
         first, *others = sorted(ticked, key=lambda name: (name != get_link()["run"], name))
-        set_link(lambda link: {**link, "run": first, "runs": backend.joined(others)})
+        set_link(lambda link: {**link, "run": first, "runs": tuple(others)})
         set_jump("compare")
         return count
 
@@ -121,7 +119,7 @@ def _(get_link, set_jump, set_link, ticked, ticks):
 
 
 @app.cell
-def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
+def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, link):
     def act(done, *names):
         """Do something to run folders, and let view and list follow: `done` gives what is said, and the name that is chosen then."""
         try:
@@ -129,7 +127,7 @@ def _(data, get_link, set_chosen, set_link, set_said, set_table, ticked, view):
         except LabError as error:
             set_said(common.problem(error))
             return
-        followed = backend.without_run(view.change(**get_link()), names[0], now)
+        followed = backend.without_run(link.change(**get_link()), names[0], now)
         set_link(lambda link: {**link, **followed})
         ticked.discard(names[0])
         set_chosen(now or get_link()["run"])
@@ -162,7 +160,7 @@ def _(act, data, get_table, restore, set_jump, set_said):
 
 
 @app.cell
-def _(compare, first_run, found, get_jump, get_said, get_table, look, memory, runs, ticks, undo, words):
+def _(compare, first_run, found, get_jump, get_said, get_table, scene, memory, runs, ticks, undo, words):
     jump = get_jump()
     _answer = "Everything that was trained on this data, here or in a terminal. Tick two runs and hold them against one another."
     _head = common.heading("Which runs are there?", _answer, "from finished runs")
@@ -170,7 +168,7 @@ def _(compare, first_run, found, get_jump, get_said, get_table, look, memory, ru
     _more = common.fact(f"{_rest} more; type words to narrow them down.") if _rest else None
     _none = None if len(found) else common.fact("No run has these words.")
     _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{compare.text}</div></div>')
-    _first = common.nothing_trained(look, first_run, bool(jump), None)
+    _first = common.nothing_trained(scene, first_run, bool(jump), None)
     _bar, _none = (_bar, _none) if len(get_table()) else (_first, None)
     _undo = mo.hstack([common.fact("Deleted within a day:"), *undo.elements.values()], justify="start", wrap=True) if len(undo) else None
     common.stack(_head, _bar, get_said(), _undo, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
@@ -200,14 +198,14 @@ def _(act, delete, get_chosen, get_table, name_box, rename):
 
 
 @app.cell
-def _(get_chosen, get_table, view):
+def _(get_chosen, get_table, link):
     get_table()  # drawn anew whenever something was trained
     _curve = None
     try:
         if get_chosen():
             _run, _hint = backend.find_run(get_chosen()), "Choose another run above: its curve takes this place."
             _drawn = plots.learning_curves(
-                _run.history(), _run.steps(), _run.knob_changes(), _run.config.selection_metric, dark=view.is_dark, hint=_hint
+                _run.history(), _run.steps(), _run.knob_changes(), _run.config.selection_metric, dark=link.is_dark, hint=_hint
             )
             _curve = common.chart(_drawn)
     except LabError as _error:
@@ -227,9 +225,9 @@ def _(act, data, delete, get_table):
 
 
 @app.cell
-def _(get_link, memory, view):
+def _(get_link, memory, link):
     picked = get_link()
-    common.way_on(view, picked, memory)
+    common.way_on(link, picked, memory)
     return (picked,)
 
 

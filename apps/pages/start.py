@@ -18,32 +18,31 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("instant")
+    link, _top = common.alone("instant")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    get_user, set_user = mo.state(view.user)
+def _(link):
+    get_user, set_user = mo.state(link.user)
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
     return get_jump, get_trouble, get_user, set_jump, set_trouble, set_user
 
 
 @app.cell
-def _(get_user, view):
-    look, _trouble = common.open_scene(view, user=get_user())
-    mo.stop(look is None, _trouble)
-    return (look,)
+def _(get_user, link):
+    scene = common.opened(link, user=get_user())
+    return (scene,)
 
 
 @app.cell
-def _(look, memory, set_user):
+def _(scene, memory, set_user):
     def _next_person(count):
         memory["start.person"] = memory.get("start.person", -1) + 1
-        set_user(backend.people(look.data, memory["start.person"], 1, look.view.cohort)[0])
+        set_user(backend.people(scene.data, memory["start.person"], 1, scene.link.cohort)[0])
         return count
 
     another = mo.ui.button(label="Another person", on_click=_next_person)
@@ -51,18 +50,18 @@ def _(look, memory, set_user):
 
 
 @app.cell
-def _(another, look):
-    _data, _view = look.data, look.view
-    _taken = _data.history(_view.user)
+def _(another, scene):
+    _data, _link = scene.data, scene.link
+    _taken = _data.history(_link.user)
     _seen = backend.item_cards(_data, _taken[-18:], width=backend.SMALL_WIDTH)
-    if look.trained is None:
+    if scene.trained is None:
         _answer = "No model is trained on this data yet. Below are the things that one person took; a model learns from all such lists."
         _body = [common.heading("What is this?", _answer, "needs training"), mo.Html(plots.card_row(_seen, size="small"))]
     else:
-        _list = look.ranking().head(5)
+        _list = scene.ranking().head(5)
         _lines = [f"score {plots.digits(_score)}" for _score in _list["score"]]
         _top = backend.item_cards(_data, list(_list["item_id"]), _lines, width=backend.SMALL_WIDTH)
-        _parts = look.explanation().by_part
+        _parts = scene.explanation().by_part
         _answer = (
             "A recommender that looks at who took what, at pictures and at words. Each stream below is one part of the model; "
             "its width is what the part adds to the score of the first item."
@@ -75,8 +74,8 @@ def _(another, look):
         mo.hstack(
             [
                 another,
-                common.fact("Try it: the streams change from person to person." if look.trained else "Everybody has another history."),
-                common.fact(f"Only people with {backend.COHORTS[_view.cohort]}, as you chose.") if _view.cohort else common.fact(""),
+                common.fact("Try it: the streams change from person to person." if scene.trained else "Everybody has another history."),
+                common.fact(f"Only people with {backend.COHORTS[_link.cohort]}, as you chose.") if _link.cohort else common.fact(""),
             ],
             justify="start",
             align="center",
@@ -87,30 +86,30 @@ def _(another, look):
 
 
 @app.cell
-def _(look, set_jump, set_trouble):
-    first_run = common.first_run(look.data, set_jump, set_trouble)
+def _(scene, set_jump, set_trouble):
+    first_run = common.first_run(scene.data, set_jump, set_trouble)
     return (first_run,)
 
 
 @app.cell
-def _(first_run, get_jump, get_trouble, look):
+def _(first_run, get_jump, get_trouble, scene):
     jump = get_jump()
-    common.nothing_trained(look, first_run, bool(jump), get_trouble()) if look.trained is None else None
+    common.nothing_trained(scene, first_run, bool(jump), get_trouble()) if scene.trained is None else None
     return (jump,)
 
 
 @app.cell
-def _(look, view):
-    mo.stop(look.trained is None)
-    _health = backend.health(look)
-    _best, _ = common.open_scene(look.view, epoch="")
+def _(scene, link):
+    mo.stop(scene.trained is None)
+    _health = backend.health(scene)
+    _best, _ = common.open_scene(scene.link, epoch=None)
     _sure = backend.sureness(_best) if _best and _health.metric == "recall@20" else None
     _name = plots.metric_name(_health.metric)
     _found = "of the things held back for validation are in the first 20" if _health.metric == "recall@20" else "on validation"
     _spread = f"; over other such users {common.span(_sure.recall)}, at 95 %" if _sure else ""
     _lead = f"; the run finds {common.span(_sure.lead)} more, at 95 %" if _sure else ""
     _curve = plots.learning_curves(
-        look.run.history(), None, look.run.knob_changes(), _health.metric, baseline={"popularity": _health.popularity}, dark=view.is_dark
+        scene.run.history(), None, scene.run.knob_changes(), _health.metric, baseline={"popularity": _health.popularity}, dark=link.is_dark
     )
     _tiles = common.tiles(
         [
@@ -151,15 +150,15 @@ def _(jump, memory, steps, ways):
 
 
 @app.cell
-def _(view):
+def _(link):
     _texts = {
-        "data": mo.ui.text(value=view.data, label="Data: “studio”, or the path of a folder", full_width=True),
-        "min_rating": mo.ui.text(value=view.min_rating, label="Ratings from", placeholder="all"),
-        "k_core": mo.ui.text(value=view.k_core, label="Fewest interactions", placeholder="any number"),
+        "data": mo.ui.text(value=link.data, label="Data: “studio”, or the path of a folder", full_width=True),
+        "min_rating": mo.ui.text(value=link.min_rating, label="Ratings from", placeholder="all"),
+        "k_core": mo.ui.text(value=link.k_core, label="Fewest interactions", placeholder="any number"),
     }
     _laid_out = mo.Html("<div>{data}</div><div class='lab-form'>{min_rating}{k_core}</div>").batch(**_texts)
     opener = _laid_out.form(submit_button_label="Open this data", bordered=False)
-    _words, _choices = view.only().to_dict(), backend.data_choices()
+    _words, _choices = link.only().to_params(), backend.data_choices()
     if _choices:  # a class chooses from a list
         _here = next((label for label, words in _choices.items() if words.items() <= _words.items()), None)
         opener = mo.ui.dropdown(_choices, value=_here, label="Data", full_width=True)
@@ -167,27 +166,27 @@ def _(view):
 
 
 @app.cell
-def _(look, view):
-    _runs = {common.run_line(name, run): name for name, run in backend.runs_of(look.data).items()}
-    _here = next((line for line, name in _runs.items() if name == view.run), None)
+def _(scene, link):
+    _runs = {common.run_line(name, run): name for name, run in backend.runs_of(scene.data).items()}
+    _here = next((line for line, name in _runs.items() if name == link.run), None)
     run_box = mo.ui.dropdown(_runs, value=_here, label="Run", full_width=True)
     return (run_box,)
 
 
 @app.cell
-def _(look, opener, run_box):
+def _(scene, opener, run_box):
     _run = run_box if run_box.options else common.fact("There is no run on this data yet.")
     _columns = common.side_by_side(_run, opener)
-    common.stack(common.section("What is loaded"), common.fact(common.data_line(look.data)), _columns)
+    common.stack(common.section("What is loaded"), common.fact(common.data_line(scene.data)), _columns)
     return
 
 
 @app.cell
-def _(opener, view):
+def _(opener, link):
     opened, _trouble = {}, None
     if opener.value:
         try:
-            backend.dataset(view.change(**opener.value))
+            backend.SESSION.dataset(link.change(**opener.value))
             opened = dict(opener.value)
         except LabError as _error:
             _safe = "What you were looking at is still open."
@@ -197,13 +196,13 @@ def _(opener, view):
 
 
 @app.cell
-def _(get_user, memory, opened, run_box, view):
+def _(get_user, memory, opened, run_box, link):
     picked, loads = {"user": get_user()}, {}
-    if opened and view.change(**opened) != view:
+    if opened and link.change(**opened) != link:
         loads = opened
-    elif run_box.value and run_box.value != view.run:
+    elif run_box.value and run_box.value != link.run:
         loads = {"run": run_box.value}
-    common.way_on(view, loads, memory)
+    common.way_on(link, loads, memory)
     return loads, picked
 
 

@@ -20,20 +20,18 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("needs training")
+    link, _top = common.alone("needs training")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    _look, _trouble = common.open_scene(view)
-    mo.stop(_look is None, _trouble)
-    assert _look is not None
-    data = _look.data
+def _(link):
+    _scene = common.opened(link)
+    data = _scene.data
     _going = backend.going_on(data)
-    get_watched, set_watched = mo.state(_going or view.run)
+    get_watched, set_watched = mo.state(_going or link.run)
     get_ticking, set_ticking = mo.state(bool(_going), allow_self_loops=True)  # the ticker ends itself
     get_trouble, set_trouble = mo.state(None)
     return data, get_ticking, get_trouble, get_watched, set_ticking, set_trouble, set_watched
@@ -124,8 +122,8 @@ def _(get_watched):
 @app.cell
 def _(drawn, get_ticking, run, set_drawn, set_ticking):
     # not in a cell: explore.py does not see what follows from a state that a cell sets
-    _look = waiting.look_for_news(run, drawn, set_drawn, set_ticking)
-    ticker = mo.ui.refresh(default_interval="0.5s", on_change=_look) if run is not None and get_ticking() else None
+    _check = waiting.check_for_news(run, drawn, set_drawn, set_ticking)
+    ticker = mo.ui.refresh(default_interval="0.5s", on_change=_check) if run is not None and get_ticking() else None
     return (ticker,)
 
 
@@ -164,12 +162,12 @@ def _(get_watched, resume_button, run, status, stop_button, ticker):
 
 
 @app.cell
-def _(get_drawn, run, view):
+def _(get_drawn, run, link):
     mo.stop(run is None)
     get_drawn()  # only what is new is drawn, and not at every tick
     _history, _steps, _turns = run.history(), run.steps(), run.knob_changes()
-    _curve = common.chart(plots.learning_curves(_history, _steps, _turns, run.config.selection_metric, dark=view.is_dark))
-    _losses = common.chart(plots.loss_terms(_history, _steps, _turns, dark=view.is_dark))
+    _curve = common.chart(plots.learning_curves(_history, _steps, _turns, run.config.selection_metric, dark=link.is_dark))
+    _losses = common.chart(plots.loss_terms(_history, _steps, _turns, dark=link.is_dark))
     common.side_by_side(_curve, _losses)
     return
 
@@ -194,8 +192,8 @@ def _(get_ticking, run, set_trouble):
 
 
 @app.cell
-def _(run, sliders, view):
-    _boxes = [dials.knob_box(_name, _slider, dials.usual_knob(run, _name), view.is_dark) for _name, _slider in sliders.elements.items()]
+def _(run, sliders, link):
+    _boxes = [dials.knob_box(_name, _slider, dials.usual_knob(run, _name), link.is_dark) for _name, _slider in sliders.elements.items()]
     _knobs = mo.Html(f'<div class="lab-knobs">{"".join(box.text for box in _boxes)}</div>') if _boxes else None
     _knobs
     return
@@ -222,11 +220,11 @@ def _(runs):
 
 
 @app.cell
-def _(get_ticking, get_watched, memory, run, view):
+def _(get_ticking, get_watched, memory, run, link):
     picked = {}
     if run is not None and not get_ticking() and backend.can_show(run):
         picked = {"run": get_watched()}
-    common.way_on(view, picked, memory)
+    common.way_on(link, picked, memory)
     return (picked,)
 
 

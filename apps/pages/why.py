@@ -20,16 +20,16 @@ with app.setup:
 @app.cell
 def _():
     # explore.py replaces this whole cell, output included; alone, the link decides
-    view, _top = common.view_alone("instant")
+    link, _top = common.alone("instant")
     memory = {"alone": True}
     _top
-    return memory, view
+    return memory, link
 
 
 @app.cell
-def _(view):
-    get_user, set_user = mo.state(view.user)
-    get_item, set_item = mo.state(view.item)
+def _(link):
+    get_user, set_user = mo.state(link.user)
+    get_item, set_item = mo.state(link.item)
     get_group, set_group = mo.state({})
     get_jump, set_jump = mo.state("")
     get_trouble, set_trouble = mo.state(None)
@@ -47,84 +47,82 @@ def _(view):
 
 
 @app.cell
-def _(get_group, get_item, get_user, view):
-    look, _trouble = common.open_scene(view, user=get_user(), item=get_item())
-    mo.stop(look is None, _trouble)
-    assert look is not None
-    picked = {"user": look.view.user, "item": look.view.item} | get_group()
-    return look, picked
+def _(get_group, get_item, get_user, link):
+    scene = common.opened(link, user=get_user(), item=get_item())
+    picked = {"user": scene.link.user, "item": scene.link.item} | get_group()
+    return scene, picked
 
 
 @app.cell
-def _(look, set_jump, set_trouble):
-    first_run = common.first_run(look.data, set_jump, set_trouble)
+def _(scene, set_jump, set_trouble):
+    first_run = common.first_run(scene.data, set_jump, set_trouble)
     return (first_run,)
 
 
 @app.cell
-def _(first_run, get_jump, get_trouble, look):
+def _(first_run, get_jump, get_trouble, scene):
     jump = get_jump()
     _asked = "Why this item?"
-    common.nothing_trained(look, first_run, bool(jump), get_trouble(), _asked) if look.trained is None else None
+    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), _asked) if scene.trained is None else None
     return (jump,)
 
 
 @app.cell
-def _(look):
-    mo.stop(look.trained is None)
-    why = look.explanation()
-    ranking = look.ranking()
+def _(scene):
+    mo.stop(scene.trained is None)
+    why = scene.explanation()
+    ranking = scene.ranking()
     return ranking, why
 
 
 @app.cell
-def _(look, ranking, why):
-    reasons.standing(look.data, why, len(ranking))
+def _(scene, ranking, why):
+    reasons.standing(scene.data, why, len(ranking))
     return
 
 
 @app.cell
-def _(look, view, why):
-    reasons.sum_of_parts(look.data, why, view.is_dark)
+def _(scene, link, why):
+    reasons.sum_of_parts(scene.data, why, link.is_dark)
     return
 
 
 @app.cell
-def _(view, why):
+def _(link, why):
     mo.stop(not len(why.history), common.fact("This person has no history that could carry a score."))
-    reasons.things(why, view.is_dark)
+    reasons.things(why, link.is_dark)
     return
 
 
 @app.cell
-def _(look, memory, ranking, why):
-    asked = reasons.questions(look, why, ranking, memory)
+def _(scene, memory, ranking, why):
+    asked = reasons.questions(scene, why, ranking, memory)
     return (asked,)
 
 
 @app.cell
-def _(asked, look, why):
+def _(asked, scene, why):
     _changes = changes.asked_changes(**asked.value)
-    _answer = reasons.what_if(look.data, why, (lambda: look.what_if(*_changes)) if _changes else None)
+    _answer = reasons.what_if(scene.data, why, (lambda: scene.what_if(*_changes)) if _changes else None)
     _controls = mo.hstack(list(asked.elements.values()), justify="start", align="end", wrap=True)
     common.stack(common.section("What if?", "instant"), _controls, _answer)
     return
 
 
 @app.cell
-def _(look, memory, ranking):
-    _others = widgets.named_items(look.data, [item for item in ranking["item_id"].head(20) if item != look.view.item])
+def _(scene, memory, ranking):
+    _others = widgets.named_items(scene.data, [item for item in ranking["item_id"].head(20) if item != scene.link.item])
     rival = widgets.choice(memory, "why.rival", "Against", _others)
     return (rival,)
 
 
 @app.cell
-def _(look, rival, view):
+def _(scene, rival, link):
     mo.stop(not rival.value)
-    _versus = look.versus(rival.value)
+    _versus = scene.versus(rival.value)
     _names = _versus.first.title, _versus.second.title
-    _parts = plots.versus_bars(_versus.parts, *_names, dark=view.is_dark)
-    _things = plots.versus_bars(_versus.history, *_names, dark=view.is_dark) if len(_versus.history) else None
+    _parts = plots.versus_bars(_versus.parts, *_names, dark=link.is_dark)
+    _things = plots.versus_bars(_versus.history, *_names, dark=link.is_dark) if len(_versus.history) else None
     _charts = [common.chart(figure) for figure in (_parts, _things) if figure is not None]
     common.stack(common.section("Why this one above that one?", "instant"), rival, common.side_by_side(*_charts))
     return
@@ -143,13 +141,13 @@ def _(memory, ranking):
 
 
 @app.cell
-def _(look, ranking, search, set_item):
-    _ids = backend.find_items(look.data, search.value) if search.value else list(ranking["item_id"].head(8))
+def _(scene, ranking, search, set_item):
+    _ids = backend.find_items(scene.data, search.value) if search.value else list(ranking["item_id"].head(8))
     _rank = ranking.set_index("item_id")["rank"]
     items = mo.ui.array(
         [
             widgets.item_button(
-                look.data, _id, f"rank {_rank[_id]}" if _id in _rank.index else "taken already", _id == look.view.item, set_item
+                scene.data, _id, f"rank {_rank[_id]}" if _id in _rank.index else "taken already", _id == scene.link.item, set_item
             )
             for _id in _ids
         ]
@@ -158,8 +156,8 @@ def _(look, ranking, search, set_item):
 
 
 @app.cell
-def _(choose_user, look, memory):
-    people = widgets.people_picker(look.data, look.view.user, memory, choose_user, cohort=look.view.cohort)
+def _(choose_user, scene, memory):
+    people = widgets.people_picker(scene.data, scene.link.user, memory, choose_user, cohort=scene.link.cohort)
     return (people,)
 
 
@@ -173,20 +171,20 @@ def _(items, people, search):
 
 
 @app.cell
-def _(look, look_into, why):
-    carried = reasons.hyperedge_buttons(look.data, backend.carrying_hyperedges(look, why), look_into)
+def _(scene, look_into, why):
+    carried = reasons.hyperedge_buttons(scene.data, backend.carrying_hyperedges(scene, why), look_into)
     return (carried,)
 
 
 @app.cell
-def _(carried, jump, look, memory, view):
-    common.stack(reasons.hyperedges(look, carried, view.is_dark), common.only_here(jump, memory))
+def _(carried, jump, scene, memory, link):
+    common.stack(reasons.hyperedges(scene, carried, link.is_dark), common.only_here(jump, memory))
     return
 
 
 @app.cell
-def _(choose_user, look, why):
-    audience = reasons.audience(look.data, why, choose_user)
+def _(choose_user, scene, why):
+    audience = reasons.audience(scene.data, why, choose_user)
     return (audience,)
 
 

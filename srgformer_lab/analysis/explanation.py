@@ -11,7 +11,7 @@ from srgformer_lab.analysis.decomposition import NodeComponents, Walks, node_com
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import Id, on_own_data
-from srgformer_lab.models.ranking import rank_items, recommend
+from srgformer_lab.models.ranking import rank_of, recommend
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
 
@@ -139,14 +139,12 @@ def explain(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -
     user_parts, item_parts = (torch.stack(list(parts.values())) for parts in (of_user, of_item))
     cells = (user_parts @ item_parts.T).cpu().numpy()  # (user parts, item parts)
     rows = [(p, q, cells[i, j]) for i, p in enumerate(names) for j, q in enumerate(names)]
-    ranking = rank_items(trace, data, user_id)
-    place = ranking.loc[ranking["item_id"] == str(item_id), "rank"]
     return Explanation(
         user_id=str(user_id),
         item_id=str(item_id),
         title=data.cards.titles[item - data.n_users],
         score=float(user_parts.sum(0) @ item_parts.sum(0)),
-        rank=int(place.iloc[0]) if len(place) else None,
+        rank=rank_of(trace, data, user, item - data.n_users),
         parts=pd.DataFrame(rows, columns=["user_part", "item_part", "contribution"]),
         _nodes={
             "user": node_components(walks, data, user, item_parts, names),

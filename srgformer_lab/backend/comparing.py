@@ -1,6 +1,6 @@
 """Runs side by side, of whatever model: their lists for one user, and how well each serves whom.
 
-Each side is a scene: the view's run counts as the view has it, at its epoch and knobs; the others as trained, at their best epoch.
+Each side is a scene: the link's run counts as the link has it, at its epoch and knobs; the others as trained, at their best epoch.
 """
 
 import math
@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from srgformer_lab import plots
-from srgformer_lab.backend.cohorts import COHORTS, cohort_mean, cohort_users
-from srgformer_lab.backend.scene import Scene, runs_of, scene
-from srgformer_lab.backend.serving import mean_metrics, served, served_users, tested_ranking
-from srgformer_lab.backend.shelf import Shelf
-from srgformer_lab.backend.slow import Slow
-from srgformer_lab.backend.view import KNOB_OF
+from srgformer_lab.backend.background import BackgroundTask
+from srgformer_lab.backend.cohorts import cohort_mean, mean_metrics, served, served_users, tested_ranking
+from srgformer_lab.backend.inventory import COHORTS, cohort_users
+from srgformer_lab.backend.link import KNOB_OF
+from srgformer_lab.backend.runs import known_runs
+from srgformer_lab.backend.session import Scene
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.ranking import compare_lists
@@ -23,46 +23,44 @@ from srgformer_lab.training.evaluation import SELECTION_METRIC
 MOST_RUNS = 4
 """So many runs can be looked at beside one another."""
 COMPARED_METRICS = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
-_cohorts = Shelf(32)
 
 
 def comparable_runs(data: Dataset) -> list[str]:
     """Name the runs of this data, of any model, that have weights to look at; the best valid recall@20 first."""
-    found = {name: run.status().best_metric for name, run in runs_of(data).items() if run.weights_path("best").exists()}
+    found = {name: known.status.best_metric for name, known in known_runs(data).items() if known.has_weights}
     return sorted(found, key=lambda name: -found[name] if found[name] == found[name] else math.inf)
 
 
-def as_trained(look: Scene, name: str) -> Scene:
+def as_trained(scene: Scene, name: str) -> Scene:
     """Return a run of the same data as it was trained: its best epoch, its own knobs.
 
     Raises:
         LabError: The run is gone or damaged, or is of other data.
     """
-    plain = dict.fromkeys((*KNOB_OF, "epoch"), "")
-    return scene(look.view.change(run=name, **plain))
+    return scene.at(run=name, **dict.fromkeys((*KNOB_OF, "epoch")))
 
 
-def is_changed(look: Scene) -> bool:
-    """Return whether a view looks at its run at another epoch than the best, or under other knobs than the trained ones."""
-    return bool(_differences(look))
+def is_changed(scene: Scene) -> bool:
+    """Return whether a link looks at its run at another epoch than the best, or under other knobs than the trained ones."""
+    return bool(_differences(scene))
 
 
-def first_side(look: Scene) -> Scene | None:
-    """Return the run that others are held against: the view's as the view has it; the best of this data where that has no weights.
+def first_side(scene: Scene) -> Scene | None:
+    """Return the run that others are held against: the link's as the link has it; the best of this data where that has no weights.
 
     Raises:
         LabError: The run is gone or damaged.
     """
-    known = comparable_runs(look.data)
-    if look.view.run in known:
-        return look
-    return as_trained(look, known[0]) if known else None
+    known = comparable_runs(scene.data)
+    if scene.link.run in known:
+        return scene
+    return as_trained(scene, known[0]) if known else None
 
 
 def other_sides(first: Scene) -> dict[str, str]:
     """Name, by what a person calls them, the runs that can be held against the first: itself as trained if it is changed, the others."""
-    names = [first.view.run] if is_changed(first) else []
-    names += [name for name in comparable_runs(first.data) if name != first.view.run]
+    names = [first.link.run] if is_changed(first) else []
+    names += [name for name in comparable_runs(first.data) if name != first.link.run]
     return {_trained_name(first, name): name for name in names}
 
 
@@ -75,23 +73,23 @@ def sides(first: Scene, names: Iterable[str]) -> dict[str, Scene]:
     return {side_name(first): first} | {_trained_name(first, name): as_trained(first, name) for name in names}
 
 
-def side_name(look: Scene) -> str:
+def side_name(scene: Scene) -> str:
     """Call a side by its run, and by what differs from how that was trained."""
-    changed = _differences(look)
-    return f"{look.view.run} at {', '.join(changed)}" if changed else look.view.run
+    changed = _differences(scene)
+    return f"{scene.link.run} at {', '.join(changed)}" if changed else scene.link.run
 
 
 def _trained_name(first: Scene, name: str) -> str:
-    return f"{name} as trained" if name == first.view.run else name
+    return f"{name} as trained" if name == first.link.run else name
 
 
-def _differences(look: Scene) -> list[str]:
-    if look.run is None:
+def _differences(scene: Scene) -> list[str]:
+    if scene.run is None:
         return []
-    epoch = look.view.epoch
-    found = [f"epoch {epoch}"] if epoch and int(epoch) != look.run.status().best_epoch else []
-    turned = {name: value for name, value in look.knobs.items() if value != look.trained_knobs[name]}
-    return found + [f"{plots.knob_symbol(name).partition('_')[0]} {plots.setting(value)}" for name, value in turned.items()]
+    epoch = scene.link.epoch
+    found = [f"epoch {epoch}"] if epoch is not None and epoch != scene.run.status().best_epoch else []
+    moved = {name: value for name, value in scene.knobs.items() if value != scene.trained_knobs[name]}
+    return found + [f"{plots.knob_symbol(name).partition('_')[0]} {plots.setting(value)}" for name, value in moved.items()]
 
 
 def run_moves(first: Scene, second: Scene, user_id: str, k: int = 10) -> pd.DataFrame:
@@ -106,7 +104,7 @@ def run_moves(first: Scene, second: Scene, user_id: str, k: int = 10) -> pd.Data
     return moved.assign(hit=moved["item_id"].isin(first.data.history(user_id, "valid")))
 
 
-def run_quality(compared: Mapping[str, Scene]) -> Slow[pd.DataFrame]:
+def run_quality(compared: Mapping[str, Scene]) -> BackgroundTask[pd.DataFrame]:
     """Evaluate sides on the validation split, one after the other, each in blocks of users.
 
     Columns: ``run`` (what it is called), ``model``, ``epoch``, and for each of the ``COMPARED_METRICS`` its mean in 0…1 and the bounds
@@ -114,17 +112,17 @@ def run_quality(compared: Mapping[str, Scene]) -> Slow[pd.DataFrame]:
     value where a run has no weights yet, or is damaged.
     """
 
-    def find(watch: Watch) -> pd.DataFrame:
+    def compute(watch: Watch) -> pd.DataFrame:
         rows = []
-        for name, look in watch(list(compared.items())):
-            means = mean_metrics(served(look).value(watch), COMPARED_METRICS)
-            assert look.run is not None  # else nobody could be served
-            epoch = int(look.view.epoch or look.run.status().best_epoch)
-            rows.append({"run": name, "model": look.run.config.model_name, "epoch": epoch, **means})
+        for name, scene in watch(list(compared.items())):
+            means = mean_metrics(served(scene).value(watch), COMPARED_METRICS)
+            assert scene.run is not None  # else nobody could be served
+            epoch = scene.run.status().best_epoch if scene.link.epoch is None else scene.link.epoch
+            rows.append({"run": name, "model": scene.run.config.model_name, "epoch": epoch, **means})
         return pd.DataFrame(rows)
 
-    key = ("quality", *((name, *look.key()) for name, look in compared.items()))
-    return Slow(key, find, all(look.is_quick for look in compared.values()))
+    key = ("quality", *((name, *scene.key) for name, scene in compared.items()))
+    return BackgroundTask(key, compute, all(scene.is_quick for scene in compared.values()))
 
 
 def cohort_differences(compared: Mapping[str, Scene], metric: str = SELECTION_METRIC) -> pd.DataFrame:
@@ -138,7 +136,7 @@ def cohort_differences(compared: Mapping[str, Scene], metric: str = SELECTION_ME
         RunError: A run has no weights yet, or is damaged.
     """
     (_, first), *others = compared.items()
-    return pd.concat([_against(first, look, metric).assign(run=name) for name, look in others], ignore_index=True)
+    return pd.concat([_against(first, scene, metric).assign(run=name) for name, scene in others], ignore_index=True)
 
 
 def changed_users(first: Scene, second: Scene, cohort: str = "", metric: str = SELECTION_METRIC) -> pd.DataFrame:
@@ -150,7 +148,7 @@ def changed_users(first: Scene, second: Scene, cohort: str = "", metric: str = S
         RunError: A run has no weights yet, or is damaged.
         UnknownIdError: There is no such cohort.
     """
-    ours, theirs = (served_users(look).set_index("user_id")[metric] for look in (first, second))
+    ours, theirs = (served_users(scene).set_index("user_id")[metric] for scene in (first, second))
     pairs = pd.DataFrame({"first": ours, "second": theirs, "difference": theirs - ours}).reset_index()
     pairs = pairs[pairs["user_id"].isin(cohort_users(first.data, cohort))] if cohort else pairs
     return pairs.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
@@ -167,4 +165,4 @@ def _against(first: Scene, second: Scene, metric: str) -> pd.DataFrame:
             rows.append({"cohort": cohort, "judged": len(pairs), **means, **bounds})
         return pd.DataFrame(rows)
 
-    return _cohorts.get(("against", first.key(), second.key(), metric), compute)
+    return first.keep(("against", second.key, metric), compute)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from srgformer_lab.backend.scene import find_run, runs_of
+from srgformer_lab.backend.runs import find_run, known_runs
 from srgformer_lab.backend.training import GOING, begin, devices
 from srgformer_lab.config import ModelConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import RunError
+from srgformer_lab.training.records import RunConfig
 from srgformer_lab.training.run import Run
 
 GRID_KNOBS = ("modality_contrast_weight", "contrast_temperature")
@@ -33,21 +34,25 @@ def contrast_grid(data: Dataset, name: str) -> pd.DataFrame:
     Raises:
         RunError: The run is gone or damaged.
     """
-    alike = _settings(find_run(name))
+    alike = _settings(find_run(name).config)
     rows: dict[Point, dict[str, Any]] = {}
-    found = runs_of(data)
-    for each in sorted(found, key=lambda each: (each != name, found[each].status().state != "finished")):  # stable: the newest first
-        run = found[each]
-        status = run.status()
-        fits = each == name or (_settings(run) == alike and status.state in ("finished", *GOING) and run.knob_changes().empty)
-        if fits and (point := point_of(run)) not in rows:
+    found = known_runs(data)
+    for each in sorted(found, key=lambda each: (each != name, found[each].status.state != "finished")):  # stable: the newest first
+        known, status = found[each], found[each].status
+        ended_well = status.state in ("finished", *GOING)
+        fits = each == name or (ended_well and _settings(known.config) == alike and known.run.knob_changes().empty)
+        if fits and (point := _point(known.config)) not in rows:
             rows[point] = dict(zip(GRID_KNOBS, point, strict=True)) | {"run": each, "state": status.state, "value": status.best_metric}
     return pd.DataFrame(rows.values()).sort_values(list(GRID_KNOBS), ignore_index=True)
 
 
 def point_of(run: Run) -> Point:
     """Return γ and the contrasts' τ that a run was trained with."""
-    gamma, tau = (float(getattr(run.config.train, knob)) for knob in GRID_KNOBS)
+    return _point(run.config)
+
+
+def _point(config: RunConfig) -> Point:
+    gamma, tau = (float(getattr(config.train, knob)) for knob in GRID_KNOBS)
     return gamma, tau
 
 
@@ -92,8 +97,7 @@ def begin_points(data: Dataset, name: str, points: Sequence[Point]) -> list[str]
     return begun
 
 
-def _settings(run: Run) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    config = run.config
+def _settings(config: RunConfig) -> tuple[str, dict[str, Any], dict[str, Any]]:
     train = {name: value for name, value in config.train.to_dict().items() if name not in (*GRID_KNOBS, *NO_MATTER)}
     return config.model_name, config.model.to_dict(), train
 

@@ -1,18 +1,21 @@
-"""What a data set holds, as frames: who took how much, what is known of the items, and the items that fit some wishes."""
+"""What a data set holds, as frames and for people: who took how much, what is known of the items, and how to find either."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from srgformer_lab.backend.cohorts import COHORTS, cohort_users
-from srgformer_lab.backend.finding import find_items
+from srgformer_lab import plots
+from srgformer_lab.backend.cache import Cache
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import UnknownIdError
+from srgformer_lab.errors import DataError, UnknownIdError
 
+COHORTS: Mapping[str, str] = MappingProxyType({"cold": "short histories", "middle": "middling histories", "heavy": "long histories"})
+"""The thirds of the users by the number of items that they have to learn from, and what a person calls them."""
 POPULARITY: Mapping[str, str] = MappingProxyType(
     {"head": "the most taken tenth", "tail": "the less taken half", "new": "those that nobody has to learn from"}
 )
@@ -22,6 +25,11 @@ MOST_GROUPS = 80
 PLANTED = ""
 """Stands for the planted groups where others are columns of the item table."""
 BETWEEN = "|"
+DEFAULT_HISTORY = 12
+SHORTEST_STORY = 4
+PICTURE_WIDTH, SMALL_WIDTH = 96, 64
+"""Pixels of a card's picture, and of a small card's."""
+_thumbnails = Cache(6000)
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ def item_counts(data: Dataset) -> pd.DataFrame:
     return frame.sort_values("users", ascending=False, kind="stable", ignore_index=True)
 
 
-def history_lengths(data: Dataset) -> pd.DataFrame:
+def user_lengths(data: Dataset) -> pd.DataFrame:
     """List all users with the number of ``items`` that they have to learn from, and their ``cohort``: ``user_id`` beside both."""
     history, _ = _degrees(data)
     frame = pd.DataFrame({"user_id": list(data.user_ids), "items": history})
@@ -136,3 +144,100 @@ def _degrees(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Count the training interactions of each user and of each item."""
     matrix = data.matrix("train")
     return tuple(np.asarray(matrix.sum(axis=axis)).ravel().astype(int) for axis in (1, 0))  # type: ignore[return-value]
+
+
+def cohort_name(cohort: str) -> str:
+    """Call a cohort, or all users without one, as a person would."""
+    return COHORTS[cohort] if cohort else "everybody"
+
+
+def cohort_users(data: Dataset, cohort: str = "") -> list[str]:
+    """List the users of a cohort in the data's order; all users without a cohort.
+
+    The users are put in order by the length of their training history (ties in the data's order) and cut into thirds.
+
+    Raises:
+        UnknownIdError: There is no such cohort.
+    """
+    if not cohort:
+        return list(data.user_ids)
+    if cohort not in COHORTS:
+        raise UnknownIdError("cohort", cohort, COHORTS)
+    place = list(COHORTS).index(cohort)
+    lengths = np.asarray(data.matrix("train").sum(axis=1)).ravel()
+    order = np.argsort(lengths, kind="stable")
+    rows = np.sort(np.array_split(order, len(COHORTS))[place])
+    return [data.user_ids[int(row)] for row in rows]
+
+
+def default_user(data: Dataset) -> str:
+    """Name the first user whose history is nearest to a dozen items: long enough to tell a story, short enough to see."""
+    lengths = np.asarray(data.matrix("train").sum(axis=1)).ravel()
+    return data.user_ids[int(np.argmin(np.abs(lengths - DEFAULT_HISTORY)))]
+
+
+def people(data: Dataset, page: int = 0, count: int = 6, cohort: str = "") -> list[str]:
+    """Name the users of one page of a fixed random order, those with a history worth showing first; pages go round.
+
+    Raises:
+        UnknownIdError: There is no such cohort.
+    """
+    rows = np.array([data.user_row(user) for user in cohort_users(data, cohort)], dtype=int)
+    lengths = np.asarray(data.matrix("train").sum(axis=1)).ravel()[rows]
+    order = np.random.default_rng(0).permutation(len(rows))
+    order = order[np.argsort(lengths[order] < SHORTEST_STORY, kind="stable")]
+    places = np.arange(page * count, page * count + min(count, len(rows))) % max(len(rows), 1)
+    return [data.user_ids[int(row)] for row in rows[order[places]]]
+
+
+def find_items(data: Dataset, words: str, count: int = 8) -> list[str]:
+    """Find items whose title or id contains all the words, in any case; titles that begin with them first."""
+    wanted = words.casefold().split()
+    if not wanted:
+        return []
+    titles = [title.casefold() for title in data.cards.titles]
+    rows = [row for row, title in enumerate(titles) if all(word in title for word in wanted) or data.item_ids[row].casefold() == wanted[0]]
+    rows.sort(key=lambda row: (not titles[row].startswith(wanted[0]), row))
+    return [data.item_ids[row] for row in rows[:count]]
+
+
+def takers(data: Dataset, item_id: str, count: int = 6) -> list[str]:
+    """Name some of the users who have an item to learn from, those with the shortest history first: it tells most of them.
+
+    Raises:
+        UnknownIdError: No item has that id.
+    """
+    users = np.flatnonzero(data.matrix("train").getcol(data.item_row(item_id)).toarray().ravel())
+    lengths = np.diff(data.matrix("train").indptr)[users]
+    return [data.user_ids[int(row)] for row in users[np.argsort(lengths, kind="stable")][:count]]
+
+
+def picture(data: Dataset, item_id: str, width: int = PICTURE_WIDTH) -> str:
+    """Return an item's picture for a page; empty where there is none or it can't be read (the card then draws a placeholder)."""
+
+    def make() -> str:
+        try:
+            return plots.thumbnail_uri(data.picture(item_id), width)
+        except DataError:
+            return ""
+
+    kept = data.cards.pictures[data.item_row(item_id)]
+    stamp = (kept, kept.stat().st_mtime_ns if kept.exists() else 0) if isinstance(kept, Path) else kept
+    return _thumbnails.get((stamp, width), make)
+
+
+def title(data: Dataset, item_id: str) -> str:
+    """Return an item's title, or its id where it has none."""
+    return data.cards.titles[data.item_row(item_id)] or item_id
+
+
+def with_pictures(frame: pd.DataFrame, data: Dataset, width: int = PICTURE_WIDTH) -> pd.DataFrame:
+    """Add the column ``picture`` to a frame of items."""
+    return frame.assign(picture=[picture(data, item_id, width) for item_id in frame["item_id"]])
+
+
+def item_cards(data: Dataset, item_ids: Sequence[str], lines: Sequence[str] | None = None, width: int = PICTURE_WIDTH) -> pd.DataFrame:
+    """Make a card frame of items."""
+    titles = [title(data, item_id) for item_id in item_ids]
+    frame = pd.DataFrame({"item_id": list(item_ids), "title": titles, "line": list(lines) if lines else [""] * len(titles)})
+    return with_pictures(frame, data, width)

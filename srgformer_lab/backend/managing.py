@@ -1,11 +1,12 @@
 """What a visitor may do with run folders: a class's rules over the library's own management, and finding runs by words."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from srgformer_lab.backend import class_room
-from srgformer_lab.backend.view import OF_RUN, SHIPPED, View, joined
+from srgformer_lab.backend import limits
+from srgformer_lab.backend.link import OF_RUN, SHIPPED, Link
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.training import managing
@@ -63,12 +64,12 @@ def restore_run(waiting: str) -> str:
     return managing.restore_run(waiting, RUNS).name
 
 
-def without_run(view: View, name: str, renamed: str = "") -> dict[str, str]:
+def without_run(link: Link, name: str, renamed: str = "") -> dict[str, Any]:
     """Return what changes in a view when a run has another name, with all that was chosen in it; or when there is no such run any more."""
-    names = [renamed if each == name else each for each in view.compared_runs]
-    changes = {"runs": joined(each for each in names if each)}
-    if view.run == name:
-        changes |= {"run": renamed} | ({part: getattr(view, part) for part in OF_RUN} if renamed else {})
+    names = [renamed if each == name else each for each in link.runs]
+    changes: dict[str, Any] = {"runs": tuple(each for each in names if each)}
+    if link.run == name:
+        changes |= {"run": renamed} | ({part: getattr(link, part) for part in OF_RUN} if renamed else {})
     return changes
 
 
@@ -83,5 +84,5 @@ def _own(name: str, verb: str) -> Run:
 
 
 def _check_class(name: str, done: str) -> None:
-    if not class_room.may_manage():
+    if not limits.may_manage():
         raise RunError(f"run {name} can't be {done}: {NOT_IN_CLASS}")

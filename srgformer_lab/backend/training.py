@@ -8,8 +8,8 @@ from threading import Lock
 import pandas as pd
 
 from srgformer_lab import places, plots, runtime
-from srgformer_lab.backend import class_room
-from srgformer_lab.backend.scene import runs_of
+from srgformer_lab.backend import limits
+from srgformer_lab.backend.runs import runs_of
 from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import RunError, UnknownIdError
@@ -77,7 +77,7 @@ def adjusted(preset_name: str, *, device: str, **sizes: str | float) -> tuple[Mo
     chosen, whole = preset(preset_name), {name: int(size) for name, size in sizes.items()}
     train = chosen.train.replace(epochs=whole.pop("epochs", chosen.train.epochs), device=device)
     model = chosen.model.replace(**whole)
-    class_room.check_sizes(model, train)
+    limits.check_sizes(model, train)
     return model, train
 
 
@@ -98,9 +98,9 @@ def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig, n
         RunError: The folder can't be written, too many trainings wait already, or it is not this visitor's turn.
     """
     kind, config, train = settings(variant, model, train)
-    class_room.check_sizes(config, train)
+    limits.check_sizes(config, train)
     with _lock:
-        class_room.check_turn()
+        limits.check_turn()
         _check_queue()
         run = Run.create(RUNS, name or f"{data.name}-{variant}", data, kind, config, train)
         try:
@@ -108,7 +108,7 @@ def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig, n
         except RunError:
             run.delete()  # nothing was learned yet
             raise
-        class_room.note_start(run)
+        limits.note_start(run)
     return run
 
 
@@ -124,7 +124,7 @@ def begin_small(data: Dataset, variant: str = "whole") -> Run:
 
 def going_on(data: Dataset) -> str:
     """Name the newest run of this data that is being trained or waits for it, in a class one's own; empty if there is none."""
-    return next((name for name, run in runs_of(data).items() if is_going(run) and class_room.may_steer(run)), "")
+    return next((name for name, run in runs_of(data).items() if is_going(run) and limits.may_steer(run)), "")
 
 
 def is_going(run: Run) -> bool:
@@ -137,7 +137,7 @@ def is_going(run: Run) -> bool:
 
 def can_go_on(run: Run) -> bool:
     """Return whether this visitor can resume a run: it was stopped or broken off, and is not one of the shipped ones."""
-    is_own = class_room.may_steer(run) and not run.path.resolve().is_relative_to(places.PACKAGE)
+    is_own = limits.may_steer(run) and not run.path.resolve().is_relative_to(places.PACKAGE)
     return is_own and run.status().state in ("stopped", "interrupted", "failed")
 
 
@@ -188,7 +188,7 @@ def carry_on(run: Run) -> None:
         RunError: It is being trained already, too many trainings wait already, or it is not this visitor's turn.
     """
     with _lock:
-        class_room.check_turn(resumed=run)
+        limits.check_turn(resumed=run)
         _check_queue()
         worker.start(run)
 

@@ -38,13 +38,13 @@ def app(options: argparse.Namespace) -> int:
 
 def _class_data(options: argparse.Namespace) -> list[str]:
     """Open each data set of a class once, so that a mistake shows before anybody comes, and give the app's arguments."""
-    from srgformer_lab.backend import View, class_room
+    from srgformer_lab.backend import Link, limits
     from srgformer_lab.data.source import open_data
 
     if options.data != "studio" or reader_options(options):
         raise ConfigError("--serve takes the data folders itself; write --serve 'FOLDER?k_core=5' instead of --data FOLDER --k-core 5")
-    for words in class_room.read_choices(options.serve).values():
-        print(f"visitors may choose: {open_data(words['data'], **View.of(words).options)}", flush=True)
+    for words in limits.read_choices(options.serve).values():
+        print(f"visitors may choose: {open_data(words['data'], **Link.of(words).options)}", flush=True)
     return ["--serve=", *(f"--serve={folder}" for folder in options.serve)]
 
 

@@ -48,6 +48,14 @@ def reopen(source: DataSource) -> Dataset:
     return _read(source.reader, source.path, source.options)
 
 
+def chosen_options(source: DataSource) -> dict[str, Any]:
+    """Return the options of a data set's reader that are not its defaults."""
+    if source.reader == "memory":
+        return dict(source.options)
+    known = inspect.signature(_reader(source.reader)).parameters
+    return {name: value for name, value in source.options.items() if name not in known or known[name].default != value}
+
+
 def source_from_dict(values: Mapping[str, Any]) -> DataSource:
     """Build a source from the dictionary that ``DataSource.to_dict`` gave.
 

@@ -78,6 +78,16 @@ def rank_items(model: Recommender | Trace, data: Dataset, user_id: Id, hide: str
     return ranking_of(data, scores, np.setdiff1d(np.arange(data.n_items), known))
 
 
+def rank_of(model: Recommender | Trace, data: Dataset, user: int, item: int) -> int | None:
+    """Return an item row's place in what ``rank_items`` lists for a user row, without the list; None for an item that it leaves out."""
+    known = data.matrix("all")[user].indices
+    if item in known:
+        return None
+    scores = user_scores(model, user)
+    scores[known] = -np.inf
+    return 1 + int((scores > scores[item]).sum() + (scores[:item] == scores[item]).sum())
+
+
 def ranking_of(data: Dataset, scores: Float[np.ndarray, " items"], shown: Int[np.ndarray, " shown"]) -> pd.DataFrame:
     """Put the shown item rows (increasing) into the order of their scores: ``rank``, ``item_id``, ``title``, ``score``."""
     rows = shown[np.argsort(-scores[shown], kind="stable")]

@@ -7,6 +7,7 @@ Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recom
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from typing import cast
 
 import torch
@@ -210,6 +211,12 @@ class SRGFormer(Trainable[Batch]):
             ConfigError: Something else is given, or the model has no such head, modality or hyperedge.
         """
         return self.hooks.edit(*edits)
+
+    def with_own_hooks(self) -> "SRGFormer":
+        """Return a model of the very same weights whose hooks and knobs are its own: what is edited there changes no other reader."""
+        own = copy(self)
+        own._modules = {**self._modules, "hooks": Hooks(self.modalities)}
+        return own
 
     def update_knobs(self, **knobs: float) -> None:
         """Change α, β or the membership temperature of this model.

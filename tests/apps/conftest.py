@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from srgformer_lab import backend
-from tests.shops import train_shop, write_shop
+from tests.shops import resolve, train_shop, write_shop
 
 APPS = Path(__file__).parents[2] / "apps"
 PAGES = ("start", "data", "train", "runs", "knobs", "hyperedges", "attention", "alignment", "why", "compare", "report")
@@ -24,7 +24,7 @@ def shop_root(tiny, tmp_path_factory):
 def shop(shop_root, monkeypatch):
     """Work in the shop's folder, and look at it as a link without anything else would."""
     monkeypatch.chdir(shop_root)
-    return backend.settle(backend.View(data=str(shop_root / "shop")))[0]
+    return resolve(backend.Link(data=str(shop_root / "shop")))[0]
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def page(monkeypatch):
     """Run a page's notebook as explore.py would, with a view and an empty memory."""
     monkeypatch.syspath_prepend(str(APPS))
 
-    def run(name, view, **memory):
+    def run(name, link, **memory):
         app = importlib.import_module(f"pages.{name}").app
-        outputs, names = app.run(defs={"view": view, "memory": memory})
+        outputs, names = app.run(defs={"link": link, "memory": memory})
         return "\n".join(text_of(output) for output in outputs), names
 
     return run

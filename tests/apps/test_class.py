@@ -7,16 +7,16 @@ from weakref import WeakKeyDictionary
 import pytest
 
 from srgformer_lab import backend
-from srgformer_lab.backend import class_room
+from srgformer_lab.backend import limits
 from srgformer_lab.training import worker
 from tests.worlds import as_if_trained
 
 
 @pytest.fixture
 def in_class(shop, monkeypatch):
-    monkeypatch.setattr(class_room, "_choices", {})
-    monkeypatch.setattr(class_room, "_started", WeakKeyDictionary())
-    monkeypatch.setattr(class_room, "_started_by", {})
+    monkeypatch.setattr(limits, "_choices", {})
+    monkeypatch.setattr(limits, "_started", WeakKeyDictionary())
+    monkeypatch.setattr(limits, "_started_by", {})
     monkeypatch.setattr(worker, "start", as_if_trained)
     backend.arrival({}, {"serve": ["", shop.data]})
     return shop
@@ -43,7 +43,7 @@ def test_train_offers_what_may_be_asked_for(page, in_class):
 
 def test_only_the_visitor_who_started_a_training_finds_its_buttons(page, in_class):
     begun = []
-    other = Thread(target=lambda: begun.append(backend.begin_small(backend.dataset(in_class))))
+    other = Thread(target=lambda: begun.append(backend.begin_small(backend.SESSION.dataset(in_class))))
     other.start()
     other.join(timeout=30)
     try:

@@ -5,12 +5,13 @@ import pytest
 import srgformer_lab as lab
 from srgformer_lab import backend
 from srgformer_lab.models import catalog
+from tests.shops import resolve
 
 
 @pytest.fixture
 def three(shop):
     """Put an ablation and a LightGCN run beside the finished run."""
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     small, train = lab.ModelConfig(embedding_dim=16, n_hyperedges=4, n_heads=2), lab.TrainConfig(epochs=2, batch_size=256)
     for variant in ("no-hypergraph", "lightgcn"):
         if variant not in backend.runs_of(data):
@@ -21,12 +22,12 @@ def three(shop):
 
 def test_runs_of_any_model_are_set_beside_one_another(page, shop, three):
     names = ("first", "no-hypergraph", "lightgcn")
-    shown, found = page("compare", shop.change(runs=backend.joined(names[1:])))
+    shown, found = page("compare", shop.change(runs=tuple(names[1:])))
     assert found["chosen"] == list(names[1:])
     for name in names:
         quality = lab.evaluate(backend.find_run(name).model(three), three, "valid")
         assert lab.plots.metric_value("ndcg@20", quality["ndcg@20"]) in shown
-    assert found["picked"]["runs"] == "no-hypergraph,lightgcn"
+    assert found["picked"]["runs"] == ("no-hypergraph", "lightgcn")
 
 
 def test_without_a_choice_the_best_other_run_is_shown(page, shop, three):
@@ -36,8 +37,8 @@ def test_without_a_choice_the_best_other_run_is_shown(page, shop, three):
 
 
 def test_an_item_of_both_lists_has_the_ranks_that_the_models_give(shop, three):
-    look = backend.scene(shop)
-    moves = backend.run_moves(look, backend.as_trained(look, "lightgcn"), shop.user, 5)
+    scene = backend.SESSION.open(shop)
+    moves = backend.run_moves(scene, backend.as_trained(scene, "lightgcn"), shop.user, 5)
     taken = set(three.history(shop.user, "valid"))
     for name, column in (("first", "rank_before"), ("lightgcn", "rank_after")):
         listed = lab.recommend(backend.find_run(name).model(three), three, shop.user, 5, hide="train")["item_id"].tolist()
@@ -46,7 +47,7 @@ def test_an_item_of_both_lists_has_the_ranks_that_the_models_give(shop, three):
 
 
 def test_differences_are_paired_and_agree_with_the_cohorts(shop, three):
-    table = backend.cohort_differences(backend.sides(backend.scene(shop), ["lightgcn"])).set_index("cohort")
+    table = backend.cohort_differences(backend.sides(backend.SESSION.open(shop), ["lightgcn"])).set_index("cohort")
     users = {name: lab.evaluate_users(backend.find_run(name).model(three), three, "valid") for name in ("first", "lightgcn")}
     for cohort, row in table.iterrows():
         people = backend.cohort_users(three, cohort)
@@ -58,27 +59,27 @@ def test_differences_are_paired_and_agree_with_the_cohorts(shop, three):
 
 
 def test_a_run_against_itself_changes_nothing(shop, three):
-    look = backend.scene(shop)
-    moves = backend.run_moves(look, look, shop.user)
+    scene = backend.SESSION.open(shop)
+    moves = backend.run_moves(scene, scene, shop.user)
     assert (moves["moved"] == 0).all()
-    table = backend.cohort_differences({"first": look, "again": backend.as_trained(look, "first")})
+    table = backend.cohort_differences({"first": scene, "again": backend.as_trained(scene, "first")})
     assert (table[["difference", "low", "high"]] == 0).all(axis=None)
 
 
 @pytest.fixture
 def turned(shop, three):
     """Look at the first run before its training, without attention; give the view, and the pass that this is."""
-    view, said = backend.settle(shop.change(alpha="0", epoch="0", runs="first,lightgcn"))
+    link, said = resolve(shop.change(alpha=0.0, epoch=0, runs=("first", "lightgcn")))
     assert said == ()
-    return view, backend.find_run("first").model(three, 0).trace().fuse(attention_scale=0.0)
+    return link, backend.find_run("first").model(three, 0).trace().fuse(attention_scale=0.0)
 
 
 def test_the_loaded_run_counts_at_the_epoch_and_knobs_of_the_view(page, three, turned):
-    view, trace = turned
-    shown, found = page("compare", view)
+    link, trace = turned
+    shown, found = page("compare", link)
     names = ["first at epoch 0, α 0", "first as trained", "lightgcn"]
     assert list(found["sides"]) == names
-    assert (found["chosen"], found["picked"]["runs"]) == (["first", "lightgcn"], "first,lightgcn")
+    assert (found["chosen"], found["picked"]["runs"]) == (["first", "lightgcn"], ("first", "lightgcn"))
     readers = [trace, *(backend.find_run(name).model(three) for name in ("first", "lightgcn"))]
     users = {name: lab.evaluate_users(reader, three, "valid") for name, reader in zip(names, readers, strict=True)}
     for row in found["judged"].value().to_dict("records"):
@@ -89,18 +90,18 @@ def test_the_loaded_run_counts_at_the_epoch_and_knobs_of_the_view(page, three, t
     expected = users["first as trained"]["recall@20"].mean() - users[names[0]]["recall@20"].mean()
     assert expected != 0
     assert told.loc[("", "first as trained"), "difference"] == pytest.approx(expected)
-    listed = lab.recommend(trace, three, view.user, 3, hide="train")["title"].tolist()
+    listed = lab.recommend(trace, three, link.user, 3, hide="train")["title"].tolist()
     places = [shown.index(title) for title in listed]
     assert places == sorted(places)
     assert "first counts here as you turned it" in shown
 
 
 def test_a_changed_run_is_held_against_itself_and_an_unchanged_one_is_not(page, shop, turned):
-    view, _ = turned
-    _, found = page("compare", view.change(runs=""))
+    link, _ = turned
+    _, found = page("compare", link.change(runs=()))
     assert (next(iter(found["others"])), found["chosen"]) == ("first as trained", ["first"])
-    trained = backend.scene(view).trained_knobs["attention_scale"]
-    for same in (shop, shop.change(alpha=f"{trained:g}", runs="first"), backend.settle(view.change(alpha="", epoch=""))[0]):
+    trained = backend.SESSION.open(link).trained_knobs["attention_scale"]
+    for same in (shop, shop.change(alpha=trained, runs=("first",)), resolve(link.change(alpha=None, epoch=None))[0]):
         shown, found = page("compare", same)
         assert "first" not in found["others"].values()
         assert next(iter(found["sides"])) == "first"
@@ -108,14 +109,14 @@ def test_a_changed_run_is_held_against_itself_and_an_unchanged_one_is_not(page, 
 
 
 def test_who_gains_and_loses_most_says_how_much(page, shop, three):
-    _, found = page("compare", shop.change(runs="lightgcn"), **{"compare.metric": "NDCG@20"})
-    look = backend.scene(shop)
-    changed = backend.changed_users(look, backend.as_trained(look, "lightgcn"), metric="ndcg@20")
+    _, found = page("compare", shop.change(runs=("lightgcn",)), **{"compare.metric": "NDCG@20"})
+    scene = backend.SESSION.open(shop)
+    changed = backend.changed_users(scene, backend.as_trained(scene, "lightgcn"), metric="ndcg@20")
     for buttons, row in ((found["gaining"], changed.iloc[0]), (found["losing"], changed.iloc[-1])):
         assert f"NDCG@20 {lab.plots.signed(row['difference'])}" in buttons.elements[0].text
         assert buttons.elements[0].value == row["user_id"]
-    _, found = page("compare", shop.change(runs="lightgcn"))
-    most = backend.changed_users(look, backend.as_trained(look, "lightgcn"))["difference"].iloc[0]
+    _, found = page("compare", shop.change(runs=("lightgcn",)))
+    most = backend.changed_users(scene, backend.as_trained(scene, "lightgcn"))["difference"].iloc[0]
     assert f"Recall@20 {lab.plots.signed(100 * most)} points" in found["gaining"].elements[0].text
 
 
@@ -129,7 +130,7 @@ def test_a_run_without_weights_is_refused_by_name(shop, three):
     run = lab.Run.create("runs", "waiting", three, "lightgcn", catalog.kind("lightgcn").config(), lab.TrainConfig())
     assert "waiting" not in backend.comparable_runs(three)
     with pytest.raises(lab.RunError, match="waiting has no weights yet"):
-        backend.tested_ranking(backend.as_trained(backend.scene(shop), "waiting"), shop.user)
+        backend.tested_ranking(backend.as_trained(backend.SESSION.open(shop), "waiting"), shop.user)
     run.delete()
 
 

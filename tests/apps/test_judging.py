@@ -6,7 +6,7 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import backend
-from srgformer_lab.backend import serving, slow
+from srgformer_lab.backend import background, cohorts
 
 LIMIT = 10
 WORDS = {"data": "Judge everybody’s list", "compare": "Judge everybody’s lists"}
@@ -22,13 +22,13 @@ def name(request):
 def show(name, page, shop, monkeypatch):
     """Have no data count as quick and nothing be found yet; give what shows the page."""
     monkeypatch.setattr(backend.Scene, "is_quick", False)
-    monkeypatch.setattr(slow, "_found", backend.Shelf(8))
-    monkeypatch.setattr(slow, "_begun", {})
-    return lambda: page(name, shop.change(alpha="0", runs="first"))
+    monkeypatch.setattr(background, "_results", backend.Cache(8))
+    monkeypatch.setattr(background, "_jobs", {})
+    return lambda: page(name, shop.change(alpha=0.0, runs=("first",)))
 
 
 def wait_for_search():
-    for thread in [thread for thread in threading.enumerate() if "_search" in thread.name]:
+    for thread in [thread for thread in threading.enumerate() if "background task" in thread.name]:
         thread.join(LIMIT)
 
 
@@ -42,7 +42,7 @@ def test_the_button_is_followed_by_progress_and_then_by_the_table(name, show, mo
                 assert go_on.wait(LIMIT)
         return lab.evaluate_users(model, data, split)
 
-    monkeypatch.setattr(serving, "evaluate_users", evaluate)
+    monkeypatch.setattr(cohorts, "evaluate_users", evaluate)
     shown, names = show()
     assert WORDS[name] in shown
     assert "<progress" not in shown
@@ -63,7 +63,7 @@ def test_a_failing_search_says_what_is_wrong_and_what_to_do(name, show, monkeypa
     def evaluate(model, data, split, watch):
         raise lab.RunError("the weights are gone")
 
-    monkeypatch.setattr(serving, "evaluate_users", evaluate)
+    monkeypatch.setattr(cohorts, "evaluate_users", evaluate)
     _, names = show()
     names["judge"]._update(1)
     wait_for_search()

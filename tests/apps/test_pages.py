@@ -11,6 +11,7 @@ import pytest
 import srgformer_lab as lab
 from srgformer_lab import backend
 from tests.apps.conftest import APPS, PAGES
+from tests.shops import resolve
 
 LARGEST_PAGE = 500_000
 
@@ -47,14 +48,14 @@ def test_explore_embeds_the_first_page(shop, page, monkeypatch):
 
     monkeypatch.setattr("marimo.cli_args", lambda: type("Args", (), {"to_dict": lambda self: {"data": shop.data}})())
     outputs, names = importlib.import_module("explore").app.run()
-    assert names["get_view"]() == shop
+    assert names["get_scene"]().link == shop
     assert names["nav"].value == "start"
     assert any("srg-flow" in getattr(output, "text", "") for output in outputs)
 
 
 def test_start_draws_the_parts_that_explain_gives(page, shop):
     shown, names = page("start", shop)
-    for value in names["look"].explanation().by_part["contribution"]:
+    for value in names["scene"].explanation().by_part["contribution"]:
         assert lab.plots.signed(value) in shown
     assert names["picked"] == {"user": shop.user}
 
@@ -70,32 +71,32 @@ def test_without_a_run_a_page_offers_to_train_one(page, shop, name, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     begun = []
     monkeypatch.setattr("srgformer_lab.training.worker.start", begun.append)
-    view, _ = backend.settle(backend.View(data=shop.data))
-    assert view.run == ""
-    shown, names = page(name, view)
+    link, _ = resolve(backend.Link(data=shop.data))
+    assert link.run == ""
+    shown, names = page(name, link)
     assert "No model is trained on this data yet" in shown
     names["first_run"]._update(1)
-    assert [run.config.fingerprint for run in begun] == [backend.dataset(view).fingerprint]
+    assert [run.config.fingerprint for run in begun] == [backend.SESSION.dataset(link).fingerprint]
     assert begun[0].path.parent.resolve() == (tmp_path / "runs").resolve()
 
 
 def test_knobs_show_the_list_that_the_package_ranks(page, shop):
-    shown, names = page("knobs", shop.change(alpha="0", beta="1"))
-    assert names["look"].knobs == {"attention_scale": 0.0, "hypergraph_scale": 1.0, "membership_temperature": 0.2}
+    shown, names = page("knobs", shop.change(alpha=0.0, beta=1.0))
+    assert names["scene"].knobs == {"attention_scale": 0.0, "hypergraph_scale": 1.0, "membership_temperature": 0.2}
     trace = names["base"].trained.fuse(attention_scale=0.0, hypergraph_scale=1.0)
-    best = lab.recommend(trace, names["look"].data, shop.user, k=10)
+    best = lab.recommend(trace, names["scene"].data, shop.user, k=10)
     for title in best["title"]:
         assert html.escape(title) in shown
-    assert names["picked"] == {"user": shop.user, "alpha": "0", "beta": "1", "tau": ""}
+    assert names["picked"] == {"user": shop.user, "alpha": 0.0, "beta": 1.0, "tau": None}
 
 
 def test_knobs_at_their_trained_value_are_left_out_of_the_link(page, shop):
     _, names = page("knobs", shop)
-    assert names["picked"] == {"user": shop.user, "alpha": "", "beta": "", "tau": ""}
+    assert names["picked"] == {"user": shop.user, "alpha": None, "beta": None, "tau": None}
 
 
 def test_a_reset_brings_the_trained_value_back(page, shop):
-    _, names = page("knobs", shop.change(alpha="0.85"))
+    _, names = page("knobs", shop.change(alpha=0.85))
     assert names["turned"]["attention_scale"] == 0.85
     names["resets"].elements["attention_scale"]._update(1)
     assert names["turned"]["attention_scale"] == names["base"].trained_knobs["attention_scale"]
@@ -104,27 +105,27 @@ def test_a_reset_brings_the_trained_value_back(page, shop):
 def test_why_states_the_sum_that_explain_gives(page, shop):
     shown, names = page("why", shop)
     why = names["why"]
-    expected = lab.explain(names["look"].trained, names["look"].data, shop.user, shop.item)
+    expected = lab.explain(names["scene"].trained, names["scene"].data, shop.user, shop.item)
     assert why.score == expected.score
     assert f"The {len(expected.parts)} cells sum to {expected.parts['contribution'].sum():.6f}; the score is {expected.score:.6f}" in shown
     assert names["picked"] == {"user": shop.user, "item": shop.item}
 
 
 def test_why_answers_under_the_knobs_of_the_view(page, shop):
-    _, names = page("why", shop.change(alpha="0"))
+    _, names = page("why", shop.change(alpha=0.0))
     parts = names["why"].parts
     assert (parts.loc[parts["user_part"] == "attention", "contribution"] == 0).all()
 
 
 def test_why_of_a_known_item_has_no_rank(page, shop):
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     shown, names = page("why", shop.change(item=data.history(shop.user)[0]))
     assert names["why"].rank is None
     assert "is not ranked, as it is known already" in shown
 
 
 def test_why_finds_an_item_by_its_title(page, shop):
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     shown, names = page("why", shop, **{"why.search": data.cards.titles[7]})
     assert names["items"].elements
     assert html.escape(data.cards.titles[7]) in shown
@@ -139,11 +140,11 @@ def test_why_adds_up_over_the_history(page, shop):
 
 
 def test_why_takes_things_away_and_turns_the_model(page, shop):
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     first = data.history(shop.user)[0]
     memory = {"why.taken": [data.cards.titles[data.item_row(first)]], "why.changed": "without image"}
-    shown, names = page("why", shop.change(alpha="0.9"), **memory)
-    model = names["look"].model
+    shown, names = page("why", shop.change(alpha=0.9), **memory)
+    model = names["scene"].model
     expected = lab.what_if(
         model, data, shop.user, lab.set_knobs(attention_scale=0.9), lab.drop_items(first), lab.without_modality("image"), item_id=shop.item
     )
@@ -155,11 +156,11 @@ def test_why_takes_things_away_and_turns_the_model(page, shop):
 
 
 def test_why_sets_an_item_against_another(page, shop):
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     _, names = page("why", shop)
     rival = names["rival"].value
-    assert rival == lab.recommend(names["look"].trace, data, shop.user, k=2)["item_id"].tolist()[1]
-    found = names["look"].versus(rival)
+    assert rival == lab.recommend(names["scene"].trace, data, shop.user, k=2)["item_id"].tolist()[1]
+    found = names["scene"].versus(rival)
     assert found.difference == pytest.approx(found.parts["difference"].sum(), rel=1e-5)
 
 
@@ -201,22 +202,22 @@ def test_text_of_the_data_is_never_markup(page, tiny, tmp_path, monkeypatch, nam
     )
     train_shop(folder, tmp_path, epochs=1)
     monkeypatch.chdir(tmp_path)
-    shown, _ = page(name, backend.settle(backend.View(data=str(folder)))[0])
+    shown, _ = page(name, resolve(backend.Link(data=str(folder)))[0])
     assert "<script>alert" not in shown
 
 
 def test_data_shows_the_numbers_that_the_package_counts(page, shop):
     shown, names = page("data", shop)
-    data = names["look"].data
+    data = names["scene"].data
     assert f"{len(data.interactions):,}" in shown
     assert f"{lab.plots.digits(100 * len(data.interactions) / (data.n_users * data.n_items))} %" in shown
     for title in backend.item_counts(data)["title"].head(24):
         assert html.escape(title) in shown
-    assert names["picked"] == {"user": shop.user, "item": shop.item, "cohort": "", "items": ""}
+    assert names["picked"] == {"user": shop.user, "item": shop.item, "cohort": "", "items": ()}
 
 
 def test_data_narrows_the_items_down(page, shop):
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     word = data.cards.titles[3].split()[0]
     shown, names = page("data", shop, **{"data.words": word, "data.popularity": backend.POPULARITY["tail"]})
     expected = backend.choose_items(data, word, popularity="tail")
@@ -226,30 +227,30 @@ def test_data_narrows_the_items_down(page, shop):
 
 
 def test_data_shows_what_was_chosen_together_first(page, shop):
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     chosen = data.item_ids[5:8]
-    shown, names = page("data", shop.change(items=backend.joined(chosen)))
+    shown, names = page("data", shop.change(items=tuple(chosen)))
     assert "What you chose together: 3 items" in shown
     assert [button.value for button in names["together"].elements] == list(chosen)
     assert shown.index("What you chose together") < shown.index("The things")
-    assert names["picked"]["items"] == backend.joined(chosen)
+    assert names["picked"]["items"] == tuple(chosen)
 
 
 def test_data_says_how_well_each_cohort_is_served(page, shop):
     shown, names = page("data", shop.change(cohort="heavy"))
-    model = names["look"].model
-    users = lab.evaluate_users(model, names["look"].data).set_index("user_id")
+    model = names["scene"].model
+    users = lab.evaluate_users(model, names["scene"].data).set_index("user_id")
     for cohort in backend.COHORTS:
-        those = [user for user in backend.cohort_users(names["look"].data, cohort) if user in users.index]
+        those = [user for user in backend.cohort_users(names["scene"].data, cohort) if user in users.index]
         assert lab.plots.metric_value("ndcg@20", users.loc[those, "ndcg@20"].mean()) in shown
-    worst = users.loc[[user for user in backend.cohort_users(names["look"].data, "heavy") if user in users.index], "ndcg@20"].min()
+    worst = users.loc[[user for user in backend.cohort_users(names["scene"].data, "heavy") if user in users.index], "ndcg@20"].min()
     assert f"NDCG {lab.plots.digits(worst)}, " in shown
 
 
 def test_data_ranks_and_marks_what_was_held_back(page, shop):
     _, names = page("data", shop)
-    data, held_back = names["look"].data, names["look"].data.history(shop.user, "valid")
-    best = lab.rank_items(names["look"].trace, data, shop.user, hide="train")
+    data, held_back = names["scene"].data, names["scene"].data.history(shop.user, "valid")
+    best = lab.rank_items(names["scene"].trace, data, shop.user, hide="train")
     assert len(names["held_back"]) == len(held_back)
     for place, button in enumerate(names["listed"].elements):
         hit = "● hit" if best["item_id"][place] in held_back else "○ miss"
@@ -258,15 +259,15 @@ def test_data_ranks_and_marks_what_was_held_back(page, shop):
 
 def test_data_without_a_run_shows_the_things_all_the_same(page, shop, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown, names = page("data", backend.settle(backend.View(data=shop.data))[0])
+    shown, names = page("data", resolve(backend.Link(data=shop.data))[0])
     assert len(names["wall"]) == 24
     assert "No model is trained on this data yet" in shown
 
 
 def test_data_without_a_run_offers_the_cohorts_all_the_same(page, shop, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown, names = page("data", backend.settle(backend.View(data=shop.data, cohort="heavy"))[0])
-    data = names["look"].data
+    shown, names = page("data", resolve(backend.Link(data=shop.data, cohort="heavy"))[0])
+    data = names["scene"].data
     lengths = {user: len(data.history(user)) for user in data.user_ids}
     for button, cohort in zip(names["rows"].elements, [*backend.COHORTS, ""], strict=True):
         those = [lengths[user] for user in backend.cohort_users(data, cohort)]
@@ -281,7 +282,7 @@ def test_data_without_a_run_offers_the_cohorts_all_the_same(page, shop, tmp_path
 
 def test_start_says_how_sure_the_run_is(page, shop):
     shown, names = page("start", shop)
-    sure = backend.sureness(names["look"])
+    sure = backend.sureness(names["scene"])
     assert f"{lab.plots.digits(100 * sure.recall.low)} to {lab.plots.digits(100 * sure.recall.high)} %" in shown
 
 
@@ -289,7 +290,7 @@ def test_start_keeps_to_the_cohort(page, shop):
     shown, names = page("start", shop.change(cohort="cold"))
     assert "Only people with short histories" in shown
     names["another"]._update(1)
-    assert names["get_user"]() in backend.cohort_users(names["look"].data, "cold")
+    assert names["get_user"]() in backend.cohort_users(names["scene"].data, "cold")
 
 
 def test_every_step_of_the_tour_and_every_question_leads_to_a_page(page, shop):
@@ -302,11 +303,11 @@ def test_every_step_of_the_tour_and_every_question_leads_to_a_page(page, shop):
 
 
 def test_why_adds_things_and_gives_the_rank_before_and_after(page, shop):
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     _, plain = page("why", shop)
-    added = backend.addable_items(plain["look"], plain["ranking"])[0]
+    added = backend.addable_items(plain["scene"], plain["ranking"])[0]
     shown, names = page("why", shop, **{"why.added": [data.cards.titles[data.item_row(added)]]})
-    expected = lab.what_if(names["look"].model, data, shop.user, lab.add_items(added), item_id=shop.item)
+    expected = lab.what_if(names["scene"].model, data, shop.user, lab.add_items(added), item_id=shop.item)
     assert names["asked"].value["added"] == [added]
     first, last = expected.ranks
     assert f"number {first:,} → number {last:,}" in shown
@@ -324,8 +325,8 @@ def test_why_names_the_hyperedges_and_people_that_carried_it(page, shop):
 
 def test_why_carries_a_hyperedge_to_its_page(page, shop):
     _, names = page("why", shop)
-    names["look_into"](("text", "2"))
-    assert (names["get_group"](), names["get_jump"]()) == ({"modality": "text", "hyperedge": "2"}, "hyperedges")
+    names["look_into"](("text", 2))
+    assert (names["get_group"](), names["get_jump"]()) == ({"modality": "text", "hyperedge": 2}, "hyperedges")
 
 
 def test_a_page_that_runs_alone_says_where_the_others_are(page, shop):
@@ -337,4 +338,4 @@ def test_a_page_that_runs_alone_says_where_the_others_are(page, shop):
 
 def test_the_strip_names_the_cohort(page, shop):
     _, names = page("data", shop.change(cohort="cold"))
-    assert "cohort: short histories" in names["common"].strip(names["look"], "instant").text
+    assert "cohort: short histories" in names["common"].strip(names["scene"], "instant").text

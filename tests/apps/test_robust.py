@@ -12,6 +12,7 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import backend
+from tests.shops import resolve
 
 
 @pytest.fixture
@@ -23,10 +24,10 @@ def looked_at(shop_root, tmp_path, monkeypatch):
     other = Path(shutil.copytree("runs/first", "runs/second"))
     status = (other / "status.json").read_text()
     (other / "status.json").write_text(re.sub('"best_metric": [0-9.]+', '"best_metric": 0.001', status))
-    view, notes = backend.settle(backend.View(data=str(tmp_path / "shop")))
-    assert (view.run, notes) == ("first", ())
-    backend.scene(view)
-    return view
+    link, notes = resolve(backend.Link(data=str(tmp_path / "shop")))
+    assert (link.run, notes) == ("first", ())
+    backend.SESSION.open(link)
+    return link
 
 
 def spoil(path, content):
@@ -49,11 +50,11 @@ SPOILS = {
 @pytest.mark.parametrize("what", SPOILS)
 def test_a_new_visitor_sees_another_run_and_hears_why(looked_at, page, what):
     SPOILS[what](Path("runs/first"))
-    view, notes = backend.settle(looked_at)
-    assert view.run == "second"
+    link, notes = resolve(looked_at)
+    assert link.run == "second"
     assert any("You see the best run of this data instead" in note for note in notes)
-    assert backend.settle(backend.View(data=looked_at.data))[0].run == "second"
-    assert "lab-question" in page("start", view)[0]
+    assert resolve(backend.Link(data=looked_at.data))[0].run == "second"
+    assert "lab-question" in page("start", link)[0]
 
 
 @pytest.mark.parametrize("name", ["start", "train", "knobs"])
@@ -67,7 +68,7 @@ def test_a_page_on_a_spoilt_run_says_what_to_do(looked_at, page, name, what):
 @pytest.mark.parametrize("what", SPOILS)
 def test_the_list_of_runs_names_the_damaged_one_and_keeps_the_others(looked_at, page, what):
     SPOILS[what](Path("runs/first"))
-    shown, _ = page("train", backend.settle(looked_at)[0])
+    shown, _ = page("train", resolve(looked_at)[0])
     assert "second" in shown
     if what != "deleted":
         assert re.search(r"first is left out: .*(restore|resume|delete)", shown, re.DOTALL)
@@ -76,8 +77,8 @@ def test_the_list_of_runs_names_the_damaged_one_and_keeps_the_others(looked_at, 
 def test_damaged_weights_of_an_epoch_give_the_best_ones(looked_at):
     path = lab.Run.open("runs/first").weights_path(1)
     spoil(path, path.read_bytes()[:500])
-    view, notes = backend.settle(looked_at.change(epoch="1"))
-    assert (view.run, view.epoch) == ("first", "")
+    link, notes = resolve(looked_at.change(epoch=1))
+    assert (link.run, link.epoch) == ("first", None)
     assert any("damaged" in note for note in notes)
 
 
@@ -96,20 +97,20 @@ def test_a_data_folder_that_changes_is_said_with_what_to_do(looked_at, page):
     assert "was trained on" in shown
     spoil(interactions, b"nonsense")
     os.utime(interactions, ns=(time.time_ns(), time.time_ns() + 10**10))
-    view, notes = backend.settle(looked_at)
-    assert view.data == "studio"
+    link, notes = resolve(looked_at)
+    assert link.data == "studio"
     assert any("What you see is the built-in data" in note for note in notes)
     interactions.write_bytes(whole)
-    assert backend.settle(looked_at) == (looked_at, ())
+    assert resolve(looked_at) == (looked_at, ())
 
 
 def test_a_training_that_vanishes_ends_the_watching(looked_at, page):
     _, names = page("train", looked_at)
     drawn, told = {"size": 0}, []
-    look = names["waiting"].look_for_news(names["run"], drawn, told.append, told.append)
+    scene = names["waiting"].check_for_news(names["run"], drawn, told.append, told.append)
     shutil.rmtree("runs/first")
-    look(None)
-    look(None)
+    scene(None)
+    scene(None)
     assert told[-1] is False
 
 
@@ -121,13 +122,13 @@ def test_a_search_that_hangs_says_so_and_is_offered_anew(page, shop, monkeypatch
         begun.set()
         assert go_on.wait(30)
 
-    slow = backend.Slow("hangs on a page", find)
+    slow = backend.BackgroundTask("hangs on a page", find)
     slow.begin()
     assert begun.wait(30)
-    button, ticks = waiting.slow_button(slow, "Look for it", lambda _: None), waiting.ticker(slow, lambda _: None)
-    assert "the page stays usable" in waiting.slow_line(slow, button, ticks).text
-    monkeypatch.setattr("srgformer_lab.backend.slow.PATIENCE", 0.0)
-    shown = waiting.slow_line(slow, button, ticks).text
+    button, ticks = waiting.task_button(slow, "Look for it", lambda _: None), waiting.ticker(slow, lambda _: None)
+    assert "the page stays usable" in waiting.task_line(slow, button, ticks).text
+    monkeypatch.setattr("srgformer_lab.backend.background.PATIENCE", 0.0)
+    shown = waiting.task_line(slow, button, ticks).text
     assert "takes unusually long" in shown
     assert button.text in shown
     assert ticks.text in shown  # should it still end, the page shows what was found

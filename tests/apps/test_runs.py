@@ -11,6 +11,7 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import backend
+from tests.shops import resolve
 from tests.worlds import as_if_trained
 
 
@@ -20,7 +21,7 @@ def own(shop, shop_root, tmp_path, monkeypatch):
     for name in ("first", "second"):
         shutil.copytree(shop_root / "runs" / "first", tmp_path / "runs" / name)
     monkeypatch.chdir(tmp_path)
-    return shop.change(alpha="0.7")
+    return shop.change(alpha=0.7)
 
 
 def test_every_run_of_the_data_is_listed_and_words_narrow_them_down(page, own):
@@ -35,7 +36,7 @@ def test_every_run_of_the_data_is_listed_and_words_narrow_them_down(page, own):
 def test_without_a_run_the_page_offers_to_train_one(page, own, tmp_path, monkeypatch):
     monkeypatch.setattr("srgformer_lab.training.worker.start", lambda run: None)
     shutil.rmtree(tmp_path / "runs")
-    shown, names = page("runs", backend.settle(backend.View(data=own.data))[0])
+    shown, names = page("runs", resolve(backend.Link(data=own.data))[0])
     assert "Which runs are there?" in shown
     assert "No model is trained on this data yet." in shown
     names["first_run"]._update(1)
@@ -48,21 +49,21 @@ def test_ticked_runs_go_to_the_comparison_the_views_own_first(page, own):
     _, names = page("runs", own, **{"runs.ticked": {"first", "second", "gone"}})
     names["compare"]._update(1)
     assert names["get_jump"]() == "compare"
-    assert names["get_link"]() == {"run": "first", "runs": "second"}
+    assert names["get_link"]() == {"run": "first", "runs": ("second",)}
 
 
 def test_a_renamed_run_stays_the_one_that_is_looked_at(page, own):
     _, names = page("runs", own)
     names["act"](names["rename"], "first", "best so far")
     assert sorted(backend.runs_of(names["data"])) == ["best so far", "second"]
-    assert own.change(**names["get_link"]()) == own.change(run="best so far", alpha="0.7")
+    assert own.change(**names["get_link"]()) == own.change(run="best so far", alpha=0.7)
     assert names["get_chosen"]() == "best so far"
 
 
 def test_a_deleted_run_is_offered_again_and_its_view_takes_the_usual(page, own):
     _, names = page("runs", own)
     names["act"](names["delete"], "first")
-    after, said = backend.settle(own.change(**names["get_link"]()))
+    after, said = resolve(own.change(**names["get_link"]()))
     assert (after.run, said) == ("second", ())
     shown, names = page("runs", after)
     (button,) = names["undo"].elements.values()
@@ -150,7 +151,7 @@ def test_a_run_of_the_grid_that_is_gone_is_said_and_the_grid_stays(page, own, re
     shown = trained.bench(names["base"], names["get_grid"](), point, names["movers"], names["queuers"], None, None)
     assert "second" in shown.text
     assert "Move to another cell." in shown.text
-    shutil.rmtree(tmp_path / "runs" / names["base"].view.run)
+    shutil.rmtree(tmp_path / "runs" / names["base"].link.run)
     button = trained.buttons(names["base"], names["get_grid"](), (point[0], 0.3), told.append, told.append, told.append).elements["point"]
     button._update(1)
     assert [type(one) for one in told] == [type(None), lab.RunError]  # the grid is not told anew
@@ -180,20 +181,20 @@ def test_a_page_is_run_anew_with_a_run_that_it_loads_and_not_with_one_that_it_pi
 
     @fake.cell
     def _():
-        view, memory = None, {}
-        return memory, view
+        link, memory = None, {}
+        return memory, link
 
     @fake.cell
-    def _(memory, view):
+    def _(memory, link):
         import sys
 
-        memory.setdefault("shown", []).append(view.run)
-        picked, loads = {"user": view.user, "alpha": view.alpha}, {}
-        (loads if sys.modules["pages.start"].how == "loads" else picked).update({"run": "second"} if view.run == "first" else {})
+        memory.setdefault("shown", []).append(link.run)
+        picked, loads = {"user": link.user, "alpha": link.alpha}, {}
+        (loads if sys.modules["pages.start"].how == "loads" else picked).update({"run": "second"} if link.run == "first" else {})
         return loads, picked
 
     monkeypatch.setitem(sys.modules, "pages.start", SimpleNamespace(app=fake, how=how))
     monkeypatch.setattr("marimo.cli_args", lambda: SimpleNamespace(to_dict=lambda: {"data": own.data, "run": "first"}))
     _, names = importlib.import_module("explore").app.run()
     assert names["memory"]["shown"] == seen
-    assert names["get_view"]().run == "second"
+    assert names["get_scene"]().link.run == "second"

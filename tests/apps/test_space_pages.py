@@ -9,20 +9,21 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import backend, cli
+from tests.shops import resolve
 
 
 def test_the_alignment_page_tells_the_packages_numbers(page, shop):
     shown, names = page("alignment", shop)
-    trace = names["look"].trace
+    trace = names["scene"].trace
     for value in lab.geometry(trace)["value"]:
         assert f"<dd>{lab.plots.measured(value)}</dd>" in shown
-    drawn = lab.project(trace, names["look"].data, ("image", "text", "fused"))
+    drawn = lab.project(trace, names["scene"].data, ("image", "text", "fused"))
     assert names["drawn"].points.equals(drawn.points)
 
 
 def test_items_of_the_link_are_kept_and_shown_until_others_are_circled(page, shop):
-    items = backend.dataset(shop).item_ids[:3]
-    chosen = shop.change(items=backend.joined(items))
+    items = backend.SESSION.dataset(shop).item_ids[:3]
+    chosen = shop.change(items=tuple(items))
     for name in ("alignment", "report"):
         shown, names = page(name, chosen)
         assert chosen.change(**names["picked"]) == chosen
@@ -30,14 +31,14 @@ def test_items_of_the_link_are_kept_and_shown_until_others_are_circled(page, sho
 
 
 def test_points_name_their_items_once_whatever_space_they_are_of(shop):
-    space = backend.Alignment.of(backend.scene(shop))
+    space = backend.Alignment.of(backend.SESSION.open(shop))
     drawn = space.projection()
-    n = space.look.data.n_items
+    n = space.scene.data.n_items
     assert space.items_at(drawn, [1, n + 1, 0, 2 * n + 1]) == [drawn.points["id"][place] for place in (1, 0)]
 
 
 def test_what_training_changed_is_computed_from_both_ends(shop):
-    space = backend.Alignment.of(backend.scene(shop))
+    space = backend.Alignment.of(backend.SESSION.open(shop))
     if (before := space.before_training()) is None:
         assert space.since_training() == ""
         return
@@ -47,26 +48,26 @@ def test_what_training_changed_is_computed_from_both_ends(shop):
 
 
 def test_a_model_with_one_modality_is_not_asked_whether_two_agree(page, shop_root, shop, monkeypatch):
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     config = lab.ModelConfig(embedding_dim=8, n_heads=2, modalities=("image",))
     lab.fit(lab.SRGFormer(data, config), data, lab.TrainConfig(epochs=1), shop_root / "runs", "pictures-alone")
     alone = shop.change(run="pictures-alone")
     shown, _ = page("alignment", alone)
     assert "there is no second one that it could agree with" in shown
-    assert "alignment" not in backend.sections_of(backend.scene(alone))
+    assert "alignment" not in backend.sections_of(backend.SESSION.open(alone))
 
 
 @pytest.fixture(scope="module")
 def report(request):
-    look = backend.scene(backend.settle(backend.View(cohort="cold", items="i3,i4"))[0])
-    return backend.Report(look)
+    scene = backend.SESSION.open(resolve(backend.Link(cohort="cold", items=("i3", "i4")))[0])
+    return backend.Report(scene)
 
 
 def test_a_report_holds_the_numbers_of_the_package(report):
-    look, written = report.look, report.html()
-    why = lab.explain(look.trace, look.data, look.view.user, look.view.item)
+    scene, written = report.scene, report.html()
+    why = lab.explain(scene.trace, scene.data, scene.link.user, scene.link.item)
     assert f"its score is {why.score:.6f}" in written
-    assert f"{backend.health(look).recall:.3g}" in written
+    assert f"{backend.health(scene).recall:.3g}" in written
     assert len(written.encode()) < 8_000_000
     outside_script = re.sub(r"<script.*?</script>", "", written, flags=re.DOTALL)
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", outside_script)
@@ -85,16 +86,16 @@ def test_tables_read_back_are_the_frames(report):
 
 
 def test_only_what_is_ticked_goes_in(report):
-    chosen = backend.Report(report.look, ["list"])
+    chosen = backend.Report(report.scene, ["list"])
     assert [section.block.title for section in chosen.sections] == ["What is looked at", "What is recommended to this person"]
     with pytest.raises(lab.ConfigError, match="no section 'weather'"):
-        backend.Report(report.look, ["weather"])
+        backend.Report(report.scene, ["weather"])
 
 
 def test_the_cohorts_metrics_are_the_means_of_its_users(report):
     frames = report.frames()
-    users = lab.evaluate_users(report.trace, report.look.data, "valid").set_index("user_id")
-    inside = [user for user in backend.cohort_users(report.look.data, "cold") if user in users.index]
+    users = lab.evaluate_users(report.trace, report.scene.data, "valid").set_index("user_id")
+    inside = [user for user in backend.cohort_users(report.scene.data, "cold") if user in users.index]
     told = frames["cohort"][1].set_index("metric")["cohort"]
     pd.testing.assert_series_equal(told, users.loc[inside].mean(), check_names=False)
 

@@ -9,18 +9,18 @@ from scipy import stats
 
 import srgformer_lab as lab
 from srgformer_lab import backend
-from srgformer_lab.backend import attending
+from srgformer_lab.backend import attention
 
 
 def trace_of(names, epoch="best", **knobs):
-    look = names["look"]
-    trace = look.run.model(look.data, epoch).trace()
+    scene = names["scene"]
+    trace = scene.run.model(scene.data, epoch).trace()
     return trace.fuse(**knobs) if knobs else trace
 
 
 def test_hyperedges_are_those_of_the_package(page, shop):
     shown, names = page("hyperedges", shop)
-    data = names["look"].data
+    data = names["scene"].data
     cards = lab.hyperedge_cards(trace_of(names), data, "image")
     pd.testing.assert_frame_equal(names["cards"], cards)
     largest = cards.loc[cards["mass"].idxmax()]
@@ -31,23 +31,23 @@ def test_hyperedges_are_those_of_the_package(page, shop):
         assert html.escape(title) in shown
     assert {key: names["picked"][key] for key in ("modality", "hyperedge", "epoch", "tau")} == {
         "modality": "image",
-        "hyperedge": "",
-        "epoch": "",
-        "tau": "",
+        "hyperedge": None,
+        "epoch": None,
+        "tau": None,
     }
 
 
 def test_hyperedges_follow_epoch_modality_tau_and_choice(page, shop):
-    view = shop.change(epoch="0", modality="text", hyperedge="2", tau="1")
-    shown, names = page("hyperedges", view)
+    link = shop.change(epoch=0, modality="text", hyperedge=2, tau=1.0)
+    shown, names = page("hyperedges", link)
     membership = trace_of(names, 0, membership_temperature=1.0).hypergraph["text"].membership
-    data = names["look"].data
+    data = names["scene"].data
     items, users = membership.items.double().numpy(), membership.users.double().numpy()
     best = np.argsort(-items[:, 2], kind="stable")[:12]
     assert names["hyperedges"].members["item_id"].tolist() == [data.item_ids[row] for row in best]
     assert names["hyperedges"].share_of_user == pytest.approx(users[data.user_row(shop.user), 2], rel=1e-5)
     assert lab.plots.percent(items[best[0], 2]) + " in it" in shown
-    assert shop.change(**names["picked"]) == view
+    assert shop.change(**names["picked"]) == link
     assert "before training" in shown
 
 
@@ -56,24 +56,24 @@ def test_a_hyperedge_and_a_thing_that_are_chosen_go_to_the_other_pages(page, sho
     assert shop.change(**names["picked"]) == shop
     second = names["wall"].elements[1]
     chosen = []
-    again = names["groups"].button(names["look"].data, names["hyperedges"].largest(2)[1], False, chosen.append)
+    again = names["groups"].button(names["scene"].data, names["hyperedges"].largest(2)[1], False, chosen.append)
     again._update(second._value)
-    assert chosen == [str(names["cards"].sort_values("mass", ascending=False)["hyperedge"].iloc[1])]
+    assert chosen == [names["cards"].sort_values("mass", ascending=False)["hyperedge"].iloc[1]]
 
 
 def test_hyperedges_say_what_their_absence_would_change(page, shop):
     shown, names = page("hyperedges", shop)
-    look = names["look"]
-    model = look.run.model(look.data)
-    found = lab.what_if(model, look.data, shop.user, lab.drop_hyperedge("image", names["hyperedges"].chosen))
+    scene = names["scene"]
+    model = scene.run.model(scene.data)
+    found = lab.what_if(model, scene.data, shop.user, lab.drop_hyperedge("image", names["hyperedges"].chosen))
     assert html.escape(lab.plots.describe_moves(lab.compare_lists(found.before, found.after), 10)) in shown
 
 
 def test_the_river_is_that_of_the_kept_epochs(page, shop):
     shown, names = page("hyperedges", shop)
-    look = names["look"]
-    traces = {epoch: look.run.model(look.data, epoch).trace() for epoch in look.run.epochs()}
-    expected = lab.plots.river(lab.hyperedge_river(traces, look.data, "image"))
+    scene = names["scene"]
+    traces = {epoch: scene.run.model(scene.data, epoch).trace() for epoch in scene.run.epochs()}
+    expected = lab.plots.river(lab.hyperedge_river(traces, scene.data, "image"))
     assert html.escape(lab.plots.finding_of(expected)) in shown
 
 
@@ -88,7 +88,7 @@ def test_figures_say_their_finding_to_those_who_do_not_see_them(page, shop):
 
 def test_attention_shows_the_weights_of_the_pass(page, shop):
     shown, names = page("attention", shop)
-    data, trace = names["look"].data, trace_of(names)
+    data, trace = names["scene"].data, trace_of(names)
     edges = trace.attention.node == data.user_row(shop.user)
     items = [data.item_ids[int(node) - data.n_users] for node in trace.attention.neighbor[edges]]
     weights = dict(zip(items, trace.attention.weight[edges].mean(1).tolist(), strict=True))
@@ -100,11 +100,11 @@ def test_attention_shows_the_weights_of_the_pass(page, shop):
 
 def test_attention_of_one_head_is_set_beside_true_removals(page, shop):
     shown, names = page("attention", shop, **{"attention.head": "head 1"})
-    look = names["look"]
-    heads = lab.explain(trace_of(names), look.data, shop.user, shop.item).heads
+    scene = names["scene"]
+    heads = lab.explain(trace_of(names), scene.data, shop.user, shop.item).heads
     weights = heads[heads["head"] == 1].set_index("item_id")["weight"]
-    model = look.run.model(look.data)
-    effects = [lab.what_if(model, look.data, shop.user, lab.drop_items(item), item_id=shop.item).effect for item in weights.index]
+    model = scene.run.model(scene.data)
+    effects = [lab.what_if(model, scene.data, shop.user, lab.drop_items(item), item_id=shop.item).effect for item in weights.index]
     spearman = stats.spearmanr(weights, effects).statistic
     assert lab.plots.effect_meaning(spearman) in shown
     assert f"<dd>{lab.plots.correlation(spearman)}</dd>" in shown
@@ -118,18 +118,18 @@ def test_attention_over_many_people_is_what_faithfulness_finds(page, shop, monke
     assert "Spearman" not in shown.split("How is this computed?")[0]
     many = names["many"]
     found = many.value()
-    model = names["look"].run.model(names["look"].data)
-    expected = lab.faithfulness(model, names["look"].data, n_users=attending.N_USERS)
+    model = names["scene"].run.model(names["scene"].data)
+    expected = lab.faithfulness(model, names["scene"].data, n_users=attention.N_USERS)
     pd.testing.assert_frame_equal(found.correlations, expected.correlations)
     shown, _ = page("attention", shop)
     assert html.escape(expected.verdict) in shown
 
 
 def test_attention_answers_under_the_knobs_and_the_epoch_of_the_view(page, shop):
-    view = shop.change(epoch="0", alpha="0.9")
-    _, names = page("attention", view)
-    first, data = names["weights"].index[0], names["look"].data
-    model = names["look"].run.model(data, 0)
+    link = shop.change(epoch=0, alpha=0.9)
+    _, names = page("attention", link)
+    first, data = names["weights"].index[0], names["scene"].data
+    model = names["scene"].run.model(data, 0)
     model.update_knobs(attention_scale=0.9)
     expected = lab.what_if(model, data, shop.user, lab.drop_items(first), item_id=shop.item)
     effects = names["harm"].value().set_index("removed")["effect"]
@@ -138,14 +138,14 @@ def test_attention_answers_under_the_knobs_and_the_epoch_of_the_view(page, shop)
 
 def test_the_slider_of_epochs_holds_the_kept_ones_and_the_best(page, shop):
     _, names = page("attention", shop)
-    run, heard = names["look"].run, []
+    run, heard = names["scene"].run, []
     best = run.status().best_epoch
     slider = names["dials"].epoch_slider(names["base"], heard.append)
     assert slider.steps == sorted({*run.epochs(), best})
     assert slider.value == best
     for place in (0, slider.steps.index(best)):
         slider._update(place)
-    assert heard == ["0", ""]
+    assert heard == [0, None]
 
 
 def test_categories_are_planted_groups_or_a_column_of_words(tiny):

@@ -15,10 +15,10 @@ ITEMS = 7
 @pytest.fixture
 def chosen(shop):
     """The shop with items chosen together, one of which its user has taken."""
-    data = backend.dataset(shop)
+    data = backend.SESSION.dataset(shop)
     taken = data.history(shop.user)[0]
     others = [item for item in data.item_ids if item not in data.history(shop.user)][: ITEMS - 1]
-    return shop.change(items=backend.joined([*others, taken]))
+    return shop.change(items=(*others, taken))
 
 
 def test_every_page_that_shows_things_knows_those_chosen_together(page, shop):
@@ -33,12 +33,12 @@ def test_every_page_that_shows_things_knows_those_chosen_together(page, shop):
 def test_the_strip_shows_what_was_chosen_together(page, shop, chosen):
     _, names = page("start", shop)
     strip = names["common"].strip
-    shown = strip(backend.scene(chosen), "instant").text
-    titles = [backend.title(backend.dataset(chosen), item) for item in chosen.chosen_items]
+    shown = strip(backend.SESSION.open(chosen), "instant").text
+    titles = [backend.title(backend.SESSION.dataset(chosen), item) for item in chosen.items]
     assert f"{ITEMS} chosen together" in shown
     for title in titles[: lab.plots.MOST_FACES]:
         assert html.escape(title) in shown
-    assert "chosen together" not in strip(backend.scene(shop), "instant").text
+    assert "chosen together" not in strip(backend.SESSION.open(shop), "instant").text
 
 
 def rank_by_hand(trace, data, user, item):
@@ -51,13 +51,13 @@ def rank_by_hand(trace, data, user, item):
 
 
 def test_knobs_say_where_the_chosen_stand_before_and_after(page, chosen):
-    view = chosen.change(alpha="1", beta="0")
-    shown, names = page("knobs", view)
-    look = names["look"]
-    places = backend.chosen_places(look).set_index("item_id")
-    assert set(places.index) == set(view.chosen_items)
-    for item in view.chosen_items:
-        before, after = (rank_by_hand(trace, look.data, view.user, item) for trace in (look.trained, look.trace))
+    link = chosen.change(alpha=1.0, beta=0.0)
+    shown, names = page("knobs", link)
+    scene = names["scene"]
+    places = backend.chosen_places(scene).set_index("item_id")
+    assert set(places.index) == set(link.items)
+    for item in link.items:
+        before, after = (rank_by_hand(trace, scene.data, link.user, item) for trace in (scene.trained, scene.trace))
         if before is None or after is None:
             assert places.loc[item].isna().all()
             continue
@@ -70,44 +70,44 @@ def test_knobs_say_where_the_chosen_stand_before_and_after(page, chosen):
 
 
 def test_hyperedges_count_the_chosen_that_they_hold(page, chosen):
-    view = chosen.change(modality="text")
-    _, names = page("hyperedges", view)
-    look = names["look"]
-    membership = look.trace.hypergraph["text"].membership.items.double().numpy()
-    rows = [look.data.item_row(item) for item in view.chosen_items]
+    link = chosen.change(modality="text")
+    _, names = page("hyperedges", link)
+    scene = names["scene"]
+    membership = scene.trace.hypergraph["text"].membership.items.double().numpy()
+    rows = [scene.data.item_row(item) for item in link.items]
     counts = np.bincount(membership[rows].argmax(axis=1), minlength=membership.shape[1])
     told = {int(button.value): button.text for button in names["wall"].elements}
     assert counts.sum() == ITEMS
     for hyperedge, count in enumerate(counts):
         assert (f"{count} of the {ITEMS} chosen" in told[hyperedge]) == bool(count)
     fullest = int(counts.argmax())
-    shown, names = page("hyperedges", view.change(hyperedge=str(fullest)))
+    shown, names = page("hyperedges", link.change(hyperedge=str(fullest)))
     assert f"Of the {ITEMS} items chosen together, {counts[fullest]} ha" in shown
     held = names["hyperedges"].held_items
-    assert set(held.index) == {look.data.item_ids[row] for row in rows if membership[row].argmax() == fullest}
-    assert held.to_numpy() == pytest.approx(sorted((membership[look.data.item_row(item), fullest] for item in held.index), reverse=True))
+    assert set(held.index) == {scene.data.item_ids[row] for row in rows if membership[row].argmax() == fullest}
+    assert held.to_numpy() == pytest.approx(sorted((membership[scene.data.item_row(item), fullest] for item in held.index), reverse=True))
 
 
 def test_attention_marks_the_chosen_of_a_history(page, chosen):
     _, names = page("attention", chosen)
-    marked = names["together"].marked(backend.item_cards(names["look"].data, list(names["weights"].index)), chosen.chosen_items)
-    assert list(marked["item_id"][marked["mark"] != ""]) == [names["look"].data.history(chosen.user)[0]]
+    marked = names["together"].marked(backend.item_cards(names["scene"].data, list(names["weights"].index)), chosen.items)
+    assert list(marked["item_id"][marked["mark"] != ""]) == [names["scene"].data.history(chosen.user)[0]]
     shown, _ = page("attention", chosen)
     assert shown.count("● chosen") == 1
 
 
 def test_alignment_rings_the_items_of_the_chosen_hyperedge_until_they_are_let_go(page, shop):
-    view = shop.change(modality="text", hyperedge="1")
-    shown, names = page("alignment", view)
-    look = names["look"]
-    membership = look.trace.hypergraph["text"].membership.items.double().numpy()
-    inside = [look.data.item_ids[row] for row in np.flatnonzero(membership.argmax(axis=1) == 1)]
+    link = shop.change(modality="text", hyperedge=1)
+    shown, names = page("alignment", link)
+    scene = names["scene"]
+    membership = scene.trace.hypergraph["text"].membership.items.double().numpy()
+    inside = [scene.data.item_ids[row] for row in np.flatnonzero(membership.argmax(axis=1) == 1)]
     assert names["ringed"] == inside
     assert inside
     assert f"what has text hyperedge 1 as its first, {lab.plots.counted(len(inside), 'item')} in all" in shown
-    assert view.change(**names["picked"]) == view
+    assert link.change(**names["picked"]) == link
     names["unring"]._update(1)
-    assert names["get_hyperedge"]() == ""
+    assert names["get_hyperedge"]() is None
 
 
 def test_nothing_is_said_of_the_chosen_where_nothing_is_chosen(page, shop):

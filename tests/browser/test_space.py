@@ -38,7 +38,7 @@ def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(n
     expect(said).to_be_visible()
     page.wait_for_url(re.compile("items="))
     n = int(said.inner_text().split()[0].replace(",", ""))
-    items = backend.View(items=ask(page)["items"][0]).chosen_items
+    items = backend.Link.of({"items": ask(page)["items"][0]}).items
     assert len(items) == min(n, backend.MOST_ITEMS)
     expect(page.locator(".lab-wall button")).to_have_count(len(items))
     expect(page.locator(".lab-wall img").first).to_be_visible()
@@ -47,7 +47,7 @@ def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(n
     page.reload()
     expect(page.get_by_text(f"{len(items)} items chosen together")).to_be_visible()
     expect(page.locator(".lab-wall .srg-card")).to_have_count(len(items))
-    assert backend.View(items=ask(page)["items"][0]).chosen_items == items
+    assert backend.Link.of({"items": ask(page)["items"][0]}).items == items
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -35,11 +35,11 @@ def test_items_are_counted_by_those_who_can_learn_from_them(corner):
     counted = backend.item_counts(corner)
     assert list(counted["item_id"]) == ["a", "b", "c", "d"]
     assert list(counted["users"]) == [3, 2, 1, 0]
-    assert list(backend.history_lengths(corner)["items"]) == [2, 1, 3]
+    assert list(backend.user_lengths(corner)["items"]) == [2, 1, 3]
 
 
 def test_every_user_is_in_the_cohort_that_lists_them(tiny):
-    lengths = backend.history_lengths(tiny)
+    lengths = backend.user_lengths(tiny)
     for cohort in backend.COHORTS:
         assert list(lengths.loc[lengths["cohort"] == cohort, "user_id"]) == backend.cohort_users(tiny, cohort)
 
@@ -87,83 +87,81 @@ def test_people_of_a_cohort_are_its_users_each_once(tiny):
 
 
 @pytest.fixture
-def look(tiny, trained):
-    run, model = trained
-    trace = model.trace()
-    view = backend.View(user=tiny.user_ids[3], item=tiny.item_ids[0])
-    return backend.Scene(view, tiny, run, trace, trace, model)
-
-
-def test_everybody_together_is_served_as_the_run_says(look, trained):
+def scene(tiny, trained):
     run, _ = trained
-    served = backend.served_users(look)
+    return backend.SESSION.load(backend.Link(user=tiny.user_ids[3], item=tiny.item_ids[0]), tiny, run)
+
+
+def test_everybody_together_is_served_as_the_run_says(scene, trained):
+    run, _ = trained
+    served = backend.served_users(scene)
     assert served["recall@20"].mean() == pytest.approx(run.status().best_metric, abs=1e-6)
-    assert served["recall@20"].mean() == pytest.approx(lab.evaluate(look.trace, look.data)["recall@20"])
-    assert backend.served(look).is_ready
+    assert served["recall@20"].mean() == pytest.approx(lab.evaluate(scene.trace, scene.data)["recall@20"])
+    assert backend.served(scene).is_ready
 
 
-def test_the_cohort_table_averages_its_people(look):
-    table, served = backend.cohort_table(look).value().set_index("cohort"), backend.served_users(look)
+def test_the_cohort_table_averages_its_people(scene):
+    table, served = backend.cohort_table(scene).value().set_index("cohort"), backend.served_users(scene)
     for cohort in backend.COHORTS:
-        those = served[served["user_id"].isin(backend.cohort_users(look.data, cohort))]
+        those = served[served["user_id"].isin(backend.cohort_users(scene.data, cohort))]
         assert table.loc[cohort, "judged"] == len(those)
         assert table.loc[cohort, "recall@20"] == pytest.approx(those["recall@20"].mean())
         assert table.loc[cohort, "ndcg@20 low"] <= table.loc[cohort, "ndcg@20"] <= table.loc[cohort, "ndcg@20 high"]
     assert table.loc["", "recall@20 high"] == over_users(served["recall@20"].to_numpy()).high
-    assert table["users"].iloc[:3].sum() == table.loc["", "users"] == look.data.n_users
+    assert table["users"].iloc[:3].sum() == table.loc["", "users"] == scene.data.n_users
 
 
-def test_the_worst_served_come_first(look):
-    worst, best = (backend.cohort_served(look, "heavy", best_first) for best_first in (False, True))
+def test_the_worst_served_come_first(scene):
+    worst, best = (backend.cohort_served(scene, "heavy", best_first) for best_first in (False, True))
     assert worst["ndcg@20"].is_monotonic_increasing
     assert best["ndcg@20"].is_monotonic_decreasing
-    assert set(worst["user_id"]) == set(best["user_id"]) <= set(backend.cohort_users(look.data, "heavy"))
+    assert set(worst["user_id"]) == set(best["user_id"]) <= set(backend.cohort_users(scene.data, "heavy"))
 
 
-def test_a_person_is_served_as_their_list_says(look):
-    served = backend.served_users(look).set_index("user_id")
+def test_a_person_is_served_as_their_list_says(scene):
+    served = backend.served_users(scene).set_index("user_id")
     for user in list(served.index[:10]):
-        ranking = backend.tested_ranking(look, user)
-        assert ranking["hit"].sum() == len(look.data.history(user, "valid"))
+        ranking = backend.tested_ranking(scene, user)
+        assert ranking["hit"].sum() == len(scene.data.history(user, "valid"))
         assert ranking["hit"].head(20).sum() / ranking["hit"].sum() == pytest.approx(served.loc[user, "recall@20"])
 
 
-def test_sureness_pairs_each_user_with_themselves(look):
-    sure = backend.sureness(look)
-    bar = lab.evaluate(lab.Popularity(look.data), look.data)["recall@20"]
+def test_sureness_pairs_each_user_with_themselves(scene):
+    sure = backend.sureness(scene)
+    bar = lab.evaluate(lab.Popularity(scene.data), scene.data)["recall@20"]
     assert sure.lead.mean == pytest.approx(sure.recall.mean - bar)
-    ours = backend.served_users(look).set_index("user_id")["recall@20"]
-    theirs = lab.evaluate_users(lab.Popularity(look.data), look.data).set_index("user_id")["recall@20"]
+    ours = backend.served_users(scene).set_index("user_id")["recall@20"]
+    theirs = lab.evaluate_users(lab.Popularity(scene.data), scene.data).set_index("user_id")["recall@20"]
     assert sure.lead == over_users((ours - theirs).to_numpy())
 
 
 def test_without_a_model_nobody_is_served(tiny):
-    empty = backend.Scene(backend.View(user=tiny.user_ids[0]), tiny, None, None, None)
-    for ask in (backend.served_users, lambda look: backend.tested_ranking(look, look.view.user), backend.membership_paths):
+    empty = backend.SESSION.load(backend.Link(user=tiny.user_ids[0]), tiny, None)
+    for ask in (backend.served_users, lambda scene: backend.tested_ranking(scene, scene.link.user), backend.membership_paths):
         with pytest.raises(RunError, match="no trained SRGFormer"):
             ask(empty)
 
 
-def test_paths_share_what_the_hyperedges_add(look):
-    paths, why = backend.membership_paths(look), look.explanation()
+def test_paths_share_what_the_hyperedges_add(scene):
+    paths, why = backend.membership_paths(scene), scene.explanation()
     added = why.sources.loc[why.sources["kind"] == "hyperedge", "contribution"].sum()
     assert paths["total"].sum() == pytest.approx(added, rel=1e-5)
-    assert set(paths["item_id"]) == {"", *look.data.history(look.view.user)}
+    assert set(paths["item_id"]) == {"", *scene.data.history(scene.link.user)}
 
 
-def test_the_hyperedges_that_carried_a_score_come_with_their_first_items(look):
-    why = look.explanation()
-    carried = backend.carrying_hyperedges(look, why, 3)
+def test_the_hyperedges_that_carried_a_score_come_with_their_first_items(scene):
+    why = scene.explanation()
+    carried = backend.carrying_hyperedges(scene, why, 3)
     mine = why.hyperedges[why.hyperedges["side"] == "user"]["contribution"]
     assert list(carried["contribution"].abs()) == sorted(mine.abs(), reverse=True)[:3]
-    card = lab.hyperedge_cards(look.trace, look.data, carried["modality"][0]).set_index("hyperedge").loc[carried["hyperedge"][0]]
+    card = lab.hyperedge_cards(scene.trace, scene.data, carried["modality"][0]).set_index("hyperedge").loc[carried["hyperedge"][0]]
     assert carried["top_items"][0] == card["top_items"][:4]
 
 
-def test_what_can_be_added_begins_with_what_was_chosen_and_is_new(look):
-    history = look.data.history(look.view.user)
-    free = [item for item in look.data.item_ids if item not in history][-1]
-    asked = replace(look, view=replace(look.view, items=backend.joined([history[0], free])))
-    addable = backend.addable_items(asked, look.ranking())
+def test_what_can_be_added_begins_with_what_was_chosen_and_is_new(scene):
+    history = scene.data.history(scene.link.user)
+    free = [item for item in scene.data.item_ids if item not in history][-1]
+    asked = replace(scene, link=replace(scene.link, items=(history[0], free)))
+    addable = backend.addable_items(asked, scene.ranking())
     assert addable[0] == free
-    assert not {*history, look.view.item} & set(addable)
+    assert not {*history, scene.link.item} & set(addable)

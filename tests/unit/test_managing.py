@@ -72,7 +72,7 @@ def test_what_is_trained_or_waits_is_neither_renamed_nor_deleted(run):
 
 
 def test_in_a_class_nobody_renames_or_deletes(run, monkeypatch):
-    monkeypatch.setattr(backend.class_room, "_choices", {"the built-in data": {"data": "studio"}})
+    monkeypatch.setattr(backend.limits, "_choices", {"the built-in data": {"data": "studio"}})
     for act in (lambda: backend.rename_run(run.name, "mine"), lambda: backend.delete_run(run.name)):
         with pytest.raises(lab.RunError, match="in a class the runs belong to all"):
             act()
@@ -168,8 +168,8 @@ def test_the_stamp_changes_with_every_thing_that_a_list_shows(run):
 
 
 def test_a_view_follows_a_new_name_with_its_knobs_and_forgets_a_deleted_run():
-    view = backend.View(data="studio", run="a", runs="b,c", alpha="0.5", epoch="3", user="u1")
-    assert view.change(**backend.without_run(view, "a", "z")) == view.change(run="z", alpha="0.5", epoch="3")
-    assert view.change(**backend.without_run(view, "b", "z")).compared_runs == ("z", "c")
-    gone = view.change(**backend.without_run(view, "a"))
-    assert (gone.run, gone.alpha, gone.user, gone.compared_runs) == ("", "", "u1", ("b", "c"))
+    link = backend.Link(data="studio", run="a", runs=("b", "c"), alpha=0.5, epoch=3, user="u1")
+    assert link.change(**backend.without_run(link, "a", "z")) == link.change(run="z", alpha=0.5, epoch=3)
+    assert link.change(**backend.without_run(link, "b", "z")).runs == ("z", "c")
+    gone = link.change(**backend.without_run(link, "a"))
+    assert (gone.run, gone.alpha, gone.user, gone.runs) == ("", None, "u1", ("b", "c"))

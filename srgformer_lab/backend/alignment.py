@@ -1,46 +1,40 @@
 """Where a scene's pictures, texts and fused points lie towards each other, found once for all visitors."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
 from srgformer_lab import plots
 from srgformer_lab.analysis.alignment import NeighborAgreement, cosines, cross_modal_recall, geometry, neighbor_agreement
 from srgformer_lab.analysis.projection import Projection, project
-from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene, scene
-from srgformer_lab.backend.shelf import Shelf, Value
-from srgformer_lab.backend.slow import Slow
-from srgformer_lab.errors import ConfigError, RunError
+from srgformer_lab.backend.background import BackgroundTask
+from srgformer_lab.backend.session import Scene, Value
+from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.trace import Trace
 
 MOST_ROWS = 6_000
 """Items drawn at most; of more, a sample."""
-MOST_ITEMS = 60
-"""Items that a link carries at most."""
 STILL = 0.005
 """Shares that differ by no more are called the same."""
-_kept = Shelf(64)
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
     """The items of a scene in the spaces of its first two modalities and in the fused one."""
 
-    look: Scene
+    scene: Scene
     trace: Trace
 
     @classmethod
-    def of(cls, look: Scene) -> "Alignment":
+    def of(cls, scene: Scene) -> "Alignment":
         """Take a scene that has a trained model.
 
         Raises:
             RunError: It has none.
         """
-        if look.trace is None:
-            raise RunError(NOTHING_TRAINED)
-        return cls(look, look.trace)
+        return cls(scene, scene.require_trace())
 
     @property
     def pair(self) -> tuple[str, str] | None:
@@ -57,17 +51,17 @@ class Alignment:
         """Draw all spaces in the plane of the two directions in which they differ most (PCA)."""
         return self._keep("pca", lambda: self._project("pca"))
 
-    def umap(self) -> Slow[Projection]:
+    def umap(self) -> BackgroundTask[Projection]:
         """Draw all spaces so that neighbourhoods are kept (UMAP), which takes up to half a minute."""
 
-        def find(watch: Watch) -> Projection:
+        def compute(watch: Watch) -> Projection:
             return next(self._project("umap") for _ in watch([0]))
 
-        return Slow(("umap", *self.look.key()), find)
+        return BackgroundTask(("umap", *self.scene.key), compute)
 
     def recall(self) -> pd.DataFrame:
         """Ask how often an item's vector in one modality finds its own in the other; see ``cross_modal_recall``."""
-        sizes = tuple(k for k in (1, 5, 10) if k < self.look.data.n_items)
+        sizes = tuple(k for k in (1, 5, 10) if k < self.scene.data.n_items)
         return self._keep("recall", lambda: cross_modal_recall(self.trace, *self._both(), k=sizes))
 
     def cosines(self) -> pd.DataFrame:
@@ -80,19 +74,19 @@ class Alignment:
 
     def neighbors(self) -> NeighborAgreement:
         """Measure which share of an item's nearest ones two modalities have in common; see ``neighbor_agreement``."""
-        k = min(10, self.look.data.n_items - 2)
-        return self._keep("neighbors", lambda: neighbor_agreement(self.trace, self.look.data, *self._both(), k=k))
+        k = min(10, self.scene.data.n_items - 2)
+        return self._keep("neighbors", lambda: neighbor_agreement(self.trace, self.scene.data, *self._both(), k=k))
 
     def before_training(self) -> "Alignment | None":
         """Return the same of the run's first weights, where the run kept them."""
-        if self.look.run is None or 0 not in self.look.run.epochs():
+        if self.scene.run is None or 0 not in self.scene.run.epochs():
             return None
-        return Alignment.of(scene(replace(self.look.view, epoch="0")))
+        return Alignment.of(self.scene.at(epoch=0))
 
     def since_training(self) -> str:
         """Say in words what training changed in how often a modality finds its other."""
         before = self.before_training()
-        if before is None or self.look.view.epoch == "0":
+        if before is None or self.scene.link.epoch == 0:
             return ""
         (then, now), weight = (_mean_recall(other.recall()) for other in (before, self)), self._contrast_weight()
         verb = "rose" if now > then + STILL else "fell" if now < then - STILL else "stayed"
@@ -107,8 +101,8 @@ class Alignment:
         return list(dict.fromkeys(projection.points["id"].iloc[list(places)]))
 
     def _project(self, method: str) -> Projection:
-        sample = MOST_ROWS if self.look.data.n_items > MOST_ROWS else None
-        return project(self.trace, self.look.data, self.spaces, method=method, sample=sample)
+        sample = MOST_ROWS if self.scene.data.n_items > MOST_ROWS else None
+        return project(self.trace, self.scene.data, self.spaces, method=method, sample=sample)
 
     def _both(self) -> tuple[str, str]:
         if self.pair is None:
@@ -116,11 +110,11 @@ class Alignment:
         return self.pair
 
     def _contrast_weight(self) -> float:
-        assert self.look.run is not None
-        return self.look.run.config.train.modality_contrast_weight
+        assert self.scene.run is not None
+        return self.scene.run.config.train.modality_contrast_weight
 
-    def _keep(self, name: str, make: Callable[[], Value]) -> Value:
-        return _kept.get((name, *self.look.key()), make)
+    def _keep(self, name: str, compute: Callable[[], Value]) -> Value:
+        return self.scene.keep(name, compute)
 
 
 def _mean_recall(recall: pd.DataFrame) -> float:

@@ -4,11 +4,8 @@ import pandas as pd
 
 from srgformer_lab.analysis.attention import attention_entropy
 from srgformer_lab.analysis.faithfulness import Faithfulness, faithfulness, removal_effects
-from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene, weights_of
-from srgformer_lab.backend.shelf import Shelf
-from srgformer_lab.backend.slow import Slow
-from srgformer_lab.errors import RunError
-from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.backend.background import BackgroundTask
+from srgformer_lab.backend.session import Scene
 from srgformer_lab.statistics import rank_correlation
 
 ALL_HEADS = -1
@@ -17,22 +14,20 @@ AT_ONCE = 300_000
 """Up to so many interactions times removals, taking things away takes a second or so and is done without being asked."""
 N_USERS = 20
 
-_kept = Shelf(64)
 
-
-def head_weights(look: Scene, head: int = ALL_HEADS) -> pd.Series:
+def head_weights(scene: Scene, head: int = ALL_HEADS) -> pd.Series:
     """Return the weight that a head, or all of them on average, gives each item of the user's history, by item id, the largest first."""
-    heads = look.explanation().heads
+    heads = scene.explanation().heads
     chosen = heads if head == ALL_HEADS else heads[heads["head"] == head]
     return chosen.groupby("item_id", sort=False)["weight"].mean().sort_values(ascending=False, kind="stable")
 
 
-def removals(look: Scene) -> Slow[pd.DataFrame]:
-    """Take each item of the user's history away and see what it costs the view's item, as ``removal_effects`` gives it."""
-    user, item = look.view.user, look.view.item
-    key = ("removals", user, item, *look.key())
-    n_steps = len(look.data.history(user)) * len(look.data.interactions.user)
-    return Slow(key, lambda watch: removal_effects(_own_model(look), look.data, user, item, watch=watch), n_steps <= AT_ONCE)
+def removals(scene: Scene) -> BackgroundTask[pd.DataFrame]:
+    """Take each item of the user's history away and see what it costs the link's item, as ``removal_effects`` gives it."""
+    user, item = scene.link.user, scene.link.item
+    key = ("removals", user, item, *scene.key)
+    n_steps = len(scene.data.history(user)) * len(scene.data.interactions.user)
+    return BackgroundTask(key, lambda watch: removal_effects(scene.own_model(), scene.data, user, item, watch=watch), n_steps <= AT_ONCE)
 
 
 def of_head(effects: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
@@ -40,24 +35,24 @@ def of_head(effects: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
     return effects.assign(attention=effects["removed"].map(weights))
 
 
-def correlations(look: Scene, effects: pd.DataFrame) -> pd.DataFrame:
+def correlations(scene: Scene, effects: pd.DataFrame) -> pd.DataFrame:
     """Return the rank correlation of each claim with the true effects: ``claim`` (contribution, attention or a head), ``spearman``.
 
     NaN where one side has no order.
     """
     claims = {"contribution": effects["contribution"], "attention": effects["attention"]}
-    claims |= {f"head {head}": effects["removed"].map(head_weights(look, head)) for head in look.explanation().heads["head"].unique()}
+    claims |= {f"head {head}": effects["removed"].map(head_weights(scene, head)) for head in scene.explanation().heads["head"].unique()}
     found = [(name, rank_correlation(claim.to_numpy(), effects["effect"].to_numpy())) for name, claim in claims.items()]
     return pd.DataFrame(found, columns=["claim", "spearman"])
 
 
-def many(look: Scene) -> Slow[Faithfulness]:
+def many(scene: Scene) -> BackgroundTask[Faithfulness]:
     """Set attention and contribution against true removals over a sample of users."""
-    key = ("faithfulness", *look.key())
-    return Slow(key, lambda watch: faithfulness(_own_model(look), look.data, N_USERS, watch=watch))
+    key = ("faithfulness", *scene.key)
+    return BackgroundTask(key, lambda watch: faithfulness(scene.own_model(), scene.data, N_USERS, watch=watch))
 
 
-def spread(look: Scene, head: int = ALL_HEADS) -> pd.DataFrame:
+def spread(scene: Scene, head: int = ALL_HEADS) -> pd.DataFrame:
     """Say how evenly the attention of each user is spread, in one head or on average: ``user_id``, ``items``, ``entropy`` (0 to 1).
 
     Users with a single item are left out.
@@ -65,19 +60,6 @@ def spread(look: Scene, head: int = ALL_HEADS) -> pd.DataFrame:
     Raises:
         RunError: There is no trained SRGFormer to ask.
     """
-    trace = look.trace
-    if trace is None:
-        raise RunError(NOTHING_TRAINED)
-    rows = _kept.get(("entropy", *look.key()), lambda: attention_entropy(trace, look.data)).dropna()
+    rows = scene.keep("entropy", lambda: attention_entropy(scene.require_trace(), scene.data)).dropna()
     chosen = rows if head == ALL_HEADS else rows[rows["head"] == head]
     return chosen.groupby("user_id", as_index=False, sort=False).agg({"items": "first", "entropy": "mean"})
-
-
-def _own_model(look: Scene) -> SRGFormer:
-    """Load the weights anew, so that what takes long keeps nobody else waiting."""
-    if look.run is None or look.model is None:
-        raise RunError(NOTHING_TRAINED)
-    model = look.run.model(look.data, weights_of(look.view))
-    assert isinstance(model, SRGFormer)
-    model.update_knobs(**look.knobs)
-    return model

@@ -1,4 +1,4 @@
-"""The app for a class: what visitors may open and start when it was started with ``--serve``. Without it, nothing is limited here.
+"""What visitors may open and start: built-in worlds of a size that a link may ask for, and in a class (``--serve``) what is on its list.
 
 A visitor is a browser, known by a key that it alone has, so that a reloaded page keeps its trainings. Without a key a visitor is a
 thread: marimo gives each page its own.
@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread, current_thread
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 from weakref import WeakKeyDictionary
 
-from srgformer_lab.backend.view import DATA_NAMES, READER_OPTIONS, STUDIO, View
+from srgformer_lab.backend.link import DATA_NAMES, READER_OPTIONS, STUDIO, Link
 from srgformer_lab.config import Config, TrainConfig
 from srgformer_lab.errors import ConfigError, DataError, RunError
 from srgformer_lab.training.run import UNFINISHED, Run
@@ -23,6 +24,8 @@ MOST_WIDTH = 64
 MOST_STARTED = 10
 """Trainings that a visitor may start in all, one after another."""
 ANY_EPOCHS = 10_000
+MOST_OF_WORLD: Mapping[str, int] = MappingProxyType({"n_users": 20_000, "n_items": 4_000, "n_interactions": 1_000_000})
+"""A built-in world of a link has at most so many; it is made while the page waits."""
 KEY = re.compile("[0-9a-f]{32}")
 WIDTHS = (16, 32, 64, 128, 256)
 
@@ -31,11 +34,11 @@ _started: WeakKeyDictionary[Thread, list[Run]] = WeakKeyDictionary()
 _started_by: dict[str, list[Run]] = {}
 
 
-def arrival(link: Mapping[str, Any], arguments: Mapping[str, Any], key: str = "") -> View:
+def arrival(params: Mapping[str, Any], arguments: Mapping[str, Any], key: str = "") -> Link:
     """Read what a visitor sees first, from the link and then from the command line; ``--serve`` there makes the app one for a class.
 
     Args:
-        link: The parameters of the address.
+        params: The parameters of the address.
         arguments: What the app was started with; ``serve`` is one folder, several in one text, or a list.
         key: What the visitor's browser is known by: 32 hexadecimal digits that nobody can guess. Anything else is no key.
 
@@ -43,15 +46,15 @@ def arrival(link: Mapping[str, Any], arguments: Mapping[str, Any], key: str = ""
         ConfigError: A folder of ``--serve`` is followed by something that is no option of a reader.
     """
     if "serve" not in arguments:
-        return View.of(link, arguments)
+        return Link.of(params, arguments)
     if not _choices:
         given = arguments["serve"]
         _choices.update(read_choices(given if isinstance(given, list) else str(given or "").split()))
     if KEY.fullmatch(key):
         _started[current_thread()] = _started_by.setdefault(key, [])
-    view = View.of(link)
-    known = next((words for words in _choices.values() if words["data"] == view.data), None)
-    return replace(view, **known) if known and not view.options else view
+    link = Link.of(params)
+    known = next((words for words in _choices.values() if words["data"] == link.data), None)
+    return replace(link, **known) if known and not link.options else link
 
 
 def read_choices(folders: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -101,17 +104,28 @@ def widths() -> list[int]:
     return [width for width in WIDTHS if not _choices or width <= MOST_WIDTH]
 
 
-def check_data(view: View) -> None:
+def check_data(link: Link) -> None:
     """Refuse data that is not on the list.
 
     Raises:
-        DataError: The view names other data, or other options of its reader.
+        DataError: The link names other data, or other options of its reader.
     """
-    wanted = {name: getattr(view, name) for name in DATA_NAMES}
+    wanted = {name: getattr(link, name) for name in DATA_NAMES}
     wanted["data"] = wanted["data"] or STUDIO
     if _choices and wanted not in _choices.values():
         about = " ".join(f"{name}={value}" for name, value in wanted.items() if value)
         raise DataError(f"{about} is not open to this class; choose {' or '.join(_choices)} on the first page")
+
+
+def check_world(options: Mapping[str, Any]) -> None:
+    """Refuse a built-in world that would take long to make.
+
+    Raises:
+        DataError: One of its sizes is greater than a link may ask for.
+    """
+    for name, most in MOST_OF_WORLD.items():
+        if options.get(name, 0) > most:
+            raise DataError(f"{name}={options[name]:,} is too much for a link; ask for at most {most:,}")
 
 
 def check_sizes(model: Config, train: TrainConfig) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import backend
-from srgformer_lab.backend import View, class_room
+from srgformer_lab.backend import Link, limits
 from srgformer_lab.training import worker
-from tests.shops import write_shop
+from tests.shops import resolve, write_shop
 from tests.worlds import as_if_trained
 
 SMALL = lab.preset("studio")
@@ -23,9 +23,9 @@ def root(tiny, tmp_path, monkeypatch):
     for name in ("shop", "other"):
         write_shop(tmp_path / name, tiny)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(class_room, "_choices", {})
-    monkeypatch.setattr(class_room, "_started", WeakKeyDictionary())
-    monkeypatch.setattr(class_room, "_started_by", {})
+    monkeypatch.setattr(limits, "_choices", {})
+    monkeypatch.setattr(limits, "_started", WeakKeyDictionary())
+    monkeypatch.setattr(limits, "_started_by", {})
     monkeypatch.setattr(worker, "start", as_if_trained)
     return tmp_path
 
@@ -46,9 +46,9 @@ def elsewhere(act):
 
 
 def test_without_serve_nothing_is_limited(root, tiny):
-    assert backend.arrival({"data": "shop"}, {"data": "other"}) == View(data="shop")
+    assert backend.arrival({"data": "shop"}, {"data": "other"}) == Link(data="shop")
     assert (backend.data_choices(), backend.may_manage()) == ({}, True)
-    assert backend.dataset(View(data="other")).n_users == tiny.n_users
+    assert backend.SESSION.dataset(Link(data="other")).n_users == tiny.n_users
     wide = backend.adjusted("baby", device="cpu", epochs=1000, embedding_dim="256")
     runs = [backend.begin(tiny, "whole", *wide) for _ in range(2)]
     assert all(backend.may_steer(run) for run in runs)
@@ -60,40 +60,40 @@ def test_the_list_is_what_the_command_line_names_and_the_built_in_data(root, giv
     backend.arrival({}, {"serve": given})
     choices = backend.data_choices()
     assert list(choices) == ["the built-in data", "shop", "other (k_core 2, min_rating 1)"]
-    assert [View.of(words) for words in choices.values()] == [
-        View(data="studio"),
-        View(data="shop"),
-        View(data="other", k_core="2", min_rating="1"),
+    assert [Link.of(words) for words in choices.values()] == [
+        Link(data="studio"),
+        Link(data="shop"),
+        Link(data="other", k_core="2", min_rating="1"),
     ]
     assert not backend.may_manage()
 
 
 def test_a_short_link_gets_the_options_of_the_list(root):
-    assert backend.arrival({"data": "other", "user": "u1"}, {"serve": "other?k_core=2"}) == View(data="other", k_core="2", user="u1")
-    assert backend.arrival({}, {"serve": "other?k_core=2", "data": "elsewhere"}) == View()
+    assert backend.arrival({"data": "other", "user": "u1"}, {"serve": "other?k_core=2"}) == Link(data="other", k_core="2", user="u1")
+    assert backend.arrival({}, {"serve": "other?k_core=2", "data": "elsewhere"}) == Link()
 
 
 def test_two_folders_of_one_name_are_told_apart():
-    assert list(class_room.read_choices(["a/shop", "b/shop"])) == ["the built-in data", "shop", "b/shop"]
+    assert list(limits.read_choices(["a/shop", "b/shop"])) == ["the built-in data", "shop", "b/shop"]
 
 
 def test_what_is_no_option_of_a_reader_is_refused():
     with pytest.raises(lab.ConfigError, match="core is no option of a data folder; there are min_rating, k_core"):
-        class_room.read_choices(["shop?core=3"])
+        limits.read_choices(["shop?core=3"])
 
 
 @pytest.mark.parametrize("wanted", [{"data": "other"}, {"data": "shop", "k_core": "2"}, {"data": "./shop"}, {"data_seed": "3"}])
 def test_a_link_to_anything_else_is_refused_and_says_what_there_is(in_class, wanted):
-    view, notes = backend.settle(View(**wanted))
-    assert (view.data, view.k_core, view.data_seed) == ("studio", "", "")
+    link, notes = resolve(Link(**wanted))
+    assert (link.data, link.k_core, link.data_seed) == ("studio", "", "")
     (note,) = [note for note in notes if "could not be opened" in note]
     assert f"{next(iter(wanted))}=" in note
     assert "is not open to this class; choose the built-in data or shop on the first page" in note
 
 
 def test_what_is_on_the_list_opens(in_class, tiny):
-    assert backend.settle(View(data="shop"))[0].data == "shop"
-    assert backend.settle(View()) == backend.settle(View(data="studio"))
+    assert resolve(Link(data="shop"))[0].data == "shop"
+    assert resolve(Link()) == resolve(Link(data="studio"))
 
 
 @pytest.mark.parametrize(("size", "most"), [({"epochs": 61}, "at most 60"), ({"embedding_dim": "128"}, "at most 64")])
@@ -163,13 +163,13 @@ def test_visitors_without_a_proper_key_share_nothing(in_class, tiny, key):
 
 
 def test_after_some_trainings_a_visitor_has_had_enough_but_may_resume(in_class, tiny):
-    for _ in range(class_room.MOST_STARTED):
+    for _ in range(limits.MOST_STARTED):
         run = backend.begin_small(tiny)
         run.write_status(replace(run.status(), state="stopped"))
-    with pytest.raises(lab.RunError, match=f"you have started {class_room.MOST_STARTED} trainings"):
+    with pytest.raises(lab.RunError, match=f"you have started {limits.MOST_STARTED} trainings"):
         backend.begin_small(tiny)
     backend.carry_on(run)
-    assert len(lab.list_runs("runs")) == class_room.MOST_STARTED
+    assert len(lab.list_runs("runs")) == limits.MOST_STARTED
 
 
 def test_a_run_that_is_gone_does_not_block_its_visitor(in_class, tiny):
