@@ -13,6 +13,7 @@ with app.setup:
     import widgets
 
     from srgformer_lab import LabError, backend, plots
+    from srgformer_lab.training import managing
 
     MOST_SHOWN = 40
 
@@ -237,8 +238,8 @@ def _():
         "A run is a folder in `runs/`; its name here is the folder's name. Deleting moves it into the hidden `runs/.trash`, where it waits "
         "for a day and goes for good at the next deletion after that. What is being trained is neither moved nor renamed.",
         "A run knows its data by a fingerprint; a list shows the runs of one data set.",
-        (backend.rename_run, "folder.rename("),
-        (backend.delete_run, "folder.rename("),
+        (managing.rename_run, "moved(run.path"),
+        (managing.delete_run, "run.path.rename("),
     )
     return
 

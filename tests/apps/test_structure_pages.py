@@ -112,7 +112,7 @@ def test_attention_of_one_head_is_set_beside_true_removals(page, shop):
 
 
 def test_attention_over_many_people_is_what_faithfulness_finds(page, shop, monkeypatch):
-    monkeypatch.setattr(attending, "N_USERS", 2)
+    monkeypatch.setattr(attention, "N_USERS", 2)
     shown, names = page("attention", shop)
     assert "Ask this of" in shown
     assert "Spearman" not in shown.split("How is this computed?")[0]

@@ -81,7 +81,7 @@ def test_hyperedges_count_the_chosen_that_they_hold(page, chosen):
     for hyperedge, count in enumerate(counts):
         assert (f"{count} of the {ITEMS} chosen" in told[hyperedge]) == bool(count)
     fullest = int(counts.argmax())
-    shown, names = page("hyperedges", link.change(hyperedge=str(fullest)))
+    shown, names = page("hyperedges", link.change(hyperedge=fullest))
     assert f"Of the {ITEMS} items chosen together, {counts[fullest]} ha" in shown
     held = names["hyperedges"].held_items
     assert set(held.index) == {scene.data.item_ids[row] for row in rows if membership[row].argmax() == fullest}
