@@ -108,7 +108,6 @@ SHORT = {
     "__main__.py": "python -m",
     "version.py": "read by the packaging too",
     "models/baselines/popularity.py": "each of the other models has a file",
-    "models/baselines/parts.py": "what several of them share",
     "models/precision.py": "read by layers that know nothing of one another",
     "analysis/attending.py": "beside the other analyses, for a page of its own",
     "analysis/attention.py": "beside the other analyses, for a page of its own",

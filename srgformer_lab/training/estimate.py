@@ -14,9 +14,9 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.baselines.freedom import FREEDOMConfig
 from srgformer_lab.models.baselines.mult_vae import MultVAEConfig
-from srgformer_lab.models.baselines.parts import chosen_modalities
 from srgformer_lab.models.baselines.vbpr import VBPRConfig
 from srgformer_lab.models.losses import CELLS
+from srgformer_lab.models.protocol import chosen_modalities
 from srgformer_lab.training.evaluation import BLOCK_CELLS
 
 BYTES = 4
