@@ -112,7 +112,6 @@ SHORT = {
     "analysis/attending.py": "beside the other analyses, for a page of its own",
     "analysis/attention.py": "beside the other analyses, for a page of its own",
     "analysis/reading.py": "shared by all analyses",
-    "backend/chosen.py": "shared by several pages",
 }
 """Modules of the package that may have fewer than 40 lines, with their reasons; what only opens a room needs none."""
 LONG = {"lessons/verdict.py": 310, "training/run.py": 310, "backend/session.py": 380}
