@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import fields
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 TWO_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 """Every visitor of the app is a thread. Left alone, glibc gives threads heaps of their own, and what a visitor frees no other can use."""
 
+GUARD = "marimo.server.asgi.middleware"
+"""Under this name marimo finds ``backend/guard.py``."""
+OURS = {"SRGFORMER_LAB": "1"}
+"""Tells the guard that a server shows notebooks of ours, wherever they lie."""
+
 
 def app(options: argparse.Namespace) -> int:
     """Open the app in a browser."""
@@ -33,7 +39,8 @@ def app(options: argparse.Namespace) -> int:
     passed = ["data", *map(option_of, READER_OPTIONS)]
     extra = [part for name in passed if getattr(options, name) is not None for part in (flag(name), str(getattr(options, name)))]
     command += ["--", *(extra if options.serve is None else _class_data(options))]
-    return become_marimo(command, TWO_HEAPS | os.environ)
+    origins = {"SRGFORMER_LAB_ORIGINS": " ".join(options.allow_origin)} if options.allow_origin else {}
+    return become_marimo(command, TWO_HEAPS | os.environ | origins)
 
 
 def _class_data(options: argparse.Namespace) -> list[str]:
@@ -231,7 +238,9 @@ def become_marimo(arguments: Sequence[str], environment: Mapping[str, str]) -> i
         MissingPackageError: Marimo is not installed.
     """
     require("marimo")
-    command = [sys.executable, "-m", "marimo", *arguments]
+    if not entry_points(group=GUARD, name="srgformer-lab"):  # it is registered when the package is installed
+        print("note: this copy of srgformer-lab is not installed, so its server refuses no foreign pages; pip install it", file=sys.stderr)
+    command, environment = [sys.executable, "-m", "marimo", *arguments], dict(environment) | OURS
     if os.name != "nt":
         sys.stdout.flush()
         os.execve(sys.executable, command, environment)

@@ -26,6 +26,12 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     )
     app.add_argument("--host", help="address of the app's server; 0.0.0.0 lets other machines in (default 127.0.0.1)")
     app.add_argument("--port", type=int, help="port of the app's server")
+    app.add_argument(
+        "--allow-origin",
+        action="append",
+        metavar="URL",
+        help="a further address of the app, such as https://lab.school.edu of a proxy; pages of all others are refused",
+    )
     app.add_argument("--headless", action="store_true", help="do not open a browser")
     app.set_defaults(command=commands.app)
 

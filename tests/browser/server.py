@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def is_listening(port):
+    """Say whether somebody listens at a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def serve(folder, *arguments, notebook="explore.py"):
     """Run the app's server until the block ends."""
@@ -54,6 +61,8 @@ def serve(folder, *arguments, notebook="explore.py"):
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             next(line for line in server.stdout if "URL:" in line)
+            while not is_listening(port):  # marimo prints its address first
+                time.sleep(0.05)
             yield Served(f"http://127.0.0.1:{port}", folder)
         finally:
             server.terminate()
