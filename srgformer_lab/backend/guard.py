@@ -175,7 +175,12 @@ def is_ours(notebooks: Iterable[str]) -> bool:
         with suppress(LabError):
             folders.append(find().resolve())
     found = [Path(name).resolve() for name in notebooks]
-    return OURS in os.environ or any(path.is_relative_to(folder) for path in found for folder in folders)
+    return OURS in os.environ or any(folder in folders or _is_of_a_checkout(folder) for path in found for folder in (path, *path.parents))
+
+
+def _is_of_a_checkout(folder: Path) -> bool:
+    """Return whether a folder is that of the notebooks in a checkout, which need not be what is installed."""
+    return folder.name in ("apps", "tutorials") and (folder.parent / "srgformer_lab" / "version.py").is_file()
 
 
 def own_origins() -> list[str]:

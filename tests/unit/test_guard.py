@@ -74,6 +74,10 @@ def test_only_servers_of_our_notebooks_are_guarded(tmp_path, monkeypatch):
     assert guard.is_ours([str(places.apps_folder() / "pages" / "why.py")])
     assert guard.is_ours([str(places.tutorials_folder())])
     assert not guard.is_ours([str(tmp_path / "explore.py")])
+    assert not guard.is_ours([str(tmp_path / "apps" / "explore.py")])
+    (tmp_path / "srgformer_lab").mkdir()
+    (tmp_path / "srgformer_lab" / "version.py").touch()
+    assert guard.is_ours([str(tmp_path / "apps" / "explore.py")])  # a checkout beside an installed package
     assert not guard.is_ours([])
     monkeypatch.setenv(guard.OURS, "1")  # a copy of a lesson, opened by our command
     assert guard.is_ours([str(tmp_path / "lesson.py")])
