@@ -45,7 +45,7 @@ def test_only_the_visitor_who_started_a_training_finds_its_buttons(page, in_clas
     begun = []
     other = Thread(target=lambda: begun.append(backend.begin_small(backend.SESSION.dataset(in_class))))
     other.start()
-    other.join(timeout=30)
+    other.join()
     try:
         shown, names = page("train", in_class.change(run=begun[0].name))
         assert "queued" in re.sub("<[^>]*>", "", shown)

@@ -8,7 +8,8 @@ import srgformer_lab as lab
 from srgformer_lab import backend
 from srgformer_lab.backend import background, cohorts
 
-LIMIT = 10
+LIMIT = 300
+"""Seconds after which a test that waits for an event is broken."""
 WORDS = {"data": "Judge everybody’s list", "compare": "Judge everybody’s lists"}
 METRIC = "NDCG@20"
 

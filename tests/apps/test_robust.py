@@ -14,6 +14,9 @@ import srgformer_lab as lab
 from srgformer_lab import backend
 from tests.shops import resolve
 
+LIMIT = 300
+"""Seconds after which a test that waits for an event is broken."""
+
 
 @pytest.fixture
 def looked_at(shop_root, tmp_path, monkeypatch):
@@ -120,11 +123,11 @@ def test_a_search_that_hangs_says_so_and_is_offered_anew(page, shop, monkeypatch
 
     def find(watch):
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(LIMIT)
 
     slow = backend.BackgroundTask("hangs on a page", find)
     slow.begin()
-    assert begun.wait(30)
+    assert begun.wait(LIMIT)
     button, ticks = waiting.task_button(slow, "Look for it", lambda _: None), waiting.ticker(slow, lambda _: None)
     assert "the page stays usable" in waiting.task_line(slow, button, ticks).text
     monkeypatch.setattr("srgformer_lab.backend.background.PATIENCE", 0.0)

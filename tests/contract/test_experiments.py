@@ -8,6 +8,7 @@ import shlex
 import signal
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ import srgformer_lab as lab
 from srgformer_lab import cli
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.errors import ConfigError, UnknownIdError
+from srgformer_lab.experiments import runner
 from srgformer_lab.experiments.candidates import candidates
 from srgformer_lab.experiments.cases import Recipe, Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS, Experiment, experiment, points_of
@@ -159,13 +161,27 @@ def test_processes_find_what_one_process_finds(tmp_path):
     assert [progress.n_done for progress in seen_progress] == sorted(progress.n_done for progress in seen_progress)
 
 
-def test_when_the_time_is_up_trainings_stop_and_go_on_at_the_next_start(tmp_path):
+def _time_is_up(monkeypatch, reached):
+    """Let a runner's clock stand at 0, and jump to 1 when something is reached."""
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: float(reached())))
+    return 0.5
+
+
+def _wait_until(reached, process):
+    while not reached():  # the time limit of the test ends it
+        assert process.is_alive()
+        time.sleep(0.1)
+
+
+def test_when_the_time_is_up_trainings_stop_and_go_on_at_the_next_start(tmp_path, monkeypatch):
     case = setup_of(changes=SMALL | {"epochs": 4000, "patience": 4000}).case({"variant": "long"}, 0)
-    (stopped,) = Runner(tmp_path, 1, time.monotonic() + 12).finish([case])
-    assert stopped.state in ("stopped", "not begun", "queued")
-    (again,) = Runner(tmp_path, 1, time.monotonic() - 1).finish([case])
-    assert not again.is_finished
-    assert again.epochs == stopped.epochs
+    (stopped,) = Runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs)).finish([case])
+    assert stopped.state == "stopped"
+    assert 1 <= stopped.epochs < 4000
+    (again,) = Runner(tmp_path, 1, -1.0).finish([case])
+    assert (again.state, again.epochs) == ("stopped", stopped.epochs)
+    (later,) = Runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs > stopped.epochs)).finish([case])
+    assert stopped.epochs < later.epochs < 4000
 
 
 def _interrupted(folder, case):
@@ -173,21 +189,19 @@ def _interrupted(folder, case):
     Runner(folder, 1).finish([case])
 
 
-def test_a_killed_experiment_loses_at_most_an_epoch(tmp_path):
+def test_a_killed_experiment_loses_at_most_an_epoch(tmp_path, monkeypatch):
     case = setup_of(changes=SMALL | {"epochs": 3000, "patience": 3000}).case({}, 0)
     process = multiprocessing.get_context("spawn").Process(target=_interrupted, args=(tmp_path, case))
     process.start()
-    while seen(case, tmp_path).epochs < 3:  # the test's own timeout ends it
-        time.sleep(0.1)
+    _wait_until(lambda: seen(case, tmp_path).epochs >= 3, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.join()
     while (before := seen(case, tmp_path)).state == "running":
         time.sleep(0.1)  # a killed process lets go of its files a moment later
     assert before.state == "interrupted"
     assert before.epochs >= 3
-    short = replace(case, train=case.train)
-    (after,) = Runner(tmp_path, 1, time.monotonic() + 10).finish([short])
-    assert after.epochs >= before.epochs
+    (after,) = Runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs > before.epochs)).finish([case])
+    assert before.epochs < after.epochs < 3000
 
 
 def test_the_best_trial_is_chosen_by_validation_and_the_first_of_equals():
@@ -385,17 +399,16 @@ def test_processes_end_with_the_experiment_that_is_killed_and_let_go_of_its_runs
     case = setup_of(changes=SMALL | {"epochs": 100_000, "patience": 100_000, "embedding_dim": 4}).case({}, 0)
     process = multiprocessing.get_context("spawn").Process(target=_interrupted, args=(tmp_path, case))
     process.start()
-    ends = time.monotonic() + 60
-    while seen(case, tmp_path).epochs < 1 and time.monotonic() < ends:
-        time.sleep(0.1)
-    os.kill(process.pid, signal.SIGKILL)  # it alone, not those that it started
-    process.join()
-    ends = time.monotonic() + 20
-    while (state := seen(case, tmp_path).state) == "running" and time.monotonic() < ends:
-        time.sleep(0.1)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    assert state == "interrupted"
+    try:
+        _wait_until(lambda: seen(case, tmp_path).epochs >= 1, process)
+        os.kill(process.pid, signal.SIGKILL)  # it alone, not those that it started
+        process.join()
+        while (state := seen(case, tmp_path).state) == "running":
+            time.sleep(0.1)
+        assert state == "interrupted"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_all_models_of_a_comparison_see_the_same_modalities_at_the_same_width():

@@ -41,7 +41,7 @@ def elsewhere(act):
     given = []
     thread = Thread(target=lambda: given.append(act()))
     thread.start()
-    thread.join(timeout=30)
+    thread.join()
     return given[0]
 
 
