@@ -49,15 +49,15 @@ def train_in_process(run):
 
 def test_a_killed_run_resumes_to_the_history_of_an_unbroken_one(tiny, tmp_path):
     unbroken = new_run(tiny, tmp_path, "unbroken", epochs=12)
-    assert train_in_process(unbroken).wait(120) == 0
+    assert train_in_process(unbroken).wait(300) == 0
     killed = new_run(tiny, tmp_path, "killed", epochs=12)
     process = train_in_process(killed)
     wait_until(lambda: len(killed.history()) >= 2 and len(killed.steps()) and killed.steps()["epoch"].iloc[-1] > len(killed.history()))
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(60)
+    process.wait(300)
     assert killed.status().state == "interrupted"
     assert len(killed.history()) < 12
-    assert train_in_process(killed).wait(120) == 0
+    assert train_in_process(killed).wait(300) == 0
     assert lines(killed) == lines(unbroken)
     assert killed.test_metrics() == unbroken.test_metrics()
     assert killed.weights_path("latest").read_bytes()[-1000:] == unbroken.weights_path("latest").read_bytes()[-1000:]
@@ -67,7 +67,7 @@ def test_two_processes_write_runs_side_by_side(tiny, tmp_path):
     runs = [new_run(tiny, tmp_path, "same") for _ in range(2)]
     assert [run.name for run in runs] == ["same", "same-2"]
     processes = [train_in_process(run) for run in runs]
-    assert [process.wait(120) for process in processes] == [0, 0]
+    assert [process.wait(300) for process in processes] == [0, 0]
     assert lines(runs[0]) == lines(runs[1])
     assert damaged_runs(tmp_path) == {}
 
@@ -135,7 +135,7 @@ def test_a_stopped_run_goes_on_where_it_was(tiny, tmp_path, monkeypatch):
 def test_the_worker_trains_in_its_own_process(tiny, tmp_path):
     run = new_run(tiny, tmp_path)
     process = worker.start(run)
-    assert process.wait(120) == 0, (run.path / "log.txt").read_text()
+    assert process.wait(300) == 0, (run.path / "log.txt").read_text()
     assert run.status().state == "finished"
     assert len(run.history()) == CONFIG.epochs
 

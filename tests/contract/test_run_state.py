@@ -47,7 +47,7 @@ def test_an_owner_is_seen_by_all_and_is_gone_in_the_moment_it_is_killed(run):
     assert run.is_held()
     assert run.status().state == "running"
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(60)
+    process.wait(300)
     assert not run.is_held()
     assert run.status().state == "interrupted"
 
@@ -186,7 +186,7 @@ def test_a_run_belongs_to_its_process_from_the_start_on_and_a_stop_then_is_obeye
     with pytest.raises(lab.RunError, match="stop it before deleting"):
         managing.delete_run(run)
     assert main(["stop", str(run.path)]) == 0
-    assert process.wait(170) != 1
+    assert process.wait(300) != 1
     assert (run.status().state, run.status().epoch) == ("stopped", 0)
     assert main(["stop", str(run.path)]) == 2
 

@@ -267,16 +267,16 @@ def test_a_map_that_is_computed_keeps_no_other_visitor_waiting(link, monkeypatch
 
     def surface(*given, **more):
         begun.set()
-        in_time.append(go_on.wait(60))
+        in_time.append(go_on.wait(300))
 
     monkeypatch.setattr(session, "metric_surface", surface)
     thread = threading.Thread(target=scene.surface)
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(300)
     other = backend.SESSION.open(link.change(alpha=0.456, tau=0.3))
     other.what_if(lab.uniform_attention())
     go_on.set()
-    thread.join(60)
+    thread.join(300)
     assert in_time == [True]
 
 
