@@ -225,7 +225,7 @@ class Dataset(Part):
         Raises:
             DataError: A picture file is gone.
         """
-        return fingerprint in (self.fingerprint, self._old_fingerprint)
+        return fingerprint == self.fingerprint or fingerprint == self._old_fingerprint  # the old one is dear
 
     @cached_property
     def _old_fingerprint(self) -> str:

@@ -18,7 +18,7 @@ from srgformer_lab.experiments.report import check_output, shared_facts, write_f
 from srgformer_lab.experiments.runner import HOUR
 from srgformer_lab.experiments.workload import Task
 from srgformer_lab.training.estimate import estimate
-from srgformer_lab.training.run import versions
+from srgformer_lab.training.records import versions
 
 GENERATED = "generated"
 """In place of a data folder: data sets that are drawn at the sizes in question."""

@@ -15,7 +15,7 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.outcomes import METRICS
 from srgformer_lab.training.files import write_bytes, write_json
-from srgformer_lab.training.run import versions
+from srgformer_lab.training.records import versions
 
 if TYPE_CHECKING:
     from srgformer_lab.experiments.catalog import Experiment

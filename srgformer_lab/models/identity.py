@@ -18,7 +18,7 @@ import numpy as np
 
 from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import ConfigError, DataError
+from srgformer_lab.errors import ConfigError, DataError, LabError
 
 M = TypeVar("M", contravariant=True)
 P = ParamSpec("P")
@@ -36,6 +36,7 @@ HINTS: Mapping[str, str] = {
     "Edit": "make one with mute_head(0), without_modality('image') or the like; changes of data go to what_if",
     "Dataset": "open one with open_data(path) or studio()",
 }
+OTHER_DATA = "leave the data out to use the model's own, or put the weights onto the other data with carry_over(model, data)"
 
 
 @runtime_checkable
@@ -77,6 +78,21 @@ def on_own_data(function: Callable[Concatenate[M, Dataset, P], R]) -> OnOwnData[
     return door  # type: ignore[return-value]
 
 
+def refuse_other_data(doing: str, own: str, fingerprint: str, data: Dataset, remedy: str, error: type[LabError] = DataError) -> None:
+    """Hold a data set against what a model or a run was made on; this is the only place that compares them.
+
+    Args:
+        doing: What was made, and how: ``run x was trained``.
+        own: What it was made on, described.
+        fingerprint: The fingerprint of that.
+        data: What a caller gives.
+        remedy: What to do if it is another.
+        error: The error of that case.
+    """
+    if not data.matches(fingerprint):
+        raise error(f"{doing} on {own} ({fingerprint}), not on {data!r} ({data.fingerprint}); {remedy}")
+
+
 def checked(function: F) -> F:
     """Hold what a function is given against its annotations.
 
@@ -116,11 +132,8 @@ def _shared(function: str, subject: Any, data: Any) -> Dataset:
         if own is None:
             raise DataError(f"{type(each).__name__} doesn't know its data; let its constructor call super().__init__(data)")
         data = own if data is None else data
-        if own is not data and own.fingerprint != data.fingerprint:
-            raise DataError(
-                f"{function}(): the model was built on {own!r} ({own.fingerprint}), not on {data!r} ({data.fingerprint}); leave the "
-                "data out to use the model's own, or put the weights onto the other data with carry_over(model, data)"
-            )
+        if own is not data:
+            refuse_other_data(f"{function}(): the model was built", repr(own), own.fingerprint, data, OTHER_DATA)
     if data is None:
         raise ConfigError(f"{function}(): there is nothing to read; give at least one trace")
     return data

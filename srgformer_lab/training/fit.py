@@ -52,22 +52,29 @@ def fit(
     return run
 
 
-def resume(run: Run, data: Dataset | None = None, watch: Watcher | None = None) -> Recommender:
-    """Go on with a run that was stopped or interrupted, or start one that waits; give the model with its best weights.
+def resume(run: Run, data: Dataset | None = None, watch: Watcher | None = None) -> Run:
+    """Go on with a run that was stopped or interrupted, or start one that waits; return it.
 
     The history equals that of an unbroken run (seconds apart, with the same number of threads and no knob moved).
     What was asked to stop before this call does not stop the run; what is asked later does.
 
+    Args:
+        run: The run.
+        data: The run's own data, if it is open already; else it is opened here.
+        watch: Called with the status a few times a second, to show progress.
+
     Raises:
         RunError: The run is damaged, being trained, or belongs to other data.
+        DataError: The run's own data can't be read.
     """
     stale = pending(run.path, STOP)
     with run.hold() as lock:
-        return go_on(run, lock, data, watch, stale)
+        go_on(run, lock, data, watch, stale)
+    return run
 
 
-def go_on(run: Run, lock: Lock, data: Dataset | None = None, watch: Watcher | None = None, stale: Sequence[Request] = ()) -> Recommender:
-    """Go on with a run that this process owns; give the model with its best weights.
+def go_on(run: Run, lock: Lock, data: Dataset | None = None, watch: Watcher | None = None, stale: Sequence[Request] = ()) -> None:
+    """Go on with a run that this process owns.
 
     Args:
         run: The run.
@@ -82,12 +89,10 @@ def go_on(run: Run, lock: Lock, data: Dataset | None = None, watch: Watcher | No
     with _failure_is_noted(run, lock):
         for request in stale:
             request.drop()
-        data = run.open_data() if data is None else data
-        run.check_data(data)
+        data = run.open_data() if data is None else run.check_data(data)
         config = run.config
         model = catalog.kind(config.model_name).build(data, config.model)
         _train(run, lock, model, data, watch)
-    return model
 
 
 def _train(run: Run, lock: Lock, model: Recommender, data: Dataset, watch: Watcher | None) -> None:

@@ -1,8 +1,10 @@
 """What a run folder tells: what was trained, how far it is, and its history as frames; every value is checked before it is believed."""
 
 import math
+import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from srgformer_lab.data.source import source_from_dict
 from srgformer_lab.errors import LabError, RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.training.files import is_number, parse_json, read_bytes, read_json
+from srgformer_lab.version import VERSION
 
 RECALL = "recall@20"
 """What chose the best epoch in version 0.1.0, whose runs don't say so."""
@@ -208,3 +211,8 @@ def _is_finite(value: object) -> bool:
 
 def _is_float(value: object) -> bool:
     return is_number(value) or isinstance(value, float)
+
+
+def versions() -> dict[str, str]:
+    """Name the versions that a run depends on."""
+    return {"python": platform.python_version(), "srgformer-lab": VERSION} | {name: version(name) for name in ("torch", "numpy")}

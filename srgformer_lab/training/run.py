@@ -1,12 +1,10 @@
 """A run is a folder: everything that one training did, readable by anyone at any moment."""
 
 import os
-import platform
 import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +15,13 @@ from srgformer_lab.data.source import reopen
 from srgformer_lab.data.splitting import selection_metric
 from srgformer_lab.errors import ConfigError, LabError, RunError
 from srgformer_lab.models import catalog
+from srgformer_lab.models.identity import checked, refuse_other_data
 from srgformer_lab.models.protocol import Recommender
 from srgformer_lab.training import locks, records, requests
 from srgformer_lab.training.checkpoint import AGAIN, check_weights, load_weights
 from srgformer_lab.training.files import file_stamp, is_number, new_folder, read_json, sweep_folders, write_json
 from srgformer_lab.training.locks import OwnedFolder
-from srgformer_lab.training.records import UNFINISHED, RunConfig, Status
-from srgformer_lab.version import VERSION
+from srgformer_lab.training.records import UNFINISHED, RunConfig, Status, versions
 
 RUNS = Path("runs")
 MOST_PENDING = 16
@@ -227,31 +225,34 @@ class Run(OwnedFolder):
 
         Raises:
             RunError: It is other data now.
+            DataError: It can't be read.
         """
-        data = reopen(self.config.source)
-        self.check_data(data)
-        return data
+        return self.check_data(reopen(self.config.source))
 
-    def check_data(self, data: Dataset) -> None:
-        """Refuse other data than the run's own.
+    def check_data(self, data: Dataset) -> Dataset:
+        """Return the data, if it is the run's own.
 
         Raises:
             RunError: The fingerprints differ.
         """
-        config = self.config
-        if not data.matches(config.fingerprint):
-            raise RunError(
-                f"run {self.name} was trained on {config.data} ({config.fingerprint}), not on {data!r} ({data.fingerprint}); "
-                "open its own data, or train a new run"
-            )
+        config, remedy = self.config, "leave the data out to open its own, or train a new run"
+        refuse_other_data(f"run {self.name} was trained", config.data, config.fingerprint, data, remedy, RunError)
+        return data
 
-    def model(self, data: Dataset, epoch: int | str = "best") -> Recommender:
+    @checked
+    def model(self, data: Dataset | None = None, epoch: int | str = "best") -> Recommender:
         """Build the model with the weights and knobs of the best epoch, of the ``latest``, or of one that is kept.
+
+        Args:
+            data: The run's own data, if it is open already; else it is opened here.
+            epoch: ``"best"``, ``"latest"``, or the number of an epoch whose weights are kept; 0 is before training.
 
         Raises:
             RunError: The data is not the run's own, or there are no weights of that epoch.
+            DataError: The run's own data can't be read.
+            ConfigError: An argument is of a wrong type.
         """
-        self.check_data(data)
+        data = self.open_data() if data is None else self.check_data(data)
         config = self.config
         kind = catalog.kind(config.model_name)
         model = kind.build(data, config.model)
@@ -289,11 +290,6 @@ def check_name(name: str) -> None:
     """
     if not name or Path(name).name != name or name.startswith(".") or not name.isprintable():
         raise ConfigError(f"name={name!r} must be a plain folder name, without / and not starting with a dot")
-
-
-def versions() -> dict[str, str]:
-    """Name the versions that a run depends on."""
-    return {"python": platform.python_version(), "srgformer-lab": VERSION} | {name: version(name) for name in ("torch", "numpy")}
 
 
 def _numbers(config: Config) -> dict[str, float]:

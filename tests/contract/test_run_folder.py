@@ -125,7 +125,7 @@ def test_a_stopped_run_goes_on_where_it_was(tiny, tmp_path, monkeypatch):
         if status.epoch == 2 and status.step >= 1:
             stopped.request_stop()
 
-    fitting.resume(stopped, tiny, watch)
+    assert fitting.resume(stopped, tiny, watch) is stopped
     assert stopped.status().state == "stopped"
     assert not stopped.stop_is_requested()
     fitting.resume(stopped, tiny)
@@ -171,13 +171,16 @@ def test_a_non_finite_loss_stops_the_run_and_names_its_term(tiny, tmp_path, monk
 def test_a_run_says_when_it_is_opened_with_other_data(trained, tiny):
     run, _ = trained
     other = lab.studio(n_users=60, n_items=40, n_groups=4, n_interactions=900, seed=2)
-    with pytest.raises(lab.RunError, match="was trained on"):
+    with pytest.raises(lab.RunError, match=r"was trained on .* leave the data out to open its own"):
         run.model(other)
+    with pytest.raises(lab.ConfigError, match=r"model\(\): data is 0 \(int\), and must be Dataset or None"):
+        run.model(0)
 
 
 def test_a_run_gives_back_the_model_that_was_trained(trained, tiny):
     run, model = trained
-    again = run.model(run.open_data())
+    again = run.model()
+    assert again.data is not tiny
     assert lab.evaluate(again, tiny, "test") == lab.evaluate(model, tiny, "test") == run.test_metrics()
     assert run.epochs()[0] == 0
 
