@@ -15,7 +15,7 @@ from srgformer_lab.training.files import read_bytes, write_bytes, write_json
 from srgformer_lab.training.locks import Lock
 from srgformer_lab.training.loop import EpochRecord, StepRecord, Training, cutoffs_for
 from srgformer_lab.training.records import whole_part
-from srgformer_lab.training.requests import KNOBS, STOP, Inbox, Request
+from srgformer_lab.training.requests import KNOBS, STOP, Inbox, Request, pending
 from srgformer_lab.training.run import Run, Status
 
 STEPS_SHOWN = 10
@@ -54,8 +54,8 @@ class Recorder:
                 if self._is_stopped():
                     return
             self._finish()
-            for request in self.stops:
-                request.drop()
+            for request in pending(self.run.path, STOP):
+                request.drop()  # it came too late to stop anything
 
     def _is_stopped(self) -> bool:
         """Stop if that was asked for, and use the requests up; a training that is over has nothing to stop."""

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -138,6 +139,34 @@ def test_of_two_people_who_move_knobs_at_once_both_win(run):
         assert (run.knobs()["contrast_temperature"], run.knobs()["learning_rate"]) == (first, second)
 
 
+def test_what_is_asked_in_one_instant_or_after_the_clock_went_back_keeps_its_order(run, monkeypatch):
+    times = iter([9, 5, 5, 1])
+    monkeypatch.setattr(requests, "time", SimpleNamespace(time_ns=lambda: next(times) + 10**18))
+    (run.path / "stop").write_bytes(b"")  # as version 0.1.0 asked
+    for temperature in (0.3, 0.2, 0.4):
+        run.update_knobs(contrast_temperature=temperature)
+        assert run.knobs()["contrast_temperature"] == temperature
+    run.request_stop()
+    assert [request.kind for request in requests.pending(run.path)] == ["stop", "knobs", "knobs", "knobs", "stop"]
+
+
+def test_two_who_ask_in_the_same_instant_do_not_overwrite_one_another(run, monkeypatch):
+    monkeypatch.setattr(requests, "time", SimpleNamespace(time_ns=lambda: 10**18))
+    with monkeypatch.context() as unseen:  # each looked before the other wrote
+        unseen.setattr(requests, "pending", lambda folder: [])
+        requests.ask(run.path, requests.KNOBS, {"contrast_temperature": 0.3})
+        requests.ask(run.path, requests.KNOBS, {"learning_rate": 0.002})
+    assert len(requests.pending(run.path)) == 2
+    assert (run.knobs()["contrast_temperature"], run.knobs()["learning_rate"]) == (0.3, 0.002)
+
+
+def test_a_run_that_is_gone_takes_no_request(run):
+    shutil.rmtree(run.path)
+    with pytest.raises(lab.RunError, match=r"takes no request: .* renamed or deleted meanwhile"):
+        run.request_stop()
+    assert not run.path.exists()
+
+
 def test_what_is_asked_while_nobody_trains_waits_bounded_and_is_obeyed_later(run, tiny):
     for turn in range(3 * 16):
         run.update_knobs(contrast_temperature=0.1 + turn / 100, regularization_weight=0.001)
@@ -153,6 +182,23 @@ def test_a_stop_before_the_first_step_is_obeyed_and_used_up(run, tiny):
         run.request_stop()
         fitting.go_on(run, lock, tiny)
     assert (run.status().state, run.status().epoch, run.stop_is_requested()) == ("stopped", 0, False)
+
+
+def test_a_stop_that_comes_too_late_leaves_a_finished_run_and_nothing_behind(run, tiny):
+    asked = []
+
+    def watch(status):
+        if status.epoch == TRAIN.epochs and not asked:
+            asked.append(status.state)
+            run.request_stop()
+
+    lab.resume(run, tiny, watch)
+    assert (asked, run.status().state, run.stop_is_requested()) == (["running"], "finished", False)
+    with run.hold() as lock:
+        run.request_stop()
+        fitting.go_on(run, lock, tiny)
+    assert (run.status().state, run.stop_is_requested()) == ("finished", False)
+    assert run.test_metrics()
 
 
 def test_a_stop_older_than_a_resume_does_not_stop_it(run, tiny):
@@ -317,6 +363,7 @@ def test_the_history_is_on_the_disk_before_the_weights_that_count_it(run, tiny, 
 
     monkeypatch.setattr(os, "fsync", record)
     lab.resume(run, tiny)
+    assert {order[place + 1] for place, name in enumerate(order) if name in ("best", "latest")} == {"run"}  # and so are their names
     synced = [name for name in order if name in ("history", "best", "latest")]
     assert synced[:3] == ["history", "best", "latest"]
     assert [synced[place - 1] != "latest" for place, name in enumerate(synced) if name == "latest"] == [True] * TRAIN.epochs
