@@ -246,3 +246,8 @@ def as_if_trained(run, state="queued"):
     if run.path.resolve() not in _owned or not _owned[run.path.resolve()].is_in_place():
         _owned[run.path.resolve()] = run.take()
     run.write_status(replace(run.status(), state=state))
+
+
+def as_if_ended(run):
+    """Let go of a run that was owned by ``as_if_trained``."""
+    _owned.pop(run.path.resolve()).release()

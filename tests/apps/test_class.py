@@ -9,7 +9,7 @@ import pytest
 from srgformer_lab import backend
 from srgformer_lab.backend import limits
 from srgformer_lab.training import worker
-from tests.worlds import as_if_trained
+from tests.worlds import as_if_ended, as_if_trained
 
 
 @pytest.fixture
@@ -52,4 +52,5 @@ def test_only_the_visitor_who_started_a_training_finds_its_buttons(page, in_clas
         assert names["stop_button"].text not in shown
         assert len(names["sliders"].elements) == 0
     finally:
+        as_if_ended(begun[0])
         begun[0].delete()
