@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from srgformer_lab.data.contents import Contents
-from srgformer_lab.data.dataset import SPLITS, Interactions
+from srgformer_lab.data.dataset import SPLITS, DataSource, Interactions, check_trainable
+from srgformer_lab.data.files import existing_folder, is_folder
 from srgformer_lab.data.pictures import picture_files
 from srgformer_lab.data.readers import PLAIN, gather_folder, gather_mmrec
 from srgformer_lab.data.source import layout_of
 from srgformer_lab.data.splitting import LISTED, candidates_of, metric_for
-from srgformer_lab.data.tables import Problems, existing_folder
+from srgformer_lab.data.tables import Problems
 from srgformer_lab.errors import DataError
 
 
@@ -42,11 +43,16 @@ def check(folder: str | Path) -> Report:
     path = existing_folder(folder)
     problems = Problems(collect=True)
     try:
-        layout = layout_of(path)
-    except DataError as error:
-        return Report(str(path), problems=[str(error)])
-    contents = (gather_mmrec if layout == "mmrec" else gather_folder)(path, problems)
-    return Report(str(path), [f"{name:<13} {value}" for name, value in _describe(contents, path)], problems.found)
+        contents = (gather_mmrec if layout_of(path) == "mmrec" else gather_folder)(path, problems)
+        lines = [f"{name:<13} {value}" for name, value in _describe(contents, path)]
+    except DataError as error:  # nothing more can be found out
+        return Report(str(path), problems=[*problems.found, str(error)])
+    if not problems.found:
+        try:
+            check_trainable(contents.to_dataset(DataSource("memory")))
+        except DataError as error:
+            problems.add(str(error))
+    return Report(str(path), lines, problems.found)
 
 
 def _describe(contents: Contents, folder: Path) -> list[tuple[str, str]]:
@@ -87,7 +93,7 @@ def _describe_modalities(contents: Contents, folder: Path) -> list[tuple[str, st
         return [("modality", f"{name}, {matrix.shape[1]:,} wide{listed.get(name, '')}") for name, matrix in contents.features.items()]
     cards = contents.cards
     made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values)]
-    if made and contents.layout == PLAIN.name and not (folder / "features").is_dir():
+    if made and contents.layout == PLAIN.name and not is_folder(folder / "features"):
         return [("modality", f"{name}, made by the built-in encoder") for name in made]
     return [("modality", "none")]
 

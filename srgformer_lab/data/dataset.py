@@ -6,6 +6,7 @@ Every part copies what it is given and hands out nothing that can be changed: th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -206,7 +207,8 @@ class Dataset(Part):
         try:
             return open_picture(picture)
         except OSError as error:
-            raise DataError(f"the picture of item {item_id!r} can't be opened: {error}; replace the file or remove it") from error
+            where = f", {picture.name}," if isinstance(picture, Path) else ""
+            raise DataError(f"the picture of item {item_id!r}{where} can't be opened: {error}; replace the file or remove it") from error
 
     @cached_property
     def fingerprint(self) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from srgformer_lab.data.files import open_file
+from srgformer_lab.data.pictures import BESIDE_PIXELS, MOST_PIXELS, PIXEL_BYTES
 from srgformer_lab.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,14 +69,14 @@ def fingerprint_of_0_1_0(data: "Dataset") -> str:
     It knew neither cards nor timestamps, and took a generated world for what its recipe makes.
     """
     digest = hashlib.sha256()
-    digest.update("\x1f".join([*data.user_ids, "\x1e", *data.item_ids]).encode())
+    digest.update("\x1f".join([*data.user_ids, "\x1e", *data.item_ids]).encode("utf-8", "surrogatepass"))
     for array in (data.interactions.user, data.interactions.item, data.interactions.split):
         digest.update(array.astype("<i8").tobytes())
     for name, matrix in data.features.items():
-        digest.update(f"{name}{matrix.shape}".encode())
+        digest.update(f"{name}{matrix.shape}".encode("utf-8", "surrogatepass"))
         digest.update(b"" if data.source.reader == "studio" else matrix.astype("<f4").tobytes())
     for name, lists in data.neighbors.items():
-        digest.update(f"neighbors {name}{lists.shape}".encode())
+        digest.update(f"neighbors {name}{lists.shape}".encode("utf-8", "surrogatepass"))
         digest.update(lists.astype("<i8").tobytes())
     if data.source.reader == "studio":
         digest.update(repr(sorted(data.source.options.items())).encode())
@@ -124,7 +126,7 @@ def _file_digest(path: Path) -> str:
 
 @lru_cache(maxsize=200_000)
 def _content_of(path: Path, state: tuple[int, ...]) -> str:
-    with path.open("rb") as file:
+    with open_file(path, MOST_PIXELS * PIXEL_BYTES + BESIDE_PIXELS) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

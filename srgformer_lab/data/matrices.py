@@ -1,22 +1,35 @@
 """Feature matrices in ``.npy`` files, and lists of neighbours: read without ever unpickling, and checked before they are believed."""
 
+import io
 import math
+import warnings
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
 
+from srgformer_lab.data.files import open_file, size_of
+from srgformer_lab.data.parts import frozen
 from srgformer_lab.data.tables import Problems
 from srgformer_lab.errors import DataError
 
 LISTS = "indices"
+ENCRYPTED = 1
+MOST_BYTES = 5 * 2**28
+"""All features of a data set, as files: 1.25 GiB, which is 80,000 items of 4,096 columns."""
+MOST_LISTS_BYTES = 2**28
+HEADER_BYTES = 10_000
+"""What numpy allows a head that is not trusted."""
+RESERVED = ("id", "attention", "hypergraph", "edit")
+"""Names of a model's parts that are no modality."""
+LONGEST_NAME = 80
 REMEDY = "write it anew with numpy.save(path, matrix.astype('float32'))"
 
 
-def read_features(path: Path, file: str, item_ids: Sequence[str] | None, problems: Problems) -> np.ndarray | None:
+def read_features(path: Path, file: str, item_ids: Sequence[str] | None, problems: Problems, most: int) -> np.ndarray | None:
     """Read a matrix (items, width) as float32, or give nothing where it is bad.
 
     Args:
@@ -24,23 +37,21 @@ def read_features(path: Path, file: str, item_ids: Sequence[str] | None, problem
         file: What messages call it.
         item_ids: One id a row; without them the number of rows is free.
         problems: Where faults go.
+        most: The most bytes that the file may have.
 
     Raises:
         DataError: The matrix has a problem, and problems are not collected.
     """
     try:
-        matrix = _load(path, file)
+        matrix = _load(path, file, None if item_ids is None else len(item_ids), most)
         if matrix.dtype.kind == "f":
             with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is reported as such
-                matrix = matrix.astype(np.float32)
+                matrix = np.ascontiguousarray(matrix, np.float32)
         check_features(file, matrix, len(matrix) if item_ids is None else len(item_ids), item_ids or ())
     except DataError as error:
         problems.add(str(error))
         return None
-    if not matrix.shape[1]:
-        problems.add(f"{file}: the matrix has no column; {REMEDY}")
-        return None
-    return matrix
+    return frozen(matrix, np.float32)
 
 
 def read_neighbors(path: Path, file: str, n_items: int, problems: Problems) -> np.ndarray | None:
@@ -51,41 +62,109 @@ def read_neighbors(path: Path, file: str, n_items: int, problems: Problems) -> n
     """
     remedy = "write it anew with numpy.savez(path, indices=lists)"
     try:
-        with path.open("rb") as opened:  # numpy leaves a damaged file open
-            arrays = np.load(opened, allow_pickle=False)
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
-            if LISTS not in arrays:
-                raise DataError(f"{file}: no array {LISTS}, only {', '.join(arrays.files) or 'nothing'}; {remedy}")
-            lists = arrays[LISTS]
+        with open_file(path, MOST_BYTES) as opened, zipfile.ZipFile(opened) as archive:
+            lists = _load_member(archive, file, n_items, remedy)
         check_neighbors(file, lists, n_items)
     except DataError as error:
         problems.add(str(error))
         return None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # damaged archives raise errors of many kinds, struct.error and NotImplementedError among them
         problems.add(f"{file}: no lists of neighbours can be read from it ({error}); {remedy}")
         return None
-    return lists.astype(np.int64)
+    return frozen(lists, np.int64)
 
 
-def _load(path: Path, file: str) -> np.ndarray:
-    """Load an array after its header has been held against the file's size."""
+def _load_member(archive: zipfile.ZipFile, file: str, n_items: int, remedy: str) -> np.ndarray:
+    """Load the lists from an archive after what their header promises was held against the catalogue and the archive's own list."""
+    names = archive.namelist()
+    member = next((name for name in (f"{LISTS}.npy", LISTS) if name in names), None)
+    if member is None:
+        raise DataError(
+            f"{file}: no array {LISTS}, only {', '.join(name.removesuffix('.npy') for name in names[:9]) or 'nothing'}; {remedy}"
+        )
+    info = archive.getinfo(member)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & ENCRYPTED:
+        raise DataError(f"{file}: {LISTS} is encrypted, or packed as numpy packs nothing; {remedy}")
+    with archive.open(info) as opened:
+        shape, fortran, dtype, start = _head(opened)
+        if dtype.kind not in "iu" or len(shape) != 2:
+            raise DataError(
+                f"{file}: {LISTS} holds {dtype} of shape {shape}; give the rows of items as a matrix (items, k) of whole numbers"
+            )
+        if shape[0] != n_items or shape[1] > max(n_items, 1):
+            raise DataError(f"{file}: lists of neighbours of shape {shape} for {n_items} items; give one list an item, of different items")
+        if (expected := math.prod(shape) * dtype.itemsize) > MOST_LISTS_BYTES:
+            raise DataError(f"{file}: {expected:,} bytes of lists, and at most {MOST_LISTS_BYTES:,} can be read; keep fewer neighbours")
+        if (found := info.file_size - start) != expected:
+            raise DataError(f"{file}: {found:,} bytes of numbers where the header promises {expected:,}: cut or damaged; {remedy}")
+        content = opened.read(expected)
+        if len(content) != expected:
+            raise DataError(f"{file}: {len(content):,} bytes of numbers where the header promises {expected:,}: cut or damaged; {remedy}")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _load(path: Path, file: str, n_items: int | None, most: int) -> np.ndarray:
+    """Load a matrix after its header has been held against the items and the file's size."""
     try:
-        with path.open("rb") as opened:
-            header = npy.read_array_header_1_0 if npy.read_magic(opened) == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = header(opened)
-            expected, found = math.prod(shape) * dtype.itemsize, path.stat().st_size - opened.tell()
-        if dtype.hasobject:
-            raise DataError(f"{file}: the matrix holds Python objects, which are never unpickled; {REMEDY}")
-        if found != expected:
-            raise DataError(f"{file}: {found:,} bytes of numbers where the header promises {expected:,}: cut or damaged; {REMEDY}")
-        return np.load(path, allow_pickle=False)
+        with open_file(path, max(most, HEADER_BYTES)) as opened:
+            shape, fortran, dtype, start = _head(opened)
+            if dtype.hasobject:
+                raise DataError(f"{file}: the matrix holds Python objects, which are never unpickled; {REMEDY}")
+            expected, found = math.prod(shape) * dtype.itemsize, size_of(opened) - start
+            if found != expected:
+                raise DataError(f"{file}: {found:,} bytes of numbers where the header promises {expected:,}: cut or damaged; {REMEDY}")
+            if len(shape) == 2 and not shape[1]:
+                raise DataError(f"{file}: the matrix has no column; {REMEDY}")
+            if len(shape) != 2 or (n_items is not None and shape[0] != n_items) or dtype.kind != "f":
+                check_features(file, np.broadcast_to(np.zeros((), dtype), shape), shape[0] if shape and n_items is None else n_items or 0)
+            if (needed := math.prod(shape) * 4 * (2 if fortran else 1)) > most:
+                raise DataError(f"{file}: {needed:,} bytes are needed for it, and {most:,} are left for features; keep fewer columns")
+            content = np.fromfile(opened, dtype, math.prod(shape))
     except DataError:
         raise
     except OSError as error:
         raise DataError(f"{file} can't be read ({error.strerror}); check what it is and its permissions") from error
-    except (ValueError, EOFError) as error:
+    except Exception as error:  # headers are parsed as Python, which complains in many ways, MemoryError and RecursionError among them
         raise DataError(f"{file}: this is no .npy file ({error}); {REMEDY}") from error
+    if len(content) != math.prod(shape):
+        raise DataError(f"{file}: it became shorter while it was read; {REMEDY}")
+    content.setflags(write=False)
+    return content.reshape(shape, order="F" if fortran else "C")
+
+
+def _head(opened: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Read the head of an array: its shape, whether columns come first, its type, and how many bytes the head has.
+
+    Raises:
+        ValueError: It is no head that numpy writes; other errors come from parsing it.
+    """
+    version = npy.read_magic(opened)
+    if version not in ((1, 0), (2, 0), (3, 0)):
+        raise ValueError(f"its version is {version}")
+    width = 2 if version == (1, 0) else 4
+    length = opened.read(width)
+    size = int.from_bytes(length, "little")
+    if size > HEADER_BYTES:
+        raise ValueError(f"its header has {size:,} bytes")
+    head = io.BytesIO(length + opened.read(size))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of heads as Python 2 wrote them
+        shape, fortran, dtype = (npy.read_array_header_1_0 if width == 2 else npy.read_array_header_2_0)(head)
+    if any(isinstance(side, bool) or side < 0 for side in shape):
+        raise ValueError(f"its shape is {shape}")
+    return shape, fortran, dtype, len(npy.MAGIC_PREFIX) + 2 + width + size
+
+
+def check_modality(name: str, file: str) -> None:
+    """Refuse what no modality can be called: the names of a model's other parts, and what can't be printed.
+
+    Raises:
+        DataError: With a name to use instead.
+    """
+    if name in RESERVED:
+        raise DataError(f"{file}: a modality can't be called {name!r}, as a part of the model is; rename it to {name}_feature")
+    if not name.isprintable() or not name.strip() or len(name) > LONGEST_NAME:
+        raise DataError(f"{file}: a modality can't be called {name[:LONGEST_NAME]!r}; rename it to a plain word such as image")
 
 
 def check_features(name: str, matrix: np.ndarray, n_items: int, item_ids: Sequence[str] = ()) -> None:

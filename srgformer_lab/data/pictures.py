@@ -2,19 +2,26 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from srgformer_lab.data.files import entries, open_file
 from srgformer_lab.data.tables import Problems, others
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-MOST_PIXELS = 40_000_000
-"""A larger picture is refused by its header, before anything is decoded."""
+MOST_PIXELS = 48_000_000
+"""A larger picture, than 8,000 × 6,000 say, is refused by its header, before anything is decoded."""
+LARGE = 4_000_000
+"""Pictures of more pixels are decoded one at a time, since one of the largest takes a gigabyte meanwhile."""
+PIXEL_BYTES, BESIDE_PIXELS = 8, 2**24
+"""The most bytes that a file has for each of its pixels, and beside them."""
 SMALL = 256
 THREADS = 8
 BATCH = 32
@@ -28,10 +35,16 @@ DECODERS: dict[bytes, type[ImageFile.ImageFile]] = {
 }
 
 
+_one_large = Lock()
+
+
+class PictureError(OSError):
+    """What is wrong with a picture, as a message says it after the picture's name."""
+
+
 def picture_files(folder: Path) -> list[Path]:
     """List the pictures in the folder's ``images``, by name; none where there is no such folder."""
-    images = folder / "images"
-    return sorted(path for path in images.iterdir() if path.suffix.lower() in SUFFIXES) if images.is_dir() else []
+    return [path for path in entries(folder / "images") if path.suffix.lower() in SUFFIXES]
 
 
 def find_pictures(folder: Path, item_ids: Sequence[str], problems: Problems) -> list[Path | None]:
@@ -74,24 +87,14 @@ def _refused(paths: Sequence[Path], images: Path, problems: Problems) -> set[Pat
 
 def _fault(path: Path, images: Path) -> str | None:
     """Say what is wrong with a picture, after decoding it at an eighth of its size where the format allows that."""
-    if path.is_symlink() and not path.resolve().is_relative_to(images.resolve()):
-        return "is a link that leads out of images/"
     try:
-        with path.open("rb") as file:
-            head = file.read(8)
-            file.seek(0)
-            decoder = next((decoder for start, decoder in DECODERS.items() if head.startswith(start)), None)
-            if decoder is None:
-                return "is empty" if not head else "is neither JPEG nor PNG nor WebP"
-            # the decoder itself, since PIL.Image.open warns of large pictures, and warnings are the whole process's
-            with decoder(file) as picture:
-                width, height = picture.size
-                if width * height > MOST_PIXELS:
-                    return f"has {width:,} × {height:,} pixels, more than {MOST_PIXELS // 1_000_000} million"
-                picture.draft("L", (max(width // 8, 1), max(height // 8, 1)))
-                picture.load()
-    except Exception as error:  # damaged pictures raise errors of many kinds, SyntaxError and struct.error among them
-        return f"can't be decoded ({error})"
+        if path.is_symlink() and not path.resolve().is_relative_to(images.resolve()):
+            return "is a link that leads out of images/"
+        _decoded(path, lambda side: max(side // 8, 1))
+    except PictureError as error:
+        return str(error)
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+        return f"can't be opened ({error})"
     return None
 
 
@@ -118,10 +121,39 @@ def open_picture(picture: Path | bytes, size: int | None = None) -> Image.Image:
     Raises:
         OSError: The file is gone or can't be decoded.
     """
-    with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
-        if size:
-            opened.draft("RGB", (size, size))
-        return flatten(opened)
+    return _decoded(picture, lambda side: size or side)
+
+
+def _decoded(picture: Path | bytes, wanted: Callable[[int], int]) -> Image.Image:
+    """Decode a picture as RGB, at the wanted width and height or above where the format allows that.
+
+    Raises:
+        PictureError: It is no picture, too large, or damaged.
+        OSError: The file can't be opened.
+    """
+    most = MOST_PIXELS * PIXEL_BYTES + BESIDE_PIXELS
+    with io.BytesIO(picture) if isinstance(picture, bytes) else open_file(picture, most) as file:
+        head = file.read(8)
+        file.seek(0)
+        decoder = next((decoder for start, decoder in DECODERS.items() if head.startswith(start)), None)
+        if decoder is None:
+            raise PictureError("is empty" if not head else "is neither JPEG nor PNG nor WebP")
+        try:
+            # the decoder itself, since PIL.Image.open warns of large pictures, and warnings are the whole process's
+            with decoder(file) as opened:
+                width, height = opened.size
+                if width * height > MOST_PIXELS:
+                    raise PictureError(f"has {width:,} × {height:,} pixels, more than {MOST_PIXELS // 1_000_000} million")
+                size, allowed = file.seek(0, io.SEEK_END), width * height * PIXEL_BYTES + BESIDE_PIXELS
+                if size > allowed:
+                    raise PictureError(f"has {size:,} bytes, and {width:,} × {height:,} pixels need {allowed:,} at most")
+                opened.draft("RGB", (wanted(width), wanted(height)))
+                with _one_large if width * height > LARGE else nullcontext():
+                    return flatten(opened)
+        except PictureError:
+            raise
+        except Exception as error:  # damaged pictures raise errors of many kinds, SyntaxError and struct.error among them
+            raise PictureError(f"can't be decoded ({error})") from error
 
 
 def flatten(picture: Image.Image) -> Image.Image:
@@ -144,6 +176,7 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     """Scale greys of more than eight bits down, which Pillow would clip."""
     if not picture.mode.startswith(("I", "F")):
         return picture
-    grey = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
+    grey = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0.0, neginf=0.0)
     top = 65535.0 if grey.max() > 255 else (255.0 if grey.max() > 1 else 1.0)
-    return Image.fromarray((np.clip(grey / top, 0, 1) * 255).astype(np.uint8))
+    grey *= 255 / top
+    return Image.fromarray(np.clip(grey, 0, 255, out=grey).astype(np.uint8))

@@ -1,6 +1,7 @@
 """The readers: a plain folder that anyone can make, and the layout in which the field passes its sets around (MMRec's)."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,10 +23,11 @@ from srgformer_lab.data.contents import (
     read_items,
 )
 from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, ItemCards
-from srgformer_lab.data.matrices import read_features, read_neighbors
+from srgformer_lab.data.files import entries, existing_folder, is_folder
+from srgformer_lab.data.matrices import MOST_BYTES, check_modality, read_features, read_neighbors
 from srgformer_lab.data.pictures import OpenedPictures, find_pictures
-from srgformer_lab.data.tables import Problems, Table, existing_folder, natural_order, positions
-from srgformer_lab.errors import ConfigError
+from srgformer_lab.data.tables import Problems, Table, natural_order, positions
+from srgformer_lab.errors import ConfigError, DataError
 
 INTERACTIONS, ITEMS = "interactions.csv", "items.csv"
 RULES = ("protocol", "time")
@@ -109,7 +111,7 @@ def read_folder(
     path = existing_folder(folder)
     options = FolderOptions(min_rating, k_core, split, duplicates, seed)
     contents = gather_folder(path, Problems(), options)
-    features = contents.features if (path / "features").is_dir() else built_in_features(contents.cards)
+    features = contents.features if is_folder(path / "features") else built_in_features(contents.cards)
     return contents.to_dataset(DataSource("folder", str(path), asdict(options)), features)
 
 
@@ -143,13 +145,29 @@ def gather_folder(folder: Path, problems: Problems, options: FolderOptions | Non
 
 
 def _folder_features(folder: Path, item_ids: Sequence[str] | None, problems: Problems) -> dict[str, np.ndarray]:
-    if not (folder / "features").is_dir():
+    if not is_folder(folder / "features"):
         return {}
-    files = sorted((folder / "features").glob("*.npy"))
+    files = entries(folder / "features", "*.npy")
     if not files:
         problems.add("features/ holds no .npy file; add one for each modality, or remove the folder to use the built-in encoders")
-    matrices = {path.stem: read_features(path, f"features/{path.name}", item_ids, problems) for path in files}
-    return {name: matrix for name, matrix in matrices.items() if matrix is not None}
+    features: dict[str, np.ndarray] = {}
+    for path in files:
+        _read_modality(path, f"features/{path.name}", path.stem, item_ids, features, problems)
+    return features
+
+
+def _read_modality(
+    path: Path, file: str, modality: str, item_ids: Sequence[str] | None, features: dict[str, np.ndarray], problems: Problems
+) -> None:
+    """Put one more matrix to those that were read; together they stay below what one machine's memory holds."""
+    try:
+        check_modality(modality, file)
+    except DataError as error:
+        problems.add(str(error))
+        return
+    left = MOST_BYTES - sum(matrix.nbytes for matrix in features.values())
+    if (matrix := read_features(path, file, item_ids, problems, left)) is not None:
+        features[modality] = matrix
 
 
 def _choose(table: Table, options: FolderOptions, problems: Problems) -> Table:
@@ -217,7 +235,7 @@ def inter_file(folder: Path, problems: Problems) -> Path | None:
     Raises:
         DataError: There is none or there are several, and problems are not collected.
     """
-    files = sorted(folder.glob("*.inter"))
+    files = entries(folder, "*.inter")
     if len(files) > 1:
         names = ", ".join(path.name for path in files)
         problems.add(f"{folder} holds {len(files)} .inter files, {names}; keep one, or give each a folder of its own")
@@ -231,7 +249,7 @@ def gather_mmrec(folder: Path, problems: Problems, seed: int = 999) -> Contents:
     file = inter_file(folder, problems)
     table = read_interactions(file, MMREC, problems) if file else None
     features, item_ids = _mmrec_features(folder, problems)
-    items = read_items(folder / "items.csv", ("item_id",), problems) if (folder / "items.csv").exists() else None
+    items = read_items(folder / ITEMS, ("item_id",), problems) if os.path.lexists(folder / ITEMS) else None
     named = [] if items is None else items["item_id"]
     if item_ids is None:
         item_ids = natural_order({*named, *(table["item_id"] if table else ())})
@@ -256,24 +274,24 @@ def gather_mmrec(folder: Path, problems: Problems, seed: int = 999) -> Contents:
 
 def _mmrec_features(folder: Path, problems: Problems) -> tuple[dict[str, np.ndarray], Sequence[str] | None]:
     """Read every modality; the first one's rows are the items."""
-    features, item_ids = {}, None
-    for path in sorted(folder.glob(f"?*{FEATURES}")):
-        matrix = read_features(path, path.name, item_ids, problems)
-        if matrix is not None:
-            item_ids = item_ids or [str(row) for row in range(len(matrix))]
-            features[path.name.removesuffix(FEATURES)] = matrix
+    features: dict[str, np.ndarray] = {}
+    item_ids = None
+    for path in entries(folder, f"?*{FEATURES}"):
+        _read_modality(path, path.name, path.name.removesuffix(FEATURES), item_ids, features, problems)
+        if features and item_ids is None:
+            item_ids = [str(row) for row in range(len(next(iter(features.values()))))]
     return features, item_ids
 
 
 def _read_all_neighbors(folder: Path, features: Mapping[str, np.ndarray], problems: Problems) -> dict[str, np.ndarray]:
     """Read the lists of neighbours that there are, each beside the features of its modality, whose rows they name."""
     neighbors = {}
-    for path in sorted(folder.glob(f"?*{NEIGHBORS}")):
+    for path in entries(folder, f"?*{NEIGHBORS}"):
         modality = path.name.removesuffix(NEIGHBORS)
         if modality in features:
             lists = read_neighbors(path, path.name, len(features[modality]), problems)
             if lists is not None:
                 neighbors[modality] = lists
-        elif not (folder / f"{modality}{FEATURES}").exists():  # features that are there but bad were reported already
+        elif not os.path.lexists(folder / f"{modality}{FEATURES}"):  # features that are there but bad were reported already
             problems.add(f"{path.name}: there is no {modality}{FEATURES} whose rows it could list; add it, or remove the lists")
     return neighbors

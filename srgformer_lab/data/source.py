@@ -11,8 +11,8 @@ from stat import S_ISREG
 from typing import Any
 
 from srgformer_lab.data.dataset import Dataset, DataSource
+from srgformer_lab.data.files import entries, existing_folder
 from srgformer_lab.data.readers import INTERACTIONS, read_folder, read_mmrec
-from srgformer_lab.data.tables import existing_folder
 from srgformer_lab.errors import ConfigError, DataError
 
 STUDIO = "studio"
@@ -79,8 +79,8 @@ def folder_state(folder: str | Path) -> str:
     """
     path, found = existing_folder(folder), []
     for part in (".", "features", "images"):
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path / part) as entries:
-            for entry in entries:
+        with suppress(OSError), os.scandir(path / part) as listed:  # no such folder, or none that can be listed
+            for entry in listed:
                 try:
                     stat = entry.stat()
                 except OSError:  # it went meanwhile, or is a link to nothing
@@ -106,7 +106,7 @@ def layout_of(folder: Path) -> str:
     Raises:
         DataError: It has neither or both.
     """
-    inter, plain = sorted(folder.glob("*.inter")), (folder / INTERACTIONS).exists()
+    inter, plain = entries(folder, "*.inter"), os.path.lexists(folder / INTERACTIONS)
     if inter and plain:
         raise DataError(f"{folder} holds {inter[0].name} and {INTERACTIONS}, which are two layouts; keep one of the two")
     if not inter and not plain:

@@ -5,6 +5,7 @@ A reader stops at the first problem, the checker notes it and goes on without th
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -13,9 +14,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from srgformer_lab.data.files import open_file
 from srgformer_lab.errors import DataError
 
 ROWS_NAMED = 5
+MOST_BYTES = 256 * 2**20
+"""A table that takes more room is refused before it is read."""
+MOST_CELLS = 16_000_000
+"""A table of more cells is refused before it is divided, since each takes some hundred bytes of memory."""
+MOST_COLUMNS = 1_000
+LONGEST_CELL = 131_072
+"""The csv module's own limit, in characters, which holds for tables without quotes too."""
+LONGEST_MESSAGE = 2_000
+BLOCK = 2**24
 
 
 @dataclass
@@ -31,6 +42,7 @@ class Problems:
         Raises:
             DataError: Problems are not collected.
         """
+        message = shortened(message)
         self.found.append(message)
         if not self.collect:
             raise DataError(message)
@@ -83,25 +95,16 @@ class Table:
         return replace(self, columns={**self.columns, **columns})
 
 
+def shortened(message: str) -> str:
+    """Return a message without its middle where a cell in it, or a list of names, is absurdly long."""
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:1000]} … {message[-800:]}"
+
+
 def others(rows: Collection) -> str:
     """Name the rows, or files, beyond the first in brackets, and count those that are too many to name."""
     named = [str(row) for row in list(rows)[1 : ROWS_NAMED + 1]]
     more = len(rows) - 1 - len(named)
     return f" (also {', '.join(named)}{f' and {more:,} more' if more else ''})" if named else ""
-
-
-def existing_folder(folder: str | Path) -> Path:
-    """Return the folder's absolute path.
-
-    Raises:
-        DataError: It does not exist or is a file.
-    """
-    path = Path(folder).expanduser().absolute()
-    if path.is_file():
-        raise DataError(f"{path} is a file; give the folder that holds the data set")
-    if not path.is_dir():
-        raise DataError(f"there is no folder {path}; check the path for a slip, or use the built-in data set, 'studio'")
-    return path
 
 
 def read_table(path: Path, required: Collection[str], problems: Problems, delimiter: str = ",") -> Table | None:
@@ -116,7 +119,11 @@ def read_table(path: Path, required: Collection[str], problems: Problems, delimi
     if text is None:
         return None
     try:
+        _check_size(path.name, text, delimiter)
         widths, cells = _read_cells(text, delimiter)
+    except DataError as error:
+        problems.add(str(error))
+        return None
     except csv.Error as error:
         problems.add(
             f"{path.name}: line {_line_of_fault(text)}: malformed CSV ({error}); "
@@ -146,9 +153,11 @@ def read_table(path: Path, required: Collection[str], problems: Problems, delimi
 
 def _read_text(path: Path, required: Collection[str], problems: Problems) -> str | None:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = _content(path).decode("utf-8-sig")
     except FileNotFoundError:
         problems.add(f"{path.name} is missing in {path.parent}; add it, with the columns {', '.join(required)}")
+    except DataError as error:
+        problems.add(str(error))
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         byte = error.object[error.start]
@@ -162,15 +171,60 @@ def _read_text(path: Path, required: Collection[str], problems: Problems) -> str
     return None
 
 
+def _content(path: Path) -> bytes:
+    """Read a file that holds text.
+
+    Raises:
+        OSError: It can't be read, is no file, or is too large.
+        UnicodeDecodeError: It is no UTF-8 before its first NUL byte.
+        DataError: It holds a NUL byte, as files with holes do, of which no terabyte is read.
+    """
+    blocks, n_lines = [], 1
+    with open_file(path, MOST_BYTES) as file:
+        while block := file.read(BLOCK):
+            if (place := block.find(0)) >= 0:
+                b"".join([*blocks, block[:place]]).decode("utf-8-sig")  # what is wrong before it is said first
+                line = n_lines + block.count(b"\n", 0, place)
+                raise DataError(f"{path.name}: line {line}: byte 0x00 is no UTF-8 text; save the file as UTF-8")
+            n_lines += block.count(b"\n")
+            blocks.append(block)
+    return b"".join(blocks)
+
+
+def _check_size(file: str, text: str, delimiter: str) -> None:
+    """Refuse a table that has more columns, cells or characters in one cell than any item has use for.
+
+    Raises:
+        DataError: With what it has.
+    """
+    lines = _lines(text)
+    if (n_cells := text.count(delimiter) + len(lines)) > MOST_CELLS:
+        raise DataError(f"{file} has {n_cells:,} cells, and at most {MOST_CELLS:,} can be read; leave out columns, or keep fewer rows")
+    header = next((line for line in lines if line.strip()), "")
+    if (n_columns := header.count(delimiter) + 1) > MOST_COLUMNS:
+        raise DataError(
+            f"{file}: row 1: {n_columns:,} columns, and at most {MOST_COLUMNS:,} can be read; leave out those that no card needs"
+        )
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_CELL and (longest := max(map(len, line.split(delimiter)))) > LONGEST_CELL:
+            raise DataError(
+                f"{file}: line {number}: a cell of {longest:,} characters, and at most {LONGEST_CELL:,} can be read; shorten it"
+            )
+
+
 def _read_cells(text: str, delimiter: str) -> tuple[np.ndarray, list[str]]:
     """Return the number of cells of each line (0 for a blank one), and all cells in one list."""
     if delimiter == "," and '"' in text:
         records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         return np.array([len(record) for record in records]), list(chain.from_iterable(records))
     # without quotes a table is its split at delimiters, which is five times as fast as the csv module
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    lines = _lines(text)
     widths = np.array([line.count(delimiter) + 1 if line else 0 for line in lines])
     return widths, delimiter.join(line for line in lines if line).split(delimiter)
+
+
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
 def _line_of_fault(text: str) -> int:
@@ -186,7 +240,7 @@ def _line_of_fault(text: str) -> int:
 
 
 def _header_is_good(file: str, header: list[str], required: Collection[str], problems: Problems, delimiter: str) -> bool:
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
         problems.add(f"{file}: row 1: the column {twice[0]!r} stands twice; rename or remove one")
     missing = [name for name in required if name not in header]

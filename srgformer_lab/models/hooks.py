@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.parts import ByModality
 
 
 class Hooks(nn.Module):
@@ -22,8 +23,8 @@ class Hooks(nn.Module):
         super().__init__()
         names = tuple(modalities)
 
-        def per_modality() -> nn.ModuleDict:
-            return nn.ModuleDict({name: nn.Identity() for name in names})
+        def per_modality() -> ByModality:
+            return ByModality({name: nn.Identity() for name in names})
 
         self.id_embedding = nn.Identity()  # (nodes, dim): E⁰
         self.collaborative = nn.Identity()  # (nodes, dim): E^id
@@ -38,7 +39,7 @@ class Hooks(nn.Module):
         self.active: tuple[Edit, ...] = ()
         self._handles: list[RemovableHandle] = []
 
-    def of(self, group: nn.ModuleDict, modality: str) -> nn.Module:
+    def of(self, group: ByModality, modality: str) -> nn.Module:
         """Find the site of one modality in a group of sites.
 
         Raises:

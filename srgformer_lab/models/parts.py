@@ -1,12 +1,13 @@
 """Rows of embeddings that know which nodes they belong to, and what the attention branch computed."""
 
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from srgformer_lab.errors import LabError
 
@@ -99,6 +100,53 @@ class AttentionTrace:
     """e W_V of every node, heads side by side: what its neighbours take from it."""
     output: Embeddings
     """E^att; 0 for a node without neighbours."""
+
+
+Member = TypeVar("Member", bound=nn.Module | nn.Parameter)
+HEX = "modality_"
+"""What a module is called whose modality has a name that no module can have; the name follows, in hexadecimal digits."""
+
+
+class ByModality(nn.Module, Generic[Member]):
+    """Modules, or weights, by modality, whose names may be any: ``clip-vit``, ``items`` or ``image.text``.
+
+    A name that is a plain word is the module's own, so that weights are called ``projection.image`` in a file.
+    """
+
+    def __init__(self, members: Mapping[str, Member]) -> None:
+        """Register what is given for each modality."""
+        super().__init__()
+        self._attributes: dict[str, str] = {}
+        for name, member in members.items():
+            self._attributes[name] = attribute = self._attribute(name)
+            if isinstance(member, nn.Parameter):
+                self.register_parameter(attribute, member)
+            else:
+                self.add_module(attribute, member)
+
+    def _attribute(self, name: str) -> str:
+        is_plain = name.isidentifier() and not name.startswith(HEX) and not hasattr(self, name)
+        return name if is_plain else HEX + name.encode("utf-8", "surrogatepass").hex()
+
+    def __getitem__(self, name: str) -> Member:
+        return getattr(self, self._attributes[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._attributes)
+
+    def __len__(self) -> int:
+        return len(self._attributes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._attributes
+
+    def values(self) -> ValuesView[Member]:
+        """Return what is kept, modality by modality."""
+        return {name: self[name] for name in self}.values()
+
+    def items(self) -> ItemsView[str, Member]:
+        """Return each modality with what is kept for it."""
+        return {name: self[name] for name in self}.items()
 
 
 SMALLEST_NORM = 1e-12

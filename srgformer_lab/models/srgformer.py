@@ -8,15 +8,15 @@ Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recom
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
-from typing import cast
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from srgformer_lab import runtime
 from srgformer_lab.config import MODEL_KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.matrices import RESERVED
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.attention import EdgeAttention
 from srgformer_lab.models.graph import Graph
@@ -24,7 +24,7 @@ from srgformer_lab.models.hooks import Edit, Hooks
 from srgformer_lab.models.hypergraph import Noise, UserItemPair, relax
 from srgformer_lab.models.identity import checked
 from srgformer_lab.models.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
-from srgformer_lab.models.parts import Embeddings
+from srgformer_lab.models.parts import ByModality, Embeddings
 from srgformer_lab.models.propagation import Features, mean_and_last, modality_embedding
 from srgformer_lab.models.protocol import Trainable, table
 from srgformer_lab.models.sampling import Batch, TripleSampler
@@ -32,8 +32,6 @@ from srgformer_lab.models.step import Step
 from srgformer_lab.models.trace import Trace
 
 RELEASED_OFFSET = 1e-8
-RESERVED = ("id", "attention", "hypergraph", "edit")
-"""Names of the parts that are no modality."""
 
 
 class SRGFormer(Trainable[Batch]):
@@ -60,13 +58,12 @@ class SRGFormer(Trainable[Batch]):
         self.graph = Graph(data)
         self.user_embedding = table(data.n_users, dim, draws)
         self.item_embedding = table(data.n_items, dim, draws)
-        self.projection = nn.ParameterDict({name: table(data.features[name].shape[1], dim, draws) for name in self.modalities})
-        self.implicit_attribute = nn.ParameterDict(
-            {name: table(data.features[name].shape[1], n_hyperedges, draws) for name in self.modalities}
-        )
+        self.projection = ByModality({name: table(data.features[name].shape[1], dim, draws) for name in self.modalities})
+        self.implicit_attribute = ByModality({name: table(data.features[name].shape[1], n_hyperedges, draws) for name in self.modalities})
         offset = RELEASED_OFFSET if self.config.as_released else 0.0
         self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset, self.config.attention_form)
-        self.features = nn.ModuleDict({name: Features(data, name, self.config.normalize_features) for name in self.modalities})
+        features = {name: Features(data, name, self.config.normalize_features) for name in self.modalities}
+        self.features = ByModality(features)
         self.sampler = TripleSampler(data)
         self.hooks = Hooks(self.modalities)
         self._draws: torch.Generator | None = None
@@ -76,14 +73,8 @@ class SRGFormer(Trainable[Batch]):
         wanted = data.modalities if self.config.modalities is None else self.config.modalities
         if missing := [name for name in wanted if name not in data.modalities]:
             raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
-        if clash := [
-            name
-            for name in wanted
-            if not name.isidentifier() or name in RESERVED or hasattr(nn.ModuleDict, name) or hasattr(nn.ParameterDict, name)
-        ]:
-            raise ConfigError(
-                f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0].strip('._- ')}_feature"
-            )
+        if clash := [name for name in wanted if name in RESERVED]:
+            raise ConfigError(f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0]}_feature")
         if self.config.as_released and len(wanted) != 2:
             raise ConfigError(f"as_released needs exactly two modalities, not {len(wanted)}; choose two, or the paper's form")
         return tuple(name for name in data.modalities if name in wanted)
@@ -140,7 +131,7 @@ class SRGFormer(Trainable[Batch]):
         """Compute X W (items × dim), where the step reads it, and X V (items × hyperedges) of every modality."""
         maps = self.implicit_attribute if step.learns_memberships else {name: V.detach() for name, V in self.implicit_attribute.items()}
         projected, logits = {}, {}
-        for name, features in self._features():
+        for name, features in self.features.items():
             if not step.with_projected and features.propagates_once(self.graph, self.config.n_modality_layers):
                 logits[name] = features.values @ maps[name]
             else:
@@ -154,11 +145,8 @@ class SRGFormer(Trainable[Batch]):
             name: step.product(X.propagate(graph, n_layers), self.projection[name])
             if X.propagates_once(graph, n_layers)
             else modality_embedding(projected[name], graph, n_layers)
-            for name, X in self._features()
+            for name, X in self.features.items()
         }
-
-    def _features(self) -> list[tuple[str, Features]]:
-        return [(name, cast(Features, X)) for name, X in self.features.items()]
 
     def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]]) -> dict[str, UserItemPair]:
         """Complete the items' logits by the users': the sums over their histories."""
