@@ -18,6 +18,7 @@ from srgformer_lab.backend.hyperedges import Hyperedges
 from srgformer_lab.backend.inventory import COHORTS, SMALL_WIDTH, cohort_users, item_cards, title
 from srgformer_lab.backend.session import SESSION, Scene
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.output import csv_bytes
 from srgformer_lab.training.run import Run
 
 LIST_LENGTH, HISTORY_LENGTH = 10, 14
@@ -229,7 +230,7 @@ class Report:
             lines = [f"{name}.csv: {about} ({len(frame):,} rows)" for name, (about, frame) in self.frames().items()]
             archive.writestr("README.txt", "\n".join([self.title, self.scene.link.address("why"), "", *lines]) + "\n")
             for name, (_, frame) in self.frames().items():
-                archive.writestr(f"{name}.csv", frame.to_csv(index=False))
+                archive.writestr(f"{name}.csv", csv_bytes(frame))
         return packed.getvalue()
 
 

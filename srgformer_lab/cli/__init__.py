@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from srgformer_lab.cli.parser import make_parser
+from srgformer_lab.cli.terminal import say
 from srgformer_lab.errors import LabError
 
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser(for_training=arguments[:1] == ["train"]).parse_args(arguments)
     try:
         code = options.command(options) or 0
-        print(end="", flush=True)
+        sys.stdout.flush()
         return code
     except LabError as error:
         return _said(error, 2)
@@ -31,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _said(error, 1)
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        say("stopped", sys.stderr)
         return 130
 
 
 def _said(error: Exception, code: int) -> int:
-    print(f"srgformer-lab: {' '.join(str(error).split())}", file=sys.stderr)
+    say(f"srgformer-lab: {' '.join(str(error).split())}", sys.stderr)
     return code

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from srgformer_lab.cli.terminal import say
+
 if TYPE_CHECKING:
     from srgformer_lab.experiments.runner import ExperimentProgress
     from srgformer_lab.training.run import Status
@@ -66,7 +68,7 @@ def _lines(words: Callable[[Any], str], is_last: Callable[[Any], bool]) -> Calla
         nonlocal due
         if time.monotonic() >= due or is_last(state):
             due = time.monotonic() + LINE_SECONDS
-            print(words(state), file=sys.stderr, flush=True)
+            say(words(state), sys.stderr)
 
     return watch
 

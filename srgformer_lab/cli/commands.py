@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.bars import epochs_bar, trainings_bar
 from srgformer_lab.cli.options import configurations, flag, opened_data, option_of, preset_note, reader_options
+from srgformer_lab.cli.terminal import say
 from srgformer_lab.config import READER_OPTIONS, ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, RunError, require
 
@@ -51,7 +52,7 @@ def _class_data(options: argparse.Namespace) -> list[str]:
     if options.data != "studio" or reader_options(options):
         raise ConfigError("--serve takes the data folders itself; write --serve 'FOLDER?k_core=5' instead of --data FOLDER --k-core 5")
     for words in limits.read_choices(options.serve).values():
-        print(f"visitors may choose: {open_data(words['data'], **Link.of(words).options)}", flush=True)
+        say(f"visitors may choose: {open_data(words['data'], **Link.of(words).options)}")
     return ["--serve=", *(f"--serve={folder}" for folder in options.serve)]
 
 
@@ -68,10 +69,10 @@ def train(options: argparse.Namespace) -> int:
         data = opened_data(options)
         config, train = configurations(options)
         model = catalog.kind(options.model).build(data, config)
-        print("\n".join(text for text in (str(data), str(model), preset_note(options)) if text))
+        say("\n".join(text for text in (str(data), str(model), preset_note(options)) if text))
         with epochs_bar() as watch:
             run = fitting.fit(model, data, train, options.runs, options.name, watch)
-    print(_summary(run))
+    say(_summary(run))
     return 0
 
 
@@ -107,7 +108,7 @@ def stop(options: argparse.Namespace) -> int:
     if not run.is_held() and run.status().state not in UNFINISHED:
         raise RunError(f"run {run.name} is not being trained: it is {run.status().state}; `srgformer-lab runs` lists what is")
     run.request_stop()
-    print(f"run {run.name} is asked to stop after its current step; go on later with: srgformer-lab train --resume {run.path}")
+    say(f"run {run.name} is asked to stop after its current step; go on later with: srgformer-lab train --resume {run.path}")
     return 0
 
 
@@ -123,9 +124,9 @@ def evaluate(options: argparse.Namespace) -> int:
 
     run = Run.open(options.run)
     data = run.open_data()
-    print(f"{run.name} on {data}")
+    say(f"{run.name} on {data}")
     for name, value in evaluation.evaluate(run.model(data), data, options.split).items():
-        print(f"{options.split} {name:10} {value:.4f}")
+        say(f"{options.split} {name:10} {value:.4f}")
     return 0
 
 
@@ -143,12 +144,13 @@ def recommend(options: argparse.Namespace) -> int:
         ranking.recommend_all(model, data, options.k) if options.user is None else ranking.recommend(model, data, options.user, options.k)
     )
     if options.output is None:
-        print(lists.to_string(index=False))
+        say(lists.to_string(index=False))
         return 0
+    from srgformer_lab.output import csv_bytes
     from srgformer_lab.training.files import write_bytes
 
-    write_bytes(options.output, lists.to_csv(index=False).encode())
-    print(f"{len(lists):,} rows in {options.output}")
+    write_bytes(options.output, csv_bytes(lists))
+    say(f"{len(lists):,} rows in {options.output}")
     return 0
 
 
@@ -160,7 +162,7 @@ def report(options: argparse.Namespace) -> int:
 
     written = report_on(Run.open(options.run), options.user or "", options.item or "")
     write_bytes(options.output, written.tables() if options.output.suffix == ".zip" else written.html().encode())
-    print(f"{written.title}: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB")
+    say(f"{written.title}: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -171,11 +173,11 @@ def runs(options: argparse.Namespace) -> int:
     runs, damaged = list_runs(options.folder), damaged_runs(options.folder)
     for run in runs:
         with suppress(RunError):  # one that is deleted in this instant
-            print(run)
+            say(run)
     for path, reason in damaged.items():
-        print(f"{path.name}: damaged: {reason}")
+        say(f"{path.name}: damaged: {reason}")
     if not runs and not damaged:
-        print(f"no runs in {options.folder}; start one with: srgformer-lab train")
+        say(f"no runs in {options.folder}; start one with: srgformer-lab train")
     return 0
 
 
@@ -184,7 +186,7 @@ def check(options: argparse.Namespace) -> int:
     from srgformer_lab.data.check import check as look_at
 
     report = look_at(options.folder)
-    print(report)
+    say(report)
     return 1 if report.problems else 0
 
 
@@ -209,7 +211,7 @@ def experiment(options: argparse.Namespace) -> int:
     folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
     with trainings_bar() as watch:
         for text in run_experiment(chosen.name, setup, folder, options.workers, options.hours, watch):
-            print(text, flush=True)
+            say(text)
     return 0
 
 
@@ -220,7 +222,7 @@ def bench(options: argparse.Namespace) -> int:
     changes = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
     given = (options.shapes, options.data, options.preset, options.dims, options.repeats, options.plain, options.output)
     for text in run_bench(*given, changes):
-        print(text, flush=True)
+        say(text)
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from srgformer_lab.cli.commands import become_marimo
 from srgformer_lab.cli.options import file_path
+from srgformer_lab.cli.terminal import say
 from srgformer_lab.errors import require
 
 RUN_AT_ONCE = {"_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true"}
@@ -40,10 +41,10 @@ def listed(options: argparse.Namespace) -> int:
     known = progress.read()
     for one in catalog.available():
         solved = len(known.solved(one.number) & set(one.exercises))
-        print(f"{one.number:2}  {one.title:36} {one.minutes:3} min  {solved} of {len(one.exercises)} exercises solved\n    {one.goal}")
-    print("\nto work on one:  srgformer-lab lessons open NUMBER")
+        say(f"{one.number:2}  {one.title:36} {one.minutes:3} min  {solved} of {len(one.exercises)} exercises solved\n    {one.goal}")
+    say("\nto work on one:  srgformer-lab lessons open NUMBER")
     if known.trouble:
-        print(known.trouble, file=sys.stderr)
+        say(known.trouble, sys.stderr)
     return 0
 
 
@@ -55,11 +56,11 @@ def opened(options: argparse.Namespace) -> int:
     chosen = None if options.number is None else catalog.lesson(options.number)
     if chosen and not options.run:
         action, shown = "edit", catalog.copy_lesson(chosen, options.folder)
-        print(f"your copy: {shown}")
+        say(f"your copy: {shown}")
     else:
         action, shown = "run", catalog.notebook(chosen) if chosen else places.tutorials_folder()
         if not chosen:
-            print("the card “Index” lists all questions, and what is solved on this machine")
+            say("the card “Index” lists all questions, and what is solved on this machine")
     command = [*ONLY_ERRORS, action, str(shown)]
     command += ["--port", str(options.port)] if options.port else []
     command += ["--headless"] if options.headless else []
@@ -77,12 +78,13 @@ def checked(options: argparse.Namespace) -> int:
     for table in grading.grade_all(options.path):
         for row in table.to_dict("records"):
             exercise = f" {row['exercise']}" if row["exercise"] else ""
-            print(f"{row['file']}{exercise}: {'passed' if row['passed'] else 'not yet'}: {row['message']}", flush=True)
+            say(f"{row['file']}{exercise}: {'passed' if row['passed'] else 'not yet'}: {row['message']}")
         tables.append(table)
     verdicts = pd.concat(tables, ignore_index=True)
     if options.csv:
+        from srgformer_lab.output import csv_bytes
         from srgformer_lab.training.files import write_bytes
 
-        write_bytes(options.csv, verdicts.to_csv(index=False).encode())
-        print(f"{len(verdicts)} rows in {options.csv}")
+        write_bytes(options.csv, csv_bytes(verdicts))
+        say(f"{len(verdicts)} rows in {options.csv}")
     return 0 if verdicts["passed"].all() else 1

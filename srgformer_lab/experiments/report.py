@@ -14,6 +14,7 @@ from srgformer_lab import plots
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.outcomes import METRICS
+from srgformer_lab.output import csv_bytes
 from srgformer_lab.training.files import write_bytes, write_json
 from srgformer_lab.training.records import versions
 
@@ -102,8 +103,9 @@ def check_output(folder: Path) -> None:
 def write_files(folder: Path, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str], facts: Mapping[str, Any]) -> list[Path]:
     """Write frames as CSV, texts, and ``facts.json``, each in one step; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in {**{name: frame.to_csv(index=False) for name, frame in frames.items()}, **texts}.items():
-        write_bytes(folder / name, text.encode())
+    tables = {name: csv_bytes(frame) for name, frame in frames.items()}
+    for name, content in {**tables, **{name: text.encode() for name, text in texts.items()}}.items():
+        write_bytes(folder / name, content)
     if facts:
         write_json(folder / "facts.json", facts)
     return [folder / name for name in (*frames, *texts, *(["facts.json"] if facts else []))]
