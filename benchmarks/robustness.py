@@ -8,6 +8,8 @@ their own, some of which are killed. Then every run that is left is trained to i
 - every knob has the value that its mover set last, wherever the run was then;
 - a training that ran when a stop was asked for went at most two steps further;
 - every history has each epoch once, and equals an unbroken run's where no knob was moved.
+
+``--data-folders 10000`` and ``--run-folders 10000`` damage folders instead, see ``benchmarks/hostile.py``.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import srgformer_lab as lab
+from benchmarks import hostile
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.training import managing
 from srgformer_lab.training.recording import Recorder
@@ -246,15 +249,27 @@ def play_all(n: int, seed: int, folder: Path, tell: Callable[[str], object] = pr
 def main() -> int:
     """Play, and return 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--interleavings", type=int, default=1000)
+    parser.add_argument("--interleavings", type=int, default=0)
+    parser.add_argument("--data-folders", type=int, default=0, help="damaged data folders to open")
+    parser.add_argument("--run-folders", type=int, default=0, help="damaged run folders to open")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        wrong = play_all(options.interleavings, options.seed, Path(folder), lambda line: print(line, flush=True))
-    print(f"{options.interleavings} interleavings in {time.monotonic() - started:.0f} s: {len(wrong)} faults")
-    return 1 if wrong else 0
+    parts = {
+        "interleavings": (options.interleavings, play_all),
+        "damaged data folders": (options.data_folders, hostile.attack_data),
+        "damaged run folders": (options.run_folders, hostile.attack_runs),
+    }
+    n_wrong = 0
+    for name, (n, part) in parts.items():
+        if not n:
+            continue
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            wrong = part(n, options.seed, Path(folder), lambda line: print(line, flush=True))
+        print(f"{n} {name} in {time.monotonic() - started:.0f} s: {len(wrong)} faults", flush=True)
+        n_wrong += len(wrong)
+    return 1 if n_wrong else 0
 
 
 if __name__ == "__main__":

@@ -10,10 +10,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from srgformer_lab.data.files import open_file
 from srgformer_lab.errors import RunError
 from srgformer_lab.training.files import is_number, parse_json, write_bytes
 from srgformer_lab.training.loop import Training
 
+MOST_BYTES = 2**40
+"""The most that weights take; they are mapped into memory, and not read before they prove to be some."""
 WEIGHT, MOMENT = "weight/", "adam/"
 AGAIN = "choose another epoch, or delete latest.safetensors and resume the run: it is then trained again from its first epoch"
 """What helps when weights are lost: a training without its last state begins anew, and comes to the same weights."""
@@ -99,6 +102,7 @@ def _write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], 
 
 def _read(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
+        open_file(path, MOST_BYTES).close()  # what is no file might be waited for without end
         with safe_open(path, "pt") as file:
             names = file.keys() if with_tensors else ()
             tensors = {name: file.get_tensor(name) for name in names}

@@ -5,7 +5,6 @@ import math
 import os
 import re
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +13,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from srgformer_lab.data.files import open_file
 from srgformer_lab.errors import RunError
 
+MOST_BYTES = 2**28
+"""The most that a history or a record holds; a hundred million steps of a training are fewer."""
 LEFT_SECONDS = 3600
 """A half-made folder of this age belongs to a process that was killed: filling one takes less than a second."""
 HALF_MADE = re.compile(r"\.(?:new|deleted)-.+-(\d{16,20})")
@@ -65,16 +67,14 @@ def write_json(path: Path, content: Mapping[str, Any], durable: bool = False) ->
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read an ordinary file; a pipe or a device, which could be waited for without end, is refused.
+    """Read an ordinary file of a run that is no weights; what is none, or could be read without end, is refused.
 
     Raises:
         FileNotFoundError: There is none.
         RunError: It can't be read.
     """
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise RunError(f"{path} is no ordinary file; restore it, or delete the run")
+        with open_file(path, MOST_BYTES) as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(str(error)) from error

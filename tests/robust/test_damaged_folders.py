@@ -1,0 +1,172 @@
+"""Whatever a folder of data or a run holds, opening it gives a result or a named error, in little memory and time."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import srgformer_lab as lab
+from benchmarks import damage
+from srgformer_lab.data import files, matrices, pictures, tables
+from srgformer_lab.training import worker
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def shops(tmp_path):
+    return {path.name: path for path in damage.write_data(tmp_path)}
+
+
+@pytest.mark.timeout(900)  # for many processes beside other tests
+@pytest.mark.parametrize("option", ["--data-folders", "--run-folders"])
+def test_a_sample_of_damaged_folders_gives_results_or_named_errors(option):
+    seed = random.SystemRandom().randrange(10**6)
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.robustness", option, "30", "--seed", str(seed)]
+    played = subprocess.run(command, cwd=ROOT, env=worker._environment() | {"PWD": os.fspath(ROOT)}, capture_output=True, text=True)
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "30 folders" in played.stdout
+
+
+def both(folder, *words):
+    """Assert that checker and reader refuse a folder with the same words."""
+    with pytest.raises(lab.DataError) as caught:
+        lab.open_data(folder)
+    said = " ".join(lab.check(folder).problems)
+    for word in words:
+        assert word in str(caught.value)
+        assert word in said
+
+
+@pytest.mark.parametrize("name", ["interactions.csv", "items.csv", "features/image.npy", "images/i0.jpg"])
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a folder"])
+def test_only_files_are_opened(shops, name, kind):
+    path = shops["plain"] / name
+    path.unlink()
+    {"a pipe": os.mkfifo, "a device": lambda path: path.symlink_to("/dev/zero"), "a folder": Path.mkdir}[kind](path)
+    both(shops["plain"], path.name, f"it is {kind}, not a file")
+
+
+def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("x")
+    os.mkfifo(tmp_path / "pipe")
+    regular = (tmp_path / "a").stat()
+    monkeypatch.setattr(Path, "stat", lambda self, **how: regular)
+    with pytest.raises(files.OddFileError, match="a pipe, not a file"):
+        files.open_file(tmp_path / "pipe", 10)
+
+
+@pytest.mark.parametrize("name", ["interactions.csv", "features/image.npy", "images/i0.jpg"])
+def test_holes_are_not_read(shops, name):
+    os.truncate(shops["plain"] / name, 5 << 40)
+    both(shops["plain"], Path(name).name, "5,497,558,138,880 bytes, and at most")
+
+
+def test_nul_bytes_end_a_table_where_they_are(shops):
+    os.truncate(shops["plain"] / "items.csv", 200 << 20)
+    both(shops["plain"], "items.csv: line 14: byte 0x00 is no UTF-8 text")
+
+
+def test_tables_have_limits(shops, monkeypatch):
+    path = shops["plain"] / "items.csv"
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    path.write_text("\n".join(",".join([*row, *(f"c{k}" for k in range(20_000))]) for row in rows))
+    both(shops["plain"], "items.csv: row 1: 20,00", "leave out those that no card needs")
+    path.write_text(f"item_id,title\ni0,{'A' * (tables.LONGEST_CELL + 1)}\n")
+    both(shops["plain"], "items.csv: line 2: a cell of 131,073 characters")
+    monkeypatch.setattr(tables, "MOST_CELLS", 10)
+    both(shops["plain"], "interactions.csv has", "cells, and at most 10 can be read")
+
+
+def test_a_message_with_an_absurd_id_stays_short(shops):
+    with (shops["plain"] / "interactions.csv").open("a") as file:
+        file.write(f"u0,{'A' * 100_000},5,1,train\n")
+    problem = lab.check(shops["plain"]).problems[0]
+    assert len(problem) < 2_000
+    assert problem.endswith("add the item there, or remove this row")
+
+
+@pytest.mark.parametrize("shape", damage.SHAPES[1:])
+@pytest.mark.parametrize("layout", ["plain", "mmrec"])
+def test_heads_that_lie_are_refused(shops, layout, shape):
+    name = "features/image.npy" if layout == "plain" else "image_feat.npy"
+    (shops[layout] / name).write_bytes(damage.head(shape) + bytes(240))
+    both(shops[layout], name)
+
+
+def test_features_together_have_a_limit(shops, monkeypatch):
+    monkeypatch.setattr(matrices, "MOST_BYTES", 400)
+    monkeypatch.setattr("srgformer_lab.data.readers.MOST_BYTES", 400)
+    both(shops["plain"], "features/text.npy can't be read")
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("head", "lists of neighbours of shape (12, 33554432) for 12 items"), ("short", "header promises")]
+)
+def test_a_bomb_is_not_unpacked(shops, how, words):
+    import zipfile
+
+    start = damage.head("(12, 33554432)" if how == "head" else "(12, 2)", "'<i8'")
+    with zipfile.ZipFile(shops["mmrec"] / "image_knn.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("indices.npy", start + bytes(1 << 24))
+    both(shops["mmrec"], "image_knn.npz", words)
+
+
+@pytest.mark.parametrize("picture", [damage.png(20, 16, 8, 3), damage.png(50_000, 50_000, pixels=b"")])
+def test_pictures_that_cannot_be_shown_are_refused(shops, picture):
+    (shops["bare"] / "images/i7.png").write_bytes(picture)
+    both(shops["bare"], "images/i7.png: the picture of item 'i7'")
+
+
+def test_a_link_to_itself_is_no_picture(shops):
+    (shops["bare"] / "images/i7.jpg").symlink_to("i7.jpg")
+    both(shops["bare"], "images/i7.jpg: the picture of item 'i7' can't be opened")
+
+
+def test_a_large_picture_is_shown(shops):
+    (shops["bare"] / "images/i7.png").write_bytes(damage.png(8000, 6000, 1, 0))
+    assert lab.check(shops["bare"]).problems == []
+    assert lab.open_data(shops["bare"]).picture("i7").size == (8000, 6000)
+
+
+def test_a_file_larger_than_its_pixels_is_refused(shops, monkeypatch):
+    monkeypatch.setattr(pictures, "BESIDE_PIXELS", 100)
+    (shops["bare"] / "images/i7.png").write_bytes(damage.png(20, 16) + bytes(10_000))
+    both(shops["bare"], "i7.png", "20 × 16 pixels need 2,660 at most")
+
+
+def test_the_checker_refuses_what_a_training_refuses(shops):
+    data = lab.open_data(shops["plain"])
+    (shops["plain"] / "features/image.npy").rename(shops["plain"] / "features/id.npy")
+    both(shops["plain"], "features/id.npy: a modality can't be called 'id'", "rename it to id_feature")
+    (shops["plain"] / "features/id.npy").rename(shops["plain"] / "features/clip-vit.npy")
+    assert lab.check(shops["plain"]).problems == []
+    assert lab.SRGFormer(lab.open_data(shops["plain"])).modalities == ("text", "clip-vit") != data.modalities
+    rows = [f"u{user},i{item},{'test' if item == 1 else 'valid' if item == 2 else 'train'}" for user in range(3) for item in range(3)]
+    (shops["bare"] / "interactions.csv").write_text("user_id,item_id,split\n" + "\n".join(rows) + "\n")
+    assert "so there is no order to learn" in lab.check(shops["bare"]).problems[0]
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "~nobody-of-this-name/x", "/dev/null"])
+def test_odd_paths_are_named(path):
+    for act in (lab.open_data, lab.check):
+        with pytest.raises(lab.DataError):
+            act(path)
+
+
+def test_a_folder_that_links_to_itself_is_named(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(lab.DataError, match="loop"):
+        lab.open_data(tmp_path / "loop")
+
+
+def test_16_bit_greys_keep_their_steps(shops):
+    ramp = np.linspace(0, 65535, 320).reshape(16, 20).astype(np.uint16)
+    Image.fromarray(ramp).save(shops["bare"] / "images/i7.png")
+    shown = np.asarray(lab.open_data(shops["bare"]).picture("i7"))[..., 0]
+    np.testing.assert_allclose(shown, ramp / 257, atol=1)
