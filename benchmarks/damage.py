@@ -304,11 +304,12 @@ def png(width: int, height: int, depth: int = 8, color: int = 2, extra: bytes = 
     if pixels is None:
         pixels = bytes((1 + (width * channels * depth + 7) // 8) * height)
     ihdr = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    chunks = _chunk(b"IHDR", ihdr) + extra + _chunk(b"IDAT", zlib.compress(pixels, 1)) + _chunk(b"IEND", b"")
+    chunks = chunk(b"IHDR", ihdr) + extra + chunk(b"IDAT", zlib.compress(pixels, 1)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Write a chunk of a PNG with its checksum."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
@@ -319,15 +320,15 @@ def damage_picture(rng: random.Random, folder: Path) -> str:
     pixels.save(mpo, "MPO", save_all=True, append_images=[pixels])
     odd = {
         "no palette": png(20, 16, 8, 3),
-        "long tRNS": png(20, 16, 8, 3, _chunk(b"PLTE", b"\1\2\3" * 2) + _chunk(b"tRNS", bytes(300))),
-        "short tRNS": png(20, 16, extra=_chunk(b"tRNS", b"\1")),
+        "long tRNS": png(20, 16, 8, 3, chunk(b"PLTE", b"\1\2\3" * 2) + chunk(b"tRNS", bytes(300))),
+        "short tRNS": png(20, 16, extra=chunk(b"tRNS", b"\1")),
         "16 bits": png(20, 16, 16, rng.choice((0, 2, 6))),
         "depth 7": png(20, 16, 7, 0),
         "short": png(20, 16, pixels=bytes(50)),
         "header of 2.5 gigapixels": png(50_000, 50_000, pixels=b""),
         "no pixel": png(0, 16),
-        "text bomb": png(20, 16, extra=_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000)))),
-        "profile bomb": png(20, 16, extra=_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(50_000_000)))),
+        "text bomb": png(20, 16, extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000)))),
+        "profile bomb": png(20, 16, extra=chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(50_000_000)))),
         "two pictures": mpo.getvalue()[: rng.choice((10**6, 700))],
         "SVG": b"<svg onload=alert(1)>",
         "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
