@@ -111,9 +111,10 @@ def in_a_process(work: Callable[[], list[tuple[str, str, str]]]) -> list[tuple[s
     child = os.fork()
     if not child:
         own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (own + MEMORY + (1 << 30),) * 2)  # the heaps of threads are addresses, not memory
-        used = math.ceil(time.process_time())
-        resource.setrlimit(resource.RLIMIT_CPU, (used + PROCESSOR_SECONDS,) * 2)
+        most = own + MEMORY + (1 << 30)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))  # the heaps of threads are addresses, not memory
+        until = math.ceil(time.process_time()) + PROCESSOR_SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (until, until))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         results = work()
