@@ -235,7 +235,7 @@ class Run(OwnedFolder):
         Raises:
             RunError: The fingerprints differ.
         """
-        config, remedy = self.config, "leave the data out to open its own, or train a new run"
+        config, remedy = self.config, "open it on its own data, as that was then, or train a new run"
         refuse_other_data(f"run {self.name} was trained", config.data, config.fingerprint, data, remedy, RunError)
         return data
 

@@ -171,7 +171,7 @@ def test_a_non_finite_loss_stops_the_run_and_names_its_term(tiny, tmp_path, monk
 def test_a_run_says_when_it_is_opened_with_other_data(trained, tiny):
     run, _ = trained
     other = lab.studio(n_users=60, n_items=40, n_groups=4, n_interactions=900, seed=2)
-    with pytest.raises(lab.RunError, match=r"was trained on .* leave the data out to open its own"):
+    with pytest.raises(lab.RunError, match=r"was trained on .* open it on its own data"):
         run.model(other)
     with pytest.raises(lab.ConfigError, match=r"model\(\): data is 0 \(int\), and must be Dataset or None"):
         run.model(0)
