@@ -23,7 +23,8 @@ def arrive(asked: Mapping[str, Any]) -> backend.Scene:
     """Open what is seen first, from a link's parameters and the command line."""
     request = mo.app_meta().request
     key = request.cookies.get("lab-visitor", "") if request else ""  # head.html gives it
-    return backend.SESSION.open(backend.arrival(asked, mo.cli_args().to_dict(), key))
+    address = request.headers.get("x-lab-address", "") if request else ""  # the guard before the server gives it
+    return backend.SESSION.open(backend.arrival(asked, mo.cli_args().to_dict(), key, address))
 
 
 def alone(kind: plots.Kind) -> tuple[backend.Link, mo.Html]:

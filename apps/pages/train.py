@@ -74,8 +74,8 @@ def _(data, numbers, preset_box, variant_box):
     try:
         asked = variant_box.value, *backend.adjusted(preset_box.value, **numbers.value)
         told = waiting.cost(backend.cost(data, *asked), asked[2])
-    except (LabError, TypeError) as _error:
-        told = common.problem(_error, "Nothing was started.")
+    except LabError as _error:
+        asked, told = None, common.problem(_error, "Nothing was started.")
     return asked, told
 
 
@@ -146,7 +146,7 @@ def _(run, set_ticking, set_trouble):
             set_trouble(error)
         return count
 
-    stop_button = mo.ui.button(label="Stop", on_click=common.tried(run.request_stop, set_trouble))
+    stop_button = mo.ui.button(label="Stop", on_click=common.tried(lambda: backend.stop_run(run), set_trouble))
     resume_button = widgets.action("Resume", _resume)
     return resume_button, stop_button
 
@@ -179,7 +179,7 @@ def _(get_ticking, run, set_trouble):
     def _turn(name):
         def turn(value):
             try:
-                run.update_knobs(**{name: value})
+                backend.update_run_knobs(run, **{name: value})
             except LabError as error:
                 set_trouble(error)
 

@@ -302,5 +302,11 @@ from .training import (
     settings as settings,
 )
 from .training import (
+    stop_run as stop_run,
+)
+from .training import (
+    update_run_knobs as update_run_knobs,
+)
+from .training import (
     variants as variants,
 )

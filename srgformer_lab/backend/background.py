@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from cachetools import LRUCache
 
+from srgformer_lab.backend import limits
 from srgformer_lab.backend.cache import Cache
 from srgformer_lab.errors import LabError
 from srgformer_lab.models.protocol import Watch
@@ -38,7 +39,7 @@ class _Job:
         self.heard = self.since
         self._part = 1.0  # of the whole that the present step is
         self.error: LabError | None = None
-        self.is_started = False
+        self.is_started, self.visitor = False, limits.visitor()
 
     @property
     def is_late(self) -> bool:
@@ -71,11 +72,12 @@ class _Job:
 
 
 def _start_waiting() -> None:
-    """Start what waits, as far as there is room."""
+    """Start what waits, as far as there is room; first what those asked for who have the fewest running."""
     with _lock:
         started = []
         while _waiting and sum(not job.is_late for job in _running) < MOST_RUNNING:
-            job = _waiting.popleft()
+            job = min(_waiting, key=lambda waiting: sum(other.visitor.name == waiting.visitor.name for other in _running))
+            _waiting.remove(job)
             job.is_started, job.since = True, time.monotonic()
             job.heard = job.since
             _running.append(job)
@@ -158,6 +160,11 @@ class BackgroundTask(Generic[Value]):
             _jobs[self.key] = job = _Job(self.key, self.compute)
             if len(_waiting) >= MOST_WAITING or sum(other.is_late for other in _running) >= MOST_LATE:
                 job.error = LabError(f"{len(_waiting) + len(_running)} others are being computed or wait; try again when some have ended")
+                return
+            try:
+                limits.check_tasks(other.visitor for other in (*_waiting, *_running))
+            except LabError as error:
+                job.error = error
                 return
             _waiting.append(job)
         _start_waiting()

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from srgformer_lab.backend import limits
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.inventory import COHORTS, user_lengths
 from srgformer_lab.backend.session import NOTHING_TRAINED, SESSION, Scene, weights_of
@@ -37,6 +38,7 @@ def reader_of(scene: Scene) -> Recommender | Trace:
         raise RunError(NOTHING_TRAINED)
     if not run.weights_path(weights_of(scene.link)).exists():
         raise RunError(f"run {run.name} has no weights yet; wait for its first epoch, or choose another run")
+    limits.check_opening(scene.data, run)
     return scene.keep("model", lambda: run.model(scene.data, weights_of(scene.link)))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from srgformer_lab.backend import limits
 from srgformer_lab.backend.link import SHIPPED, shortened
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
@@ -65,10 +66,14 @@ def runs_of(data: Dataset) -> dict[str, Run]:
 
 
 def default_run(data: Dataset) -> str:
-    """Return the name of the SRGFormer run with the best valid recall@20 on this data; empty if there is none with weights."""
-    found = {name: known.status.best_metric for name, known in known_runs(data).items() if known.can_show}
-    judged = {name: value for name, value in found.items() if value == value}
-    return max(judged, key=lambda name: judged[name], default="")
+    """Return the name of the SRGFormer run with the best valid recall@20 on this data; empty if there is none with weights.
+
+    In a class it is one that was there before it, and that all can open.
+    """
+    known = {name: known for name, known in known_runs(data).items() if known.can_show and limits.is_offered(name)}
+    values = {name: each.status.best_metric for name, each in known.items()}
+    judged = [name for name, value in values.items() if value == value and limits.can_open(data, known[name].config.model)]
+    return max(judged, key=lambda name: values[name], default="")
 
 
 def run_path(name: str) -> Path:

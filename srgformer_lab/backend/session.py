@@ -261,6 +261,7 @@ class Session:
         weights = (data.fingerprint, str(path.resolve()), file_stamp(path))
         if run.config.model_name != "srgformer" or not run.weights_path("best").exists():
             return Scene(self, link, (), data, run, None, None, None, weights)
+        limits.check_opening(data, run)
         model, trained = self._weights.get(weights, lambda: trained_pass(run, data, weights_of(link)))
         moved = {name: value for name, value in link.knobs.items() if _knobs(trained)[name] != value}
         trace = trained

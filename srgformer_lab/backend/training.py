@@ -9,14 +9,16 @@ import pandas as pd
 
 from srgformer_lab import places, plots, runtime
 from srgformer_lab.backend import limits
+from srgformer_lab.backend.link import shortened
 from srgformer_lab.backend.runs import runs_of
 from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import RunError, UnknownIdError
+from srgformer_lab.errors import ConfigError, RunError, UnknownIdError
 from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
 from srgformer_lab.training import worker
-from srgformer_lab.training.estimate import Estimate, estimate
+from srgformer_lab.training.estimate import Estimate
 from srgformer_lab.training.managing import damaged_runs, list_runs
+from srgformer_lab.training.records import Status
 from srgformer_lab.training.run import RUNS, Run
 
 GOING = ("queued", "running")
@@ -74,20 +76,27 @@ def adjusted(preset_name: str, *, device: str, **sizes: str | float) -> tuple[Mo
     Raises:
         ConfigError: A size is out of its range or too much for a class, or the heads don't divide the width.
     """
-    chosen, whole = preset(preset_name), {name: int(size) for name, size in sizes.items()}
+    chosen, whole = preset(preset_name), {name: _whole(name, size) for name, size in sizes.items()}
     train = chosen.train.replace(epochs=whole.pop("epochs", chosen.train.epochs), device=device)
     model = chosen.model.replace(**whole)
     limits.check_sizes(model, train)
     return model, train
 
 
+def _whole(name: str, size: object) -> int:
+    try:
+        return int(size)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"{name}={shortened(str(size))} must be a whole number, such as 5") from error
+
+
 def cost(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -> Estimate:
     """Estimate what the training of a variant takes.
 
     Raises:
-        ConfigError: The machine has no such device.
+        ConfigError: The machine has no such device, or it is too much for a class.
     """
-    return estimate(data, *settings(variant, model, train)[1:])
+    return limits.check_cost(data, *settings(variant, model, train)[1:])
 
 
 def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig, name: str = "") -> Run:
@@ -99,6 +108,8 @@ def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig, n
     """
     kind, config, train = settings(variant, model, train)
     limits.check_sizes(config, train)
+    if limits.is_class():
+        limits.check_cost(data, config, train)
     with _lock:
         limits.check_turn()
         _check_queue()
@@ -129,10 +140,15 @@ def going_on(data: Dataset) -> str:
 
 def is_going(run: Run) -> bool:
     """Return whether a run is being trained or waits for it; not if its folder is gone."""
-    try:
-        return run.status().state in GOING
-    except RunError:
-        return False
+    status = _status(run)
+    return status is not None and status.state in GOING
+
+
+def _status(run: Run) -> Status | None:
+    """Return how far a run is, or nothing if its folder is gone."""
+    with suppress(RunError):
+        return run.status()
+    return None
 
 
 def can_go_on(run: Run) -> bool:
@@ -193,8 +209,33 @@ def carry_on(run: Run) -> None:
         worker.start(run)
 
 
+def stop_run(run: Run) -> None:
+    """Ask a training to stop after its current step.
+
+    Raises:
+        RunError: It is another visitor's, or its folder can't be written.
+    """
+    limits.check_owner(run)
+    run.request_stop()
+
+
+def update_run_knobs(run: Run, **knobs: float) -> None:
+    """Turn knobs of a training while it runs.
+
+    Raises:
+        RunError: It is another visitor's, or its folder can't be written.
+        ConfigError: A value is out of its range.
+    """
+    limits.check_owner(run)
+    run.update_knobs(**knobs)
+
+
 def _check_queue() -> None:
-    """Refuse one more training where enough are waiting."""
-    waiting = sum(map(is_going, list_runs(RUNS))) - worker.MAX_RUNNING
+    """Refuse one more training where enough are waiting, saying when there will be room."""
+    going = [status for status in map(_status, list_runs(RUNS)) if status and status.state in GOING]
+    waiting = len(going) - worker.MAX_RUNNING
     if waiting >= MOST_WAITING:
-        raise RunError(f"{waiting} of at most {MOST_WAITING} places in the queue are taken; wait until one has ended, or stop one")
+        left = [status.eta_seconds for status in going if status.state == "running" and math.isfinite(status.eta_seconds)]
+        soon = f"the first that runs ends in about {math.ceil(min(left) / 60)} min: wait for it" if left else "wait until one has ended"
+        raise RunError(f"{waiting} of at most {MOST_WAITING} places in the queue are taken; {soon}")
+    limits.check_share(max(0, waiting), MOST_WAITING)

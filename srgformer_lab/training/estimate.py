@@ -22,6 +22,8 @@ from srgformer_lab.training.evaluation import BLOCK_CELLS
 BYTES = 4
 PROCESS_BYTES = 420_000_000
 """What a process with torch and pandas takes before it holds any data."""
+LEARNED = 12
+"""How often a step holds what is learned of memberships and attention: values, noise, gradients and moments."""
 STEP_OVERHEAD = 0.006
 """Seconds that a step takes however small the data is."""
 
@@ -153,8 +155,30 @@ def _memory(data: Dataset, model: Config, train: TrainConfig) -> float:
     widths = sum(matrix.shape[1] for matrix in data.features.values())
     constants = 2 * BYTES * data.n_items * widths + 40 * n_edges
     passes = 34 * BYTES * _tables(data, model) + 4 * BYTES * _own_weights(data, model)  # a weight, its gradient, two moments
+    passes += LEARNED * BYTES * _branch_cells(data, model)
     blocks = 3 * BYTES * CELLS + 3 * BYTES * min(BLOCK_CELLS, data.n_users * data.n_items)
     return PROCESS_BYTES + constants + passes + blocks
+
+
+def pass_bytes(data: Dataset, model: Config) -> int:
+    """Return how much memory a model's weights and one pass over all users and items take, in bytes.
+
+    Args:
+        data: What it was trained on.
+        model: Its settings.
+    """
+    names = chosen_modalities(data, model.modalities, "SRGFormer") if isinstance(model, ModelConfig) else ()
+    return BYTES * ((8 + 2 * len(names)) * _tables(data, model) + _own_weights(data, model) + 2 * _branch_cells(data, model))
+
+
+def _branch_cells(data: Dataset, model: Config) -> int:
+    """Count the cells of SRGFormer's memberships and maps of features, and its attention's values along the edges."""
+    if not isinstance(model, ModelConfig):
+        return 0
+    names = data.modalities if model.modalities is None else model.modalities
+    n_nodes, n_edges = data.n_users + data.n_items, 2 * len(data.pairs("train"))
+    maps = _modalities_width(data, names) * (model.embedding_dim + model.n_hyperedges)
+    return len(names) * n_nodes * model.n_hyperedges + maps + n_edges * model.n_heads
 
 
 @cache

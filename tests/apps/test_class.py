@@ -14,9 +14,8 @@ from tests.worlds import as_if_ended, as_if_trained
 
 @pytest.fixture
 def in_class(shop, monkeypatch):
-    monkeypatch.setattr(limits, "_choices", {})
-    monkeypatch.setattr(limits, "_started", WeakKeyDictionary())
-    monkeypatch.setattr(limits, "_started_by", {})
+    monkeypatch.setattr(limits, "_class", None)
+    monkeypatch.setattr(limits, "_visitors", WeakKeyDictionary())
     monkeypatch.setattr(worker, "start", as_if_trained)
     backend.arrival({}, {"serve": ["", shop.data]})
     return shop

@@ -23,9 +23,8 @@ def root(tiny, tmp_path, monkeypatch):
     for name in ("shop", "other"):
         write_shop(tmp_path / name, tiny)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(limits, "_choices", {})
-    monkeypatch.setattr(limits, "_started", WeakKeyDictionary())
-    monkeypatch.setattr(limits, "_started_by", {})
+    monkeypatch.setattr(limits, "_class", None)
+    monkeypatch.setattr(limits, "_visitors", WeakKeyDictionary())
     monkeypatch.setattr(worker, "start", as_if_trained)
     return tmp_path
 
