@@ -10,6 +10,7 @@ from cachetools import LRUCache
 
 from srgformer_lab.backend import limits
 from srgformer_lab.backend.cache import Cache
+from srgformer_lab.backend.visitors import visitor
 from srgformer_lab.errors import LabError
 from srgformer_lab.models.protocol import Watch
 
@@ -39,7 +40,7 @@ class _Job:
         self.heard = self.since
         self._part = 1.0  # of the whole that the present step is
         self.error: LabError | None = None
-        self.is_started, self.visitor = False, limits.visitor()
+        self.is_started, self.visitor = False, visitor()
 
     @property
     def is_late(self) -> bool:

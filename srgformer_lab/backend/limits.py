@@ -1,22 +1,21 @@
 """What visitors may open and start: built-in worlds of a size that a link may ask for, and in a class (``--serve``) what is on its list.
 
-A visitor is a browser, known by a key that it alone has, so that a reloaded page keeps its trainings. Without a key a visitor is a
-thread: marimo gives each page its own. Since anybody can make up keys, what is bounded for a visitor is bounded for an address too, and
-for all together. Whatever acts asks here; that a page shows no button is no bound.
+Since anybody can make up keys, what is bounded for a visitor is bounded for an address too, and for all together. Whatever acts asks
+here; that a page shows no button is no bound.
 """
 
-import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock, Thread, current_thread
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
-from weakref import WeakKeyDictionary
 
+from srgformer_lab.backend import visitors
 from srgformer_lab.backend.link import DATA_NAMES, READER_OPTIONS, SHIPPED, STUDIO, Link
+from srgformer_lab.backend.visitors import Visitor, visitor
 from srgformer_lab.config import Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, DataError, LabError, RunError
@@ -39,20 +38,7 @@ MOST_TASKS_OF_ONE, MOST_TASKS_OF_ADDRESS = 4, 10
 ANY_EPOCHS = 10_000
 MOST_OF_WORLD: Mapping[str, int] = MappingProxyType({"n_users": 20_000, "n_items": 4_000, "n_interactions": 1_000_000})
 """A built-in world of a link has at most so many; it is made while the page waits."""
-KEY = re.compile("[0-9a-f]{32}")
 WIDTHS = (16, 32, 64, 128, 256)
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Who acts: what they are known by, and the address of their machine, where that is known."""
-
-    name: Hashable
-    address: str = ""
-
-    def is_near(self, other: "Visitor") -> bool:
-        """Return whether both are at one known address."""
-        return bool(self.address) and self.address == other.address
 
 
 @dataclass
@@ -66,7 +52,6 @@ class _Class:
 
 _class: _Class | None = None
 _lock = Lock()
-_visitors: WeakKeyDictionary[Thread, Visitor] = WeakKeyDictionary()
 
 
 def arrival(params: Mapping[str, Any], arguments: Mapping[str, Any], key: str = "", address: str = "") -> Link:
@@ -84,7 +69,7 @@ def arrival(params: Mapping[str, Any], arguments: Mapping[str, Any], key: str = 
     if "serve" not in arguments:
         return Link.of(params, arguments)
     open_class(arguments["serve"])
-    _visitors[current_thread()] = Visitor(key if KEY.fullmatch(key) else object(), address)
+    visitors.note_visitor(key, address)
     link = Link.of(params)
     known = next((words for words in data_choices().values() if words["data"] == link.data), None)
     return replace(link, **known) if known and not link.options else link
@@ -107,11 +92,6 @@ def open_class(given: object) -> None:
 def is_class() -> bool:
     """Return whether the app is one for a class."""
     return _class is not None
-
-
-def visitor() -> Visitor:
-    """Return who acts in this thread."""
-    return _visitors.setdefault(current_thread(), Visitor(object()))
 
 
 def read_choices(folders: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import pytest
 
 from srgformer_lab import backend
-from srgformer_lab.backend import limits
+from srgformer_lab.backend import limits, visitors
 from srgformer_lab.training import worker
 from tests.worlds import as_if_ended, as_if_trained
 
@@ -15,7 +15,7 @@ from tests.worlds import as_if_ended, as_if_trained
 @pytest.fixture
 def in_class(shop, monkeypatch):
     monkeypatch.setattr(limits, "_class", None)
-    monkeypatch.setattr(limits, "_visitors", WeakKeyDictionary())
+    monkeypatch.setattr(visitors, "_visitors", WeakKeyDictionary())
     monkeypatch.setattr(worker, "start", as_if_trained)
     backend.arrival({}, {"serve": ["", shop.data]})
     return shop

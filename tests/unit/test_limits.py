@@ -2,15 +2,19 @@
 
 import shutil
 from dataclasses import replace
-from threading import Thread
+from threading import Event, Thread
+from types import SimpleNamespace
 from weakref import WeakKeyDictionary
 
 import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import backend
-from srgformer_lab.backend import Link, limits
+from srgformer_lab.backend import Link, background, limits, visitors
+from srgformer_lab.training import estimate as estimating
 from srgformer_lab.training import worker
+from srgformer_lab.training.estimate import pass_bytes
+from srgformer_lab.training.requests import STOP, pending
 from tests.shops import resolve, write_shop
 from tests.worlds import as_if_trained
 
@@ -24,7 +28,7 @@ def root(tiny, tmp_path, monkeypatch):
         write_shop(tmp_path / name, tiny)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(limits, "_class", None)
-    monkeypatch.setattr(limits, "_visitors", WeakKeyDictionary())
+    monkeypatch.setattr(visitors, "_visitors", WeakKeyDictionary())
     monkeypatch.setattr(worker, "start", as_if_trained)
     return tmp_path
 
@@ -183,3 +187,128 @@ def test_the_queue_is_bounded_for_all_visitors_together(in_class, tiny, monkeypa
         elsewhere(lambda: backend.begin_small(tiny))
     with pytest.raises(lab.RunError, match="1 of at most 1 places in the queue are taken"):
         backend.begin_small(tiny)
+
+
+# ------------------------------------------------- what one person with many cookies, or odd sizes, can't do
+
+
+def came(act, key="", address=""):
+    """Act as a visitor with a key does who comes from an address."""
+
+    def arrived():
+        backend.arrival({}, {"serve": "shop"}, key, address)
+        try:
+            return act()
+        except lab.LabError as error:
+            return error
+
+    return elsewhere(arrived)
+
+
+def test_many_cookies_of_one_machine_are_one_machine_and_others_still_get_a_place(in_class, tiny, monkeypatch):
+    monkeypatch.setattr(worker, "MAX_RUNNING", 1)
+    monkeypatch.setattr(backend.training, "MOST_WAITING", 6)
+    got = [came(lambda: backend.begin_small(tiny), f"{n:032x}", "10.0.0.1") for n in range(16)]
+    assert [isinstance(each, lab.Run) for each in got] == [True] * limits.MOST_GOING_OF_ONE + [False] * (16 - limits.MOST_GOING_OF_ONE)
+    assert "of your machine" in str(got[-1])
+    assert isinstance(came(lambda: backend.begin_small(tiny), "a" * 32, "10.0.0.2"), lab.Run)
+    second = came(lambda: backend.begin_small(tiny), "b" * 32, "10.0.0.2")  # half of the queue is full: it is for those who have none
+    assert "the other places are for those who have none" in str(second)
+    assert isinstance(came(lambda: backend.begin_small(tiny), "c" * 32, "10.0.0.3"), lab.Run)
+
+
+def test_who_is_refused_a_place_hears_when_there_will_be_one(in_class, tiny, monkeypatch):
+    monkeypatch.setattr(worker, "MAX_RUNNING", 1)
+    monkeypatch.setattr(backend.training, "MOST_WAITING", 0)
+    run = came(lambda: backend.begin_small(tiny), "a" * 32, "10.0.0.1")
+    monkeypatch.setattr(lab.Run, "status", lambda self: lab.Status("running", eta_seconds=130.0))
+    assert "0 of at most 0 places in the queue are taken; the first that runs ends in about 3 min" in str(
+        came(lambda: backend.begin_small(tiny), "b" * 32, "10.0.0.2")
+    )
+    assert run.path.is_dir()
+
+
+def test_a_class_starts_no_more_than_its_disk_bears(in_class, tiny, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_STARTED_BY_ALL", 1)
+    came(lambda: backend.begin_small(tiny), "a" * 32, "10.0.0.1")
+    assert "this class has started 1 trainings" in str(came(lambda: backend.begin_small(tiny), "b" * 32, "10.0.0.2"))
+
+
+@pytest.mark.parametrize("size", [{"n_hyperedges": 65_536}, {"n_id_layers": 64, "n_modality_layers": 64, "n_heads": 64}])
+def test_any_size_counts_by_what_it_takes(in_class, tiny, monkeypatch, size):
+    """Seconds and bytes of the largest training that a form offers are the bound here, so that no machine's speed matters."""
+    largest = SMALL.model.replace(embedding_dim=64, n_hyperedges=8)
+    monkeypatch.setattr("srgformer_lab.training.estimate.limits", lambda device: estimating.Work(1e9, 1e9))
+    usual = backend.cost(tiny, "whole", largest, SMALL.train)
+    monkeypatch.setattr(limits, "MOST_TRAINING_SECONDS", 1.5 * usual.seconds_at_most)
+    monkeypatch.setattr(limits, "MOST_TRAINING_BYTES", int(1.5 * usual.memory_bytes))
+    assert backend.begin(tiny, "whole", largest, SMALL.train).status().state == "queued"
+    for act in (backend.cost, backend.begin):
+        with pytest.raises(lab.ConfigError, match="in a class the most is"):
+            act(tiny, "whole", largest.replace(**size), SMALL.train)
+    assert len(lab.list_runs("runs")) == 1
+
+
+@pytest.mark.parametrize("size", ["nan", None, [1], "many", float("inf"), "1e3"])
+def test_what_is_no_whole_number_is_refused_by_name(root, size):
+    with pytest.raises(lab.ConfigError, match=r"epochs=.* must be a whole number"):
+        backend.adjusted("studio", device="cpu", epochs=size)
+
+
+def trained_run(data, name, value, **size):
+    """Make a finished run with real weights and a metric of choice."""
+    model = lab.SRGFormer(data, SMALL.model.replace(embedding_dim=8, n_heads=2, **size))
+    run = lab.fit(model, data, SMALL.train.replace(epochs=1), "runs", name)
+    run.write_status(replace(run.status(), best_metric=value))
+    return run
+
+
+def test_a_pupils_run_is_never_the_default_and_an_oversized_one_is_opened_for_nobody(root, tiny, monkeypatch):
+    data = lab.open_data("shop")
+    for name, value, size in (("teachers", 0.4, {}), ("huge", 0.9, {"n_hyperedges": 4096})):
+        trained_run(data, name, value, **size)
+    assert (backend.default_run(data), backend.SESSION.open(Link(data="shop")).link.run) == ("huge", "huge")
+    backend.arrival({}, {"serve": "shop"})
+    monkeypatch.setattr(limits, "MOST_PASS_BYTES", 2 * pass_bytes(data, lab.Run.open("runs/teachers").config.model))
+    trained_run(data, "pupils", 0.8)
+    assert backend.default_run(data) == "teachers"
+    assert backend.SESSION.open(Link(data="shop")).link.run == "teachers"
+    asked = backend.SESSION.open(Link(data="shop", run="pupils"))
+    assert (asked.link.run, asked.trace is not None) == ("pupils", True)
+    refused = backend.SESSION.open(Link(data="shop", run="huge"))
+    assert (refused.trace, refused.model) == (None, None)
+    assert any("huge takes about" in note and "in a class the most is" in note for note in refused.notes)
+
+
+def test_another_visitors_run_is_neither_stopped_nor_turned_whatever_a_page_shows(in_class, tiny):
+    run = came(lambda: backend.begin_small(tiny), "a" * 32)
+    for act in (lambda: backend.stop_run(run), lambda: backend.update_run_knobs(run, modality_contrast_weight=0.1)):
+        assert "another visitor's" in str(came(act, "b" * 32))
+    assert pending(run.path) == []
+    assert came(lambda: backend.stop_run(run), "a" * 32) is None
+    assert [request.kind for request in pending(run.path)] == [STOP]
+
+
+def test_long_computations_are_bounded_for_a_visitor_and_for_a_machine(in_class, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_TASKS_OF_ADDRESS", limits.MOST_TASKS_OF_ONE + 1)
+    end = Event()
+
+    def asked(name, key, address):
+        task = backend.BackgroundTask(name, lambda watch: end.wait(30))
+        came(task.begin, key, address)
+        return task.error
+
+    try:
+        first = [asked(("long", n), "a" * 32, "10.0.0.1") for n in range(limits.MOST_TASKS_OF_ONE + 1)]
+        assert first[:-1] == [None] * limits.MOST_TASKS_OF_ONE
+        assert "long computations of yours" in str(first[-1])
+        assert asked("b1", "b" * 32, "10.0.0.1") is None
+        assert "long computations of yours" in str(asked("b2", "b" * 32, "10.0.0.1"))
+        assert asked("c1", "c" * 32, "10.0.0.2") is None
+        started = []
+        monkeypatch.setattr(background, "Thread", lambda target, **_: SimpleNamespace(start=lambda: started.append(target.__self__.key)))
+        monkeypatch.setattr(background, "MOST_RUNNING", background.MOST_RUNNING + 1)
+        background._start_waiting()
+        assert started[0] in ("b1", "c1")  # whoever has none running comes first
+    finally:
+        end.set()
