@@ -72,7 +72,8 @@ def arrival(params: Mapping[str, Any], arguments: Mapping[str, Any], key: str = 
     visitors.note_visitor(key, address)
     link = Link.of(params)
     known = next((words for words in data_choices().values() if words["data"] == link.data), None)
-    return replace(link, **known) if known and not link.options else link
+    has_options = any(getattr(link, name) for name in READER_OPTIONS)
+    return replace(link, **known) if known and not has_options else link
 
 
 def open_class(given: object) -> None:
