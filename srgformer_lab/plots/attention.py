@@ -209,4 +209,5 @@ def _entropy_finding(rows: pd.DataFrame) -> str:
         return said
     trend = float(rows["items"].corr(rows["entropy"], method="spearman"))
     also = "more even" if trend >= TREND else "less even" if trend <= -TREND else "no different"
-    return first_that_fits(f"{said}; longer histories: {also} (rank correlation {correlation(trend)})", f"{said}; longer histories: {also}")
+    whole = f"{said}; longer histories: {also}"
+    return first_that_fits(f"{whole} (rank correlation {correlation(trend)})", whole, said)

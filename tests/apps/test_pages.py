@@ -31,7 +31,7 @@ def test_every_page_runs_alone_and_reads_the_command_line(shop):
         f"sys.argv = ['page.py', '--', '--data', {shop.data!r}]\n"
         f"for path in {paths}:\n"
         "    names = runpy.run_path(path)['app'].run()[1]\n"
-        "    print(names['view'].data, names['view'].run)"
+        "    print(names['link'].data, names['link'].run)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(APPS.parent), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment)
