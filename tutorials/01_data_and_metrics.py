@@ -112,7 +112,7 @@ def _(data):
             """,
         ),
         _cards[0],
-        kit.told(f"And these {len(_hidden)} are hidden in test. A good list has them near its top."),
+        kit.markdown(f"And these {len(_hidden)} are hidden in test. A good list has them near its top."),
         _cards[1],
     )
     return (user,)

@@ -47,7 +47,7 @@ def _():
             """,
         ),
         kit.chart(plots.bipartite_graph(*by_hand.signal("person A", 1), ("people", "things"), dark=dark)),
-        kit.told("The goggles get less than the skis: two people took them, so they say less about A. A itself is empty now."),
+        kit.markdown("The goggles get less than the skis: two people took them, so they say less about A. A itself is empty now."),
     )
     return (dark,)
 
@@ -307,7 +307,7 @@ def _(dark, race, weights, weights_guess):
                 for _who, _history, _count in (("LightGCN", _light, _size), ("with W and ReLU", _heavy, _large))
             ]
         ),
-        kit.told("One start and one shop prove little; lesson 11 is about how much."),
+        kit.markdown("One start and one shop prove little; lesson 11 is about how much."),
     )
     return
 
@@ -371,9 +371,9 @@ def _(by_depth, data, depth, way):
                 ("people are alike", plots.digits(_alike, 2), "mean cosine of two people; 1 would be all the same"),
             ]
         ),
-        kit.told("One person's list:"),
+        kit.markdown("One person's list:"),
         mo.Html(plots.card_row(_cards, size="small")),
-        kit.told(
+        kit.markdown(
             "After many steps every node has heard from every other, through all possible ways, and what arrives depends on little more "
             "than how many lines a node has. All people become alike (**over-smoothing**), and everyone is shown what is most popular."
         ),

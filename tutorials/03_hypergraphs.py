@@ -349,9 +349,9 @@ def _(careless, data, rounds):
             f"{plots.digits(_alike['neither'], 2)}"
         ),
         kit.tiles([(f"share: {_name}", plots.digits(_value, 2), "mean cosine") for _name, _value in _alike.items()]),
-        kit.told("Most alike to this thing are now:"),
+        kit.markdown("Most alike to this thing are now:"),
         mo.Html(plots.card_row(_cards, size="small")),
-        kit.told(
+        kit.markdown(
             "Sums let a large hyperedge speak louder: a kind holds about 27 things, an interest group 13, so the same kind counts more "
             "than the same interest even before you break anything. A hyperedge that holds everyone drowns all others."
         ),

@@ -150,7 +150,7 @@ def _(cards, data, hyperedge):
             f"{plots.percent(_card['purity'])} of those that show one"
         ),
         mo.Html(plots.card_row(_shown, size="small")),
-        kit.told(
+        kit.markdown(
             "In this shop every thing belongs to one of 18 interest groups, and two thirds of the groups show in pictures. The share of "
             "the commonest is called **purity**. With 8 hyperedges for 12 groups it can't be 100 % everywhere."
         ),
@@ -193,7 +193,7 @@ def _(before_after, chance, chance_guess):
         LESSON,
         chance_guess.value,
         kit.tiles(_tiles),
-        kit.told(
+        kit.markdown(
             "One run proves little; but keep the question. A picture of nice groups is no proof that they were *learned*. Compare with an "
             "untrained model before you believe it."
         ),
@@ -232,7 +232,7 @@ def _(changed, data, long, long_guess, tau_knob):
                 (f"at least {_many} things taken", plots.percent(_sharp), "in the first hyperedge"),
             ]
         ),
-        kit.told(f"At τ = {tau_knob.value:g}, the knob of the first picture."),
+        kit.markdown(f"At τ = {tau_knob.value:g}, the knob of the first picture."),
     )
     return
 
@@ -428,7 +428,7 @@ def _(beta, dark, data, model, quiet, quiet_recall, seed):
                 ("Recall@20", _noisy, f"on the validation items; without noise {_without}"),
             ]
         ),
-        kit.told(
+        kit.markdown(
             """
             With noise, things are thrown into hyperedges nearly by lot: their scores differ by about 0.2, the noise by about 1.3. And yet
             the lists hardly change. That is worth a thought: **it tells how little this branch carries here**. `docs/results.md` asks the

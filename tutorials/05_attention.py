@@ -111,7 +111,7 @@ def _(dark, data, even, overall, sharper, spread, spread_guess, trace, user):
             f"an even share is {plots.percent(even)}"
         ),
         kit.chart(plots.attention_heads(_weights, dark=dark, hint="A column sums to 1. As trained: × 1.")),
-        kit.told(
+        kit.markdown(
             f"As trained, over all people and heads, the largest weight is {overall:.1f} times an even share. At 40 the scores run into a "
             "limit (the *clip*, below), and the things that have reached it share what there is."
         ),
@@ -281,7 +281,7 @@ def _(model, trace, user):
             A transformer's block goes on after its heads. SRGFormer, whose name ends in *former*, stops there:
             """,
         ),
-        kit.told(
+        kit.markdown(
             """
             | a transformer's block | here | so |
             |:---|:---|:---|
@@ -297,7 +297,7 @@ def _(model, trace, user):
             """
         ),
         kit.finding(f"The solution, with the trained maps, gives the model's own attention: they differ by {_difference:.0e} at most"),
-        kit.told("Things attend too: each to the people who took it, with the same maps."),
+        kit.markdown("Things attend too: each to the people who took it, with the same maps."),
     )
     return
 
@@ -341,13 +341,13 @@ def _(claim, dark, removal, removal_guess, tried):
     removal.answer(
         LESSON,
         removal_guess.value,
-        kit.told(
+        kit.markdown(
             "Each point is a thing that was really taken away from one of five people. Across: what was said of it before. "
             "Up: how much their first recommendation lost."
         ),
         claim,
         kit.chart(plots.effect_scatter(tried.effects, claim.value, correlations=tried.correlations, dark=dark, hint="Try both.")),
-        kit.told(
+        kit.markdown(
             "Five people are few. Over twenty, with 337 removals, the rank correlation of the weights is **−.01** [−.12, .10], and that of "
             "the exact contribution **.69** [.59, .78], with 95 % bounds in brackets. Lesson 9 shows where exact contributions come from."
         ),
@@ -384,7 +384,7 @@ def _(change, judged):
                 ("stays in the first ten", plots.percent(_kept), "over all people"),
             ]
         ),
-        kit.told(
+        kit.markdown(
             """
             So lists do change, and a little is lost. But this model was trained to lean on its attention. The fair question is whether one
             that is **trained** without it does worse. Over five seeds it does not: its Recall@20 on test differs by +.0011

@@ -60,7 +60,7 @@ def _(data, groups):
             """,
         ),
         mo.Html(plots.card_row(backend.item_cards(data, [data.item_ids[armchair]]))),
-        kit.told(f"*{data.cards.texts[armchair]}*"),
+        kit.markdown(f"*{data.cards.texts[armchair]}*"),
         mo.Html(plots.card_row(backend.item_cards(data, _alike, width=64), size="small")),
     )
     return (armchair,)
@@ -165,7 +165,7 @@ def _(armchair, data, images, tau, texts):
             f"the nearest one {plots.percent(float(_share[_order[0]]))}; the loss is {-float(_share[armchair].log()):.2f}"
         ),
         mo.Html(plots.card_row(backend.item_cards(data, [data.item_ids[row] for row in _order], _lines, 64), size="small")),
-        kit.told(
+        kit.markdown(
             f"An even share would be {plots.percent(1 / data.n_items)}. Texts of things of the same group are nearest: to tell them "
             "apart is the hard part, and perhaps not even wanted."
         ),
@@ -329,7 +329,7 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
             ]
         ),
         kit.chart(plots.cosine_distributions(by_hand.pairs(*worlds[_tau]), dark=dark, hint="Solid: own pairs; dashed: strangers.")),
-        kit.told(
+        kit.markdown(
             """
             A **small τ** tells things apart: more pictures find their own text, and groups loosen. A **large τ** keeps groups together:
             own pairs are closer, but so are pairs of one group, and few find their own. Which is better depends on what the vectors
@@ -364,7 +364,7 @@ def _(broken, dark, groups, slip):
             ]
         ),
         kit.chart(plots.cosine_distributions(by_hand.pairs(*broken[slip.value]), dark=dark, hint="Where do the strangers lie?")),
-        kit.told(
+        kit.markdown(
             "Without strangers nothing keeps vectors apart: all move towards one line, in one direction or its opposite. Own pairs look "
             "better than ever, but strangers spread to both ends (their mean, near 0, hides it), and few pictures find their text. This is "
             "called **collapse**."
@@ -403,7 +403,7 @@ def _(weighed):
             f"Without any contrast own pairs reach {_own:.2f}; with γ = 0.01 it is {_own_much:.2f}, and recall is "
             f"{'lower' if _recall_much < _recall else 'not lower'}"
         ),
-        kit.told(
+        kit.markdown(
             """
             Before training, own pairs are near 0. They come together without any contrast as well: pictures and texts have to serve the
             same people. A strong contrast brings them closer, and the list gets no better by it. Longer trainings, measured in this shop

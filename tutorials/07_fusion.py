@@ -58,7 +58,7 @@ def _(dark, data, trace):
             """,
         ),
         mo.Html(plots.card_row(backend.item_cards(data, _known, width=64), size="small")),
-        kit.told(
+        kit.markdown(
             "The model recommends the item below first. Its score is a sum of five parts: what neighbours in the graph say "
             "(**collaborative**, or id), what "
             "**pictures** and **texts** say, and two branches that are meant to see structure: **attention** over the history, and the "
@@ -288,11 +288,11 @@ def _(ablation, ablation_guess, anew, off):
         LESSON,
         ablation_guess.value,
         kit.finding(f"All four look needed when switched off; trained anew, only {' and '.join(_sure)} do"),
-        kit.told(
+        kit.markdown(
             "Test Recall@20 without a part, less that of the whole model, in points (hundredths):\n\n"
             "| without | switched off, this model | trained anew, five shops [95 % interval] |\n|---|---|---|\n" + _rows
         ),
-        kit.told(
+        kit.markdown(
             "An interval that holds 0 means: it may be chance. So on this shop the content brings the gain, and neither attention nor the "
             "hypergraph can be told from nothing. The right column took trainings longer than a lesson, so its rows are stored; lesson "
             "11 shows how to make such a table."
@@ -381,7 +381,7 @@ def _(dark, split, surfaces, trace):
                 hint="The ring is where the model was trained. It grew up there, so the map is kind to that spot.",
             )
         ),
-        kit.told(
+        kit.markdown(
             f"Of {len(_valid)} points, validation chooses α = {_chosen[0]:g}, β = {_chosen[1]:g}. On test that gives {_gets}. Whoever "
             f"chooses on test takes α = {_lucky[0]:g}, β = {_lucky[1]:g} and writes {_would}: the luckiest of {len(_valid)} numbers, which "
             "other people's data would not repeat."

@@ -151,7 +151,7 @@ def _(dark, history, total, total_guess):
         total_guess.value,
         kit.step("Look", "Four losses under one name"),
         kit.chart(plots.loss_terms(history, dark=dark)),
-        kit.told(
+        kit.markdown(
             "The total is a sum of four terms: **ranking** (lesson 2: a taken item should score above one drawn at random; level scores "
             "cost ln 2 on average); **regularization**, a small penalty on long vectors; and two **contrasts**, summed over the batch, "
             "which should find a node's texts among those of all nodes, by its pictures. The largest term is the flattest. Is it flat "
@@ -233,11 +233,11 @@ def _(data, history, run):
             if abs(_left - 1) < 0.05
             else f"The contrast in the hypergraph ends at {plots.percent(_left)} of knowing nothing"
         ),
-        kit.told(
+        kit.markdown(
             "Each term of the shipped run after its last epoch, with its weight, beside what it would be with no knowledge at all:\n\n"
             "| term | knowing nothing | last epoch | of that |\n|---|---|---|---|\n" + _lines
         ),
-        kit.told(
+        kit.markdown(
             "So the largest term stands where chance would stand, while two that look small beside it fall far below. This fits what "
             f"training without it showed: over five shops Recall@20 changes by {_points} points, which may be chance. "
             "**Never read a sum where you can read its terms, and never a term without its yardstick.**"
@@ -403,7 +403,7 @@ def _(dark, fresh, rate, rate_guess, slip, trainings):
             else f"Healthy: Recall@20 {_now}"
         ),
         kit.chart(plots.loss_terms(_frame, dark=dark)),
-        mo.accordion({"Which curve": kit.told(by_hand.diagnosis(_frame, fresh)[slip.value])}),
+        mo.accordion({"Which curve": kit.markdown(by_hand.diagnosis(_frame, fresh)[slip.value])}),
     )
     return
 

@@ -50,7 +50,7 @@ def _():
             """,
         ),
         mo.Html(plots.card_row(backend.item_cards(data, data.history(person)[:9], width=64), size="small")),
-        kit.told(
+        kit.markdown(
             "The score is one number. But the model adds up a person from parts (collaborative, image, text, attention, hypergraph), and "
             "an item, too. So the number can be taken apart, as in lesson 7:"
         ),
@@ -163,7 +163,7 @@ def _(correlations, dark, effects, which, which_guess):
         which_guess.value,
         kit.chart(plots.effect_scatter(effects, "contribution", correlations=correlations, dark=dark)),
         kit.chart(plots.effect_scatter(effects, "attention", correlations=correlations, dark=dark)),
-        kit.told(
+        kit.markdown(
             "A point is one thing taken away from one person; its contribution is its exact share. "
             f"Of all removals, {plots.percent(_less)} cost less than the share says: the others take over a part of what is gone. "
             "The removals took minutes, so they are stored; `lab.faithfulness(model, data, n_users=20)` makes them again."
@@ -241,9 +241,9 @@ def _(data, fall, n_gone, orders, why):
     _rows = []
     for _name, _order in orders.items():
         _ids = list(_order["item_id"][: min(_n, 9)])
-        _rows.append(kit.told(f"Largest {_name} first:"))
+        _rows.append(kit.markdown(f"Largest {_name} first:"))
         _rows.append(
-            mo.Html(plots.card_row(backend.item_cards(data, _ids, width=64), size="small")) if _ids else kit.told("nothing is gone")
+            mo.Html(plots.card_row(backend.item_cards(data, _ids, width=64), size="small")) if _ids else kit.markdown("nothing is gone")
         )
     _first, _second = (fall[_name, _n] for _name in orders)
     kit.stack(

@@ -84,7 +84,7 @@ def _(found):
                 for _letter, (_, _broken) in zip("ABCDE", found.values(), strict=True)
             ]
         ),
-        kit.told(
+        kit.markdown(
             "The five faults, in another order: **positives leaked** (hidden test pairs are in the training graph), **gradients never "
             "zeroed**, **memberships overwritten**, **chosen on test**, **noise at evaluation**."
         ),
@@ -123,7 +123,7 @@ def _(found, glance, glance_guess):
                 for _letter, (_fault, (_sound, _broken)) in zip("ABCDE", found.items(), strict=True)
             ]
         ),
-        kit.told(
+        kit.markdown(
             "So a table does not find faults. A **test** does: a small piece of code that asks one question whose answer is known, "
             "and says True (in order) or False (broken)."
         ),
@@ -325,7 +325,7 @@ def _(curves, dark, falls_guess):
     )
     _best = {_name: _curve["valid"].max() for _name, _curve in curves.items()}
     kit.stack(
-        kit.told("The same fault in a real training, of a factorisation on the shop. It learns, it is only worse. Who would know?"),
+        kit.markdown("The same fault in a real training, of a factorisation on the shop. It learns, it is only worse. Who would know?"),
         kit.chart(
             plots.lines_over(
                 _frame,
@@ -412,7 +412,7 @@ def _(curves, dark):
                 dark=dark,
             )
         ),
-        kit.told(
+        kit.markdown(
             "What is tested is the rule: `choose(valid, test)` takes two lists of equal length, a number for each epoch, and gives the "
             "number of the chosen epoch, from 0. You make up the lists. A rule in order takes the epoch that is best on valid and, of "
             "epochs that are equal there, the earliest."
@@ -475,7 +475,7 @@ def _(dark, leak, leaks):
                 dark=dark,
             )
         ),
-        kit.told(
+        kit.markdown(
             "What is tested: `seen` and `hidden`, two arrays of pairs (user row, item row). In order is: no pair is in both. "
             "The order of the rows means nothing."
         ),
@@ -529,7 +529,7 @@ def _(fault, found, rings):
             f"to {plots.metric_value('recall', _broken)}"
         ),
         kit.tiles([(_test, "✗ broken" if _rings else "✓ in order", "") for _test, _rings in rings[fault.value].items()]),
-        kit.told("A test rings for what it asks, and for nothing else. Five tests in order do not show that there is no sixth fault."),
+        kit.markdown("A test rings for what it asks, and for nothing else. Five tests in order do not show that there is no sixth fault."),
     )
     return
 

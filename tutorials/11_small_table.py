@@ -67,7 +67,7 @@ def _(dark, parts):
                 dark=dark,
             )
         ),
-        kit.told(
+        kit.markdown(
             "A **seed** is the number that chance starts from. Here it decides the weights at the start, the order of the training pairs, "
             "and the shop itself: another seed is another shop of the same kind."
         ),
@@ -338,7 +338,7 @@ def _(counted, dark, trainings):
     kit.stack(
         kit.step("Look", "Your small table", "Made as your three functions do, of what this page has trained on three shops."),
         kit.chart(plots.comparison_dots(_table, "name", "Popularity", dark=dark)),
-        kit.told(
+        kit.markdown(
             f"Shown to be ahead of popularity with three seeds: {', '.join(_shown) or 'nothing'}"
             f"{'; not shown: ' + ', '.join(_open) if _open else ''}. What this does **not** show: that factorisation is worse than ItemKNN "
             "in general. It had six epochs and two settings; the results page gave it up to 200 "

@@ -42,7 +42,7 @@ STYLE = """<style>
 .lab-lessons { list-style: none; padding: 0; margin: 18px 0; display: grid; gap: 16px; }
 .lab-lessons a { font-size: 17px; font-weight: 600; }
 .lab-lessons p { margin: 2px 0; }
-.lab-told { max-width: 75ch; margin: 2px 0; }
+.lab-prose { max-width: 75ch; margin: 2px 0; }
 </style>"""
 
 
@@ -90,18 +90,18 @@ def _head(title: str, *lines: str) -> mo.Html:
 def step(kind: str, title: str, text: str = "") -> mo.Html:
     """Open a step of the unit: its kind (Look, Predict, Drag, Explain, Write, Break it, Transfer), what it is about, and a few words."""
     head = f'<div role="heading" aria-level="2" class="lab-step"><b>{html.escape(kind)}</b><span>{html.escape(title)}</span></div>'
-    return stack(mo.Html(head), told(text) if text else None)
+    return stack(mo.Html(head), markdown(text) if text else None)
 
 
-def told(text: str) -> mo.Html:
-    """Say something in a column that reads well; markdown, formulas included."""
-    return mo.Html(f'<div class="lab-told">{mo.md(textwrap.dedent(text)).text}</div>')
+def markdown(text: str) -> mo.Html:
+    """Return markdown, formulas included, in a column that reads well."""
+    return mo.Html(f'<div class="lab-prose">{mo.md(textwrap.dedent(text)).text}</div>')
 
 
 def explain(formula: str, symbols: Mapping[str, str], text: str = "") -> mo.Html:
     """Show a formula with each of its symbols named."""
     rows = "".join(f"<tr><td>{mo.md(symbol).text}</td><td>{mo.md(meaning).text}</td></tr>" for symbol, meaning in symbols.items())
-    return stack(mo.md(formula), mo.Html(f'<table class="lab-symbols">{rows}</table>'), told(text) if text else None)
+    return stack(mo.md(formula), mo.Html(f'<table class="lab-symbols">{rows}</table>'), markdown(text) if text else None)
 
 
 # ---------------------------------------------------------------- predictions
@@ -170,7 +170,7 @@ def solution_text(number: int, exercise: str) -> str:
 
 def transfer(questions: Mapping[str, str]) -> mo.Html:
     """Ask questions that carry what was learned elsewhere; each answer is folded."""
-    asked = [stack(told(question), mo.accordion({"Answer": told(answer)})) for question, answer in questions.items()]
+    asked = [stack(markdown(question), mo.accordion({"Answer": markdown(answer)})) for question, answer in questions.items()]
     return stack(*asked)
 
 
