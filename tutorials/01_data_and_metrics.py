@@ -178,7 +178,7 @@ def _(data):
 @app.cell(hide_code=True)
 def _(chosen, data, k_knob, models, user):
     _user_id, _k = data.user_ids[user], k_knob.value
-    _list = lab.recommend(models[chosen.value], data, _user_id, _k, hide="train")
+    _list = lab.recommend(models[chosen.value], _user_id, _k, hide="train")
     _hidden = data.history(_user_id, "test")
     _cards = backend.item_cards(data, list(_list["item_id"]), [f"place {_place}" for _place in _list["rank"]], 64)
     _cards["hit"] = _list["item_id"].isin(_hidden).to_numpy()

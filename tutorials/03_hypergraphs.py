@@ -95,7 +95,24 @@ def _(dark, pairs, pairs_guess):
         )
         for _number, _groups in enumerate((by_hand.ONE_GROUP, by_hand.THREE_PAIRS), start=1)
     ]
-    pairs.answer(LESSON, pairs_guess.value, kit.side_by_side(*_shops))
+    _pairs = [
+        kit.chart(
+            plots.bipartite_graph(
+                *by_hand.drawn(by_hand.as_pairs(_groups, by_hand.CAMPING), by_hand.CAMPING),
+                ("things", "pairs"),
+                dark=dark,
+                hint=f"Shop {_number}, from its adjacency matrix: each two things that go together.",
+            )
+        )
+        for _number, _groups in enumerate((by_hand.ONE_GROUP, by_hand.THREE_PAIRS), start=1)
+    ]
+    pairs.answer(
+        LESSON,
+        pairs_guess.value,
+        kit.side_by_side(*_shops),
+        kit.markdown("And this is what is left of either when only pairs are written down, twice the same picture:"),
+        kit.side_by_side(*_pairs),
+    )
     return
 
 
@@ -154,7 +171,8 @@ def _():
             "Exercise 2 of 3: what an adjacency matrix keeps",
             r"""
             Now throw the groups away and keep the pairs. The product $HH^\top$ counts for each two items how many hyperedges they share;
-            what remains is whether there is one.
+            what remains is whether there is one. (Its diagonal counts in how many hyperedges an item is, so it does tell the two shops
+            apart, 1 against 2. But that is no pair, and $A$ drops it.)
             """,
         ),
         kit.explain(

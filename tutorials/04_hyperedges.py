@@ -91,7 +91,8 @@ def _():
                 r"$\tau$": "the temperature, above 0: it divides the scores, so a small one makes differences larger",
                 "$H$": "the memberships; this way from scores to shares is called a **softmax**",
             },
-            "The sum runs over the hyperedges of one item. Write the exponentials yourself, this once. Large scores overflow (e¹⁰⁰⁰ is no "
+            "The sum runs over the hyperedges of one item. `softmax` is imported for the exercises that follow, and the check would "
+            "take it here too; write the exponentials yourself this once, to know what it does. Large scores overflow (e¹⁰⁰⁰ is no "
             "number any more): subtracting the same number from all scores of a row changes no share. Which number keeps all of them "
             "small?",
         ),
@@ -243,7 +244,7 @@ def _():
         kit.step(
             "Write",
             "Exercise 2 of 3: people in hyperedges",
-            "From here on, `softmax(values, axis=1)` is imported: it makes shares of each row.",
+            "From here on use `softmax(values, axis=1)`, which makes shares of each row.",
         ),
         kit.explain(
             r"$$S_u=R\,S\qquad H_u=\text{softmax}(S_u/\tau)$$",
@@ -317,7 +318,7 @@ def _():
 
 @app.cell(hide_code=True)
 def _():
-    n_draws = kit.knob("draws", (10, 30, 100, 300, 1000, 3000, 10_000), 100)
+    n_draws = kit.knob("draws", by_hand.DRAWS, by_hand.DRAWS[-3])
     return (n_draws,)
 
 

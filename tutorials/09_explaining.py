@@ -38,8 +38,8 @@ def _():
     data = _run.open_data()
     model, _ = backend.trained_pass(_run, data)
     person = "u17"
-    item = str(lab.recommend(model, data, person, k=1)["item_id"].iloc[0])
-    why = lab.explain(model, data, person, item)
+    item = str(lab.recommend(model, person, k=1)["item_id"].iloc[0])
+    why = lab.explain(model, person, item)
     kit.stack(
         kit.step(
             "Look",
@@ -227,7 +227,7 @@ def _(data, item, model, person, why):
         "attention weight": why.history.sort_values("weight", ascending=False),
     }
     fall = {
-        (_name, _n): lab.what_if(model, data, person, lab.drop_items(*_rows["item_id"][:_n]), item_id=item).effect if _n else 0.0
+        (_name, _n): lab.what_if(model, person, lab.drop_items(*_rows["item_id"][:_n]), item_id=item).effect if _n else 0.0
         for _name, _rows in orders.items()
         for _n in counts
     }
@@ -367,8 +367,8 @@ def _():
             {
                 "**1.** A shop writes “because you bought the teapot” under an item, and takes the thing with the largest attention "
                 "weight. What would you ask?": "What happens to the score without the teapot, for many people and not for one example. "
-                "Here the weights' order of single things can't be told from chance; the exact share, or the removal itself, is the better "
-                "reason.",
+                "Here the order of the weights can't be told from chance where single things go, and lies a little above it where half of "
+                "a history goes; both times far below the exact share. That, or the removal itself, is the better reason.",
                 "**2.** The shares, with what no thing brings, sum to the score exactly. Why does the score not fall by exactly its "
                 "share when a thing is removed?": "A share holds everything else fixed: lengths, attention weights, memberships. When a "
                 "thing is really gone, those change as well, and the other things get more weight. Exact says that the sum is right, not "

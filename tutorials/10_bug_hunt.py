@@ -73,7 +73,9 @@ def _(found):
             "Five models, all broken",
             """
             Each of these five has one fault, of kinds that happen in real code and stay; two of them are in the code that SRGFormer's
-            authors published. Each number is the model's Recall@20 on the hidden test items of the built-in shop. Two kinds of model are
+            authors published, in `models/srgformer.py` of
+            [this state](https://github.com/HubuKG/SRGFormer/tree/5b0c4665a6f9c1168fd87cf85362fb9386717bcb).
+            Each number is the model's Recall@20 on the hidden test items of the built-in shop. Two kinds of model are
             among them: three times the SRGFormer that comes with this package, and twice a plain matrix factorisation. No program
             stopped, no warning came.
             """,
@@ -398,7 +400,8 @@ def _(curves, dark):
             """
             A training gives a model after every epoch. Which one is reported? **Validation** says; **test** is read once, for the chosen
             epoch. Whoever takes the best epoch on test reports the luckiest of many numbers, and calls it skill. A common toolbox of
-            the field chooses settings that way.
+            the field, MMRec, chooses between settings that way (`best_test_value` in `src/utils/quick_start.py` of
+            [this state](https://github.com/enoche/MMRec/tree/14d38fd03684777377ed06fb4fbbb46344d5ae80)).
             """,
         ),
         kit.chart(

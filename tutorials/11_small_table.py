@@ -336,7 +336,7 @@ def _(counted, dark, trainings):
     _shown = list(_table.loc[_table["gain_low"] > 0, "name"])
     _open = [_name for _name in _table["name"][1:] if _name not in _shown]
     kit.stack(
-        kit.step("Look", "Your small table", "Made as your three functions do, of what this page has trained on three shops."),
+        kit.step("Look", "Your small table", "Made by the solutions of the three exercises, of what this page has trained on three shops."),
         kit.chart(plots.comparison_dots(_table, "name", "Popularity", dark=dark)),
         kit.markdown(
             f"Shown to be ahead of popularity with three seeds: {', '.join(_shown) or 'nothing'}"
@@ -447,15 +447,15 @@ def _(parts, seeds):
             "Explain",
             "What these tables do not show",
             f"""
-            - **Not that attention or the hypergraph bring nothing.** On this shop, at this size, with five seeds, a gain of
+            - **Not that attention or the hypergraph bring nothing.** On five shops of this kind and size, one a seed, a gain of
               {_hidden["w/o attention"]:.1f} points and one of {_hidden["w/o hypergraph"]:.1f} points could hide in their intervals.
             - **Not that it is so elsewhere.** One kind of shop, 600 people, content planted so that it can help.
             - **Not that the paper is wrong.** Its data are larger, its width is 256, its features are others.
             - **Not that modalities help in general.** Here each of the two is shown to bring something; without a signal in pictures and
               texts the same model loses to LightGCN (see the results page).
 
-            What they do show: on this shop, leaving out pictures or texts costs more than chance does. That is a claim with an edge, and
-            it can be checked by whoever has an hour.
+            What they do show: on shops of this kind, leaving out pictures or texts costs more than chance does. That is a claim with an
+            edge, and it can be checked by whoever has an hour.
             """,
         )
     )

@@ -3,6 +3,7 @@
 import importlib
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -135,6 +136,18 @@ def test_small_temperature_tells_apart_large_keeps_groups_and_no_strangers_colla
     assert alone[1] > 2 * right[1]
     assert alone[0][3] < right[0][3] / 2
     assert abs(mixed[0][0]) < 0.1
+    assert mixed[0][3] < 0.02
+    assert (right[0][0], right[0][3]) > (0.6, 0.3)
+    assert abs(right[0][2]) < 0.05
+
+
+def test_a_picture_vector_of_lesson_6_is_mostly_of_other_things(contrast, shipped):
+    data, model = shipped
+    assert model.config.n_modality_layers == 2
+    shares = np.array(contrast.own_shares(data))
+    assert shares.max() < 0.2
+    assert shares.mean() == pytest.approx(0.077, abs=0.001)
+    assert shares[157] == pytest.approx(0.063, abs=0.001)
 
 
 def test_own_pairs_meet_without_a_contrast_and_a_strong_one_costs_recall(contrast):

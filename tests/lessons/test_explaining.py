@@ -67,3 +67,11 @@ def test_attention_is_chance_and_contributions_are_not_but_choosing_a_person_hid
 def test_all_deletion_curves_meet_at_the_end(by_hand):
     curves = by_hand.stored("curves").query("kind == 'comprehensiveness' and share == 1")
     assert np.ptp(curves["drop"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_attention_is_told_from_chance_by_halves_of_a_history_and_not_by_single_things(by_hand):
+    single = by_hand.stored("correlations").set_index("order")
+    assert single.loc["attention", "low"] < 0 < single.loc["attention", "high"] < single.loc["contribution", "low"]
+    half = by_hand.stored("curves").query("kind == 'comprehensiveness' and share == 0.5").set_index("order")
+    assert half.loc["random", "high"] < half.loc["attention", "low"]
+    assert half.loc["attention", "high"] < half.loc["contribution", "low"]

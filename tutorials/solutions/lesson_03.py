@@ -52,6 +52,12 @@ def signal(thing, n_half_steps):
     return nodes.assign(value=[*things, *groups]), links
 
 
+def as_pairs(groups, things):
+    """Return what an adjacency matrix keeps of groups: each two things that share one, by a name for the pair."""
+    A = adjacency_of(incidence([[things.index(name) for name in members] for members in groups.values()], len(things)))
+    return {f"{things[i]} and {things[j]}": (things[i], things[j]) for i, j in np.argwhere(np.triu(A))}
+
+
 ONE_GROUP = {"camping": ("tent", "thermos", "boots")}
 THREE_PAIRS = {"for tea": ("tent", "thermos"), "for a walk": ("thermos", "boots"), "for mud": ("tent", "boots")}
 CAMPING = ("tent", "thermos", "boots")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import torch
+from solutions.lesson_02 import normalized_adjacency
 
 import srgformer_lab as lab
 
@@ -25,7 +26,23 @@ def pushes(cosine, own, temperature):
 
 
 RIGHT = "nothing: own pairs together, strangers apart"
-SLIPS = (RIGHT, "no strangers: own pairs are only pulled together", "every picture has the text of another thing")
+NO_STRANGERS = "no strangers: own pairs are only pulled together"
+OTHERS_TEXT = "every picture has the text of another thing"
+SLIPS = {
+    RIGHT: "Own pairs are near each other, strangers lie around 0, and many pictures find their own text among 240.",
+    NO_STRANGERS: "Without strangers nothing keeps vectors apart: all move towards one line, in one direction or its opposite. Own pairs "
+    "look better than ever, but strangers spread to both ends (their mean, near 0, hides it), and few pictures find their text. This is "
+    "called **collapse**.",
+    OTHERS_TEXT: "Each picture was pulled towards another thing's text, and its own was one of the strangers. Here the cosine of own "
+    "pairs does show it: it is that of strangers, and hardly any picture finds its text.",
+}
+
+
+def own_shares(data, n_steps=2):
+    """Return how much of each item's vector is its own after the walk, as against the other items' that arrive with it."""
+    walk = torch.linalg.matrix_power(normalized_adjacency(torch.tensor(data.matrix("train").toarray())), n_steps)
+    items = walk[data.n_users :, data.n_users :]
+    return (items.diagonal() / items.sum(1)).tolist()
 
 
 def trained(data, temperature, slip=RIGHT, width=16, steps=150):
@@ -33,13 +50,13 @@ def trained(data, temperature, slip=RIGHT, width=16, steps=150):
     draws = torch.Generator().manual_seed(0)
     images, texts = (torch.tensor(np.asarray(data.features[name])) for name in ("image", "text"))
     maps = [(torch.randn(rows.shape[1], width, generator=draws) / rows.shape[1] ** 0.5).requires_grad_() for rows in (images, texts)]
-    shown = texts.roll(1, 0) if slip == SLIPS[2] else texts
+    shown = texts.roll(1, 0) if slip == OTHERS_TEXT else texts
     descent = torch.optim.Adam(maps, lr=0.02)
     everything = torch.arange(len(images))
     for _ in range(steps):
         descent.zero_grad()
         mapped = images @ maps[0], shown @ maps[1]
-        loss = -cosines(*mapped).diagonal().sum() / temperature if slip == SLIPS[1] else info_nce(*mapped, everything, temperature)
+        loss = -cosines(*mapped).diagonal().sum() / temperature if slip == NO_STRANGERS else info_nce(*mapped, everything, temperature)
         (loss / len(images)).backward()
         descent.step()
     return (images @ maps[0]).detach(), (texts @ maps[1]).detach()
