@@ -1,6 +1,7 @@
 """The commands ``srgformer-lab lessons``, ``lessons open`` and ``lessons check``."""
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -29,9 +30,26 @@ def add_lessons(lessons: argparse.ArgumentParser) -> None:
     opening.add_argument("--headless", action="store_true", help="do not open a browser")
     opening.set_defaults(command=opened)
     checking = named.add_parser("check", help="check a filled-in lesson, or a folder of them; the exit code is 1 if anything is wrong")
-    checking.add_argument("path", type=file_path, help="a notebook, or a folder of notebooks")
+    checking.add_argument("path", type=file_path, help="a notebook, or a folder of notebooks; folders in it are searched too")
+    limit = "seconds of processor time for each exercise (default: 60)"
+    checking.add_argument("--time-limit", type=positive_seconds, metavar="SECONDS", help=limit)
     checking.add_argument("--csv", type=file_path, help="write the verdicts to this file as well")
     checking.set_defaults(command=checked)
+
+
+def positive_seconds(text: str) -> float:
+    """Read a number of seconds that is above 0.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
 
 
 def listed(options: argparse.Namespace) -> int:
@@ -75,7 +93,7 @@ def checked(options: argparse.Namespace) -> int:
     from srgformer_lab.lessons import grading
 
     tables = []
-    for table in grading.grade_all(options.path):
+    for table in grading.grade_all(options.path, options.time_limit or grading.TIME_LIMIT):
         for row in table.to_dict("records"):
             exercise = f" {row['exercise']}" if row["exercise"] else ""
             say(f"{row['file']}{exercise}: {'passed' if row['passed'] else 'not yet'}: {row['message']}")

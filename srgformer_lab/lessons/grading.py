@@ -78,19 +78,22 @@ def grade(path: Path, time_limit: float = TIME_LIMIT, idle_limit: float = IDLE_L
 
 
 def grade_all(path: Path, time_limit: float = TIME_LIMIT) -> Iterator[pd.DataFrame]:
-    """Grade a notebook, or every Python file of a folder, one after the other; what is no lesson gets one row that says so.
+    """Grade a notebook, or every Python file of a folder and of its folders, one after the other; ``file`` is its path in that folder.
+
+    What is no lesson gets one row that says so.
 
     Raises:
         LabError: There is no such file or folder, or the folder has no Python files.
     """
-    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     if not files or not path.exists():
         raise LabError(f"no notebooks at {path}; give a filled-in lesson (a .py file) or a folder of them")
     for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
         try:
-            yield grade(file, time_limit)
+            yield grade(file, time_limit).assign(file=name)
         except LabError as error:
-            yield pd.DataFrame([[file.name, None, "", False, "", str(error)]], columns=COLUMNS)
+            yield pd.DataFrame([[name, None, "", False, "", str(error)]], columns=COLUMNS)
 
 
 def _examine_apart(

@@ -47,6 +47,30 @@ def test_folder_gives_rows_for_every_file_also_for_broken_ones(tmp_path, capsys)
     assert "recall_at_k: not yet" in capsys.readouterr().out
 
 
+def test_a_folder_a_student_is_searched_under_the_time_limit_that_is_asked_for(tmp_path, monkeypatch, capsys):
+    limits = []
+
+    def grade(path, time_limit):
+        limits.append(time_limit)
+        return pd.DataFrame([[path.name, 1, "top_k", True, "", "Right:"]], columns=grading.COLUMNS)
+
+    monkeypatch.setattr(grading, "grade", grade)
+    for student in ("ann", "bob"):
+        (tmp_path / student).mkdir()
+        (tmp_path / student / "lesson.py").touch()
+    assert main(["lessons", "check", str(tmp_path), "--time-limit", "2.5"]) == 0
+    assert [line.split(" ")[0] for line in capsys.readouterr().out.splitlines()] == ["ann/lesson.py", "bob/lesson.py"]
+    assert main(["lessons", "check", str(tmp_path / "ann" / "lesson.py")]) == 0
+    assert limits == [2.5, 2.5, grading.TIME_LIMIT]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "inf"])
+def test_a_time_limit_that_is_none_is_refused(seconds, capsys):
+    with pytest.raises(SystemExit):
+        main(["lessons", "check", "here", f"--time-limit={seconds}"])
+    assert "is no number of seconds above 0" in capsys.readouterr().err
+
+
 def spoilt(folder, **bodies):
     """Write lesson 1 solved, but for exercises that have other bodies."""
     heads = {"top_k": "scores, known, k", "recall_at_k": "ranked, relevant, k", "ndcg_at_k": "ranked, relevant, k"}
