@@ -6,6 +6,8 @@ from .analysis.alignment import cosines as cosines
 from .analysis.alignment import cross_modal_recall as cross_modal_recall
 from .analysis.alignment import geometry as geometry
 from .analysis.alignment import neighbor_agreement as neighbor_agreement
+from .analysis.comparison import Versus as Versus
+from .analysis.comparison import versus as versus
 from .analysis.counterfactual import WhatIf as WhatIf
 from .analysis.counterfactual import add_items as add_items
 from .analysis.counterfactual import drop_items as drop_items
@@ -14,18 +16,14 @@ from .analysis.counterfactual import set_knobs as set_knobs
 from .analysis.counterfactual import shuffle_modality as shuffle_modality
 from .analysis.counterfactual import what_if as what_if
 from .analysis.explanation import Explanation as Explanation
-from .analysis.explanation import Versus as Versus
 from .analysis.explanation import explain as explain
 from .analysis.explanation import reasons as reasons
-from .analysis.explanation import versus as versus
 from .analysis.faithfulness import Faithfulness as Faithfulness
 from .analysis.faithfulness import faithfulness as faithfulness
 from .analysis.grouping import Agreement as Agreement
 from .analysis.grouping import against_labels as against_labels
 from .analysis.grouping import agreement as agreement
-from .analysis.grouping import hyperedge_river as hyperedge_river
 from .analysis.grouping import item_labels as item_labels
-from .analysis.grouping import match_hyperedges as match_hyperedges
 from .analysis.grouping import visible_labels as visible_labels
 from .analysis.hyperedges import Usage as Usage
 from .analysis.hyperedges import hyperedge_cards as hyperedge_cards
@@ -36,6 +34,8 @@ from .analysis.newcomers import add_user as add_user
 from .analysis.paths import hypergraph_paths as hypergraph_paths
 from .analysis.projection import Projection as Projection
 from .analysis.projection import project as project
+from .analysis.rivers import hyperedge_river as hyperedge_river
+from .analysis.rivers import match_hyperedges as match_hyperedges
 from .analysis.spaces import space_names as space_names
 from .config import PRESETS as PRESETS
 from .config import ModelConfig as ModelConfig

@@ -1,6 +1,6 @@
 """The settings of a model and of a training, each with its symbol, meaning and range; and the published presets.
 
-Source: spec of SRGFormer (Shi et al., arXiv 2511.00584) and the configurations of its public release.
+Source: SRGFormer (Shi et al., arXiv 2511.00584) and the configurations of its public release.
 """
 
 import math
@@ -42,12 +42,22 @@ class Config:
                 raise ConfigError(f"{item.name}={getattr(self, item.name)!r} must be {known}: {item.metadata['meaning']}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as a plain dictionary, ready for JSON."""
+        """Return the settings as a plain dictionary, ready for JSON.
+
+        Returns:
+            All settings by name.
+        """
         return asdict(self)  # type: ignore[call-overload]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build a configuration from a dictionary.
+
+        Args:
+            values: Settings by name; a list counts as a tuple, and what is missing keeps its default.
+
+        Returns:
+            The configuration.
 
         Raises:
             ConfigError: It is no dictionary, a name is not a setting, or a value is outside its range.
@@ -59,11 +69,21 @@ class Config:
 
     @classmethod
     def names(cls) -> list[str]:
-        """Return the names of all settings in alphabetical order."""
+        """Return the names of all settings.
+
+        Returns:
+            In alphabetical order.
+        """
         return sorted(item.name for item in fields(cls))  # type: ignore[arg-type]
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some settings changed, validated anew.
+
+        Args:
+            **changes: Settings by name.
+
+        Returns:
+            The copy.
 
         Raises:
             ConfigError: A name is not a setting, or a value is outside its range.
@@ -73,11 +93,7 @@ class Config:
 
 
 def check_number(name: str, value: Any, low: float, high: float, meaning: str, is_whole: bool = False) -> Any:
-    """Return a value as the ``int`` or ``float`` that it must be, within an inclusive range.
-
-    Raises:
-        ConfigError: It is no finite number, or outside its range.
-    """
+    """Return a value as the ``int`` or ``float`` that it must be; ConfigError if it is not finite, or outside its inclusive range."""
     if not _is_number(value) or (is_whole and value != int(value)):
         raise ConfigError(f"{name}={value!r} must be a {'whole ' if is_whole else ''}number: {meaning}")
     if not low <= value <= high:
@@ -90,20 +106,12 @@ def _is_number(value: Any) -> bool:
 
 
 def check_seed(seed: Any, meaning: str = "the same seed draws the same") -> int:
-    """Return a seed as the ``int`` that it must be.
-
-    Raises:
-        ConfigError: It is no whole number from 0 to 2⁶².
-    """
+    """Return a seed as the ``int`` that it must be; ConfigError if it is no whole number from 0 to 2⁶²."""
     return check_number("seed", seed, *SEEDS, meaning, is_whole=True)
 
 
 def refuse_unknown(owner: str, names: Iterable[object], known: Collection[str]) -> None:
-    """Refuse names that are no settings; ``owner`` says whose, as in "ModelConfig has".
-
-    Raises:
-        ConfigError: A name is not known.
-    """
+    """Refuse, by a ConfigError, names that are no settings; ``owner`` says whose, as in "ModelConfig has"."""
     if unknown := [str(name) for name in names if name not in known]:
         from rapidfuzz import fuzz, process  # only errors pay for it
 
@@ -113,11 +121,7 @@ def refuse_unknown(owner: str, names: Iterable[object], known: Collection[str]) 
 
 
 def check_modalities(given: object) -> None:
-    """Refuse what is no choice of modalities: a tuple of different names, or none for all.
-
-    Raises:
-        ConfigError: It is something else, or names one twice.
-    """
+    """Refuse, by a ConfigError, what is no choice of modalities: a tuple of different names, or none for all."""
     if given is None:
         return
     if not (isinstance(given, tuple) and all(isinstance(name, str) for name in given)):
@@ -200,11 +204,7 @@ class TrainConfig(Config):
 
 
 def check_device(name: object) -> None:
-    """Refuse what names no device: auto, cpu, mps, cuda, or one of several as in cuda:1.
-
-    Raises:
-        ConfigError: It names none.
-    """
+    """Refuse, by a ConfigError, what names no device: auto, cpu, mps, cuda, or one of several as in cuda:1."""
     if not isinstance(name, str) or not re.fullmatch(r"auto|(cpu|mps)(:0)?|cuda(:\d{1,3})?", name):
         raise ConfigError(f"device={name!r} must be auto, cpu, cuda or mps, or one of several, such as cuda:1")
 
@@ -260,9 +260,14 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def preset(name: str) -> Preset:
-    """Return a preset by its name: the paper's ``baby``, ``sports`` and ``clothing``, or ``studio`` for the built-in data.
+    """Return a preset by its name.
 
-    ``lgmrec_baby``, ``lgmrec_sports`` and ``lgmrec_clothing`` are the model that SRGFormer grew out of, at its own width of 64.
+    Args:
+        name: The paper's ``baby``, ``sports`` or ``clothing``, ``studio`` for the built-in data, or ``lgmrec_baby``,
+            ``lgmrec_sports`` or ``lgmrec_clothing``: the model that SRGFormer grew out of, at its own width of 64.
+
+    Returns:
+        The configurations of model and training.
 
     Raises:
         UnknownIdError: No preset has that name.

@@ -58,11 +58,20 @@ class NeighborAgreement:
 def cross_modal_recall(
     trace: Trace, first: str = "image", second: str = "text", side: str = "items", k: Sequence[int] = (1, 5, 10)
 ) -> pd.DataFrame:
-    """Ask of each row's vector in one modality whether its own vector in the other is among the k nearest by cosine; both ways.
+    """Compute how often a row's own vector in the other modality is among its k nearest by cosine, in both directions.
 
-    Columns: ``direction``, ``k``, ``recall``, ``chance`` (k/n), ``rows`` (n), ``left_out`` (rows that are 0 in either modality).
     Where others tie with a row's own vector, it counts by its chance of being drawn in: a collapsed space scores chance, not 1.
     Takes O(n²) time, in blocks of rows of bounded memory.
+
+    Args:
+        trace: A pass over all nodes.
+        first: One modality.
+        second: The other.
+        side: ``items`` or ``users``.
+        k: The cut-offs, each from 1 to n − 1 for n rows.
+
+    Returns:
+        ``direction``, ``k``, ``recall`` (0 to 1), ``chance`` (k/n), ``rows`` (n), ``left_out`` (rows that are 0 in either modality).
 
     Raises:
         ConfigError: The model lacks a modality, ``side`` or ``k`` is out of range, or there are fewer than k + 1 rows.
@@ -87,11 +96,19 @@ def cross_modal_recall(
 def cosines(
     trace: Trace, first: str = "image", second: str = "text", side: str = "items", n_negatives: int = 10_000, seed: int = 0
 ) -> pd.DataFrame:
-    """Return the cosines of positive pairs (one row's two vectors) and of negative ones (two different rows' vectors).
+    """Compute the cosines of positive pairs (one row's two vectors) and of negative ones (two different rows' vectors).
 
-    Columns: ``kind`` (``positive`` or ``negative``), ``cosine``. Negative pairs are drawn uniformly with replacement, or are all pairs
-    where there are no more than ``n_negatives``; beyond 50,000 rows the positive ones are a sample too. The frame's ``attrs`` hold
-    ``rows``, how many rows there are, and ``left_out``, how many are 0 in either modality.
+    Args:
+        trace: A pass over all nodes.
+        first: One modality.
+        second: The other.
+        side: ``items`` or ``users``.
+        n_negatives: How many negative pairs to draw, uniformly with replacement; all pairs where there are no more.
+        seed: What the draws depend on. Beyond 50,000 rows the positive pairs are a sample too.
+
+    Returns:
+        ``kind`` (``positive`` or ``negative``), ``cosine`` (−1 to 1). Its ``attrs`` hold ``rows``, how many rows there are, and
+        ``left_out``, how many are 0 in either modality.
 
     Raises:
         ConfigError: The model lacks a modality, ``side`` or ``n_negatives`` is out of range, or there are fewer than 2 rows.
@@ -108,12 +125,22 @@ def cosines(
 
 @checked
 def geometry(trace: Trace, first: str = "image", second: str = "text", side: str = "items", seed: int = 0) -> pd.DataFrame:
-    """Measure how two modalities lie towards each other on the unit sphere: ``measure``, ``value``, ``meaning``.
+    """Measure how two modalities lie towards each other on the unit sphere.
 
     With unit vectors x of one modality and y of the other: alignment is mean ‖x_r − y_r‖² over the rows r; a modality's uniformity
     ln mean exp(−2‖x_r − x_s‖²) over its pairs r ≠ s; the modality gap ‖mean x − mean y‖; separability the chance that a positive
     pair's cosine exceeds a negative pair's (the area under the ROC curve; a tie counts half). Samples are taken for separability, and
     for uniformity beyond 5,000 rows; the rest is exact.
+
+    Args:
+        trace: A pass over all nodes.
+        first: One modality.
+        second: The other.
+        side: ``items`` or ``users``.
+        seed: What the samples depend on.
+
+    Returns:
+        ``measure``, ``value``, ``meaning``: one row a measure, its range and reading in words.
 
     Raises:
         ConfigError: The model lacks a modality, ``side`` is no side, or there are fewer than 2 rows.
@@ -143,12 +170,24 @@ def geometry(trace: Trace, first: str = "image", second: str = "text", side: str
 def neighbor_agreement(
     trace: Trace, data: Dataset, first: str = "image", second: str = "text", side: str = "items", k: int = 10
 ) -> NeighborAgreement:
-    """Measure which share of a row's k nearest neighbours (by cosine, itself left out) two modalities have in common.
+    """Compute which share of a row's k nearest neighbours (by cosine, itself left out) two modalities have in common.
 
     Neighbours that tie for the last places count by their chance of being drawn in, independently in each modality.
 
+    Args:
+        trace: A pass over all nodes.
+        first: One modality.
+        second: The other.
+        side: ``items`` or ``users``.
+        k: Neighbours that are compared, from 1 to n − 1 for n rows.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The mean share (0 to 1), what chance gives, and each row's share.
+
     Raises:
-        ConfigError: The model lacks a modality, ``side`` or ``k`` is out of range, there are fewer than k + 1 rows, or the data is other.
+        ConfigError: The model lacks a modality, ``side`` or ``k`` is out of range, or there are fewer than k + 1 rows.
+        DataError: The data is not what the model was built on.
     """
     pair, ids = pair_of(trace, first, second, side), ids_of(data, side)
     pair.check_neighbors(k)

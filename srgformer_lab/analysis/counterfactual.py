@@ -47,7 +47,17 @@ Change = DataChange | KnobChange | Edit | tuple[Edit, ...]
 
 @checked
 def drop_items(*item_ids: Id) -> DataChange:
-    """Take items out of the user's history."""
+    """Return a change that takes items out of the user's history.
+
+    Args:
+        *item_ids: Items of the history, each once.
+
+    Returns:
+        A change for ``what_if``, which raises ``UnknownIdError`` or ``DataError`` where an item is unknown or not in the history.
+
+    Raises:
+        ConfigError: An id is neither text nor a whole number.
+    """
     return DataChange(
         f"drop_items({', '.join(map(repr, item_ids))})", lambda data, user: changing.without_interactions(data, user, map(str, item_ids))
     )
@@ -55,7 +65,17 @@ def drop_items(*item_ids: Id) -> DataChange:
 
 @checked
 def keep_items(*item_ids: Id) -> DataChange:
-    """Take everything but these items out of the user's history."""
+    """Return a change that takes everything but these items out of the user's history.
+
+    Args:
+        *item_ids: The items to keep; those that are not in the history change nothing.
+
+    Returns:
+        A change for ``what_if``, which raises ``UnknownIdError`` where an item is unknown.
+
+    Raises:
+        ConfigError: An id is neither text nor a whole number.
+    """
 
     def apply(data: Dataset, user: str) -> Dataset:
         kept = {data.item_row(item) for item in item_ids}
@@ -67,7 +87,17 @@ def keep_items(*item_ids: Id) -> DataChange:
 
 @checked
 def add_items(*item_ids: Id) -> DataChange:
-    """Put items into the user's history."""
+    """Return a change that puts items into the user's history.
+
+    Args:
+        *item_ids: Items that are not in the history, each once.
+
+    Returns:
+        A change for ``what_if``, which raises ``UnknownIdError`` or ``DataError`` where an item is unknown or there already.
+
+    Raises:
+        ConfigError: An id is neither text nor a whole number.
+    """
     return DataChange(
         f"add_items({', '.join(map(repr, item_ids))})", lambda data, user: changing.with_interactions(data, user, map(str, item_ids))
     )
@@ -75,7 +105,18 @@ def add_items(*item_ids: Id) -> DataChange:
 
 @checked
 def shuffle_modality(modality: str, seed: int = 0) -> DataChange:
-    """Deal one modality's features out among the items anew, in E^m and in the hyperedges alike."""
+    """Return a change that deals one modality's features out among the items anew, in E^m and in the hyperedges alike.
+
+    Args:
+        modality: Whose features.
+        seed: What the order depends on.
+
+    Returns:
+        A change for ``what_if``, which raises ``DataError`` where the data has no such modality.
+
+    Raises:
+        ConfigError: The seed is no whole number from 0 to 2⁶².
+    """
     return DataChange(
         f"shuffle_modality({modality!r}, seed={seed})", lambda data, user: changing.with_shuffled_modality(data, modality, seed)
     )
@@ -83,7 +124,13 @@ def shuffle_modality(modality: str, seed: int = 0) -> DataChange:
 
 @checked
 def set_knobs(**knobs: float) -> KnobChange:
-    """Set ``attention_scale`` (α), ``hypergraph_scale`` (β) or ``membership_temperature`` (τ).
+    """Return a change of the scales that weigh the branches, or of the membership temperature.
+
+    Args:
+        **knobs: ``attention_scale`` (α, 0 to 10), ``hypergraph_scale`` (β, 0 to 10) or ``membership_temperature`` (τ, 0.05 to 100).
+
+    Returns:
+        A change for ``what_if``.
 
     Raises:
         ConfigError: A name is none of these, or a value is outside its range.
@@ -112,7 +159,17 @@ class WhatIf:
     score_after: float = np.nan
 
     def moves(self, k: int = 10) -> pd.DataFrame:
-        """Return what is in the top k of either list, as ``compare_lists`` does."""
+        """Return what is in the top k of either list, as ``compare_lists`` does.
+
+        Args:
+            k: Places of either list that are compared, from 1.
+
+        Returns:
+            ``item_id``, ``title``, ``rank_before``, ``rank_after``, ``moved`` (places risen), ``score_before``, ``score_after``.
+
+        Raises:
+            ConfigError: ``k`` is below 1.
+        """
         return compare_lists(self.before, self.after, k)
 
     @property
@@ -162,17 +219,32 @@ def changed_trace(model: SRGFormer, user: int, *changes: Change) -> Trace:
 
 @on_own_data
 def what_if(model: SRGFormer, data: Dataset, user_id: Id, *changes: Change, item_id: Id | None = None) -> WhatIf:
-    """Run the model again with the same weights and something different, and compare one user's list.
+    """Compute one user's list again with the same weights and something different, and compare it with the list before.
 
     Changes are made in the order given: ``drop_items``, ``keep_items``, ``add_items``, ``shuffle_modality``, ``set_knobs``, and the
     edits ``mute_head``, ``uniform_attention``, ``drop_hyperedge``, ``merge_hyperedges``, ``harden_memberships``,
     ``noisy_memberships``, ``blank_modality``, ``without_modality``. Nothing is trained, and model and data stay as they are. Removing a
     history item changes everything that rests on it: degrees, norms, attention weights, memberships, also of other nodes.
 
+    Args:
+        model: A model that can run again.
+        user_id: Whose list.
+        *changes: One or more changes or edits, in the order in which they are made.
+        item_id: An item to compare the score and rank of.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        Both rankings, over the items that may be shown before and after, and the item's scores and ranks.
+
     Raises:
         UnknownIdError: No user or item has that id.
         DataError: A change does not fit the data, such as an item to drop that is not in the history.
         ConfigError: No change was given, or the model has no such head, modality or hyperedge.
+
+    Examples:
+        >>> model = lab.SRGFormer(lab.studio())
+        >>> lab.what_if(model, "u1", lab.set_knobs(attention_scale=0), lab.mute_head(0)).changes
+        'set_knobs(attention_scale=0), mute_head(0)'
     """
     if not changes:
         raise ConfigError("what_if needs at least one change, such as drop_items('i3') or mute_head(0)")

@@ -52,7 +52,7 @@ class Walks:
     around it, the node itself among them, and its attention components then belong to it as those of its walks do. What the pass itself
     rounded off is shared among the components of a part in proportion to their sizes, so that they sum to what the model computed.
 
-    Source: spec section 8.
+    Source: the branches of the paper (arXiv 2511.00584), each a sum over neighbours, heads or hyperedges.
     """
 
     def __init__(self, trace: Trace) -> None:

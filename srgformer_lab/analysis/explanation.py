@@ -1,4 +1,4 @@
-"""Why this item, why it above that, and why this whole list: what scores are made of, down to history items, heads and hyperedges."""
+"""Why this item, and why this whole list: what scores are made of, down to history items, heads and hyperedges."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -101,7 +101,14 @@ class Explanation:
         ]
 
     def own(self, side: str = "user") -> float:
-        """Return the share of the node's own layer-0 embedding, and of an item's own features where E^m has no layers."""
+        """Return the share of the node's own layer-0 embedding, and of an item's own features where E^m has no layers.
+
+        Args:
+            side: ``user`` or ``item``.
+
+        Returns:
+            A part of the score, in its unit.
+        """
         total = self._nodes[side].components.total
         return float(total.loc[total["source"] == "own", "contribution"].sum())
 
@@ -119,17 +126,30 @@ class Explanation:
 
 @on_own_data
 def explain(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -> Explanation:
-    """Split a score exactly into its parts, and each part into what it came from.
+    """Compute what a score is made of: split it exactly into its parts, and each part into what it came from.
 
     The fused embeddings are sums of parts, so the score is Σ_{p,q} ⟨e_u^(p), e_i^(q)⟩: an identity, not an estimate. Each part
-    is again a sum, over neighbours and depths, heads, or hyperedges (``Walks`` has the formulas). All is computed in
-    float64 from the factors of the pass itself.
+    is again a sum, over neighbours and depths, heads, or hyperedges. All is computed in float64 from the factors of the pass itself.
+
+    Args:
+        model: A model, or a pass that was made.
+        user_id: Whose score.
+        item_id: Of which item; it may be one that the user has.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The score, the rank, and tables each of which adds up to the score.
 
     Raises:
         UnknownIdError: No user or item has that id.
         DataError: The model was made for other data.
 
-    Source: spec section 8.
+    Examples:
+        >>> model = lab.SRGFormer(lab.studio())
+        >>> abs(lab.explain(model, "u1", "i3").residual) < 1e-9
+        True
+
+    Source: E* as a sum of parts is Eq. 15 of the paper (arXiv 2511.00584); the rest is linear algebra.
     """
     user, item = data.user_row(user_id), data.n_users + data.item_row(item_id)
     trace = read_for(model, user)
@@ -162,78 +182,33 @@ def _aligned(first: dict[str, Tensor], second: dict[str, Tensor]) -> tuple[dict[
 REASON_COLUMNS = ["rank", "item_id", "title", "score", "place", "kind", "reason_id", "reason", "contribution"]
 
 
-@dataclass(frozen=True, eq=False)
-class Versus:
-    """Two items for one user, and what makes the difference between their scores; every table adds up to it."""
-
-    first: Explanation
-    second: Explanation
-
-    @property
-    def difference(self) -> float:
-        """The first item's score minus the second's."""
-        return self.first.score - self.second.score
-
-    @property
-    def parts(self) -> pd.DataFrame:
-        """``part``, ``a``, ``b``, ``difference``: the shares of the parts (half of the row, half of the column)."""
-        return _beside(self.first.by_part, self.second.by_part, ["part"], "contribution")
-
-    @property
-    def sources(self) -> pd.DataFrame:
-        """``kind``, ``id``, ``name``, ``a``, ``b``, ``difference``: own embedding, history items and hyperedges of the user."""
-        return _beside(self.first.sources, self.second.sources, ["kind", "id", "name"], "contribution")
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """``item_id``, ``title``, ``a``, ``b``, ``difference``: what each item of the history does for either."""
-        return _beside(self.first.history, self.second.history, ["item_id", "title"], "total")
-
-    def __repr__(self) -> str:
-        """Say which item is ahead, by how much, and what decides."""
-        ahead, behind = (self.first, self.second) if self.difference >= 0 else (self.second, self.first)
-        parts = self.parts
-        decides = parts.loc[parts["difference"].abs().idxmax()]
-        return (
-            f"Versus({ahead.title!r} is {abs(self.difference):.4g} ahead of {behind.title!r} for user {ahead.user_id}; "
-            f"the largest difference is {decides['part']} {decides['difference']:+.3g})"
-        )
-
-
-def _beside(first: pd.DataFrame, second: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
-    both = (
-        first[[*keys, value]]
-        .merge(second[[*keys, value]], on=keys, how="outer", suffixes=("_a", "_b"), sort=False)
-        .fillna({f"{value}_a": 0.0, f"{value}_b": 0.0})
-    )
-    both = both.rename(columns={f"{value}_a": "a", f"{value}_b": "b"})
-    both["difference"] = both["a"] - both["b"]
-    order = both["difference"].abs().sort_values(ascending=False, kind="stable").index
-    return both.loc[order].reset_index(drop=True)
-
-
-@on_own_data
-def versus(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_a: Id, item_b: Id) -> Versus:
-    """Explain the difference between two items' scores for one user, exactly.
-
-    Raises:
-        UnknownIdError: No user or item has that id.
-    """
-    trace = read_for(model, data.user_row(user_id))
-    return Versus(explain(trace, data, user_id, item_a), explain(trace, data, user_id, item_b))
-
-
 @on_own_data
 def reasons(model: SRGFormer | Trace, data: Dataset, user_id: Id, k: int = 10, n: int = 3) -> pd.DataFrame:
     """Return the n largest reasons for each of the k items recommended to a user.
 
     A reason is an item of the history (``history``), a hyperedge (``hyperedge``) or the user's own embedding (``own``), as in
-    ``Explanation.sources``. Columns: ``rank``, ``item_id``, ``title``, ``score``, ``place`` (1 is the largest), ``kind``,
-    ``reason_id``, ``reason``, ``contribution``. Reasons that hurt are not listed, so an item may have fewer than n.
+    ``Explanation.sources``. Reasons that hurt are not listed, so an item may have fewer than n.
+
+    Args:
+        model: A model, or a pass that was made.
+        user_id: Whose list.
+        k: Items, from 1.
+        n: Reasons for each, from 1.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``rank``, ``item_id``, ``title``, ``score``, ``place`` (1 is the largest), ``kind``, ``reason_id``, ``reason``,
+        ``contribution`` (above 0, in the score's unit).
 
     Raises:
         UnknownIdError: No user has that id.
         ConfigError: ``k`` or ``n`` is not positive.
+        DataError: The model was made for other data.
+
+    Examples:
+        >>> model = lab.SRGFormer(lab.studio())
+        >>> lab.reasons(model, "u1", k=3)["item_id"].nunique()
+        3
     """
     if n < 1:
         raise ConfigError(f"n={n} must be at least 1: how many reasons to give for an item")

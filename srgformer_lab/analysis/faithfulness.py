@@ -81,24 +81,28 @@ def faithfulness(
     seed: int = 0,
     watch: Watch = iter,
 ) -> Faithfulness:
-    """Explain the first recommendation of a sample of users, and really take history items away.
+    """Compute whether explanations hold: explain the first recommendation of a sample of users, and really take history items away.
 
     Every removal is a pass of its own on the changed data (``what_if``), so the effect includes what a removal does to degrees,
-    norms, weights and memberships. Comprehensiveness and sufficiency follow DeYoung et al. 2020 (ERASER), with scores in
-    place of probabilities; the test of attention by erasure follows Serrano and Smith 2019.
+    norms, weights and memberships. Comprehensiveness and sufficiency have scores in place of probabilities.
 
     Args:
-        model: A trained model.
-        data: Its data.
-        n_users: How many users to draw among those with four or more training items and something left to recommend.
-        most_removals: Of longer histories this many items, drawn at random, are removed one by one.
-        shares: Shares of the history in the curves.
+        model: A trained model that can run again.
+        n_users: How many users to draw, from 2, among those with four or more training items and something left to recommend.
+        most_removals: Of longer histories this many items, from 4 and drawn at random, are removed one by one.
+        shares: Shares of the history in the curves, each in 0…1.
         seed: For the sample and the random order.
-        watch: Hands on the users one by one.
+        watch: Hands on the users one by one, such as ``tqdm``.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The effects of all removals, the correlation of each order with them, and the curves, with intervals over users.
 
     Raises:
-        ConfigError: ``n_users`` is below 2, or a share is outside 0…1.
-        DataError: Fewer than two users have four training items and something left to recommend.
+        ConfigError: ``n_users`` is below 2, ``most_removals`` below 4, or a share is outside 0…1.
+        DataError: Fewer than two users have four training items and something left to recommend, or the data is other.
+
+    Source: DeYoung et al. 2020 (ERASER) for the curves; Serrano and Smith 2019 for attention tested by erasure.
     """
     if n_users < 2 or most_removals < FEWEST or not all(0 <= share <= 1 for share in shares):
         raise ConfigError(

@@ -1,6 +1,6 @@
-"""Hyperedges set beside something else: known labels of the items, another modality's hyperedges, those of another epoch."""
+"""Hyperedges set beside something else: known labels of the items, or another modality's hyperedges."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +48,14 @@ def homes(membership: Float[np.ndarray, "rows hyperedges"]) -> Int[np.ndarray, "
 
 @checked
 def item_labels(data: Dataset, column: str | None = None) -> pd.Series:
-    """Return each item's known group, by item id; ``""`` where it is not known.
+    """Return each item's known group.
 
-    Without ``column`` these are the planted groups; with it, a column of the item table, and of several values ``a|b|c`` the
-    first.
+    Args:
+        data: A data set with planted groups, or with columns in its item table.
+        column: A column of ``data.cards.details``, of whose values ``a|b|c`` the first counts; without it, the planted groups.
+
+    Returns:
+        A label an item, by item id; ``""`` where it is not known.
 
     Raises:
         DataError: There are no planted groups, or no such column.
@@ -69,7 +73,14 @@ def item_labels(data: Dataset, column: str | None = None) -> pd.Series:
 
 @checked
 def visible_labels(data: Dataset, modality: str) -> pd.Series:
-    """Return each item's planted group where that group shows in a modality; ``""`` for the items of the others.
+    """Return each item's planted group where that group shows in a modality.
+
+    Args:
+        data: A data set with planted groups.
+        modality: Such as ``image`` or ``text``.
+
+    Returns:
+        A label an item, by item id; ``""`` for the items of groups that don't show there.
 
     Raises:
         DataError: There are no planted groups, or none shows in this modality.
@@ -141,11 +152,22 @@ class Agreement:
 
 @on_own_data
 def agreement(trace: Trace, data: Dataset, first: str, second: str) -> Agreement:
-    """Say how far two modalities group the items alike: each item counts where its largest membership is.
+    """Compute how far two modalities group the items alike: each item counts where its largest membership is.
+
+    Args:
+        trace: A pass of the model.
+        first: One modality.
+        second: The other.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The counts of both groupings, normalised mutual information and purity (0 to 1), each beside what chance gives.
 
     Raises:
         ConfigError: The model has no such modality.
         DataError: The pass was made on other data.
+
+    Source: Vinh, Epps and Bailey, JMLR 2010, for the expected mutual information; NMI = I / ((H₁ + H₂)/2).
     """
     one, two = (item_membership(trace, modality) for modality in (first, second))
     home, other = homes(one), homes(two)
@@ -154,10 +176,19 @@ def agreement(trace: Trace, data: Dataset, first: str, second: str) -> Agreement
 
 @on_own_data
 def against_labels(trace: Trace, data: Dataset, modality: str, labels: Labels, only: Collection[str] | None = None) -> Agreement:
-    """Say how far a modality's hyperedges tell the items' known labels.
+    """Compute how far a modality's hyperedges tell the items' known labels.
 
-    Items without a label don't take part, nor do those whose label is not in ``only``. Compare with ``visible_labels`` what a
-    modality can know at all.
+    Items without a label don't take part. Compare with ``visible_labels`` what a modality can know at all.
+
+    Args:
+        trace: A pass of the model.
+        modality: Whose hyperedges.
+        labels: A Series by item id, or one label an item in the data's order; ``""`` where it is not known.
+        only: The labels that take part; all by default.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The counts of both groupings, normalised mutual information and purity (0 to 1), each beside what chance gives.
 
     Raises:
         ConfigError: The model has no such modality.
@@ -211,78 +242,3 @@ def _table(one: np.ndarray, two: np.ndarray, n_rows: int, n_columns: int) -> Int
 
 def _purity(table: Int[np.ndarray, "rows columns"]) -> float:
     return float(table.max(axis=1).sum() / table.sum()) if table.sum() else float("nan")
-
-
-@checked
-def match_hyperedges(before: Trace, after: Trace, modality: str) -> pd.DataFrame:
-    """Find which hyperedge became which: ``before``, ``after``, ``overlap``, one row a pair and one for each without a partner.
-
-    The overlap of two hyperedges is Σ_i min(H_before, H_after), in items. The pairs are those of the largest total overlap,
-    which is the membership that stays in place: N minus the items' total variation distance. A cosine would give a nearly empty
-    hyperedge as much say as a large one. Where K differs, one without a partner has <NA> beside it and overlaps with nothing.
-
-    Raises:
-        ConfigError: A model has no such modality.
-        DataError: The traces cover different items.
-
-    Source: Kuhn, The Hungarian method for the assignment problem, 1955.
-    """
-    one, two = item_membership(before, modality), item_membership(after, modality)
-    if tuple(before.data.item_ids) != tuple(after.data.item_ids):
-        raise DataError(f"the passes cover the items of {before.data!r} and of {after.data!r}; match models of the same items")
-    return _matched(one, two)
-
-
-def _matched(one: Float[np.ndarray, "items before"], two: Float[np.ndarray, "items after"]) -> pd.DataFrame:
-    from scipy.optimize import linear_sum_assignment
-
-    overlap = np.stack([np.minimum(column[:, None], two).sum(axis=0) for column in one.T])  # (before, after)
-    left, right = linear_sum_assignment(overlap, maximize=True)
-    rows: list[tuple[int | None, int | None, float]] = [(int(k), int(j), float(overlap[k, j])) for k, j in zip(left, right, strict=True)]
-    rows += [(k, None, 0.0) for k in range(one.shape[1]) if k not in left]
-    rows += [(None, j, 0.0) for j in range(two.shape[1]) if j not in right]
-    frame = pd.DataFrame(rows, columns=["before", "after", "overlap"])
-    return frame.astype({"before": "Int64", "after": "Int64"}).sort_values(["before", "after"], ignore_index=True)
-
-
-@on_own_data
-def hyperedge_river(traces: Mapping[int, Trace], data: Dataset, modality: str) -> pd.DataFrame:
-    """Say how the items flow between hyperedges: ``epoch``, ``next_epoch``, ``hyperedge``, ``next_hyperedge``, ``items``.
-
-    Numbers are those of the last epoch; going back, a hyperedge takes the number of the one it is matched with, so one that
-    stays keeps its number, and one that has no successor takes a number not yet used. At each step the items sum to N; those in
-    no hyperedge have <NA>. One epoch alone gives no row.
-
-    Raises:
-        ConfigError: A model has no such modality.
-        DataError: A pass was made on other data.
-    """
-    epochs = sorted(traces, reverse=True)
-    steps, later, number, used = [], None, np.arange(0), 0
-    numbered: dict[int, pd.Series] = {}
-    for epoch in epochs:
-        membership = item_membership(traces[epoch], modality)
-        number, used = _renumbered(membership, later, number, used)
-        home = homes(membership)
-        numbered[epoch] = pd.Series(number[home], dtype="Int64").mask(home < 0)
-        later = membership
-    for epoch, following in zip(epochs[:0:-1], epochs[-2::-1], strict=True):
-        pairs = pd.DataFrame({"hyperedge": numbered[epoch], "next_hyperedge": numbered[following]})
-        flow = pairs.groupby(list(pairs), dropna=False).size().rename("items").reset_index()
-        steps.append(flow.assign(epoch=epoch, next_epoch=following))
-    columns = ["epoch", "next_epoch", "hyperedge", "next_hyperedge", "items"]
-    return pd.concat(steps, ignore_index=True)[columns] if steps else pd.DataFrame(columns=columns)
-
-
-def _renumbered(
-    membership: Float[np.ndarray, "items before"], later: np.ndarray | None, number: Int[np.ndarray, " after"], used: int
-) -> tuple[Int[np.ndarray, " before"], int]:
-    """Return the hyperedges of an epoch the numbers of their successors, and say how many numbers are used by then."""
-    if later is None:
-        return np.arange(membership.shape[1]), membership.shape[1]
-    pairs = _matched(membership, later).dropna(subset=["before"])
-    given = np.empty(membership.shape[1], dtype=np.int64)
-    for before, after in zip(pairs["before"], pairs["after"], strict=True):
-        given[before] = used if after is pd.NA else number[after]
-        used += after is pd.NA
-    return given, used

@@ -47,7 +47,14 @@ class Usage:
 
 @checked
 def hyperedge_usage(trace: Trace, modality: str) -> Usage:
-    """Say how a modality uses its hyperedges: how evenly, how decidedly, and how many are dead or have a twin.
+    """Compute how a modality uses its hyperedges: how evenly, how decidedly, and how many are dead or have a twin.
+
+    Args:
+        trace: A pass of the model.
+        modality: Whose hyperedges.
+
+    Returns:
+        Balance and membership entropy (0 to 1), and the numbers of dead hyperedges and of those with a twin.
 
     Raises:
         ConfigError: The model has no such modality.
@@ -68,23 +75,38 @@ def hyperedge_cards(
     *Its items* are those whose largest membership is the one in it; an item whose memberships are all the same, as one without
     features, is in none.
 
-    - ``modality``, ``hyperedge``; ``items``, ``users``: how many have their largest membership in it.
-    - ``mass``: its share of the items' total membership.
-    - ``entropy``: mean over its items of −Σ_k H_k ln H_k / ln K: 0 if they are in it alone, 1 if they are in all alike; NaN
-      without items.
-    - ``top_items``, ``top_titles``: ids and titles of the ``n_items`` items that have the largest membership in it.
-    - ``words``: the ``n_words`` words that set its items' titles and texts apart (see ``distinctive_words``), an item counting
-      by its membership.
-    - ``label``, ``purity``, ``labelled``: the commonest known label of its items, its share among those whose label is known,
-      and how many these are; ``""``, NaN and 0 where none is. Without ``labels``, the groups of a planted world.
-    - ``is_dead``: it is no item's largest, and its mass is below ``DEAD_SHARE``/K.
-    - ``twin``: the hyperedge most like it, if the cosine of their columns of H is at least ``TWIN_COSINE``, else <NA>.
+    Args:
+        trace: A pass of the model.
+        modality: Whose hyperedges.
+        n_items: Top items that each row names, from 0.
+        n_words: Words that each row names, from 0.
+        labels: A Series by item id, or one label an item in the data's order; by default the groups of a planted world.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        One row a hyperedge, with the columns
+
+        - ``modality``, ``hyperedge``; ``items``, ``users``: how many have their largest membership in it.
+        - ``mass``: its share of the items' total membership, 0 to 1.
+        - ``entropy``: mean over its items of −Σ_k H_k ln H_k / ln K: 0 if they are in it alone, 1 if they are in all alike; NaN
+          without items.
+        - ``top_items``, ``top_titles``: ids and titles of the ``n_items`` items that have the largest membership in it.
+        - ``words``: the ``n_words`` words that set its items' titles and texts apart (c-TF-IDF), an item counting by its membership.
+        - ``label``, ``purity``, ``labelled``: the commonest known label of its items, its share among those whose label is known,
+          and how many these are; ``""``, NaN and 0 where none is.
+        - ``is_dead``: it is no item's largest, and its mass is below 0.1/K.
+        - ``twin``: the hyperedge most like it, if the cosine of their columns of H is at least 0.95, else <NA>.
 
     Raises:
         ConfigError: The model has no such modality, or a count is negative.
         DataError: The labels don't fit the data set, or the pass was made on other data.
 
-    Source: spec section 3.3 for the memberships H.
+    Examples:
+        >>> model = lab.SRGFormer(lab.studio(), lab.ModelConfig(n_hyperedges=8))
+        >>> len(lab.hyperedge_cards(model.trace(), "image"))
+        8
+
+    Source: H = softmax(S/τ), the memberships of the paper (arXiv 2511.00584); Grootendorst 2022 (arXiv 2203.05794) for c-TF-IDF.
     """
     if min(n_items, n_words) < 0:
         raise ConfigError(f"n_items={n_items} and n_words={n_words} are counts; give 0 or more")
@@ -213,9 +235,15 @@ def _word_counts(texts: tuple[str, ...]) -> tuple[Any, np.ndarray]:
 def hyperedge_incidence(trace: Trace, data: Dataset, modality: str, n_items: int = 60) -> pd.DataFrame:
     """Return a readable part of the membership matrix, one row a cell.
 
-    ``item_id``, ``title``, ``place``: an item and its row, ordered by its largest hyperedge and there by membership, those in
-    none last. ``hyperedge``, ``column``: a hyperedge and its place, ordered by mass. ``membership``: H of the item in it. Of more
-    than ``n_items`` items, an even sample along that order is taken.
+    Args:
+        trace: A pass of the model.
+        modality: Whose hyperedges.
+        n_items: Items at most, from 1; of more, an even sample along their order is taken.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``item_id``, ``title``, ``place``: an item and its row, ordered by its largest hyperedge and there by membership, those in
+        none last. ``hyperedge``, ``column``: a hyperedge and its place, ordered by mass. ``membership``: H of the item in it, 0 to 1.
 
     Raises:
         ConfigError: The model has no such modality, or ``n_items`` is below 1.

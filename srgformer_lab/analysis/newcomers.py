@@ -20,17 +20,29 @@ NEAREST = 5
 
 @on_own_data
 def add_user(model: SRGFormer, data: Dataset, item_ids: Sequence[Id], user_id: Id = "newcomer") -> Variant:
-    """Add a user who is known only by a list of items, without training.
+    """Return the model with a user more, who is known only by a list of items, without training.
 
     Edges to the items are made, so most of what the model says comes from the items and from those items' other users. The
     rule for the learned ID embedding that is missing: E⁰_u points where the mean of the items' ID embeddings points and is as
     long as a learned one on average. Of five rules it did best on validation; docs/explanations.md has what it costs.
-    Use the result as ``recommend(*add_user(model, data, ["i3", "i8"]), "newcomer")``, or with ``explain`` and
-    ``what_if``.
+
+    Args:
+        model: A trained model; it stays as it is.
+        item_ids: The newcomer's history: one or more items, each once.
+        user_id: The newcomer's id, which nobody has yet.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The model and its data, for ``recommend(*variant, user_id)``, ``explain`` and ``what_if``.
 
     Raises:
         UnknownIdError: No item has that id.
-        DataError: The id is taken, the list is empty, or an item stands twice.
+        DataError: The id is taken, the list is empty, an item stands twice, or the data is other.
+
+    Examples:
+        >>> model = lab.SRGFormer(lab.studio())
+        >>> len(lab.recommend(*lab.add_user(model, ["i3", "i8"]), "newcomer", k=5))
+        5
     """
     other, changed = carry_over(model, data, with_user(data, str(user_id), list(map(str, item_ids))))
     with torch.no_grad():
@@ -43,16 +55,27 @@ def add_user(model: SRGFormer, data: Dataset, item_ids: Sequence[Id], user_id: I
 def add_item(
     model: SRGFormer, data: Dataset, features: Mapping[str, np.ndarray], item_id: Id = "new item", title: str = "", text: str = ""
 ) -> Variant:
-    """Add an item that nobody has taken, known by one feature vector a modality, without training.
+    """Return the model with an item more, which nobody has taken and which is known by its features alone, without training.
 
     Without an edge no walk reaches it: its modality and attention parts are 0, and only its place among the hyperedges comes
     from its features. So alone it is never recommended. The rule: its ID embedding stands in for what is missing with the
     mean fused embedding of the five items that are nearest by features (cosines summed over the modalities),
     E⁰_i = (L+1) · mean E*_j, so that its id part 1/(L+1) E⁰_i is that mean. An explanation shows it as the item's own share.
 
+    Args:
+        model: A trained model; it stays as it is.
+        features: One vector a modality of the data, as wide as the items' own.
+        item_id: The newcomer's id, which no item has yet.
+        title: For its card; the id where it is empty.
+        text: For its card.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The model and its data, for ``recommend(*variant, user_id)``, ``explain`` and ``what_if``.
+
     Raises:
-        DataError: The id is taken, a modality is missing, the data has none at all, or a vector has the wrong width or is
-            not finite.
+        DataError: The id is taken, a modality is missing, the data has none at all or is other, or a vector has the wrong width or
+            is not finite.
     """
     if not data.modalities:
         raise DataError(f"{data.name} has no modality, so nothing can be known of the newcomer {item_id!r}; give items features first")

@@ -27,13 +27,20 @@ def hypergraph_paths(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_
     gradients). The shares and the row ``uniform membership``, which is what t = 0 gives, sum to the part of each modality.
     Another path would share differently; norms are held at their values.
 
-    Columns: ``modality``, ``item_id`` (empty for the uniform row), ``title``, ``contribution``.
+    Args:
+        model: A model, or a pass that was made.
+        user_id: Whose score.
+        item_id: Of which item.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``modality``, ``item_id`` (empty for the uniform row), ``title``, ``contribution`` (in the score's unit).
 
     Raises:
         UnknownIdError: No user or item has that id.
-        DataError: The memberships of this pass were edited, so that they are no softmax of a sum.
+        DataError: The memberships of this pass were edited, so that they are no softmax of a sum, or the data is other.
 
-    Source: spec section 8; Sundararajan et al. 2017.
+    Source: Sundararajan et al. 2017 (integrated gradients); the integral above is theirs for a softmax of a sum.
     """
     user, item = data.user_row(user_id), data.item_row(item_id)
     trace = read_for(model, user)

@@ -70,16 +70,33 @@ def project(
 ) -> Projection:
     """Draw the unit vectors of one or more spaces in one plane, by a single fit over all of them.
 
-    Spaces are ``id``, any modality, ``attention``, ``hypergraph`` and ``fused``. PCA keeps the two directions of largest variance, each
-    turned so that its largest loading is positive. UMAP keeps ``n_neighbors`` neighbourhoods by cosine; its distances are not model
-    distances. ``sample`` draws so many rows, the same ones for every space. Rows that are 0 in a space are left out of it and counted.
+    PCA keeps the two directions of largest variance, each turned so that its largest loading is positive. UMAP keeps neighbourhoods
+    by cosine; its distances are not model distances. Rows that are 0 in a space are left out of it and counted. Quality is measured
+    with k = 10, or with the largest k that is defined, (rows − 1) // 2, where a space has fewer than 21 rows.
 
-    Quality is measured with k = 10, or with the largest k that is defined, (rows − 1) // 2, where a space has fewer than 21 rows.
+    Args:
+        trace: A pass over all nodes.
+        spaces: Of ``id``, any modality, ``attention``, ``hypergraph`` and ``fused``, as ``space_names`` lists them.
+        side: ``items`` or ``users``.
+        method: ``pca``, or ``umap`` (slower; needs the ``app`` extra).
+        seed: What UMAP and the samples depend on.
+        n_neighbors: How many neighbours UMAP keeps, from 2.
+        sample: How many rows to draw, from 4, the same ones for every space; all by default.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The points in the plane (x and y) and how well each space's neighbourhoods survived (0 to 1).
 
     Raises:
-        ConfigError: A space, ``side`` or ``method`` is unknown, the data is other, ``n_neighbors`` or ``sample`` is out of range, or
-            there are fewer than 4 rows or no two different vectors to draw.
-        LabError: Another UMAP of this process, which must end first, has not ended for ten minutes.
+        ConfigError: A space, ``side`` or ``method`` is unknown, ``n_neighbors`` or ``sample`` is out of range, or there are fewer
+            than 4 rows or no two different vectors to draw.
+        DataError: The data is not what the model was built on.
+        LabError: Another UMAP of this process, which must end first, has not ended for ten minutes, or umap is not installed.
+
+    Examples:
+        >>> model = lab.SRGFormer(lab.studio())
+        >>> list(lab.project(model.trace(), ("image", "text")).points)
+        ['space', 'id', 'title', 'x', 'y']
 
     Source: Venna and Kaski 2001 (trustworthiness and continuity).
     """

@@ -29,7 +29,14 @@ def check_side(side: str) -> None:
 
 @checked
 def space_names(trace: Trace) -> tuple[str, ...]:
-    """Name the spaces that this pass has: ``id``, each modality, ``attention``, ``hypergraph`` and their sum, ``fused``."""
+    """Return the names of the spaces that a pass has.
+
+    Args:
+        trace: A pass of the model.
+
+    Returns:
+        ``id``, each modality, ``attention``, ``hypergraph`` and their sum, ``fused``.
+    """
     return ("id", *trace.modality, "attention", "hypergraph", "fused")
 
 
@@ -41,8 +48,6 @@ def unit_vectors(trace: Trace, space: str, side: str) -> tuple[Float[Tensor, "ro
     Raises:
         ConfigError: The pass has no such space, or ``side`` is no side.
         LabError: A value is not finite, or the pass covers some nodes only.
-
-    Source: spec section 3.
     """
     check_side(side)
     if space not in space_names(trace):

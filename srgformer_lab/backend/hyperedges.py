@@ -13,7 +13,6 @@ from srgformer_lab.analysis.grouping import (
     against_labels,
     agreement,
     homes,
-    hyperedge_river,
     item_labels,
     item_membership,
     memberships,
@@ -21,6 +20,7 @@ from srgformer_lab.analysis.grouping import (
 )
 from srgformer_lab.analysis.hyperedges import hyperedge_cards, hyperedge_incidence, hyperedge_members
 from srgformer_lab.analysis.paths import hypergraph_paths
+from srgformer_lab.analysis.rivers import hyperedge_river
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.session import NOTHING_TRAINED, Scene, Value, trained_pass
 from srgformer_lab.data.dataset import Dataset

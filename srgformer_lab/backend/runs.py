@@ -11,8 +11,8 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
 from srgformer_lab.training.files import file_stamp
 from srgformer_lab.training.managing import shipped_run
-from srgformer_lab.training.records import RunConfig, Status
-from srgformer_lab.training.run import RUNS, UNFINISHED, Run
+from srgformer_lab.training.records import UNFINISHED, RunConfig, Status
+from srgformer_lab.training.run import RUNS, Run
 
 Stamp = tuple[tuple[int, ...], ...]
 FILES = ("config.json", "status.json", "history.jsonl", "result.json", "knobs.json", "best.safetensors")

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import pandas as pd
 
+from srgformer_lab.analysis.comparison import Versus, versus
 from srgformer_lab.analysis.counterfactual import Change, WhatIf, what_if
-from srgformer_lab.analysis.explanation import Explanation, Versus, explain, versus
+from srgformer_lab.analysis.explanation import Explanation, explain
 from srgformer_lab.backend import limits
 from srgformer_lab.backend.cache import Cache
 from srgformer_lab.backend.inventory import COHORTS, default_user

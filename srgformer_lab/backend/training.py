@@ -52,7 +52,7 @@ def settings(variant: str, model: ModelConfig, train: TrainConfig) -> tuple[str,
     Raises:
         UnknownIdError: There is no such variant.
 
-    Source: spec section 7.
+    Source: the paper's ablations (arXiv 2511.00584): α = 0; β = 0 and c = 0; γ = 0; one modality.
     """
     if variant.startswith("only-"):
         return "srgformer", model.replace(modalities=(variant.removeprefix("only-"),)), train

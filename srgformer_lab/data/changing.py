@@ -114,7 +114,7 @@ def with_shuffled_modality(data: Dataset, modality: str, seed: int = 0) -> Datas
 
 
 def thinned(data: Dataset, share: float, seed: int = 0) -> Dataset:
-    """Keep a share of the training interactions, drawn at random without replacement; validation and test stay as they are.
+    """Return a data set with a share of its training interactions, drawn at random without replacement; the other splits stay.
 
     A seed puts them into one random order. Each user's first is kept whatever the share, so that no user is left without history;
     the others are kept from the front of the order until max(users with training items, round(share · interactions)) are. So
@@ -126,10 +126,12 @@ def thinned(data: Dataset, share: float, seed: int = 0) -> Dataset:
         share: Above 0 and at most 1, of the training interactions.
         seed: Which order.
 
+    Returns:
+        The thinned data set.
+
     Raises:
         DataError: The share is out of range.
-
-    Source: spec section 10, question 4.
+        ConfigError: The seed is no whole number from 0 to 2⁶².
     """
     if not 0 < share <= 1:
         raise DataError(f"share={share!r} of the training interactions must be above 0 and at most 1, which keeps them all; try 0.5")

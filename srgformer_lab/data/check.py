@@ -35,7 +35,13 @@ class Report:
 
 
 def check(folder: str | Path) -> Report:
-    """Say what a data folder holds and everything that is wrong with it, as its reader would find it with its usual options.
+    """Return what a data folder holds and everything that is wrong with it, as its reader would find it with its default options.
+
+    Args:
+        folder: Where it lies.
+
+    Returns:
+        A report in lines, and the problems, each with its file, row or id and its remedy; ``print`` shows both.
 
     Raises:
         DataError: There is no such folder.

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions, ItemCards, check_learnable
-from srgformer_lab.data.splitting import SMALLEST_SPLIT_HISTORY, split_by_protocol, split_by_time
+from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions, ItemCards
+from srgformer_lab.data.splitting import SMALLEST_SPLIT_HISTORY, check_learnable, split_by_protocol, split_by_time
 from srgformer_lab.data.tables import Problems, Table, natural_order, numbers, others, positions, read_table
 from srgformer_lab.errors import ConfigError
 

@@ -119,7 +119,13 @@ class Dataset(Part):
         return tuple(self.features)
 
     def pairs(self, split: str) -> Int[np.ndarray, "pairs 2"]:
-        """Return the (user, item) rows of one split, or of ``all``, in the order of the interactions.
+        """Return the interactions of one split as rows.
+
+        Args:
+            split: ``train``, ``valid``, ``test`` or ``all``.
+
+        Returns:
+            (pairs × 2): user row and item row, in the order of the interactions; read-only.
 
         Raises:
             ConfigError: There is no such split.
@@ -133,7 +139,13 @@ class Dataset(Part):
         return {name: frozen(pairs) for name, pairs in (*parts.items(), ("all", both))}
 
     def matrix(self, split: str) -> sparse.csr_matrix:
-        """Return the 0/1 matrix (users, items) of one split, or of ``all``, with sorted columns; its arrays are read-only.
+        """Return the interactions of one split as a matrix.
+
+        Args:
+            split: ``train``, ``valid``, ``test`` or ``all``.
+
+        Returns:
+            0/1 float32 (users × items) with sorted columns; its arrays are read-only.
 
         Raises:
             ConfigError: There is no such split.
@@ -152,7 +164,14 @@ class Dataset(Part):
         return parts
 
     def history(self, user_id: str, split: str = "train") -> tuple[str, ...]:
-        """Return the ids of a user's items in one split, the oldest first where time is known.
+        """Return a user's items in one split.
+
+        Args:
+            user_id: Whose.
+            split: ``train``, ``valid``, ``test`` or ``all``.
+
+        Returns:
+            Item ids, the oldest first where time is known, else in the order of the item rows.
 
         Raises:
             UnknownIdError: No user has that id.
@@ -165,7 +184,13 @@ class Dataset(Part):
         return tuple(self.item_ids[int(row)] for row in pairs.item[rows])
 
     def user_row(self, user_id: object) -> int:
-        """Find a user's row.
+        """Return a user's row.
+
+        Args:
+            user_id: A raw id; a number stands for its digits.
+
+        Returns:
+            From 0 to users − 1.
 
         Raises:
             UnknownIdError: No user has that id.
@@ -173,7 +198,13 @@ class Dataset(Part):
         return self._row("user", user_id, self._user_rows)
 
     def item_row(self, item_id: object) -> int:
-        """Find an item's row.
+        """Return an item's row.
+
+        Args:
+            item_id: A raw id; a number stands for its digits.
+
+        Returns:
+            From 0 to items − 1.
 
         Raises:
             UnknownIdError: No item has that id.
@@ -195,7 +226,13 @@ class Dataset(Part):
         return {name: row for row, name in enumerate(self.item_ids)}
 
     def picture(self, item_id: object) -> Image.Image | None:
-        """Open an item's picture, or give nothing where there is none.
+        """Open an item's picture.
+
+        Args:
+            item_id: A raw id; a number stands for its digits.
+
+        Returns:
+            The picture, or None where there is none.
 
         Raises:
             UnknownIdError: No item has that id.
@@ -224,6 +261,12 @@ class Dataset(Part):
 
         A generated world into which somebody put other content has none of 0.1.0, which could not tell it from the original.
 
+        Args:
+            fingerprint: A short hash, as runs keep it.
+
+        Returns:
+            Whether it is.
+
         Raises:
             DataError: A picture file is gone.
         """
@@ -242,43 +285,3 @@ def _of_split(parts: Mapping[str, Any], split: str) -> Any:
     if split not in parts:
         raise ConfigError(f"there is no split {split!r}; there are {', '.join(SPLITS)}, and all")
     return parts[split]
-
-
-def check_learnable(data: Dataset) -> Dataset:
-    """Return the data set back if a model can learn from it and be judged on it; what every reader promises.
-
-    Raises:
-        DataError: A user has no training item, or a split is empty.
-    """
-    degree = np.asarray(data.matrix("train").sum(axis=1)).ravel()
-    without = np.flatnonzero(degree == 0)
-    if len(without):
-        raise DataError(
-            f"{data.name}: user {data.user_ids[without[0]]!r} has no training item, {len(without)} such users in all; "
-            "drop them or move one of their interactions to the training split"
-        )
-    for split in SPLITS:
-        if not len(data.pairs(split)):
-            raise DataError(f"{data.name}: the {split} split is empty; give it interactions, or give no split and let the protocol split")
-    return data
-
-
-def check_trainable(data: Dataset, judged_by: Sequence[str] = ("valid",)) -> None:
-    """Refuse data on which a training could not take a step, or not be judged.
-
-    Args:
-        data: What to train on.
-        judged_by: The splits that the training is judged by.
-
-    Raises:
-        DataError: One of these splits is empty, or every user has every item that occurs in training.
-    """
-    for split in judged_by:
-        if not len(data.pairs(split)):
-            raise DataError(f"{data.name} has nothing in its {split} split, which judges a training; move some interactions there")
-    degree, known = np.diff(data.matrix("train").indptr), np.unique(data.pairs("train")[:, 1])
-    if not ((degree > 0) & (degree < len(known))).any():
-        raise DataError(
-            f"{data.name}: every user with a training item has all {len(known)} items that occur in training, so there is no order to "
-            "learn; give some user fewer of them, or more items to choose from"
-        )

@@ -97,12 +97,15 @@ def read_folder(
 
     Args:
         folder: Where it lies.
-        min_rating: Keep interactions with at least this rating.
-        k_core: Then keep the largest part in which every user and every item has this many interactions.
+        min_rating: Keep interactions with at least this rating; all by default.
+        k_core: Then keep the largest part in which every user and every item has this many interactions, from 1; all by default.
         split: Where no column says it: ``protocol`` holds back a random fifth of each user, ``time`` the newest fifth.
         duplicates: What to do with a user and item that stand twice: ``error``, or ``merge`` to keep the latest, of equally old
             ones the highest rated, of those the first; before any filter.
         seed: What the protocol's shuffling starts from.
+
+    Returns:
+        The data set, which a model can learn from and be judged on.
 
     Raises:
         DataError: A file is missing or is not what the layout promises; names the file, the row or the id, and the remedy.
@@ -214,11 +217,18 @@ def read_mmrec(folder: str | Path, seed: int = 999) -> Dataset:
     """Read a folder with ``<name>.inter`` and, for each modality, ``<modality>_feat.npy``.
 
     ``<name>.inter`` is tab separated with the columns userID, itemID and, if there, rating, timestamp and x_label
-    (0 train, 1 valid, 2 test). Without x_label the protocol splits, with ``seed``. Timestamps that are all equal count as
+    (0 train, 1 valid, 2 test). Without x_label the protocol splits. Timestamps that are all equal count as
     unknown. Where there are features, an item is a row of them and its id the row's number; items without interactions are
     isolated nodes. ``<modality>_knn.npz`` may give each item's most similar items by a modality (``indices``, item rows, the
     nearest first), for models that read such lists. ``items.csv`` (item_id, title, text, …) and ``images/<item_id>.jpg`` may give
     cards, otherwise an item is called by its id.
+
+    Args:
+        folder: Where it lies.
+        seed: What the protocol's shuffling starts from, where it splits.
+
+    Returns:
+        The data set, which a model can learn from and be judged on.
 
     Raises:
         DataError: A file is missing or is not what the layout promises; names the file, the row or the id, and the remedy.

@@ -28,9 +28,16 @@ def open_data(path_or_name: str | Path, **options: Any) -> Dataset:
         path_or_name: ``"studio"``, or where the folder lies.
         **options: The options of ``studio``, ``read_mmrec`` or ``read_folder``; one that is None counts as not given.
 
+    Returns:
+        The data set.
+
     Raises:
         DataError: There is no such folder, or it is not in order.
         ConfigError: The data set's reader has no such option, or not with that value.
+
+    Examples:
+        >>> lab.open_data("studio", n_users=100, n_interactions=1_500)
+        Dataset(studio: 100 users × 240 items, 1,227/110/163, image[32], text[32])
     """
     if str(path_or_name) == STUDIO:
         return _read(STUDIO, "", options)

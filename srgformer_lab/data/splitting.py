@@ -3,11 +3,14 @@
 Both rules give every user the same numbers; they differ in which of a user's interactions are held back.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Int
 
 from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import SPLITS, Dataset, Interactions
+from srgformer_lab.errors import DataError
 
 SMALLEST_SPLIT_HISTORY = 3
 """A user with fewer interactions keeps them all for training."""
@@ -33,7 +36,7 @@ def split_by_protocol(
     Returns:
         Positions in ``SPLITS``: 0 train, 1 valid, 2 test.
 
-    Source: section 1 of the specification; the rule behind the field's Baby, Sports and Clothing files.
+    Source: the rule behind the Baby, Sports and Clothing files that the paper (arXiv 2511.00584) uses.
     """
     draw = np.random.default_rng(check_seed(seed)).random(len(user))
     if item is not None:
@@ -94,3 +97,43 @@ def _hold_back_last(user: np.ndarray, order: np.ndarray, n_users: int) -> np.nda
     split = np.zeros(len(user), dtype=np.int8)
     split[order] = (place >= (n - valid - test)[owner]).astype(np.int8) + (place >= (n - test)[owner])
     return split
+
+
+def check_learnable(data: Dataset) -> Dataset:
+    """Return the data set back if a model can learn from it and be judged on it; what every reader promises.
+
+    Raises:
+        DataError: A user has no training item, or a split is empty.
+    """
+    degree = np.asarray(data.matrix("train").sum(axis=1)).ravel()
+    without = np.flatnonzero(degree == 0)
+    if len(without):
+        raise DataError(
+            f"{data.name}: user {data.user_ids[without[0]]!r} has no training item, {len(without)} such users in all; "
+            "drop them or move one of their interactions to the training split"
+        )
+    for split in SPLITS:
+        if not len(data.pairs(split)):
+            raise DataError(f"{data.name}: the {split} split is empty; give it interactions, or give no split and let the protocol split")
+    return data
+
+
+def check_trainable(data: Dataset, judged_by: Sequence[str] = ("valid",)) -> None:
+    """Refuse data on which a training could not take a step, or not be judged.
+
+    Args:
+        data: What to train on.
+        judged_by: The splits that the training is judged by.
+
+    Raises:
+        DataError: One of these splits is empty, or every user has every item that occurs in training.
+    """
+    for split in judged_by:
+        if not len(data.pairs(split)):
+            raise DataError(f"{data.name} has nothing in its {split} split, which judges a training; move some interactions there")
+    degree, known = np.diff(data.matrix("train").indptr), np.unique(data.pairs("train")[:, 1])
+    if not ((degree > 0) & (degree < len(known))).any():
+        raise DataError(
+            f"{data.name}: every user with a training item has all {len(known)} items that occur in training, so there is no order to "
+            "learn; give some user fewer of them, or more items to choose from"
+        )

@@ -15,10 +15,10 @@ from PIL import Image
 from srgformer_lab.data import studio_art as art
 from srgformer_lab.data import studio_shapes as shapes
 from srgformer_lab.data import studio_words as words
-from srgformer_lab.data.dataset import Dataset, DataSource, Interactions, ItemCards, Truth, check_learnable
+from srgformer_lab.data.dataset import Dataset, DataSource, Interactions, ItemCards, Truth
 from srgformer_lab.data.encoders import encode_pictures, encode_texts
 from srgformer_lab.data.fingerprint import content_digest
-from srgformer_lab.data.splitting import split_by_protocol
+from srgformer_lab.data.splitting import check_learnable, split_by_protocol
 from srgformer_lab.errors import ConfigError
 
 POPULARITY_EXPONENT = 1.0
@@ -51,21 +51,28 @@ def studio(
     text_signal: float = 1.0,
     seed: int = 0,
 ) -> Dataset:
-    """Make the planted world.
+    """Make the planted world, a shop of which everything is known.
 
     Args:
         n_users: Number of users, each with one to three interests.
         n_items: Number of items, spread evenly over the groups.
         n_groups: Number of interest groups; they show in pictures, texts and both in turn.
         n_interactions: Number of distinct user–item pairs.
-        noise: Share of the interactions that were drawn regardless of interests; more where the groups of a user's interests
+        noise: Share of the interactions that were drawn regardless of interests, 0 to 1; more where the groups of a user's interests
             hold too few items. ``truth.noise`` marks each.
-        image_signal: Share of the items of picture groups whose picture shows the group; the others look like any item.
-        text_signal: Share of the items of text groups whose text shows the group; the others read like any item.
-        seed: The same seed gives the same world.
+        image_signal: Share of the items of picture groups whose picture shows the group, 0 to 1; the others look like any item.
+        text_signal: Share of the items of text groups whose text shows the group, 0 to 1; the others read like any item.
+        seed: The same seed makes the same world.
+
+    Returns:
+        The data set, with ``image`` and ``text`` features and the planted groups in ``truth``.
 
     Raises:
         ConfigError: An argument is out of its range, or so many interactions don't fit.
+
+    Examples:
+        >>> lab.studio()
+        Dataset(studio: 600 users × 240 items, 9,766/1,045/1,189, image[32], text[32])
     """
     options = {name: value.item() if isinstance(value, np.generic) else value for name, value in locals().items()}
     _check(**options)

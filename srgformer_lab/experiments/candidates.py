@@ -16,10 +16,7 @@ SEARCH_SEED = 0
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model in a comparison.
-
-    Source: spec section 9, for the settings and their grids.
-    """
+    """A model in a comparison, with the settings and the grids that its own paper trains it by."""
 
     name: str
     model_name: str

@@ -55,6 +55,12 @@ class Recipe:
     def open(self, seed: int) -> Dataset:
         """Open the data of one seed.
 
+        Args:
+            seed: What the world or the split, and the thinning, are drawn from.
+
+        Returns:
+            The data set, of whose training interactions ``share`` is kept.
+
         Raises:
             DataError: The folder is missing or not in order.
             ConfigError: The options are none of the reader's.
@@ -67,6 +73,12 @@ class Recipe:
         """Return the fingerprint of a seed's whole data, before anything is left out; computed once in a process.
 
         It has the form of 0.1.0, so that run folders keep their names: it covers all that decides a training, and no cards.
+
+        Args:
+            seed: What the world or the split is drawn from.
+
+        Returns:
+            A short hash.
 
         Raises:
             DataError: The folder is missing or not in order.
@@ -148,13 +160,29 @@ class Setup:
         return changed(preset(self.preset_name).train.replace(keep_epochs=0), self.changes)
 
     def value(self, name: str) -> Any:
-        """Return the setting that SRGFormer, or its training, starts from."""
+        """Return the setting that SRGFormer, or its training, starts from.
+
+        Args:
+            name: A setting of either.
+
+        Returns:
+            Its value.
+        """
         return getattr(self.model, name) if hasattr(self.model, name) else getattr(self.train, name)
 
     def case(self, labels: Mapping[str, str | float], seed: int, model_name: str = "srgformer", **changes: Any) -> TrainingCase:
-        """Make one case; ``changes`` are settings of the model or of the training that differ from the base.
+        """Make one case of the experiment.
 
         Every other model than SRGFormer starts from its own defaults, at the same width and with the same modalities.
+
+        Args:
+            labels: What names the case in tables.
+            seed: What data, weights and training are drawn from.
+            model_name: Such as ``srgformer`` or ``light_gcn``.
+            **changes: Settings of the model or of the training that differ from the base.
+
+        Returns:
+            The data, the model and the training of this case.
 
         Raises:
             UnknownIdError: There is no such model.
@@ -173,6 +201,13 @@ class Setup:
     def wanted(self, label: str, known: Iterable[str]) -> list[str]:
         """Return the names that the experiment is restricted to, or all.
 
+        Args:
+            label: What they name, for the message.
+            known: The names that there are.
+
+        Returns:
+            Some of them.
+
         Raises:
             UnknownIdError: A name is none of those known.
         """
@@ -183,7 +218,17 @@ class Setup:
         return list(self.only) or names
 
     def of_share(self, share: float) -> "Setup":
-        """Return the same setup on a part of the training interactions."""
+        """Return the same setup on a part of the training interactions.
+
+        Args:
+            share: Above 0 and at most 1.
+
+        Returns:
+            A setup.
+
+        Raises:
+            ConfigError: The share is out of range.
+        """
         return replace(self, recipe=replace(self.recipe, share=share))
 
 

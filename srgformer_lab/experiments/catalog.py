@@ -76,7 +76,7 @@ def of_variants(label: str, variants: Variants | Callable[[Setup], Variants]) ->
     return cases
 
 
-# ------------------------------------------------------------- baselines: is the gain real? (spec section 10, question 1)
+# ------------------------------------------------------------- baselines: is the gain real?
 
 
 def _compared(setup: Setup) -> list[Candidate]:
@@ -100,7 +100,7 @@ def _tuned(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
     ]
 
 
-# ---------------------------------- ablation: which branch brings the gain? (spec section 7 and section 10, question 2)
+# ---------------------------------- ablation: which branch brings the gain?
 
 WHOLE, NOISY = "whole", "noise at evaluation"
 NO_ATTENTION = {"attention_scale": 0.0}
@@ -124,7 +124,7 @@ def _ablated(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
     return [replace(case, with_noise=case.labels["variant"] == NOISY) for case in cases]
 
 
-# --------------- sensitivity: one knob at a time, and α and β together (the grids of spec section 6; section 10, question 3)
+# --------------- sensitivity: one knob at a time, and α and β together (the paper's grids)
 
 PRESET, PLANE, TIMES = "preset", "α×β", " × "
 CONTRAST_WEIGHTS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1)

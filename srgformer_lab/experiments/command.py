@@ -25,7 +25,7 @@ RUNS = "runs"
 def run_experiment(
     name: str, setup: Setup, folder: Path | str, n_workers: int | None = None, hours: float = math.inf, watch: Watcher | None = None
 ) -> Iterator[str]:
-    """Answer one of the paper's questions, by trainings or by measuring, and report what is being done.
+    """Train or measure what one of the paper's questions asks, and report what is being done.
 
     What was trained before with the same settings is not trained again; a training that was stopped goes on where it was.
 
@@ -34,9 +34,12 @@ def run_experiment(
             ``latency`` measure.
         setup: Data, seeds, and what differs from the preset.
         folder: Where the tables are left. The run folders are in ``runs`` beside it, so that experiments share trainings.
-        n_workers: Trainings at once; one a core by default, 0 for one after the other in this process.
-        hours: When they are up, trainings are stopped, and the tables are written without them.
+        n_workers: Trainings at once, from 0; one a core by default, 0 for one after the other in this process.
+        hours: When they are up, trainings are stopped, and the tables are written without them; above 0.
         watch: Called every second with how far the trainings are.
+
+    Returns:
+        An iterator of texts: the question, the table in Markdown, and the files that were written.
 
     Raises:
         UnknownIdError: There is no such experiment, or it is restricted to something that doesn't exist.

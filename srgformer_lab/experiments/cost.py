@@ -1,7 +1,4 @@
-"""What grows with what? The pieces of a training step against one factor at a time, on generated data.
-
-Source: spec section 10, question 6.
-"""
+"""What grows with what? The pieces of a training step against one factor at a time, on generated data."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

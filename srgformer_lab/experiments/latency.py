@@ -1,7 +1,4 @@
-"""How long does one user wait? Lists, lists after another knob, and explanations, over data of several sizes.
-
-Source: spec section 10, question 9.
-"""
+"""How long does one user wait? Lists, lists after another knob, and explanations, over data of several sizes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

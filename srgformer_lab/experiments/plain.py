@@ -3,7 +3,7 @@
 Attention gathers its operands along all edges, contrasts are dense and computed for every row of the batch, features are
 projected and propagated at every step, and autograd differentiates one operation after another.
 
-Source: spec sections 3 and 4.
+Source: the paper (arXiv 2511.00584).
 """
 
 import math

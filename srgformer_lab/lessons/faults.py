@@ -1,6 +1,6 @@
 """Five faults of the field, each beside what it should be: what the bug hunt shows, breaks, and has tested.
 
-Sources: the public release of SRGFormer (memberships overwritten, noise at evaluation; spec sections 3.5 and 7).
+Sources: the public release of SRGFormer (memberships overwritten, noise at evaluation).
 """
 
 from collections.abc import Callable, Mapping

@@ -32,7 +32,7 @@ class EdgeAttention(nn.Module):
     Projecting every node once and then multiplying along the edges costs O(n d² + |E| d). Scores within ±10 need no maximum
     subtracted before exp.
 
-    Source: spec sections 3.4 and 10 (question 8); ``linear``: Katharopoulos et al. 2020, over neighbours in place of all.
+    Source: ``product`` is that of the paper (arXiv 2511.00584); ``linear``: Katharopoulos et al. 2020, over neighbours in place of all.
     """
 
     def __init__(

@@ -16,10 +16,16 @@ from srgformer_lab.models.identity import checked
 
 @checked
 def mute_head(head: int) -> Edit:
-    """Set one attention head's output to 0.
+    """Return an edit that sets one attention head's output to 0.
+
+    Args:
+        head: Which one, from 0 to heads − 1.
+
+    Returns:
+        An edit for ``model.edit`` and ``what_if``; they raise ``ConfigError`` when it runs, if the model has no such head.
 
     Raises:
-        ConfigError: When it runs, if the model has no such head.
+        ConfigError: The head is no whole number.
     """
 
     def change(output: Tensor) -> Tensor:
@@ -32,16 +38,27 @@ def mute_head(head: int) -> Edit:
 
 @checked
 def uniform_attention() -> Edit:
-    """Let every node look at all its neighbours alike: equal scores, so that weights are 1/degree."""
+    """Return an edit that makes every node attend to all its neighbours alike: equal scores, so that weights are 1/degree.
+
+    Returns:
+        An edit for ``model.edit`` and ``what_if``.
+    """
     return Edit("uniform_attention()", lambda hooks: hooks.attention_score, torch.zeros_like)
 
 
 @checked
 def drop_hyperedge(modality: str, hyperedge: int) -> Edit:
-    """Let nothing flow through one hyperedge in the last layer.
+    """Return an edit that lets nothing flow through one hyperedge in the last layer.
+
+    Args:
+        modality: Whose hyperedge.
+        hyperedge: Which one, from 0 to K − 1.
+
+    Returns:
+        An edit for ``model.edit`` and ``what_if``; they raise ``ConfigError`` if the model has no such modality or hyperedge.
 
     Raises:
-        ConfigError: If the model has no such modality, or (when it runs) no such hyperedge.
+        ConfigError: An argument is of a wrong type.
     """
 
     def change(hyperedges: Tensor) -> Tensor:
@@ -54,20 +71,33 @@ def drop_hyperedge(modality: str, hyperedge: int) -> Edit:
 
 @checked
 def blank_modality(modality: str) -> Edit:
-    """Set a modality's embeddings E^m to 0; its hyperedges stay.
+    """Return an edit that sets a modality's embeddings E^m to 0; its hyperedges stay.
+
+    Args:
+        modality: Such as ``image``.
+
+    Returns:
+        An edit for ``model.edit`` and ``what_if``; they raise ``ConfigError`` if the model has no such modality.
 
     Raises:
-        ConfigError: If the model has no such modality.
+        ConfigError: The modality is no text.
     """
     return Edit(f"blank_modality({modality!r})", lambda hooks: hooks.of(hooks.modality, modality), torch.zeros_like)
 
 
 @checked
 def without_modality(modality: str) -> tuple[Edit, Edit]:
-    """Take a modality out of the score altogether, E^m and its hyperedges; use as ``model.edit(*without_modality("image"))``.
+    """Return edits that take a modality out of the score altogether, E^m and its hyperedges.
+
+    Args:
+        modality: Such as ``image``.
+
+    Returns:
+        Two edits for ``model.edit(*without_modality("image"))``, or as they are for ``what_if``; both raise ``ConfigError`` if the
+        model has no such modality.
 
     Raises:
-        ConfigError: If the model has no such modality.
+        ConfigError: The modality is no text.
     """
     name = f"without_modality({modality!r})"
     return (
@@ -78,10 +108,19 @@ def without_modality(modality: str) -> tuple[Edit, Edit]:
 
 @checked
 def merge_hyperedges(modality: str, first: int, second: int) -> tuple[Edit, Edit]:
-    """Let the members of the second hyperedge belong to the first instead; use as ``model.edit(*merge_hyperedges("image", 0, 3))``.
+    """Return edits that let the members of the second hyperedge belong to the first instead.
+
+    Args:
+        modality: Whose hyperedges.
+        first: The one that gets the members, from 0 to K − 1.
+        second: The one that is left empty, from 0 to K − 1.
+
+    Returns:
+        Two edits for ``model.edit(*merge_hyperedges("image", 0, 3))``, or as they are for ``what_if``; both raise ``ConfigError``
+        if the model has no such modality or hyperedge.
 
     Raises:
-        ConfigError: The two are the same, or the model has no such modality, or (when it runs) no such hyperedge.
+        ConfigError: The two are the same.
     """
     if first == second:
         raise ConfigError(f"hyperedge {first} can't be merged with itself; name two")
@@ -99,10 +138,17 @@ def merge_hyperedges(modality: str, first: int, second: int) -> tuple[Edit, Edit
 
 @checked
 def harden_memberships(modality: str) -> tuple[Edit, Edit]:
-    """Let each user and item belong to its strongest hyperedge alone; use as ``model.edit(*harden_memberships("image"))``.
+    """Return edits that let each user and item belong to its strongest hyperedge alone.
+
+    Args:
+        modality: Whose memberships.
+
+    Returns:
+        Two edits for ``model.edit(*harden_memberships("image"))``, or as they are for ``what_if``; both raise ``ConfigError`` if the
+        model has no such modality.
 
     Raises:
-        ConfigError: If the model has no such modality.
+        ConfigError: The modality is no text.
     """
 
     def change(membership: Tensor) -> Tensor:
@@ -113,7 +159,7 @@ def harden_memberships(modality: str) -> tuple[Edit, Edit]:
 
 @checked
 def noisy_memberships(modality: str, temperature: float, seed: int = 0) -> tuple[Edit, Edit]:
-    """Let memberships carry the Gumbel noise of training while they are read, as the public release does at evaluation too.
+    """Return edits that put the Gumbel noise of training into the memberships that are read, as the public release does at evaluation too.
 
     H = softmax(S/τ) tells S/τ up to a constant for each row, which a softmax doesn't see. So softmax(log H + g/τ) with standard
     Gumbel g is softmax((S + g)/τ) exactly, and the strongest hyperedge of a row is k with probability softmax(S)_k whatever τ.
@@ -121,19 +167,23 @@ def noisy_memberships(modality: str, temperature: float, seed: int = 0) -> tuple
     in single precision (708 τ in double) count as 87 τ below it.
 
     Every pass inside the block sees the same noise; users and items draw apart. The release draws anew at each evaluation: take
-    another seed for each. Use as ``model.edit(*noisy_memberships("image", model.config.membership_temperature))``.
+    another seed for each.
 
     Args:
         modality: Whose memberships.
-        temperature: τ of the pass, the model's ``membership_temperature``. An edit sees memberships and no model, so it must be
-            told; with another number the noise is that of other logits.
+        temperature: τ of the pass, the model's ``membership_temperature``, 0.05 to 100. An edit sees memberships and no model, so it
+            must be told; with another number the noise is that of other logits.
         seed: What the draws depend on, together with the modality and the side.
 
-    Raises:
-        ConfigError: The temperature is outside a model's range, or the model has no such modality; or, when it runs, rows don't
-            sum to 1, as the second modality's users in the released form, which have raw logits and in the release no noise.
+    Returns:
+        The users' edit and the items', for ``model.edit(*noisy_memberships("image", 0.2))``, or as they are for ``what_if``. Both raise
+        ``ConfigError`` if the model has no such modality, or where rows don't sum to 1, as the second modality's users in the released
+        form, which have raw logits and in the release no noise.
 
-    Source: spec section 3.3; the Gumbel-max property: Maddison et al. 2014.
+    Raises:
+        ConfigError: The temperature is outside a model's range, or an argument is of a wrong type.
+
+    Source: Maddison et al. 2014 (the Gumbel-max property); H = softmax((S + g)/τ) of the paper (arXiv 2511.00584).
     """
     tau = ModelConfig(membership_temperature=temperature).membership_temperature
 

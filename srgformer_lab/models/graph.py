@@ -30,7 +30,7 @@ class Graph(nn.Module):
 
     A = [[0, R], [Rᵀ, 0]], D = diag(A·1) + 1e-7, Ã = D^-1/2 A D^-1/2, without self-loops: an isolated node stays zero.
 
-    Source: spec section 3; LightGCN (He et al. 2020).
+    Source: LightGCN (He et al. 2020).
     """
 
     def __init__(self, data: Dataset) -> None:

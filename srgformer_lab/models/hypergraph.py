@@ -94,7 +94,7 @@ def relax(
     read the last Λ and never feed it. The constant K/N (common to all modalities, so the norms and cosines taken later
     don't see it) keeps the products from growing with the number of items and layers.
 
-    Source: spec section 3.3.
+    Source: the paper (arXiv 2511.00584), after LGMRec (Guo et al. 2024); Gumbel-softmax (Jang et al. 2017).
     """
     noise = noise or Noise()
     membership = {name: _soft(pair, temperature, noise) for name, pair in logits.items()}

@@ -1,6 +1,6 @@
 """The terms of the objective, as pure functions.
 
-Source: spec section 4; BPR (Rendle et al. 2009), InfoNCE (van den Oord et al. 2018).
+Source: the objective of the paper (arXiv 2511.00584); BPR (Rendle et al. 2009), InfoNCE (van den Oord et al. 2018).
 """
 
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ def light_gcn(embedding: Float[Tensor, "nodes dim"], propagate: Propagate, n_lay
 
     E^(s) = Ã E^(s−1), E^id = 1/(L+1) Σ_s E^(s): no weights, no non-linearity, no dropout.
 
-    Source: spec section 3.1; LightGCN (He et al. 2020).
+    Source: LightGCN (He et al. 2020).
     """
     mean, _ = mean_and_last(embedding, propagate, n_layers)
     return mean
@@ -49,7 +49,7 @@ def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_la
     A user starts as the mean of the items in its history; E^m = Ã^L [users; items], the last layer only. Without
     self-loops an isolated item ends at 0: its own features reach a score through the hypergraph alone.
 
-    Source: spec section 3.2.
+    Source: the paper (arXiv 2511.00584); the last layer alone, as in LGMRec (Guo et al. 2024).
     """
     start = torch.cat([graph.history_mean(projected), projected])  # (nodes, dim)
     *_, last = depths(start, graph.propagate, n_layers)
@@ -61,10 +61,7 @@ SPARSE_COST = 5
 
 
 class Features(nn.Module):
-    """X of one modality, as a constant.
-
-    Source: spec sections 3.2 and 8.
-    """
+    """X of one modality, as a constant: Ã^L [·] (X W) = (Ã^L [·] X) W lets narrow features be propagated once."""
 
     def __init__(self, data: Dataset, name: str, normalize: bool) -> None:
         """Keep the data set's features, each row divided by its norm if wanted."""

@@ -35,7 +35,11 @@ class Recommender(nn.Module, ABC):
 
     @abstractmethod
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
-        """Read the model once, and return a function from user rows to the scores of all items: the higher, the better."""
+        """Return a function that scores all items; the model is read once for all its calls.
+
+        Returns:
+            From user rows (chosen,) to scores (chosen × items): the higher, the better.
+        """
 
 
 class Sampler(Protocol[B_co]):
@@ -59,23 +63,46 @@ class Trainable(Recommender, Generic[B]):
     sampler: Sampler[B]
 
     def n_batches(self, batch_size: int) -> int:
-        """Count the batches of an epoch."""
+        """Count the batches of an epoch.
+
+        Args:
+            batch_size: Examples in a batch, from 1; the short last one is kept.
+
+        Returns:
+            Their number.
+        """
         return self.sampler.n_batches(batch_size)
 
     def batches(self, batch_size: int, draws: torch.Generator) -> Iterator[B]:
-        """Return the batches of one epoch, all drawn from ``draws``."""
+        """Return the batches of one epoch.
+
+        Args:
+            batch_size: Examples in a batch, from 1.
+            draws: What the order and the negatives are drawn from.
+
+        Returns:
+            An iterator of batches of the model's own kind.
+        """
         return self.sampler.batches(batch_size, draws)
 
     def start_epoch(self, draws: torch.Generator, epoch: int = 1) -> None:
-        """Take the generator of everything that the model itself draws in this epoch, and the epoch's number; most draw nothing."""
+        """Set what an epoch of training draws from; most models draw nothing.
+
+        Args:
+            draws: The generator of everything that the model itself draws in this epoch.
+            epoch: The epoch's number, from 1.
+        """
 
     @abstractmethod
     def losses(self, batch: B, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
-        """Return the weighted terms of the objective on one batch, by name; their sum is minimised.
+        """Compute the weighted terms of the objective on one batch; their sum is minimised.
 
         Args:
             batch: What the sampler made.
             config: The weights of the terms, among others.
+
+        Returns:
+            A scalar a term, by its name.
         """
 
 

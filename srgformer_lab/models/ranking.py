@@ -62,13 +62,21 @@ def reading_for(model: Recommender | Trace, users: Int[Tensor, " chosen"]) -> Re
 
 @on_own_data
 def rank_items(model: Recommender | Trace, data: Dataset, user_id: Id, hide: str = "known") -> pd.DataFrame:
-    """Rank every item that may be shown to a user: ``rank`` (from 1), ``item_id``, ``title``, ``score``; best first.
+    """Return every item that may be shown to a user, ranked by score.
 
-    ``hide`` is what the list leaves out: all that the person is ``known`` to have, or what the model learned from, ``train``.
+    Args:
+        model: Any recommender, or a pass that was made.
+        user_id: Whose ranking.
+        hide: What the list leaves out: all that the person is ``known`` to have, or what the model learned from, ``train``.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``rank`` (from 1), ``item_id``, ``title``, ``score`` (higher is better); best first, ties in the order of the item rows.
 
     Raises:
         UnknownIdError: No user has that id.
         ConfigError: ``hide`` is neither ``known`` nor ``train``.
+        DataError: The data is not what the model was built on.
     """
     if hide not in ("known", "train"):
         raise ConfigError(f"hide={hide!r} must be 'known' (all the person is known to have) or 'train' (what the model learned from)")
@@ -103,13 +111,27 @@ def ranking_of(data: Dataset, scores: Float[np.ndarray, " items"], shown: Int[np
 
 @on_own_data
 def recommend(model: Recommender | Trace, data: Dataset, user_id: Id, k: int = 10, hide: str = "known") -> pd.DataFrame:
-    """Recommend k items to a user: ``rank``, ``item_id``, ``title``, ``score``; shorter where fewer items are left.
+    """Return the k best items for a user; fewer where fewer are left.
 
-    Everything the person is known to have is left out, unless ``hide="train"``.
+    Args:
+        model: Any recommender, or a pass that was made.
+        user_id: Whose list.
+        k: How many items, from 1.
+        hide: What the list leaves out: all that the person is ``known`` to have, or what the model learned from, ``train``.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``rank`` (from 1), ``item_id``, ``title``, ``score`` (higher is better); best first.
 
     Raises:
         UnknownIdError: No user has that id.
-        ConfigError: ``k`` is not positive.
+        ConfigError: ``k`` is not positive, or ``hide`` is neither ``known`` nor ``train``.
+        DataError: The data is not what the model was built on.
+
+    Examples:
+        >>> model = lab.SRGFormer(lab.studio())
+        >>> len(lab.recommend(model, "u1", k=5))
+        5
     """
     if k < 1:
         raise ConfigError(f"k={k} must be at least 1")
@@ -118,10 +140,20 @@ def recommend(model: Recommender | Trace, data: Dataset, user_id: Id, k: int = 1
 
 @on_own_data
 def recommend_all(model: Recommender | Trace, data: Dataset, k: int = 10, block: int = 1024) -> pd.DataFrame:
-    """Recommend k items to every user: ``user_id``, ``rank``, ``item_id``, ``title``, ``score``.
+    """Return the k best items for every user, without what each is known to have.
+
+    Args:
+        model: Any recommender, or a pass that was made.
+        k: How many items for each user, from 1.
+        block: How many users are scored at a time, from 1; memory grows with it.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``user_id``, ``rank`` (from 1), ``item_id``, ``title``, ``score``; user by user, best first.
 
     Raises:
-        ConfigError: ``k`` is not positive.
+        ConfigError: ``k`` or ``block`` is not positive.
+        DataError: The data is not what the model was built on.
     """
     if k < 1 or block < 1:
         raise ConfigError(f"k={k} (items for each user) and block={block} (users at a time) must be at least 1")

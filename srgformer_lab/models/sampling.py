@@ -24,7 +24,7 @@ class TripleSampler(nn.Module):
     A negative is drawn from the items that occur in training, and redrawn while it is one of the user's training items.
     A user who has them all is skipped.
 
-    Source: spec section 4.
+    Source: BPR (Rendle et al. 2009), with each training pair once an epoch.
     """
 
     def __init__(self, data: Dataset) -> None:

@@ -39,7 +39,11 @@ class SRGFormer(Trainable[Batch]):
 
     E* = E^id + Σ_m nz(E^m) + α nz(E^att) + β nz(E^H), and a user's score for an item is ⟨e*_u, e*_i⟩.
 
-    Source: spec section 3.
+    Examples:
+        >>> lab.SRGFormer(lab.studio(), lab.ModelConfig(embedding_dim=32))
+        SRGFormer(600 users × 240 items, image, text, 4 heads, 4 hyperedges, width 32, 32,256 weights)
+
+    Source: Eq. 15 of the paper (arXiv 2511.00584).
     """
 
     def __init__(self, data: Dataset, config: ModelConfig | None = None) -> None:
@@ -86,10 +90,16 @@ class SRGFormer(Trainable[Batch]):
         return f"SRGFormer({graph.n_users:,} users × {graph.n_items:,} items, {branches}, width {c.embedding_dim}, {count:,} weights)"
 
     def forward(self, nodes: Int[Tensor, " rows"] | None = None, step: Step | None = None) -> Trace:
-        """Compute every branch; the attention and fused parts cover ``nodes`` (increasing node numbers), or all of them.
+        """Compute every branch of the model.
 
-        In training mode the memberships carry Gumbel noise and dropout, drawn from what ``start_epoch`` was given. The ``step``
-        of a training says what it keeps, rounds and leaves out: a branch that no term reads has a part of 0, and no factors.
+        In training mode the memberships carry Gumbel noise and dropout, drawn from what ``start_epoch`` was given.
+
+        Args:
+            nodes: Increasing node numbers (rows,), users first, that the attention and fused parts cover; all by default.
+            step: What a training keeps, rounds and leaves out: a branch that no term reads has a part of 0, and no factors.
+
+        Returns:
+            The pass, with gradients.
         """
         config, graph, hooks, step = self.config, self.graph, self.hooks, step or Step()
         everyone = torch.arange(graph.n_nodes, device=self.device)
@@ -128,7 +138,14 @@ class SRGFormer(Trainable[Batch]):
         return trace
 
     def project_features(self, step: Step) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Compute X W (items × dim), where the step reads it, and X V (items × hyperedges) of every modality."""
+        """Compute X W (items × dim), where the step reads it, and X V (items × hyperedges) of every modality.
+
+        Args:
+            step: What the training keeps, rounds and leaves out.
+
+        Returns:
+            X W and X V by modality.
+        """
         maps = self.implicit_attribute if step.learns_memberships else {name: V.detach() for name, V in self.implicit_attribute.items()}
         projected, logits = {}, {}
         for name, features in self.features.items():
@@ -139,7 +156,15 @@ class SRGFormer(Trainable[Batch]):
         return projected, logits
 
     def modality_embeddings(self, projected: Mapping[str, Tensor], step: Step) -> dict[str, Tensor]:
-        """Compute E^m (nodes × dim) of every modality, from X W or from features that are propagated once."""
+        """Compute E^m (nodes × dim) of every modality, from X W or from features that are propagated once.
+
+        Args:
+            projected: X W (items × dim) by modality.
+            step: What the training keeps, rounds and leaves out.
+
+        Returns:
+            E^m by modality.
+        """
         graph, n_layers = self.graph, self.config.n_modality_layers
         return {
             name: step.product(X.propagate(graph, n_layers), self.projection[name])
@@ -149,7 +174,14 @@ class SRGFormer(Trainable[Batch]):
         }
 
     def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]]) -> dict[str, UserItemPair]:
-        """Complete the items' logits by the users': the sums over their histories."""
+        """Compute the users' logits, the sums over their histories, beside the items'.
+
+        Args:
+            items: X V (items × hyperedges) by modality.
+
+        Returns:
+            Both by modality.
+        """
         return {name: UserItemPair(self.graph.history_sum(values), values) for name, values in items.items()}
 
     def _noise_draws(self) -> torch.Generator:
@@ -163,9 +195,13 @@ class SRGFormer(Trainable[Batch]):
         return self.user_embedding.device
 
     def trace(self, nodes: Int[Tensor, " rows"] | None = None) -> Trace:
-        """Read the model once: no noise, no dropout, no gradients; the mode is restored.
+        """Compute one deterministic pass: no noise, no dropout, no gradients; the mode is restored.
 
-        All nodes are covered, unless some are named (increasing): then the attention and fused parts cover those alone.
+        Args:
+            nodes: Increasing node numbers (rows,), users first, that the attention and fused parts cover; all by default.
+
+        Returns:
+            The pass.
         """
         modes = [(module, module.training) for module in self.modules()]
         self.eval()
@@ -177,7 +213,13 @@ class SRGFormer(Trainable[Batch]):
                 module.training = mode
 
     def trace_for(self, users: Int[Tensor, " chosen"] | Sequence[int]) -> Trace:
-        """Read what it takes to rank all items for some user rows: these and all items' rows, which is half the work or less.
+        """Compute what it takes to rank all items for some users: their rows and all items', which is half the work or less.
+
+        Args:
+            users: User rows, each from 0 to users − 1.
+
+        Returns:
+            The pass.
 
         Raises:
             ConfigError: There is no such row.
@@ -193,7 +235,10 @@ class SRGFormer(Trainable[Batch]):
         """Change what flows through the model inside a ``with`` block, while reading or training; nothing stays behind.
 
         Args:
-            edits: Such as ``mute_head(0)`` or ``without_modality("image")``, in the order in which they are applied.
+            *edits: Such as ``mute_head(0)`` or ``without_modality("image")``, in the order in which they are applied.
+
+        Returns:
+            What ``with`` enters and leaves.
 
         Raises:
             ConfigError: Something else is given, or the model has no such head, modality or hyperedge.
@@ -201,13 +246,20 @@ class SRGFormer(Trainable[Batch]):
         return self.hooks.edit(*edits)
 
     def with_own_hooks(self) -> "SRGFormer":
-        """Return a model of the very same weights whose hooks and knobs are its own: what is edited there changes no other reader."""
+        """Return a model of the very same weights whose hooks and knobs are its own.
+
+        Returns:
+            A model on which an edit changes no other reader.
+        """
         own = copy(self)
         own._modules = {**self._modules, "hooks": Hooks(self.modalities)}
         return own
 
     def update_knobs(self, **knobs: float) -> None:
         """Change α, β or the membership temperature of this model.
+
+        Args:
+            **knobs: ``attention_scale`` (α, 0 to 10), ``hypergraph_scale`` (β, 0 to 10), ``membership_temperature`` (τ, 0.05 to 100).
 
         Raises:
             ConfigError: A name is not one of these knobs, or a value is outside its range.
@@ -223,10 +275,12 @@ class SRGFormer(Trainable[Batch]):
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute the weighted terms of the objective on one batch; their sum is what is minimised.
 
-        ``ranking`` + λ ``regularization`` + c ``hypergraph_contrast`` + γ ``modality_contrast``. A term whose weight is 0
-        is not computed, nor a branch that no term reads.
+        A term whose weight is 0 is not computed, nor a branch that no term reads.
 
-        Source: spec section 4.
+        Returns:
+            The scalars ``ranking``, λ ``regularization``, c ``hypergraph_contrast`` and γ ``modality_contrast``.
+
+        Source: the paper's objective (arXiv 2511.00584): BPR + λ norms + c HCL + γ MCL.
         """
         step = self._step
         step.advance(config, self.config)
@@ -241,7 +295,16 @@ class SRGFormer(Trainable[Batch]):
         }
 
     def ranking_terms(self, trace: Trace, batch: Batch, regularization_weight: float) -> dict[str, Float[Tensor, ""]]:
-        """Compute the terms that read the fused embeddings: ``ranking`` and λ ``regularization``."""
+        """Compute the terms that read the fused embeddings.
+
+        Args:
+            trace: The pass.
+            batch: Rows of users, positives and negatives, (batch,) each.
+            regularization_weight: λ.
+
+        Returns:
+            The scalars ``ranking`` and λ ``regularization``.
+        """
         rows = trace.fused.of(self._all_of(batch)).unflatten(0, (3, -1))  # (users, positives and negatives, batch, dim)
         user, positive, negative = rows.unbind()
         return {
@@ -254,9 +317,13 @@ class SRGFormer(Trainable[Batch]):
         return torch.cat([batch.user, n_users + batch.positive, n_users + batch.negative])
 
     def nodes_of(self, batch: Batch) -> Int[Tensor, " rows"] | None:
-        """Name the nodes that a batch reads, or none for all: where it may read them all, and on an accelerator.
+        """Return the nodes that a batch reads; on an accelerator, where counting them takes longer than it saves, none is named.
 
-        There their number would have to come back to the host first, which takes longer than what it saves.
+        Args:
+            batch: Rows of users, positives and negatives, (batch,) each.
+
+        Returns:
+            Increasing node numbers, or None for all.
         """
         if runtime.is_accelerator(self.device) or sum(map(len, batch)) >= self.graph.n_nodes:
             return None

@@ -16,8 +16,6 @@ def in_bfloat16(left: Float[Tensor, "rows inner"], right: Float[Tensor, "inner c
     """Multiply with eight bits of mantissa, forwards and backwards, and give the result in the precision of ``right``.
 
     Memberships are never computed from such a product, and no contrast is computed with one.
-
-    Source: spec section 3.3.
     """
     return (left.to(torch.bfloat16) @ right.to(torch.bfloat16)).to(right.dtype)
 
@@ -29,8 +27,6 @@ class Step:
     after them are taken at every step, with its own noise and edits. An epoch starts with nothing kept, so that a resumed
     training does what an unbroken one does. After ``freeze_after`` epochs both are computed once an epoch and without
     gradients: the implicit attributes V then stay as they are, and so do W_Q and W_K.
-
-    Source: spec section 10, question 7.
     """
 
     def __init__(self, epoch: int = 1) -> None:

@@ -64,7 +64,7 @@ class Trace:
 
         E^id, nz(E^m), α nz(E^att) and β nz(Σ_m E^{m,H}), with nz(x) = x / max(‖x‖, 1e-12) row by row. They sum to E*.
 
-        Source: spec section 3.5 (Eq. 15 of the paper).
+        Source: Eq. 15 of the paper (arXiv 2511.00584).
         """
         rows = self.attention.output
         whole = self.collaborative
@@ -124,5 +124,12 @@ class Trace:
         return relax(logits, items, config.membership_temperature, config.n_hypergraph_layers, self.hooks, config.as_released)
 
     def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
-        """Score every item for these user rows: ⟨e*_u, e*_i⟩."""
+        """Compute the scores of all items for some users: ⟨e*_u, e*_i⟩.
+
+        Args:
+            users: User rows (chosen,) that the pass covers.
+
+        Returns:
+            Scores (chosen × items): the higher, the better.
+        """
         return self.fused.of(users) @ self.fused.items.T

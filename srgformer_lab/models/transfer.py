@@ -22,14 +22,22 @@ class Variant(NamedTuple):
 
 @on_own_data
 def carry_over(model: SRGFormer, data: Dataset, after: Dataset) -> Variant:
-    """Put a model's weights onto other data: rows follow their raw ids, and nothing is trained.
+    """Return a model's weights on other data: rows follow their raw ids, and nothing is trained.
 
     Everything that is computed from interactions and features (Ã, R, degrees) is that of the new data. A user or item that
     the model has not learned gets a zero ID embedding; ``add_user`` and ``add_item`` have better rules. Edits that are active stay active.
 
+    Args:
+        model: The model, which stays as it is.
+        after: The data to put its weights onto.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The new model and ``after``, for whatever asks for a model and its data.
+
     Raises:
         ConfigError: The data lacks a modality of the model.
-        DataError: The features have other widths than those that the model was built for.
+        DataError: The features have other widths than those that the model was built for, or the model's own data is other.
     """
     other = SRGFormer(after, model.config.replace(modalities=model.modalities)).to(model.device, model.user_embedding.dtype)
     tables = {"user_embedding": (data.user_ids, after.user_ids), "item_embedding": (data.item_ids, after.item_ids)}

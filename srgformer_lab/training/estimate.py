@@ -38,7 +38,14 @@ class Estimate:
     memory_bytes: int
 
     def seconds(self, n_epochs: int) -> float:
-        """Return what so many epochs take; what needs no training is evaluated once, however many are asked for."""
+        """Return what so many epochs take; what needs no training is evaluated once, however many are asked for.
+
+        Args:
+            n_epochs: How many epochs.
+
+        Returns:
+            Seconds, at most ``seconds_at_most``.
+        """
         return min(self.seconds_per_epoch * n_epochs, self.seconds_at_most)
 
 
@@ -60,9 +67,18 @@ class Work:
 
 
 def estimate(data: Dataset, model: Config, train: TrainConfig) -> Estimate:
-    """Count an epoch's arithmetic and memory traffic, and divide by what this machine was just measured to do.
+    """Compute how long and how much memory a training takes, good to about a factor of two.
 
-    A model that needs no training is only evaluated, once.
+    An epoch's arithmetic and memory traffic are counted, and divided by what this machine was just measured to do. A model that
+    needs no training is only evaluated, once.
+
+    Args:
+        data: What to train on.
+        model: The configuration of any model, such as ``ModelConfig()`` or ``LightGCNConfig()``.
+        train: How to train.
+
+    Returns:
+        Seconds an epoch and at most, and bytes of memory.
 
     Raises:
         ConfigError: The training asks for a device that this machine lacks, the model for a modality that the data lacks, or one of

@@ -1,6 +1,6 @@
 """Full-ranking evaluation: every item competes, and only the training positives are masked.
 
-Source: spec section 5.
+Source: the protocol of the paper (arXiv 2511.00584): Recall@k = hits / positives; binary NDCG@k (Järvelin and Kekäläinen 2002).
 """
 
 import re
@@ -31,17 +31,25 @@ HIDDEN = -1
 
 @on_own_data
 def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS) -> dict[str, float]:
-    """Average Recall@k and NDCG@k over the users with a positive in ``split``: ``{"recall@10": …, "ndcg@20": …}``, in 0…1.
+    """Compute Recall@k and NDCG@k, averaged over the users with a positive in ``split``.
 
     Args:
         model: Any recommender, or a pass that was made.
-        data: The model's own data; may be left out, or stand second.
         split: ``valid`` or ``test``. Training items are hidden in both.
         cutoffs: The k, each from 1.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``{"recall@10": …, "recall@20": …, "ndcg@10": …, "ndcg@20": …}``, each in 0…1; NaN where no user has a positive.
 
     Raises:
         ConfigError: The split or a cut-off does not exist.
         DataError: The data is not what the model was built on.
+
+    Examples:
+        >>> model = lab.Popularity(lab.studio())
+        >>> sorted(lab.evaluate(model, "test", cutoffs=[20]))
+        ['ndcg@20', 'recall@20']
     """
     _, columns = _by_user(model, data, split, cutoffs)
     return {name: float(values.mean()) for name, values in columns.items()}
@@ -51,13 +59,23 @@ def evaluate(model: Recommender | Trace, data: Dataset, split: str = "valid", cu
 def evaluate_users(
     model: Recommender | Trace, data: Dataset, split: str = "valid", cutoffs: Sequence[int] = CUTOFFS, watch: Watch | None = None
 ) -> pd.DataFrame:
-    """Return each user's Recall@k and NDCG@k: one row for every user with a positive in ``split``.
+    """Compute each user's Recall@k and NDCG@k.
 
     Recall@k = hits / positives; NDCG@k is binary, its ideal list has min(positives, k) hits. Ties go to the lower item row.
-    ``watch`` hands on the blocks of users.
+
+    Args:
+        model: Any recommender, or a pass that was made.
+        split: ``valid`` or ``test``. Training items are hidden in both.
+        cutoffs: The k, each from 1.
+        watch: Hands on the blocks of users one by one, such as ``tqdm``.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``user_id``, and ``recall@k`` and ``ndcg@k`` (0 to 1) for each k: one row for every user with a positive in ``split``.
 
     Raises:
         ConfigError: The split or a cut-off does not exist.
+        DataError: The data is not what the model was built on.
     """
     users, columns = _by_user(model, data, split, cutoffs, watch)
     return pd.DataFrame({"user_id": [data.user_ids[row] for row in users.tolist()], **columns})
@@ -109,10 +127,22 @@ def metric_surface(
     split: str = "valid",
     metric: str = SELECTION_METRIC,
 ) -> pd.DataFrame:
-    """Evaluate one trained model under every pair of α and β: ``attention_scale``, ``hypergraph_scale``, ``value``.
+    """Compute a metric of one trained model under every pair of α and β.
+
+    Args:
+        trace: A pass over all nodes.
+        attention_scales: The α, each in 0…10.
+        hypergraph_scales: The β, each in 0…10.
+        split: ``valid`` or ``test``.
+        metric: ``recall@k`` or ``ndcg@k``.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        ``attention_scale``, ``hypergraph_scale``, ``value`` (0 to 1), one row a pair.
 
     Raises:
-        ConfigError: A scale is out of range, or the metric isn't one of recall@k and ndcg@k.
+        ConfigError: A scale is out of range, the split does not exist, or the metric isn't one of recall@k and ndcg@k.
+        DataError: The data is not what the model was built on.
     """
     if not (found := METRIC.fullmatch(metric)):
         raise ConfigError(f"metric={metric!r} must be recall@k or ndcg@k with a whole number from 1, such as {SELECTION_METRIC}")

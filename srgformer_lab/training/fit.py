@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.data.dataset import SPLITS, Dataset, check_trainable
+from srgformer_lab.data.dataset import SPLITS, Dataset
+from srgformer_lab.data.splitting import check_trainable
 from srgformer_lab.errors import RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.identity import on_own_data
@@ -34,15 +35,24 @@ def fit(
 
     Args:
         model: Any recommender; one that needs no training is only evaluated.
-        data: The data set that the model was built on.
-        config: How to train.
-        folder: Where run folders are; ``runs`` in the working folder unless told otherwise.
-        name: The run's name; one that is taken gets a number.
+        config: How to train; ``TrainConfig()`` by default.
+        folder: Where run folders are; ``runs`` in the working folder by default.
+        name: The run's name; one that is taken gets a number. By default those of the data and the model.
         watch: Called with the status a few times a second, to show progress.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        The run: its folder, history and metrics.
 
     Raises:
+        ConfigError: The name is not a plain folder name, or the device is not there.
         RunError: The folder can't be written, or a loss is no longer finite.
-        DataError: Nothing can be learned from the data, or its validation or test split is empty.
+        DataError: Nothing can be learned from the data, its validation or test split is empty, or it is other than the model's.
+
+    Examples:
+        >>> run = lab.fit(lab.SRGFormer(lab.studio()), config=lab.TrainConfig(epochs=1))
+        >>> run.status().state
+        'finished'
     """
     check_trainable(data, SPLITS[1:])
     config = config or TrainConfig()
@@ -53,7 +63,7 @@ def fit(
 
 
 def resume(run: Run, data: Dataset | None = None, watch: Watcher | None = None) -> Run:
-    """Go on with a run that was stopped or interrupted, or start one that waits; return it.
+    """Train on from where a run was stopped or interrupted, or start one that waits.
 
     The history equals that of an unbroken run (seconds apart, with the same number of threads and no knob moved).
     What was asked to stop before this call does not stop the run; what is asked later does.
@@ -62,6 +72,9 @@ def resume(run: Run, data: Dataset | None = None, watch: Watcher | None = None) 
         run: The run.
         data: The run's own data, if it is open already; else it is opened here.
         watch: Called with the status a few times a second, to show progress.
+
+    Returns:
+        The same run; ``run.model()`` has its best weights.
 
     Raises:
         RunError: The run is damaged, being trained, or belongs to other data.

@@ -174,11 +174,25 @@ class OwnedFolder:
         return self.path / "run.lock"
 
     def is_held(self, host: str = HOST) -> bool:
-        """Return whether a process trains this run now, or waits to; asking changes nothing."""
+        """Return whether a process trains this run now, or waits to; asking changes nothing.
+
+        Args:
+            host: Where the owner said that it runs; on another machine than this, a heartbeat counts as well.
+
+        Returns:
+            Whether so.
+        """
         return is_held(self.lock_path, host)
 
     def take(self, seconds: float = 0.0, span: tuple[int, int] = ALL) -> Lock:
-        """Own the run: the caller releases the lock, and the system does when the process ends, however it ends.
+        """Take the run: the caller releases the lock, and the system does when the process ends, however it ends.
+
+        Args:
+            seconds: How long to wait for another owner.
+            span: Which bytes of the lock file: all, or those that only hold its place.
+
+        Returns:
+            The lock.
 
         Raises:
             RunError: Another process owns it, or it can't be locked.
@@ -201,6 +215,12 @@ class OwnedFolder:
     def hold(self, seconds: float = LOCK_SECONDS) -> Iterator[Lock]:
         """Own the run inside the block.
 
+        Args:
+            seconds: How long to wait for another owner.
+
+        Returns:
+            What ``with`` enters: the lock.
+
         Raises:
             RunError: Another process owns it.
         """
@@ -210,6 +230,12 @@ class OwnedFolder:
     @contextmanager
     def set_aside(self, doing: str) -> Iterator[None]:
         """Keep trainings from beginning inside the block, while the folder is moved; readers see nothing of it.
+
+        Args:
+            doing: What the caller does, for the message, such as ``renaming``.
+
+        Returns:
+            What ``with`` enters.
 
         Raises:
             RunError: It is being trained, or gone.

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from srgformer_lab import runtime
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, Config, TrainConfig
-from srgformer_lab.data.dataset import Dataset, check_trainable
-from srgformer_lab.data.splitting import selection_metric
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.splitting import check_trainable, selection_metric
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import B, Trainable
@@ -151,9 +151,17 @@ def epochs(model: Trainable[B], data: Dataset, config: TrainConfig | None = None
 
     The model keeps its latest weights; ``fit`` keeps the best ones and writes a run folder.
 
+    Args:
+        model: A model that learns.
+        config: How to train; ``TrainConfig()`` by default.
+        data: The model's own data; may be left out or stand second.
+
+    Returns:
+        An iterator with a record of each epoch: losses, validation metrics, seconds.
+
     Raises:
         RunError: A term of the loss is no longer finite.
-        DataError: Nothing can be learned from the data, or the validation split is empty.
+        DataError: Nothing can be learned from the data, the validation split is empty, or the data is other than the model's.
     """
     training = Training(model, data, config or TrainConfig())
     return (record for record in training.records() if isinstance(record, EpochRecord))

@@ -18,7 +18,14 @@ KEPT_SECONDS = 24 * 3600
 
 
 def list_runs(root: Path | str = RUNS) -> list[Run]:
-    """List the runs under a folder, the newest first; damaged ones are left out."""
+    """Return the runs under a folder, the newest first; damaged ones are left out.
+
+    Args:
+        root: Where run folders are; ``runs`` in the working folder by default.
+
+    Returns:
+        The runs; none where there is no such folder.
+    """
     return [run for run, _ in _read(root)[0]]
 
 
@@ -33,7 +40,15 @@ def damaged_runs(root: Path | str = RUNS) -> dict[Path, str]:
 
 
 def shipped_run() -> Run:
-    """Return the finished run on ``studio(seed=0)`` that comes with the package."""
+    """Return the finished run on ``studio(seed=0)`` that comes with the package.
+
+    Returns:
+        A run that is read-only where the package is installed so.
+
+    Raises:
+        RunError: Its folder is damaged.
+        LabError: The installation lacks it.
+    """
     return Run.open(places.shipped_runs_folder() / "studio")
 
 

@@ -97,6 +97,12 @@ class Status:
     def read(cls, path: Path) -> "Status":
         """Read ``status.json``; what a later version adds is left out.
 
+        Args:
+            path: Where the file is.
+
+        Returns:
+            What it says.
+
         Raises:
             RunError: The file is missing or damaged.
         """
@@ -120,7 +126,11 @@ class Status:
         return cls(**found)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it ready for JSON, which knows no NaN."""
+        """Return it ready for JSON, which knows no NaN.
+
+        Returns:
+            All fields by name, None for NaN.
+        """
         return {name: None if value != value else value for name, value in asdict(self).items()}
 
 

@@ -1,13 +1,9 @@
 """A run is a folder: everything that one training did, readable by anyone at any moment."""
 
-import os
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
 
 from srgformer_lab.config import KNOBS, Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
@@ -17,11 +13,11 @@ from srgformer_lab.errors import ConfigError, LabError, RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.identity import checked, refuse_other_data
 from srgformer_lab.models.protocol import Recommender
-from srgformer_lab.training import locks, records, requests
+from srgformer_lab.training import requests
 from srgformer_lab.training.checkpoint import AGAIN, check_weights, load_weights
 from srgformer_lab.training.files import file_stamp, is_number, new_folder, read_json, sweep_folders, write_json
-from srgformer_lab.training.locks import OwnedFolder
-from srgformer_lab.training.records import UNFINISHED, RunConfig, Status, versions
+from srgformer_lab.training.reading import RecordedFolder
+from srgformer_lab.training.records import Status, versions
 
 RUNS = Path("runs")
 MOST_PENDING = 16
@@ -30,7 +26,7 @@ _found_good: dict[Path, tuple[tuple[int, ...], ...]] = {}
 """The stamps of runs whose files have been read through: the app opens all runs at every move, and histories are long."""
 
 
-class Run(OwnedFolder):
+class Run(RecordedFolder):
     """A run folder. It only reads, and leaves requests; the process that trains the run writes the rest."""
 
     def __repr__(self) -> str:
@@ -41,7 +37,18 @@ class Run(OwnedFolder):
 
     @classmethod
     def create(cls, root: Path | str, name: str | None, data: Dataset, model_name: str, model: Config, train: TrainConfig) -> "Run":
-        """Make a new folder under ``root``; a name that is taken gets a number.
+        """Make a new run folder, in which nothing is trained yet.
+
+        Args:
+            root: The folder of runs; it is made where there is none.
+            name: The run's name; one that is taken gets a number. By default those of the data and the model.
+            data: What to train on.
+            model_name: The kind of model, such as ``srgformer``.
+            model: Its settings.
+            train: Those of the training.
+
+        Returns:
+            The run, ``stopped`` until ``resume`` begins it.
 
         Raises:
             ConfigError: The name is not a plain folder name.
@@ -66,6 +73,12 @@ class Run(OwnedFolder):
     def at(cls, path: Path | str) -> "Run":
         """Point at an existing folder, however damaged.
 
+        Args:
+            path: The run folder.
+
+        Returns:
+            The run, of which nothing has been read.
+
         Raises:
             RunError: There is none.
         """
@@ -76,7 +89,13 @@ class Run(OwnedFolder):
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
-        """Open an existing run.
+        """Open an existing run and check its files.
+
+        Args:
+            path: The run folder.
+
+        Returns:
+            The run.
 
         Raises:
             RunError: The folder is missing or damaged.
@@ -95,56 +114,11 @@ class Run(OwnedFolder):
         _found_good[run.path.resolve()] = stamp
         return run
 
-    @property
-    def config(self) -> RunConfig:
-        """What was trained, on what.
-
-        Raises:
-            RunError: The file is missing or damaged.
-        """
-        return RunConfig.read(self.path / "config.json")
-
-    def status(self) -> Status:
-        """Read how far the run is; one whose process is gone reads ``interrupted``.
-
-        Raises:
-            RunError: The file is missing or damaged.
-        """
-        path = self.path / "status.json"
-        while True:
-            status = Status.read(path)
-            if status.state not in UNFINISHED or self.is_held(status.host):
-                return status
-            if Status.read(path) == status:  # else its owner wrote its last word, and let go, in between
-                return replace(status, state="interrupted", message="its process is gone; resume it to go on")
-
-    def write_status(self, status: Status) -> None:
-        """Replace the status file, stamped with the time and this process: only who owns the run may."""
-        stamped = replace(status, updated=time.time(), host=locks.HOST, pid=os.getpid())
-        write_json(self.path / "status.json", stamped.to_dict())
-
-    def history_size(self) -> int:
-        """Return how many bytes of history there are: cheap to ask, and it changes whenever there is something new to draw."""
-        return self._history.stat().st_size if self._history.exists() else 0
-
-    def history(self) -> pd.DataFrame:
-        """Return one row an epoch: ``epoch``, ``seconds``, ``loss``, ``loss.<term>``, the valid metrics, ``is_best``, and the knobs."""
-        return records.epochs_of(self._history)
-
-    def steps(self) -> pd.DataFrame:
-        """Return some steps of every epoch: ``epoch``, ``step``, ``progress`` in epochs, ``loss``, ``loss.<term>``."""
-        return records.steps_of(self._history)
-
-    def knob_changes(self) -> pd.DataFrame:
-        """Return every knob that a person moved: ``progress`` in epochs, ``name``, ``before``, ``after``."""
-        return records.knob_changes_of(self._history)
-
-    @property
-    def _history(self) -> Path:
-        return self.path / "history.jsonl"
-
     def knobs(self) -> dict[str, float]:
         """Return the knobs in force: those that the owner wrote last, and over them what was asked since.
+
+        Returns:
+            Values by name.
 
         Raises:
             RunError: The file is missing or damaged.
@@ -163,6 +137,9 @@ class Run(OwnedFolder):
 
     def update_knobs(self, **values: float) -> None:
         """Set knobs; a running training obeys at its next step. Of two people who move different knobs both are obeyed.
+
+        Args:
+            **values: α, β, τ and the weights of the losses among others, by the names that ``knobs`` returns.
 
         Raises:
             ConfigError: A name is not a knob of this run, or a value is outside its range; nothing changes then.
@@ -203,25 +180,18 @@ class Run(OwnedFolder):
         requests.ask(self.path, requests.STOP, {})
 
     def stop_is_requested(self) -> bool:
-        """Return whether somebody asked for a stop that has not been obeyed yet."""
+        """Return whether somebody asked for a stop that has not been obeyed yet.
+
+        Returns:
+            Whether so.
+        """
         return bool(requests.pending(self.path, requests.STOP))
-
-    def test_metrics(self) -> dict[str, float]:
-        """Return the metrics on the test split at the best validation epoch; empty until the run has finished."""
-        path = self.path / "result.json"
-        if not path.exists():
-            return {}
-        found = read_json(path).get("test")
-        if not isinstance(found, dict) or not all(isinstance(value, float) or is_number(value) for value in found.values()):
-            raise RunError(f"{path} is damaged: it has no table of test metrics; restore it, or delete the run")
-        return found
-
-    def epochs(self) -> list[int]:
-        """List the epochs whose weights are kept; 0 is before training."""
-        return sorted(int(path.stem) for path in (self.path / "epochs").glob("[0-9]*.safetensors"))
 
     def open_data(self) -> Dataset:
         """Open the data that the run was trained on.
+
+        Returns:
+            The data set.
 
         Raises:
             RunError: It is other data now.
@@ -231,6 +201,12 @@ class Run(OwnedFolder):
 
     def check_data(self, data: Dataset) -> Dataset:
         """Return the data, if it is the run's own.
+
+        Args:
+            data: What is held against the run's fingerprint.
+
+        Returns:
+            The same data set.
 
         Raises:
             RunError: The fingerprints differ.
@@ -247,6 +223,9 @@ class Run(OwnedFolder):
             data: The run's own data, if it is open already; else it is opened here.
             epoch: ``"best"``, ``"latest"``, or the number of an epoch whose weights are kept; 0 is before training.
 
+        Returns:
+            The model, in evaluation mode, on the CPU.
+
         Raises:
             RunError: The data is not the run's own, or there are no weights of that epoch.
             DataError: The run's own data can't be read.
@@ -262,10 +241,6 @@ class Run(OwnedFolder):
         except (KeyError, TypeError, AttributeError, LabError) as error:
             raise RunError(f"{self.weights_path(epoch)} does not say under which knobs it was trained ({error}); {AGAIN}") from error
         return model.eval()
-
-    def weights_path(self, epoch: int | str) -> Path:
-        """Return where the weights of ``best``, ``latest`` or of an epoch are."""
-        return self.path / (f"{epoch}.safetensors" if isinstance(epoch, str) else f"epochs/{epoch:05d}.safetensors")
 
     def delete(self) -> None:
         """Delete the folder for good.

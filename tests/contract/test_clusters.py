@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 
 import srgformer_lab as lab
-from srgformer_lab.analysis.grouping import against_labels, agreement, hyperedge_river, item_labels, match_hyperedges, visible_labels
+from srgformer_lab.analysis.grouping import against_labels, agreement, item_labels, visible_labels
 from srgformer_lab.analysis.hyperedges import hyperedge_cards, hyperedge_incidence, hyperedge_usage
+from srgformer_lab.analysis.rivers import hyperedge_river, match_hyperedges
 from tests.worlds import build, random_features, shop, situations, small, with_isolated_nodes, world
 
 

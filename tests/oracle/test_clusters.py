@@ -16,12 +16,11 @@ from srgformer_lab.analysis.grouping import (
     against_labels,
     agreement,
     aligned_labels,
-    hyperedge_river,
     item_labels,
-    match_hyperedges,
     visible_labels,
 )
 from srgformer_lab.analysis.hyperedges import distinctive_words, hyperedge_cards, hyperedge_incidence, hyperedge_members, hyperedge_usage
+from srgformer_lab.analysis.rivers import hyperedge_river, match_hyperedges
 from srgformer_lab.data.dataset import ItemCards
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.hypergraph import UserItemPair

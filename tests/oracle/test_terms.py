@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from scipy.special import softmax
 
-from srgformer_lab.analysis.explanation import explain, reasons, versus
+from srgformer_lab.analysis.comparison import versus
+from srgformer_lab.analysis.explanation import explain, reasons
 from srgformer_lab.analysis.paths import hypergraph_paths
 from srgformer_lab.errors import DataError
 from srgformer_lab.models.edits import blank_modality, drop_hyperedge, harden_memberships, mute_head, without_modality

@@ -52,7 +52,7 @@ class FREEDOM(Trainable[Batch]):
     Loss: BPR + λ Σ_m BPR with the item replaced by L_m(x^m), whose features are fine-tuned; at evaluation the graph is whole.
     The bias of L_m is part of the published model; it is the same in both items' scores and moves nothing.
 
-    Source: Zhou and Shen 2023; spec section 9.
+    Source: Zhou and Shen 2023.
     """
 
     def __init__(self, data: Dataset, config: FREEDOMConfig | None = None) -> None:
@@ -80,7 +80,11 @@ class FREEDOM(Trainable[Batch]):
         self.register_buffer("edge_weight", ((user_degree * item_degree) ** -0.5).float(), persistent=False)
 
     def forward(self) -> tuple[Float[Tensor, "users dim"], Float[Tensor, "items dim"]]:
-        """Compute e_u and e*_i: on the epoch's thinned graph while training, otherwise on the whole one."""
+        """Compute e_u and e*_i: on the epoch's thinned graph while training, otherwise on the whole one.
+
+        Returns:
+            Embeddings of users (users × dim) and items (items × dim).
+        """
         propagate = self.thinned if self.training and self.thinned is not None else self.graph.propagate
         embedding = light_gcn(torch.cat([self.user_embedding, self.item_embedding]), propagate, self.config.n_layers)
         users, items = embedding.split([self.graph.n_users, self.graph.n_items])
@@ -97,6 +101,12 @@ class FREEDOM(Trainable[Batch]):
         """Draw a share 1 − ρ of the training pairs without replacement, with probability ∝ (deg_u deg_i)^-1/2.
 
         The first of exponential waiting times with rates w come in just that order.
+
+        Args:
+            draws: What they are drawn from.
+
+        Returns:
+            Places (kept,) of the drawn pairs.
         """
         n_kept = max(1, round((1 - self.config.pruned) * len(self.pairs)))
         waiting = torch.empty_like(self.edge_weight).exponential_(generator=draws) / self.edge_weight

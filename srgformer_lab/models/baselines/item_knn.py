@@ -34,7 +34,7 @@ class ItemKNN(Recommender):
     sim_ij = |users of both| / (√(n_i n_j) + s), 0 for i = j; an item keeps its k most similar others, ties to the lower row;
     r_ui = Σ of the kept similarities to items of u's training history.
 
-    Source: Sarwar et al. 2001; spec section 9.
+    Source: Sarwar et al. 2001.
     """
 
     def __init__(self, data: Dataset, config: ItemKNNConfig | None = None) -> None:

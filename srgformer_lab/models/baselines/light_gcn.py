@@ -29,9 +29,9 @@ class LightGCNConfig(Config):
 class LightGCN(Trainable[Batch]):
     """ID embeddings, averaged over the depths of propagation on the interaction graph.
 
-    Loss: BPR + λ · (norms of the batch's layer-0 rows) / |B|.
+    E^(s) = Ã E^(s−1), E = 1/(L+1) Σ_s E^(s). Loss: BPR + λ · (norms of the batch's layer-0 rows) / |B|.
 
-    Source: He et al. 2020; spec sections 3.1 and 9.
+    Source: He et al. 2020.
     """
 
     def __init__(self, data: Dataset, config: LightGCNConfig | None = None) -> None:
@@ -45,7 +45,11 @@ class LightGCN(Trainable[Batch]):
         self.item_embedding = table(data.n_items, dim, draws)
 
     def forward(self) -> Float[Tensor, "nodes dim"]:
-        """Propagate: one embedding for every node, users first."""
+        """Compute one embedding for every node, users first.
+
+        Returns:
+            Embeddings (nodes × dim).
+        """
         return light_gcn(torch.cat([self.user_embedding, self.item_embedding]), self.graph.propagate, self.config.n_layers)
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:

@@ -28,7 +28,7 @@ class MatrixFactorization(Trainable[Batch]):
 
     Loss: BPR + λ · (norms of the batch's three embeddings) / |B|.
 
-    Source: Rendle et al. 2009; spec section 9.
+    Source: Rendle et al. 2009.
     """
 
     def __init__(self, data: Dataset, config: MatrixFactorizationConfig | None = None) -> None:

@@ -36,7 +36,7 @@ class MultVAE(Trainable[UserBatch]):
     scores = W'' tanh(W' code + b') + b''. Loss: −Σ of log-softmax(scores) over the row + β_t KL(code ∥ N(0, 1)), the mean over
     the batch's users.
 
-    Source: Liang et al. 2018; spec section 9.
+    Source: Liang et al. 2018.
     """
 
     sampler: UserSampler
@@ -57,7 +57,16 @@ class MultVAE(Trainable[UserBatch]):
     def encode(
         self, n_users: int, place: Int[Tensor, " entries"], item: Int[Tensor, " entries"]
     ) -> tuple[Float[Tensor, "users code"], Float[Tensor, "users code"]]:
-        """Compute mean and log-variance of the codes of users with these training items."""
+        """Compute mean and log-variance of the codes of users with these training items.
+
+        Args:
+            n_users: How many users.
+            place: Which of them (0 to n_users − 1) has each entry (entries,).
+            item: The item row of each entry (entries,).
+
+        Returns:
+            Means and log-variances, both (users × code).
+        """
         weight = self.item_weight
         root = torch.bincount(place, minlength=n_users).to(weight.dtype).sqrt()  # the norm of a row of zeros and ones
         value = 1 / root[place]
@@ -69,7 +78,14 @@ class MultVAE(Trainable[UserBatch]):
         return self.mean(hidden), self.log_variance(hidden)
 
     def decode(self, code: Float[Tensor, "users code"]) -> Float[Tensor, "users items"]:
-        """Compute the scores of all items."""
+        """Compute the scores of all items.
+
+        Args:
+            code: Codes of users (users × code).
+
+        Returns:
+            Scores (users × items).
+        """
         return self.score(torch.tanh(self.unfold(code)))
 
     def _noise(self) -> torch.Generator:
@@ -82,7 +98,14 @@ class MultVAE(Trainable[UserBatch]):
         self._draws, self._epoch = draws, epoch
 
     def annealed(self, steps: int) -> float:
-        """Return β_t after so many steps of the whole training."""
+        """Return β_t after so many steps of the whole training.
+
+        Args:
+            steps: From 0.
+
+        Returns:
+            From 0 up to ``divergence_weight``.
+        """
         grown = min(1.0, steps / self.config.annealing_steps) if self.config.annealing_steps else 1.0
         return self.config.divergence_weight * grown
 

@@ -19,10 +19,7 @@ class PopularityConfig(Config):
 
 
 class Popularity(Recommender):
-    """Score an item by the number of its training interactions; nothing is trained.
-
-    Source: spec section 9.
-    """
+    """Score an item by the number of its training interactions: r_ui = Σ_v R_vi. Nothing is trained."""
 
     def __init__(self, data: Dataset, config: PopularityConfig | None = None) -> None:
         """Count the training interactions of each item."""

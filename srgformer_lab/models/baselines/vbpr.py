@@ -37,7 +37,7 @@ class VBPR(Trainable[Batch]):
 
     Loss: BPR + λ · (norms of the batch's three vectors) / |B|.
 
-    Source: He and McAuley 2016; spec section 9.
+    Source: He and McAuley 2016.
     """
 
     def __init__(self, data: Dataset, config: VBPRConfig | None = None) -> None:
@@ -59,7 +59,14 @@ class VBPR(Trainable[Batch]):
         self.projection = linear(features.shape[1], dim, draws)
 
     def items(self, rows: Int[Tensor, " rows"]) -> Float[Tensor, "rows twice_dim"]:
-        """Compute the vectors of some items: their own part, then their features'."""
+        """Compute the vectors of some items: their own part, then their features'.
+
+        Args:
+            rows: Item rows (rows,).
+
+        Returns:
+            Vectors (rows × 2 dim).
+        """
         return torch.cat([self.item_embedding.index_select(0, rows), self.projection(self.features.index_select(0, rows))], dim=1)
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
