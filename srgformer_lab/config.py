@@ -1,7 +1,4 @@
-"""The settings of a model and of a training, each with its symbol, meaning and range; and the published presets.
-
-Source: SRGFormer (Shi et al., arXiv 2511.00584) and the configurations of its public release.
-"""
+"""The settings of a model and of a training, with symbol, meaning and range; and the presets of SRGFormer's public release."""
 
 import math
 import numbers
