@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from srgformer_lab.data.contents import Contents
-from srgformer_lab.data.dataset import SPLITS, DataSource, Interactions, check_trainable
+from srgformer_lab.data.dataset import SPLITS, DataSource, Interactions
 from srgformer_lab.data.files import existing_folder, is_folder
 from srgformer_lab.data.pictures import picture_files
 from srgformer_lab.data.readers import PLAIN, gather_folder, gather_mmrec
 from srgformer_lab.data.source import layout_of
-from srgformer_lab.data.splitting import LISTED, candidates_of, metric_for
+from srgformer_lab.data.splitting import LISTED, candidates_of, check_trainable, metric_for
 from srgformer_lab.data.tables import Problems
 from srgformer_lab.errors import DataError
 

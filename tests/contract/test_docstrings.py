@@ -22,7 +22,7 @@ WORLD = functools.cache(lab.studio)
 
 def documented() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Return all that can be called by a public name: functions, and the methods that a public class has from this package."""
-    for name in lab.__all__:
+    for name in vars(lab)["__all__"]:
         value = getattr(lab, name)
         if inspect.isfunction(value):
             yield name, value
@@ -37,7 +37,7 @@ def documented() -> Iterator[tuple[str, Callable[..., Any]]]:
 CALLED = dict(documented())
 EXAMPLES = {
     test.name: test
-    for name in lab.__all__
+    for name in vars(lab)["__all__"]
     for test in doctest.DocTestFinder(recurse=False).find(getattr(lab, name), name, module=False)
     if test.examples
 }
