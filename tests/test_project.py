@@ -114,7 +114,7 @@ SHORT = {
     "analysis/reading.py": "shared by all analyses",
 }
 """Modules of the package that may have fewer than 40 lines, with their reasons; what only opens a room needs none."""
-LONG = {"lessons/verdict.py": 310, "backend/session.py": 380, "models/srgformer.py": 346}
+LONG = {"lessons/verdict.py": 310, "backend/session.py": 380, "models/srgformer.py": 334}
 """Modules that may have more than 300 lines, and how many; they may only shrink."""
 
 

@@ -17,6 +17,9 @@ from srgformer_lab.backend import visitors
 from srgformer_lab.backend.link import DATA_NAMES, READER_OPTIONS, SHIPPED, STUDIO, Link
 from srgformer_lab.backend.visitors import Visitor, visitor
 from srgformer_lab.config import Config, TrainConfig
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import ConfigError, DataError, LabError, RunError
+from srgformer_lab.training.estimate import Estimate, estimate, pass_bytes
 from srgformer_lab.training.records import UNFINISHED
 from srgformer_lab.training.run import RUNS, Run
 

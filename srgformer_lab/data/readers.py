@@ -162,7 +162,6 @@ def _folder_features(folder: Path, item_ids: Sequence[str] | None, problems: Pro
 def _read_modality(
     path: Path, file: str, modality: str, item_ids: Sequence[str] | None, features: dict[str, np.ndarray], problems: Problems
 ) -> None:
-    """Put one more matrix to those that were read; together they stay below what one machine's memory holds."""
     try:
         check_modality(modality, file)
     except DataError as error:
@@ -174,7 +173,6 @@ def _read_modality(
 
 
 def _choose(table: Table, options: FolderOptions, problems: Problems) -> Table:
-    """Keep what the options ask for: well-rated interactions, then a dense core of them."""
     given = len(table)
     if options.min_rating is not None:
         if "rating" not in table:
@@ -240,11 +238,7 @@ def read_mmrec(folder: str | Path, seed: int = 999) -> Dataset:
 
 
 def inter_file(folder: Path, problems: Problems) -> Path | None:
-    """Find the one ``.inter`` file.
-
-    Raises:
-        DataError: There is none or there are several, and problems are not collected.
-    """
+    """Find the one ``.inter`` file; if there is none or there are several, that is a problem."""
     files = entries(folder, "*.inter")
     if len(files) > 1:
         names = ", ".join(path.name for path in files)
@@ -283,7 +277,6 @@ def gather_mmrec(folder: Path, problems: Problems, seed: int = 999) -> Contents:
 
 
 def _mmrec_features(folder: Path, problems: Problems) -> tuple[dict[str, np.ndarray], Sequence[str] | None]:
-    """Read every modality; the first one's rows are the items."""
     features: dict[str, np.ndarray] = {}
     item_ids = None
     for path in entries(folder, f"?*{FEATURES}"):
@@ -294,7 +287,6 @@ def _mmrec_features(folder: Path, problems: Problems) -> tuple[dict[str, np.ndar
 
 
 def _read_all_neighbors(folder: Path, features: Mapping[str, np.ndarray], problems: Problems) -> dict[str, np.ndarray]:
-    """Read the lists of neighbours that there are, each beside the features of its modality, whose rows they name."""
     neighbors = {}
     for path in entries(folder, f"?*{NEIGHBORS}"):
         modality = path.name.removesuffix(NEIGHBORS)
