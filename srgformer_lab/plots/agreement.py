@@ -5,25 +5,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.drawing import marks, ticks, write_cells
+from srgformer_lab.plots.drawing import LETTER, NARROWEST, TALLEST, empty_figure, heatmap, marks, new_figure, ticks, write_cells
 from srgformer_lab.plots.frames import require, square
 from srgformer_lab.plots.hyperedges import HYPERGRAPH_SCALE, MOST_COUNTED, MOST_NUMBERS, number_columns
 from srgformer_lab.plots.language import Number, counted, decimal, digits, part_name, percent, safe
-from srgformer_lab.plots.style import (
-    FAINT,
-    INK,
-    LABEL_PAPER,
-    LETTER,
-    MUTED,
-    NARROWEST,
-    SURFACE,
-    TALLEST,
-    TEXT_SIZE,
-    TICK_SIZE,
-    empty_figure,
-    new_figure,
-    part_color,
-)
+from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SURFACE, TEXT_SIZE, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import first_that_fits, shorten
 
 KINDS = {"positive": "own pairs", "negative": "strangers"}
@@ -195,8 +181,6 @@ def agreement_table(
         second: What the columns are.
         nmi: The normalised mutual information of both sides, for the finding.
         chance: What shuffled items would give.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing, or a pair is missing or stands twice.
@@ -211,17 +195,9 @@ def agreement_table(
     left = 34 + 7 * max(map(len, rows))
     height = min(360, 150 + max(150, 22 * len(rows)))
     figure = new_figure(_agreement_finding(table, first, second, nmi, chance), text, dark, height, left=left, right=16, bottom=44)
-    figure.add_heatmap(
-        z=values,
-        zmin=0,
-        zmax=int(values.max()),
-        colorscale=[list(stop) for stop in HYPERGRAPH_SCALE[dark]],
-        showscale=False,
-        xgap=1 if len(columns) <= 32 else 0,
-        ygap=1 if len(rows) <= 32 else 0,
-        customdata=pairs,
-        hovertemplate=f"{safe(first)} %{{customdata[0]}} × {safe(second)} %{{customdata[1]}}<br>%{{z}} items<extra></extra>",
-    )
+    hover = f"{safe(first)} %{{customdata[0]}} × {safe(second)} %{{customdata[1]}}<br>%{{z}} items<extra></extra>"
+    gaps = {"xgap": 1 if len(columns) <= 32 else 0, "ygap": 1 if len(rows) <= 32 else 0}
+    heatmap(figure, values, HYPERGRAPH_SCALE[dark], 0, int(values.max()), customdata=pairs, hovertemplate=hover, **gaps)
     if len(columns) <= MOST_NUMBERS and len(rows) <= MOST_COUNTED:
         write_cells(figure, [[str(value) for value in row] for row in values])
     figure.update_layout(plot_bgcolor=FAINT[dark] if max(values.shape) <= 32 else "rgba(0,0,0,0)")

@@ -9,22 +9,10 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import name_rows, rows_figure, split_off
-from srgformer_lab.plots.drawing import HOVER, bounds_of, color_bar, marks, scale, write_cells
+from srgformer_lab.plots.drawing import HOVER, bounds_of, color_bar, empty_figure, heatmap, marks, new_figure, scale, write_cells
 from srgformer_lab.plots.frames import evenly, numbers
 from srgformer_lab.plots.language import TIED, correlation, counted, decimal, digits, percent, safe, signed
-from srgformer_lab.plots.style import (
-    FAINT,
-    INK,
-    LABEL_PAPER,
-    MUTED,
-    SIGNED_SCALE,
-    SINGLE_SCALE,
-    SURFACE,
-    TICK_SIZE,
-    empty_figure,
-    new_figure,
-    part_color,
-)
+from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SIGNED_SCALE, SINGLE_SCALE, SURFACE, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import first_that_fits, shorten, who_leads
 
 VALUES = ("weight", "contribution")
@@ -48,8 +36,6 @@ def attention_heads(
         heads: ``item_id``, ``title``, ``head``, and ``weight`` (sums to 1 over the items within a head) or ``contribution``.
         value: ``weight`` or ``contribution``.
         most: How many items are shown.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column is missing, a value is no finite number, or an item doesn't stand exactly once in each head.
@@ -87,19 +73,10 @@ def _draw(figure: go.Figure, table: pd.DataFrame, names: list[str], value: str, 
         [f"{safe(name)}<br>head {safe(head)}: {write(cell)}" for head, cell in zip(table.columns, row, strict=True)]
         for name, row in zip(names, values, strict=True)
     ]
-    figure.add_heatmap(
-        z=values.astype(np.float32),
-        zmin=0 if is_weight else -largest,
-        zmax=largest,
-        colorscale=[list(stop) for stop in (SINGLE_SCALE if is_weight else SIGNED_SCALE)[dark]],
-        showscale=not is_written,
-        colorbar=color_bar(ends, [write(end) for end in ends]),
-        xgap=1 if table.shape[1] > 16 else 2,
-        ygap=1,
-        text=cells,
-        customdata=said,
-        hovertemplate=HOVER,
-    )
+    colors, low = (SINGLE_SCALE, 0) if is_weight else (SIGNED_SCALE, -largest)
+    look = {"xgap": 1 if table.shape[1] > 16 else 2, "ygap": 1, "text": cells, "customdata": said, "hovertemplate": HOVER}
+    look |= {} if cells else color_bar(ends, [write(end) for end in ends])
+    heatmap(figure, values.astype(np.float32), colors[dark], low, largest, **look)
     if cells:
         write_cells(figure, cells)
     else:
@@ -163,8 +140,6 @@ def entropy_scatter(spread: pd.DataFrame, user_id: str = "", *, dark: bool = Fal
     Args:
         spread: ``user_id``, ``items`` (2 or more), ``entropy`` (0 if one item has all the weight, 1 if all have the same).
         user_id: A user to mark.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column is missing, or a value is no finite number.
@@ -191,7 +166,6 @@ def entropy_scatter(spread: pd.DataFrame, user_id: str = "", *, dark: bool = Fal
 
 
 def _mark(figure: go.Figure, own: pd.DataFrame, dark: bool) -> None:
-    """Ring the point of one user and name it."""
     if not len(own):
         return
     items, entropy = float(own["items"].iloc[0]), float(own["entropy"].iloc[0])
@@ -201,7 +175,6 @@ def _mark(figure: go.Figure, own: pd.DataFrame, dark: bool) -> None:
 
 
 def _entropy_finding(rows: pd.DataFrame) -> str:
-    """Say how even a typical user's attention is, and whether it is more so over longer histories."""
     typical = float(rows["entropy"].median())
     how = "nearly even" if typical >= EVEN else "wide" if typical >= WIDE else "middling" if typical >= NARROW else "narrow"
     said = f"Attention is {how}: {digits(100 * typical)}{TIED}% of an even spread"

@@ -7,9 +7,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.drawing import HOVER, ticks
+from srgformer_lab.plots.drawing import DIGIT, HOVER, LETTER, NARROWEST, TALLEST, new_figure, plot_height, ticks
 from srgformer_lab.plots.language import part_name, part_order, safe, setting, signed
-from srgformer_lab.plots.style import DIGIT, INK, LETTER, NARROWEST, SURFACE, TALLEST, TEXT_SIZE, new_figure, part_color, plot_height
+from srgformer_lab.plots.style import INK, SURFACE, TEXT_SIZE, part_color
 from srgformer_lab.plots.texts import shorten
 
 TITLE_LETTERS = 19
@@ -46,10 +46,10 @@ def rows_figure(finding: str, hint: str, names: Sequence[str], dark: bool, key: 
     return figure
 
 
-def set_rows(figure: go.Figure, n_rows: int) -> None:
+def set_rows(figure: go.Figure, n_rows: int, row_height: int = ROW) -> None:
     """Make a figure as high as its rows need, and no higher than others."""
     margin = figure.layout.margin
-    figure.layout.height = min(TALLEST, margin.t + margin.b + max(ROW * n_rows, 44))
+    figure.layout.height = min(TALLEST, margin.t + margin.b + max(row_height * n_rows, 44))
 
 
 def write_above(figure: go.Figure, text: str, right: bool, **style: object) -> None:
@@ -81,7 +81,6 @@ def stack(figure: go.Figure, table: pd.DataFrame, names: Sequence[str], dark: bo
         figure: Where to draw.
         table: A row for each bar, a column for each part.
         names: The rows' names in full, for the hover text.
-        dark: Whether the page is dark.
     """
     parts, places, look = part_order(table.columns), np.arange(len(table)), {"orientation": "h", "width": 0.68, "hovertemplate": HOVER}
     for part in parts:

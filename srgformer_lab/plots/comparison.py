@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import MOST_ROWS, label_rows, set_rows, text_size
-from srgformer_lab.plots.drawing import bounds_of, error_bars, marks, scale
+from srgformer_lab.plots.drawing import bounds_of, empty_figure, error_bars, marks, new_figure, scale
 from srgformer_lab.plots.frames import JUDGED, hover_text, how_to_read, nothing_finished, points, read_table, seed_of
 from srgformer_lab.plots.language import metric_name, metric_unit, metric_value, safe
-from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SURFACE, empty_figure, new_figure
+from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SURFACE
 from srgformer_lab.plots.texts import cut, fit, shorten, text_width
 
 About = Literal["gains", "losses"]
@@ -43,8 +43,6 @@ def comparison_dots(
         reference: The row that the others are held against.
         metric: The column to draw.
         about: What the finding tells: ``gains`` names the best row, ``losses`` the one that loses most, as where parts are left out.
-        dark: Whether the page is dark.
-        hint: Words in place of how to read it.
 
     Raises:
         DataError: A column is missing, a label stands twice, or the reference is none of them.
@@ -125,7 +123,6 @@ def _gains(others: pd.DataFrame, reference: str) -> str:
 
 
 def _losses(others: pd.DataFrame, reference: str) -> str:
-    """Name the row that is shown to lose most, and how many others do."""
     worse, better = others[others["sign"] < 0], others[others["sign"] > 0]
     if not len(worse) and len(better):
         return _gains(others, reference)
@@ -150,24 +147,16 @@ def _dots(figure: go.Figure, shown: pd.DataFrame, reference: str | None, metric:
     is_reference = (rows["name"] == reference).to_numpy()
     tones = np.where(is_reference, MUTED[dark], INK[dark])
     against = ["" if of_itself else reference or "" for of_itself in is_reference]
-    marks(
-        figure,
-        rows["mean"].to_numpy(float),
-        rows.index.to_numpy(),
-        tones.tolist(),
-        fill=np.where(is_reference | (rows["sign"] != 0).to_numpy(), tones, SURFACE[dark]).tolist(),
-        symbol=np.where(is_reference, "diamond", "circle").tolist(),
-        hover=[hover_text(row["name"], row, metric, other) for (_, row), other in zip(rows.iterrows(), against, strict=True)],
-        error_x=error_bars(rows["mean"], rows["low"], rows["high"], MUTED[dark]),
-        cliponaxis=False,
-        name=metric,
-    )
+    hover = [hover_text(row["name"], row, metric, other) for (_, row), other in zip(rows.iterrows(), against, strict=True)]
+    fill = np.where(is_reference | (rows["sign"] != 0).to_numpy(), tones, SURFACE[dark]).tolist()
+    look = {"fill": fill, "symbol": np.where(is_reference, "diamond", "circle").tolist(), "cliponaxis": False, "name": metric}
+    bars = error_bars(rows["mean"], rows["low"], rows["high"], MUTED[dark])
+    marks(figure, rows["mean"].to_numpy(float), rows.index.to_numpy(), tones.tolist(), hover=hover, error_x=bars, **look)
     bounds = bounds_of(rows["mean"], rows["low"], rows["high"])
     scale(figure.layout.xaxis, bounds, 0.05, metric_unit(metric), 3, zeroline=False, title_text=metric_name(metric))
 
 
 def _write(figure: go.Figure, shown: pd.DataFrame, names: list[str], reference: str | None, metric: str, dark: bool) -> None:
-    """Name the rows on the left, and write their values in a column on the right."""
     size, labels, at_right = text_size(figure, len(shown)), [], {"x": 1, "xref": "paper", "xanchor": "right", "xshift": VALUES}
     for (place, row), short in zip(shown.iterrows(), names, strict=True):
         is_reference, is_done, name = row["name"] == reference, np.isfinite(row["mean"]), safe(short)

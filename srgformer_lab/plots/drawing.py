@@ -1,4 +1,4 @@
-"""What every figure draws: scales with few round ticks, marks with their intervals, names that keep apart, words in cells."""
+"""What every figure starts from and draws: finding and hint, round ticks, marks with intervals, names kept apart, words in cells."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,44 @@ import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
 from srgformer_lab.plots.language import setting
-from srgformer_lab.plots.style import TICK_SIZE
+from srgformer_lab.plots.style import TEMPLATES, TICK_SIZE
+from srgformer_lab.plots.texts import HINT_WIDTH, TITLE_WIDTH, lines
 
+TALLEST, NARROWEST = 360, 400
+"""Pixels of the tallest and of the narrowest figure."""
+LETTER, DIGIT = 7.0, 7.5
+"""Pixels of a letter and of a digit, on the wide side."""
 HOVER = "%{customdata}<extra></extra>"
 CELL_INKS = ("#000000", "#FFFFFF")
 """Only pure black and white leave 4.5 : 1 on every colour."""
+
+
+def new_figure(finding: str, hint: str, dark: bool, height: int = TALLEST, left: int = 56, right: int = 16, bottom: int = 40) -> go.Figure:
+    """Start a figure: the finding on top, what to try below it, wrapped so that both fit into 400 px."""
+    title, subtitle = lines(finding, TITLE_WIDTH), lines(hint, HINT_WIDTH)
+    top = 12 + 20 * len(title) + (16 * len(subtitle) + 2 if hint else 0) + 12
+    pad = {"l": 12, "t": 12 + 11 * (len(title) - 1)}  # plotly places the first line by the middle of all
+    place = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top", "pad": pad}
+    layout = {  # given at once: to change the layout of a figure takes plotly several times as long
+        "template": TEMPLATES["srgformer_dark" if dark else "srgformer_light"],
+        "height": height,
+        "margin": {"l": left, "r": right, "t": top, "b": bottom},
+        "title": {"text": "<br>".join(title), "subtitle": {"text": "<br>".join(subtitle)}, **place},
+    }
+    return go.Figure(layout=layout)
+
+
+def empty_figure(finding: str, hint: str, dark: bool, height: int = 160) -> go.Figure:
+    """Return a quiet figure that only says what it waits for."""
+    figure = new_figure(finding, hint, dark, height)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure
+
+
+def plot_height(figure: go.Figure) -> float:
+    """Return the pixels between a figure's margins."""
+    return figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
 
 
 def ticks(low: float, high: float, most: int = 4) -> list[float]:
@@ -50,10 +83,16 @@ def bounds_of(*columns: pd.Series | np.ndarray | Sequence[float]) -> tuple[float
     return float(np.nanmin(every)), float(np.nanmax(every))
 
 
+def heatmap(figure: go.Figure, cells: np.ndarray, colors: Sequence[Any], low: float, high: float, **trace: object) -> None:
+    """Draw cells in colours between two values; without a bar of colours and words on pointing, where ``trace`` doesn't ask for them."""
+    look = {"zmin": low, "zmax": high, "colorscale": [list(stop) for stop in colors], "showscale": False}
+    figure.add_heatmap(z=cells, **{**look, **trace})
+
+
 def color_bar(places: Sequence[float], words: Sequence[str]) -> dict[str, object]:
     """Return the thin bar right of a heatmap that says what its colours mean at some places."""
     shape = {"thickness": 10, "outlinewidth": 0, "x": 1.02, "xpad": 0, "len": 1}
-    return {**shape, "tickvals": list(places), "ticktext": list(words), "tickfont": {"size": TICK_SIZE}}
+    return {"showscale": True, "colorbar": {**shape, "tickvals": list(places), "ticktext": list(words), "tickfont": {"size": TICK_SIZE}}}
 
 
 # ---------------------------------------------------------------- marks and words

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.drawing import HOVER, bounds_of, scale
+from srgformer_lab.plots.drawing import HOVER, bounds_of, empty_figure, new_figure, plot_height, scale
 from srgformer_lab.plots.frames import evenly, numbers, require
 from srgformer_lab.plots.language import correlation, counted, digits, percent, safe, signed
-from srgformer_lab.plots.style import INK, MUTED, TICK_SIZE, empty_figure, new_figure, part_color, plot_height
+from srgformer_lab.plots.style import INK, MUTED, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import first_that_fits
 
 ORDERS = {"contribution": "contribution’s", "attention": "attention’s", "random": "random"}
@@ -39,8 +39,6 @@ def deletion_curves(curves: pd.DataFrame, kind: str = "comprehensiveness", *, da
     Args:
         curves: ``order``, ``kind``, ``share`` (0 to 1), ``drop``, ``low``, ``high``.
         kind: ``comprehensiveness`` (what ranks highest is taken away) or ``sufficiency`` (only that is kept).
-        dark: Whether the page is dark.
-        hint: Words in place of how to read it.
 
     Raises:
         DataError: A column is missing, ``kind`` or an order is unknown, or an order doesn't stand exactly once at each share.
@@ -143,7 +141,6 @@ def _curves_finding(by_order: dict[str, pd.DataFrame], kind: str) -> str:
 
 
 def _clauses(counts: dict[str, tuple[int, int, int]], names: dict[str, str], areas: dict[str, str], kind: str) -> str:
-    """Say what one order does beside each other one, in as few verbs as possible."""
     clauses: dict[str, list[str]] = {}
     for other, (better, worse, n) in sorted(counts.items(), key=lambda pair: -max(pair[1][:2])):
         how = f"{KINDS[kind][0 if better else 1]} than" if better or worse else "can’t be told apart from"
@@ -198,8 +195,6 @@ def effect_scatter(
         effects: ``user_id``, ``item_id``, ``removed``, ``effect``, and the column ``against``; a row for each removal.
         against: ``contribution`` or ``attention``.
         correlations: ``order``, ``spearman``, ``low``, ``high``; a row for each claim.
-        dark: Whether the page is dark.
-        hint: Words in place of how to read it.
 
     Raises:
         DataError: A column is missing, a value is no finite number, or ``against`` is unknown.

@@ -135,7 +135,7 @@ def seed_of(row: pd.Series) -> str:
     return "One seed: " if row["by_users"] else ""
 
 
-def points(row: pd.Series, flipped: bool = False, signs: bool = False) -> str:
+def points(row: pd.Series, flipped: bool = False, signs: bool = False, bounds: bool = True) -> str:
     """Return a gain with its bounds in points of percent, ``2.0 points [0.6, 3.3]``; ``flipped`` tells a loss as one.
 
     There is one decimal, two where all is within a point, and as many as it takes for no bound to look like 0 that isn't.
@@ -143,17 +143,12 @@ def points(row: pd.Series, flipped: bool = False, signs: bool = False) -> str:
     gain, low, high = (100 * float(row[name]) for name in ("gain", "gain_low", "gain_high"))
     if flipped:
         gain, low, high = -gain, -high, -low
-    bounds = [bound for bound in (low, high) if np.isfinite(bound)]
-    least = 1 if max(map(abs, (gain, *bounds))) >= 1 else 2
-    places = next((n for n in range(least, MOST_PLACES) if all(bound == 0 or round(abs(bound), n) for bound in bounds)), MOST_PLACES)
+    known = [bound for bound in (low, high) if np.isfinite(bound)]
+    least = 1 if max(map(abs, (gain, *known))) >= 1 else 2
+    places = next((n for n in range(least, MOST_PLACES) if all(bound == 0 or round(abs(bound), n) for bound in known)), MOST_PLACES)
     written = [("−" if value < 0 else "+" if signs else "") + f"{abs(value):.{places}f}" for value in (gain, low, high)]
     unit = f"{TIED}point" + ("" if written[0].lstrip("+−") == "1.0" else "s")
-    return written[0] + unit + (f" [{written[1]},{TIED}{written[2]}]" if len(bounds) == 2 else "")
-
-
-def short_points(row: pd.Series, flipped: bool = False, signs: bool = False) -> str:
-    """Return a gain in points without its bounds."""
-    return points(row, flipped, signs).partition(" [")[0]
+    return written[0] + unit + (f" [{written[1]},{TIED}{written[2]}]" if bounds and len(known) == 2 else "")
 
 
 def hover_text(name: str, row: pd.Series, metric: str, reference: str = "") -> str:

@@ -8,10 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.drawing import marks, spread
+from srgformer_lab.plots.drawing import empty_figure, marks, new_figure, spread
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import counted, digits, percent, safe
-from srgformer_lab.plots.style import INK, MUTED, SURFACE, TEXT_SIZE, TICK_SIZE, empty_figure, new_figure, part_color
+from srgformer_lab.plots.style import INK, MUTED, SURFACE, TEXT_SIZE, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import first_that_fits, shorten
 
 MOST_BANDS = 9
@@ -50,8 +50,6 @@ def river(frame: pd.DataFrame, *, dark: bool = False, hint: str | None = None) -
 
     Args:
         frame: ``epoch``, ``next_epoch``, ``hyperedge``, ``next_hyperedge``, ``items``; a hyperedge is <NA> for items in none.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing, the steps carry different numbers of items, or an epoch leads to two others.
@@ -160,7 +158,6 @@ def _name_ends(figure: go.Figure, blocks: dict, names: list[str], epochs: list[i
 
 
 def _finding(frame: pd.DataFrame, total: int) -> str:
-    """Say how many items change hyperedge at the last step and at the liveliest one."""
     moves = (frame["hyperedge"] != frame["next_hyperedge"]).fillna(value=True) & ~(
         frame["hyperedge"].isna() & frame["next_hyperedge"].isna()
     )
@@ -191,8 +188,6 @@ def bipartite_graph(
         links: ``left`` and ``right``: names of the two ends of each line.
         sides: What the nodes of either side are, in the plural.
         part: Whose colour a node wears that carries something.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing.
@@ -238,7 +233,6 @@ def _draw_side(figure: go.Figure, column: pd.DataFrame, side: int, heights: list
 
 
 def _carried(columns: list[pd.DataFrame], sides: tuple[str, str]) -> str:
-    """Count on both sides what carries something."""
     counts = [(int((column["value"] != 0).sum()), len(column), name) for column, name in zip(columns, sides, strict=True)]
     if not any(reached for reached, _, _ in counts):
         return "Nothing lies on any node yet"

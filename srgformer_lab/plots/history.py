@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import MOST_ROWS, name_rows, rows_figure, split_off, stack, steps, write_above, write_ends
+from srgformer_lab.plots.drawing import empty_figure
 from srgformer_lab.plots.frames import EXACT, numbers
 from srgformer_lab.plots.language import Number, counted, digits, part_name, part_order, percent, safe, signed
-from srgformer_lab.plots.style import HISTORY_COLORS, INK, MUTED, TICK_SIZE, empty_figure, part_color
+from srgformer_lab.plots.style import HISTORY_COLORS, INK, MUTED, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import LEVEL, first_that_fits, in_all, shorten, who_leads
 
 BESIDE_PARTS = ("item_id", "title", "total", "weight")
@@ -28,8 +29,6 @@ def history_bars(
         history: ``item_id``, ``title``, a column of contributions for each part, ``total`` (their sum), and ``weight`` if known.
         score: The whole score, for the finding.
         most: How many items have a row of their own.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column is missing, a value is no finite number, or an item's parts don't sum to its total.
@@ -99,8 +98,6 @@ def versus_bars(
         item_a: Title of the first item.
         item_b: Title of the second item.
         most: How many items of the history have a bar of their own.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column is missing, a value is no finite number, a part stands twice, or a difference isn't a − b.
@@ -146,7 +143,6 @@ def _check(rows: pd.DataFrame, is_parts: bool, what: str) -> None:
 
 
 def _versus_finding(rows: pd.DataFrame, is_parts: bool, item_a: str, item_b: str) -> str:
-    """Say which item leads by how much, and what speaks most for it."""
     differences = rows["difference"]
     if not differences.any():
         return f"Every {'part' if is_parts else 'item of the history'} speaks for both items alike"
@@ -172,8 +168,6 @@ def depth_bars(depths: pd.DataFrame, *, dark: bool = False, hint: str | None = N
 
     Args:
         depths: ``item_id``, ``title``, ``part``, ``depth`` (from 1), ``contribution``; summed over the items.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column is missing, a value is no finite number, or a depth is no whole number from 1.

@@ -9,16 +9,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.drawing import color_bar, marks
+from srgformer_lab.plots.drawing import LETTER, color_bar, empty_figure, heatmap, marks, new_figure
 from srgformer_lab.plots.frames import require, square
 from srgformer_lab.plots.language import counted, digits, percent, safe
-from srgformer_lab.plots.style import INK, LETTER, MUTED, SURFACE, TEXT_SIZE, empty_figure, new_figure, part_color
+from srgformer_lab.plots.style import INK, MUTED, SURFACE, TEXT_SIZE, part_color
 from srgformer_lab.plots.texts import shorten
 
-HYPERGRAPH_SCALE = (
-    ((0.0, "#FAF4F8"), (0.5, "#C486AB"), (1.0, "#622A4E")),
-    ((0.0, "#231C21"), (0.5, "#8F5078"), (1.0, "#F2C6DF")),
-)
+HYPERGRAPH_SCALE = (((0.0, "#FAF4F8"), (0.5, "#C486AB"), (1.0, "#622A4E")), ((0.0, "#231C21"), (0.5, "#8F5078"), (1.0, "#F2C6DF")))
 """From no membership to full membership, in the hue of the hypergraph part."""
 MORE_HINT = "Train with more hyperedges (K) to tell items apart."
 MOST_BORDERS = 16
@@ -32,8 +29,6 @@ def incidence_heatmap(frame: pd.DataFrame, *, dark: bool = False, hint: str | No
 
     Args:
         frame: ``item_id``, ``title``, ``place`` (row), ``hyperedge``, ``column``, ``membership``: one row a cell.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing, or a cell is missing or stands twice.
@@ -46,16 +41,10 @@ def incidence_heatmap(frame: pd.DataFrame, *, dark: bool = False, hint: str | No
     titles = frame.groupby("place")["title"].first().map(lambda title: safe(shorten(title, 40)))
     own = MORE_HINT if len(hyperedges) == 1 else "Lower τ: each row sharpens to one cell. Raise it: blur."
     figure = new_figure(_incidence_finding(values), own if hint is None else hint, dark, left=46, right=58, bottom=44)
-    figure.add_heatmap(
-        z=values.astype(np.float32).round(4),
-        zmin=0,
-        zmax=float(values.max()),
-        colorscale=[list(stop) for stop in HYPERGRAPH_SCALE[dark]],
-        colorbar=color_bar([0, float(values.max())], ["0", digits(float(values.max()), 2)]),
-        customdata=np.broadcast_to(hyperedges.to_numpy(), values.shape),
-        text=[[title] * values.shape[1] for title in titles],
-        hovertemplate="%{text}<br>%{z:.3f} in hyperedge %{customdata}<extra></extra>",
-    )
+    most, words = float(values.max()), {"hovertemplate": "%{text}<br>%{z:.3f} in hyperedge %{customdata}<extra></extra>"}
+    words |= {"text": [[title] * len(hyperedges) for title in titles], "customdata": np.broadcast_to(hyperedges.to_numpy(), values.shape)}
+    bar = color_bar([0, most], ["0", digits(most, 2)])
+    heatmap(figure, values.astype(np.float32).round(4), HYPERGRAPH_SCALE[dark], 0, most, **words, **bar)
     names = [str(number) for number in hyperedges]
     _part_clusters(figure, values, names, dark)
     number_columns(figure, names, "hyperedge, by mass")
@@ -145,8 +134,6 @@ def usage_bars(cards: pd.DataFrame, *, dark: bool = False, hint: str | None = No
     Args:
         cards: ``hyperedge``, ``mass``, ``items``, ``is_dead``, ``twin`` of one modality; where there is a column ``words``, the
             first of them stand beside a bar.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing, or a hyperedge stands twice, as with the cards of several modalities.
@@ -199,7 +186,6 @@ def _usage_rows(cards: pd.DataFrame, finding: str, hint: str, dark: bool) -> go.
 
 
 def _named(number: int, words: tuple[str, ...]) -> str:
-    """Call a hyperedge by its number and as many of its words as fit."""
     said = next((", ".join(words[:many]) for many in (3, 2, 1) if len(", ".join(words[:many])) <= 20 and words), "")
     return f"{said}  {number}".strip()
 
@@ -235,7 +221,6 @@ def _usage_columns(cards: pd.DataFrame, finding: str, hint: str, dark: bool) -> 
 
 
 def _mark_columns(figure: go.Figure, cards: pd.DataFrame, marked: pd.Index, symbol: str, word: str, dark: bool) -> None:
-    """Put a mark over each of these bars, and one word over the middle of them."""
     heights = cards["mass"].loc[marked] + 0.05 * float(cards["mass"].max())
     marks(figure, list(marked), heights, INK[dark], 7, symbol=symbol, width=1.3)
     place = marked[len(marked) // 2]

@@ -9,20 +9,17 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import name_rows, rows_figure, steps, write_ends
-from srgformer_lab.plots.drawing import HOVER, ticks
+from srgformer_lab.plots.drawing import HOVER, empty_figure, heatmap, new_figure, ticks
 from srgformer_lab.plots.frames import numbers, require
 from srgformer_lab.plots.language import counted, digits, percent, safe, setting
-from srgformer_lab.plots.style import FAINT, HISTORY_COLORS, INK, MUTED, SINGLE_SCALE, TICK_SIZE, empty_figure, new_figure, part_color
+from srgformer_lab.plots.style import FAINT, HISTORY_COLORS, INK, MUTED, SINGLE_SCALE, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import first_that_fits, shorten
 
 HEAD, HALF = 0.1, 0.5
 """Shares of the items, the most taken first, at which the long tail is cut."""
 MOST_POINTS = 600
 """So many places along an outline are drawn; between them it is straight."""
-SHADES = (
-    (SINGLE_SCALE[0][2][1], SINGLE_SCALE[0][1][1], "#C9D3E3"),
-    (SINGLE_SCALE[1][2][1], SINGLE_SCALE[1][1][1], "#33455A"),
-)
+SHADES = ((SINGLE_SCALE[0][2][1], SINGLE_SCALE[0][1][1], "#C9D3E3"), (SINGLE_SCALE[1][2][1], SINGLE_SCALE[1][1][1], "#33455A"))
 """Three shades of one hue on light and on dark pages, the strongest first."""
 HEIGHT = 280
 
@@ -32,8 +29,6 @@ def long_tail(items: pd.DataFrame, *, dark: bool = False, hint: str | None = Non
 
     Args:
         items: ``title`` and ``users``, one row an item.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing, or a number of users is negative or no finite number.
@@ -71,8 +66,6 @@ def history_histogram(users: pd.DataFrame, cohorts: Mapping[str, str], *, dark: 
     Args:
         users: ``items`` and ``cohort``, one row a user.
         cohorts: The cohorts from the shortest histories to the longest, and what a person calls them.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing, a number of items is negative or no finite number, or a cohort is unknown.
@@ -104,8 +97,6 @@ def coverage_bars(coverage: pd.DataFrame, n_items: int, *, dark: bool = False, h
     Args:
         coverage: ``what``, ``modality`` (empty where it is none), ``items`` and ``share`` in 0…1.
         n_items: How many items there are.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing, or a value is no finite number.
@@ -162,7 +153,6 @@ def _outline(
     hovers: Sequence[str],
     dark: bool,
 ) -> None:
-    """Fill the area below sorted heights, a shade a stretch, each with its words above it."""
     n, top = len(heights), float(heights.max())
     for start, end, text, shade in zip(cuts, cuts[1:], words, shades, strict=False):
         if start == end:
@@ -191,8 +181,6 @@ def interaction_matrix(pairs: pd.DataFrame, n_users: int, n_items: int, *, dark:
         pairs: ``user`` and ``item``: rows of each interaction, from 0.
         n_users: Number of users, those without interactions included.
         n_items: Number of items.
-        dark: For dark pages.
-        hint: What to look at; the figure's own words without it.
 
     Raises:
         DataError: A column is missing.
@@ -207,8 +195,7 @@ def interaction_matrix(pairs: pd.DataFrame, n_users: int, n_items: int, *, dark:
     finding = f"{percent(cells.mean())} of the {cells.size:,} cells are filled; the rest is not “no”, but “not known”"
     text = "A row is a person, a column an item; the most taken stand left. Look how fast the columns thin out."
     figure = new_figure(finding, text if hint is None else hint, dark, left=56, right=12, bottom=34)
-    scale = [[0, EMPTY_CELL[dark]], [1, HISTORY_COLORS[dark]]]
-    figure.add_heatmap(z=cells, zmin=0, zmax=1, colorscale=scale, showscale=False, hoverinfo="skip")
+    heatmap(figure, cells, ((0, EMPTY_CELL[dark]), (1, HISTORY_COLORS[dark])), 0, 1, hoverinfo="skip")
     figure.update_xaxes(title_text=f"{n_items:,} items", showticklabels=False, zeroline=False)
     figure.update_yaxes(title_text=f"{n_users:,} users", showticklabels=False, zeroline=False, autorange="reversed")
     return figure
@@ -220,8 +207,6 @@ def head_share(items: pd.DataFrame, share: float = 0.2, *, dark: bool = False, h
     Args:
         items: ``title`` and ``taken``, one row an item.
         share: Which share of the items counts as the head, in 0…1.
-        dark: For dark pages.
-        hint: What to try; the figure's own words without it.
 
     Raises:
         DataError: A column is missing.

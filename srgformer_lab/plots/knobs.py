@@ -5,12 +5,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.drawing import cell_inks, color_bar, write_cells
+from srgformer_lab.plots.drawing import cell_inks, color_bar, heatmap, new_figure, write_cells
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import (
-    TIED,
-    Number,
     digits,
+    knob_at,
     knob_markup,
     knob_name,
     knob_symbol,
@@ -20,21 +19,10 @@ from srgformer_lab.plots.language import (
     safe,
     setting,
 )
-from srgformer_lab.plots.style import (
-    INK,
-    LABEL_PAPER,
-    MUTED,
-    SINGLE_SCALE,
-    SURFACE,
-    TEXT_SIZE,
-    TICK_SIZE,
-    knob_color,
-    new_figure,
-    part_color,
-)
+from srgformer_lab.plots.style import INK, LABEL_PAPER, MUTED, SINGLE_SCALE, SURFACE, TEXT_SIZE, TICK_SIZE, knob_color, part_color
 from srgformer_lab.plots.texts import first_that_fits
 
-Point = tuple[Number, Number]
+Point = tuple[float, float]
 AXES = ("attention_scale", "hypergraph_scale")
 
 
@@ -60,15 +48,10 @@ def metric_heatmap(
     values, (factor, unit) = grid.to_numpy(np.float32), metric_unit(metric)
     low, high = float(values.min()), float(values.max())
     places = [low, (low + high) / 2, high] if high > low else [high]
-    figure.add_heatmap(
-        x=grid.columns.to_numpy(np.float32),
-        y=grid.index.to_numpy(np.float32),
-        z=values,
-        customdata=factor * values,
-        colorscale=[list(stop) for stop in SINGLE_SCALE[dark]],
-        hovertemplate=f"α %{{x:.3~g}}, β %{{y:.3~g}}<br>{metric_name(metric)} %{{customdata:.3g}}{unit}<extra></extra>",
-        colorbar=color_bar(places, [metric_value(metric, place) for place in places]),
-    )
+    at = {"x": grid.columns.to_numpy(np.float32), "y": grid.index.to_numpy(np.float32), "customdata": factor * values}
+    hover = f"α %{{x:.3~g}}, β %{{y:.3~g}}<br>{metric_name(metric)} %{{customdata:.3g}}{unit}<extra></extra>"
+    bar = color_bar(places, [metric_value(metric, place) for place in places])
+    heatmap(figure, values, SINGLE_SCALE[dark], low, high, hovertemplate=hover, **at, **bar)
     for axis, part, symbol in ((figure.layout.xaxis, "attention", "α"), (figure.layout.yaxis, "hypergraph", "β")):
         axis.update(title={"text": f"<b>{symbol}</b> {part}", "font": {"color": part_color(part, dark)}}, zeroline=False, nticks=6)
     _mark_points(figure, grid, metric, (trained, current), dark)
@@ -104,7 +87,7 @@ def _best(grid: pd.DataFrame) -> Point:
 
 def _surface_finding(grid: pd.DataFrame, metric: str, trained: Point | None) -> str:
     best, name = _best(grid), metric_name(metric)
-    top, where = _at(grid, best), f"α{TIED}={TIED}{setting(best[0])}, β{TIED}={TIED}{setting(best[1])}"
+    top, where = _at(grid, best), f"{knob_at('α', best[0])}, {knob_at('β', best[1])}"
     if trained is None:
         return f"{name} is best at {where}: {metric_value(metric, top)}"
     there = _at(grid, trained)
@@ -182,8 +165,6 @@ def knob_grid(
         metric: What ``value`` is.
         loaded: Where the loaded run stands, as (row, column).
         chosen: Where one looks.
-        dark: Whether the page is dark.
-        hint: Words in place of how to read it.
 
     Raises:
         DataError: A column is missing, the frame is empty, or a pair stands twice.
@@ -200,16 +181,8 @@ def knob_grid(
     done = values[is_done]
     low, high = (float(done.min()), float(done.max())) if done.size else (0.0, 1.0)
     room = (high - low) or 1.0  # the lightest shades stay free, so that the worst cell is still seen as a cell
-    figure.add_heatmap(
-        z=values,
-        zmin=low - 0.35 * room,
-        zmax=high + (0.0 if high > low else room),
-        colorscale=[list(stop) for stop in SINGLE_SCALE[dark]],
-        showscale=False,
-        xgap=4,
-        ygap=4,
-        hoverinfo="skip",
-    )
+    darkest = high + (0.0 if high > low else room)
+    heatmap(figure, values, SINGLE_SCALE[dark], low - 0.35 * room, darkest, xgap=4, ygap=4, hoverinfo="skip")
     factor = metric_unit(metric)[0]
     write_cells(figure, [[digits(factor * value) if value == value else "" for value in line] for line in values])
     _rest(figure, states, is_done, dark)
@@ -226,7 +199,6 @@ def knob_grid(
 
 
 def _rest(figure: go.Figure, states: np.ndarray, is_done: np.ndarray, dark: bool) -> None:
-    """Mark the points that have no value: hollow and named where a training is on its way, a dot where there is none."""
     waits = np.isin(states, WAITING)
     for row, column in zip(*np.nonzero(waits), strict=True):
         _frame(figure, int(row), int(column), "solid", 1, MUTED[dark])
@@ -247,9 +219,7 @@ def _finding(values: np.ndarray, table: pd.DataFrame, knobs: tuple[str, str], me
         return "No run of this grid has finished yet"
     row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
     best, point = float(values[row, column]), (float(table.index[row]), float(table.columns[column]))
-    where = ", ".join(
-        f"{knob_symbol(knob).partition('_')[0]}{TIED}={TIED}{setting(value)}" for knob, value in zip(knobs, point, strict=True)
-    )
+    where = ", ".join(knob_at(knob_symbol(knob).partition("_")[0], value) for knob, value in zip(knobs, point, strict=True))
     if n_done == 1:
         return f"Only {where} is trained so far: {name} {metric_value(metric, best)}"
     is_known = loaded is not None and loaded[0] in table.index and loaded[1] in table.columns

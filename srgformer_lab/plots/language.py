@@ -108,6 +108,11 @@ def setting(value: Number) -> str:
     return power if written == "1" else f"{written}×{power}"
 
 
+def knob_at(symbol: str, value: Number) -> str:
+    """Return ``α = 0.5``, in which no line breaks."""
+    return f"{symbol}{TIED}={TIED}{setting(value)}"
+
+
 def decimal(value: Number, places: int = 2) -> str:
     """Return a value with so many decimals, never as minus zero."""
     return f"{round(float(value), places) + 0.0:.{places}f}".replace("-", "−")

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from srgformer_lab.plots.drawing import TALLEST, empty_figure, new_figure, plot_height
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import before_after, digits, percent, safe
-from srgformer_lab.plots.style import INK, MUTED, TALLEST, TICK_SIZE, empty_figure, new_figure, part_color, plot_height
+from srgformer_lab.plots.style import INK, MUTED, TICK_SIZE, part_color
 from srgformer_lab.plots.training import Turn, draw_turns, thin, turns_of
 
 PREFIX = "loss."
@@ -29,8 +30,6 @@ def loss_terms(
         history: ``epoch`` (from 1) and ``loss.<term>`` for each term; a row for each epoch that is over.
         steps: ``progress`` in epochs and ``loss.<term>``; finer than ``history``.
         knob_changes: ``progress``, ``name``, ``before``, ``after``; a row for each change.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: Neither frame has a column ``loss.<term>``, or one lacks ``epoch`` or ``progress``.
@@ -67,7 +66,6 @@ def _order(terms: list[str]) -> list[str]:
 
 
 def _curve(history: pd.DataFrame, finer: pd.DataFrame, term: str) -> tuple[Curve, Curve]:
-    """Return a term's epoch means and its steps, each as (finished epochs, value)."""
     column, nothing = PREFIX + term, (np.empty(0, np.float32), np.empty(0, np.float32))
     means = thin(history["epoch"].to_numpy(float), history[column].to_numpy(float)) if len(history) else nothing
     fine = thin(finer["progress"].to_numpy(float), finer[column].to_numpy(float)) if len(finer) and column in finer else nothing
@@ -134,7 +132,6 @@ def _draw(figure: go.Figure, suffix: str, term: str, curves: dict[str, tuple[Cur
 
 
 def _caption(term: str, curves: dict[str, tuple[Curve, Curve]]) -> str:
-    """Name a term, its share of the whole loss, and its way from the first value to the last."""
     name, values = f"<b>{safe(_name(term))}</b>", _main(curves[term])[1]
     if not len(values):
         return name

@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.cards import ROW_HEIGHT, Size, card_data, macros
+from srgformer_lab.plots.drawing import TALLEST, new_figure
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import counted, safe
-from srgformer_lab.plots.style import FAINT, FELL, INK, MUTED, ROSE, TALLEST, TICK_SIZE, new_figure
+from srgformer_lab.plots.style import FAINT, FELL, INK, MUTED, ROSE, TICK_SIZE
 from srgformer_lab.plots.texts import shorten
 
 MOVES_COLUMNS = ("item_id", "title", "rank_before", "rank_after")
@@ -56,8 +57,6 @@ def rank_moves(compare: pd.DataFrame, k: int = 10, *, dark: bool = False, hint: 
     Args:
         compare: ``item_id``, ``title``, ``rank_before``, ``rank_after`` (from 1).
         k: How many ranks of either list are shown.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column or a rank is missing.
@@ -96,13 +95,7 @@ def _join(figure: go.Figure, item, k: int, dark: bool) -> None:  # noqa: ANN001 
 
 
 def rank_moves_cards(
-    compare: pd.DataFrame,
-    k: int = 10,
-    *,
-    before: str = "Before",
-    after: str = "After",
-    size: Size = "small",
-    hint: str | None = None,
+    compare: pd.DataFrame, k: int = 10, *, before: str = "Before", after: str = "After", size: Size = "small", hint: str | None = None
 ) -> str:
     """Return a list's first ``k`` before and after as HTML: solid lines rise, dashed ones fall, faint ones stay.
 
@@ -114,7 +107,6 @@ def rank_moves_cards(
         before: What the first list is called.
         after: What the second list is called.
         size: The cards' size.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column or a rank is missing, or the size is unknown.

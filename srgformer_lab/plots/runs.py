@@ -5,10 +5,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.plots.bars import text_size
-from srgformer_lab.plots.drawing import bounds_of, error_bars, marks, scale, spread, write_right
+from srgformer_lab.plots.drawing import TALLEST, bounds_of, empty_figure, error_bars, marks, new_figure, scale, spread, write_right
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import metric_name, metric_unit, metric_value, safe, signed
-from srgformer_lab.plots.style import INK, MUTED, SURFACE, TALLEST, empty_figure, new_figure
+from srgformer_lab.plots.style import INK, MUTED, SURFACE
 from srgformer_lab.plots.texts import cut, fit, shorten_middle, text_width
 
 PLANE_HINT = "Lines: 95 % over people. Whether two runs differ is said by their paired difference, not by lines that overlap."
@@ -35,8 +35,6 @@ def metric_plane(
             ``recall@20 high``. A bound that is not known is NaN.
         x: The metric from left to right.
         y: The metric from bottom to top.
-        dark: Whether the page is dark.
-        hint: Words in place of how to read it.
 
     Raises:
         DataError: A column is missing.
@@ -73,7 +71,6 @@ def _with_bounds(row: pd.Series, metric: str) -> str:
 
 
 def _plane_finding(known: pd.DataFrame, x: str, y: str) -> str:
-    """Name the run that is highest in both metrics, or that of each."""
     best = {metric: known.loc[known[metric].idxmax()] for metric in (x, y)}
     values = [f"{metric_name(metric)} {metric_value(metric, row[metric])}" for metric, row in best.items()]
     names = [str(row["run"]) for row in best.values()]
@@ -97,8 +94,6 @@ def paired_differences(
         frame: ``group``, ``run`` (at most three), ``judged`` (people), ``difference`` of the metric in 0…1, ``low``, ``high``.
         first: The run that the others are held against.
         metric: What the difference is of.
-        dark: Whether the page is dark.
-        hint: Words in place of how to read it.
 
     Raises:
         DataError: A column is missing.
@@ -139,7 +134,6 @@ def _differences(figure: go.Figure, rows: pd.DataFrame, place: np.ndarray, symbo
 
 
 def _paired_finding(rows: pd.DataFrame, first: str, metric: str) -> str:
-    """Name the clearest difference: the largest whose interval leaves out 0."""
     sure = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     if sure.empty:
         return fit(lambda n: f"No group is surely served better or worse than by {shorten_middle(first, n)}")

@@ -7,15 +7,20 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.bars import label_rows, name_rows, rows_figure, split_off, steps, write_ends
-from srgformer_lab.plots.drawing import write_cells
+from srgformer_lab.plots.bars import ROW, name_rows, rows_figure, set_rows, split_off, steps, write_ends
+from srgformer_lab.plots.drawing import TALLEST, heatmap, new_figure, write_cells
 from srgformer_lab.plots.frames import EXACT, numbers, require
 from srgformer_lab.plots.language import Number, counted, digits, part_name, part_order, safe, signed
-from srgformer_lab.plots.style import FAINT, HISTORY_COLORS, INK, MUTED, SIGNED_SCALE, SURFACE, TALLEST, TICK_SIZE, new_figure, part_color
+from srgformer_lab.plots.style import FAINT, HISTORY_COLORS, INK, MUTED, SIGNED_SCALE, SURFACE, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import first_that_fits, shorten, who_leads
 
+PART_ROW = 34
+"""Pixels of a part's row: there are few."""
 KINDS = {"own": "the user’s own embedding", "history": "the history", "hyperedge": "the hypergraph", "edit": "the edit"}
 """Where a score comes from, in the order of the bars, and what a sentence calls it."""
+
+Bar = tuple[str, float, str, str]
+"""Name, value, colour of the bar, colour of the name."""
 
 
 def waterfall(
@@ -29,48 +34,22 @@ def waterfall(
         parts: ``part``, ``contribution``; a row for each part.
         score: The score that the model gives; the sum of the parts where it is None.
         item: The title that the finding names.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
-        DataError: A column is missing, a part stands twice, or there is no part.
+        DataError: A column is missing, a value is no finite number, a part stands twice, or there is no part.
     """
-    require(parts, ["part", "contribution"], "waterfall")
-    by_part = _unique(parts)
-    order, values = list(by_part.index), [float(value) for value in by_part]
-    total = float(sum(values)) if score is None else float(score)
-    missing = _missing(values, total)
-    names, colors = [part_name(part) for part in order], [part_color(part, dark, order) for part in order]
-    if missing:
-        names, colors, values = [*names, "not explained"], [*colors, MUTED[dark]], [*values, missing]
-    ends = np.cumsum(values)
-    text = _approximate("Right of zero helps, left hurts. Set α or β to 0 and see what stays." if hint is None else hint, missing)
-    left, height = min(max(len(name) for name in names) * 7 + 14, 116), min(TALLEST, 130 + 34 * (len(names) + 1))
-    figure = new_figure(_waterfall_finding(by_part, total, item), text, dark, height, left=left, bottom=30)
-    for row, (step, end, name, color) in enumerate(zip(values, ends, names, colors, strict=True)):
-        fill = SURFACE[dark] if missing and row == len(order) else color
-        _bar(figure, row, float(end - step), step, (fill, color), name, dark)
-        figure.add_shape(type="line", x0=end, x1=end, y0=row + 0.3, y1=row + 0.7, line={"color": FAINT[dark], "width": 1})
-    _bar(figure, len(values), 0.0, total, (INK[dark], INK[dark]), "score", dark)
-    words = [f'<span style="color:{color}">{safe(name)}</span>' for color, name in zip(colors, names, strict=True)]
-    words.append(f'<b><span style="color:{INK[dark]}">score</span></b>')
-    label_rows(figure, words, {"size": 12}, 6)
-    figure.layout.yaxis.range = [len(names) + 0.5, -0.5]
-    low, high = min(0.0, total, *ends), max(0.0, total, *ends)
-    room = 0.2 * ((high - low) or 1.0)
-    edge = min(low - room * (low < 0 or values[0] < 0), -0.02 * room)
-    figure.update_xaxes(range=[edge, high + room], nticks=5, tickformat="~g")
-    return figure
+    by_part = _unique(numbers(parts, ["part"], ["contribution"], "waterfall"))
+    order, total = list(by_part.index), float(by_part.sum() if score is None else score)
+    colors = [part_color(part, dark, order) for part in order]
+    bars = list(zip(map(part_name, order), by_part.tolist(), colors, colors, strict=True))
+    text = "Right of zero helps, left hurts. Set α or β to 0 and see what stays." if hint is None else hint
+    return _way(_waterfall_finding(by_part, total, item), text, bars, total, PART_ROW, dark)
 
 
 def _missing(values: Sequence[float], total: float) -> float:
     """Return what a score has beyond its summands; 0 where that can be put down to rounding."""
     missing = total - sum(values)
     return missing if abs(missing) > EXACT * max(sum(map(abs, values)), abs(total)) else 0.0
-
-
-def _approximate(text: str, missing: float) -> str:
-    return f"Approximate: {signed(missing)} is not explained. {text}" if missing else text
 
 
 def _unique(parts: pd.DataFrame) -> pd.Series:
@@ -92,20 +71,8 @@ def _waterfall_finding(by_part: pd.Series, total: float, item: str | None) -> st
 
 
 def _score_finding(item: str | None, total: float, found: Sequence[str]) -> str:
-    """Name the score, and of what was found as much as fits."""
     subject = f"“{shorten(item, 26)}” scores {digits(total)}" if item else f"The score is {digits(total)}"
     return first_that_fits(*(f"{subject}: {'; '.join(found[:many])}" for many in range(len(found), 0, -1)), subject)
-
-
-def _bar(figure: go.Figure, row: int, start: float, step: float, colors: tuple[str, str], name: str, dark: bool) -> None:
-    """Draw one bar, filled and edged in two colours, and write its value beyond its end."""
-    fill, edge = colors
-    marker = {"color": fill, "line": {"color": edge, "width": 1.5 if fill != edge else 0}}
-    hover = f"{safe(name)} {signed(step)}<extra></extra>"
-    figure.add_bar(x=[step], y=[row], base=[start], orientation="h", width=0.6, marker=marker, hovertemplate=hover, name=name)
-    text = f"<b>{digits(step)}</b>" if name == "score" else signed(step)
-    beside = {"xanchor": "left", "xshift": 5} if step >= 0 else {"xanchor": "right", "xshift": -5}
-    figure.add_annotation(x=start + step, y=row, text=text, font={"color": INK[dark]}, **beside)
 
 
 def sources_waterfall(
@@ -126,8 +93,6 @@ def sources_waterfall(
         score: The score that the model gives; the sum of the sources where it is None.
         item: The title that the finding names.
         most: How many items of the history have a bar each; the others stand in one, and so do the hyperedges.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column is missing, a value is no finite number, a kind is unknown, or there is no source.
@@ -138,16 +103,8 @@ def sources_waterfall(
         given = f"knows no kind {', '.join(unknown)}" if len(rows) else "has no row"
         raise DataError(f"{what}: the frame {given}; give rows of the kinds {', '.join(KINDS)}")
     total = float(rows["contribution"].sum() if score is None else score)
-    missing = _missing(rows["contribution"].tolist(), total)
-    bars = _bars(rows, most, dark) + ([("not explained", missing, MUTED[dark], MUTED[dark])] if missing else [])
-    text = _approximate("Right of zero helps, left hurts. Take one thing away." if hint is None else hint, missing)
-    figure = rows_figure(_sources_finding(rows, total, item), text, [*(name for name, *_ in bars), "score"], dark)
-    _draw_way(figure, bars, total, bool(missing), dark)
-    return figure
-
-
-Bar = tuple[str, float, str, str]
-"""Name, value, colour of the bar, colour of the name."""
+    text = "Right of zero helps, left hurts. Take one thing away." if hint is None else hint
+    return _way(_sources_finding(rows, total, item), text, _bars(rows, most, dark), total, ROW, dark)
 
 
 def _bars(rows: pd.DataFrame, most: int, dark: bool) -> list[Bar]:
@@ -170,11 +127,20 @@ def _bars(rows: pd.DataFrame, most: int, dark: bool) -> list[Bar]:
     return bars
 
 
-def _draw_way(figure: go.Figure, bars: list[Bar], total: float, hollow: bool, dark: bool) -> None:
+def _way(finding: str, text: str, bars: list[Bar], total: float, row_height: int, dark: bool) -> go.Figure:
+    """Draw bars one after another from zero to the score, and what is missing to it as a hollow one."""
+    missing = _missing([value for _, value, *_ in bars], total)
+    if missing:
+        bars, text = (
+            [*bars, ("not explained", missing, MUTED[dark], MUTED[dark])],
+            f"Approximate: {signed(missing)} is not explained. {text}",
+        )
     names, given, fill, ink = (list(column) for column in zip(*bars, ("score", total, INK[dark], INK[dark]), strict=True))
+    figure = rows_figure(finding, text, names, dark)
+    set_rows(figure, len(names), row_height)
     values, edge = np.array(given), [0.0] * len(given)
     ends = np.append(np.cumsum(values[:-1]), total)
-    if hollow:
+    if missing:
         fill[-2], edge[-2] = SURFACE[dark], 1.5
     texts = [*(signed(value) for value in given[:-1]), digits(total)]
     hovers = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
@@ -183,6 +149,7 @@ def _draw_way(figure: go.Figure, bars: list[Bar], total: float, hollow: bool, da
         figure.add_shape(type="line", x0=end, x1=end, y0=row + 0.32, y1=row + 0.68, line={"color": FAINT[dark], "width": 1})
     write_ends(figure, ends, values, list(ends), [*texts[:-1], f"<b>{texts[-1]}</b>"])
     name_rows(figure, names, ink, bold_last=True)
+    return figure
 
 
 def _sources_finding(rows: pd.DataFrame, total: float, item: str | None) -> str:
@@ -196,8 +163,6 @@ def parts_table(parts: pd.DataFrame, *, dark: bool = False, hint: str | None = N
 
     Args:
         parts: ``user_part``, ``item_part``, ``contribution``; a row for each pair.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column is missing, a pair stands twice, or there is no row.
@@ -213,19 +178,10 @@ def parts_table(parts: pd.DataFrame, *, dark: bool = False, hint: str | None = N
     text = "All cells sum to the score. Set α to 0: the attention row and column go blank." if hint is None else hint
     figure = new_figure(_table_finding(table), text, dark, min(TALLEST, 160 + 40 * len(table)), left=100, bottom=52)
     cells = _cells(values, largest)
-    figure.add_heatmap(
-        z=values,
-        zmin=-largest,
-        zmax=largest,
-        zmid=0,
-        colorscale=[list(stop) for stop in SIGNED_SCALE[dark]],
-        showscale=False,
-        text=cells,
-        xgap=2,
-        ygap=2,
-        customdata=[[[part_name(row), part_name(column)] for column in table.columns] for row in table.index],
-        hovertemplate="user's %{customdata[0]} × item's %{customdata[1]}<br>%{z:+.3g}<extra></extra>",
-    )
+    names = [[[part_name(row), part_name(column)] for column in table.columns] for row in table.index]
+    look = {"text": cells, "xgap": 2, "ygap": 2, "customdata": names}
+    look["hovertemplate"] = "user's %{customdata[0]} × item's %{customdata[1]}<br>%{z:+.3g}<extra></extra>"
+    heatmap(figure, values, SIGNED_SCALE[dark], -largest, largest, **look)
     write_cells(figure, cells)
     _part_axis(figure.layout.xaxis, list(table.columns), order, "item’s part", dark)
     _part_axis(figure.layout.yaxis, list(table.index), order, "user’s part", dark)

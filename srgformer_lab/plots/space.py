@@ -7,17 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
+from srgformer_lab.plots.drawing import new_figure, plot_height
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import counted, part_name, part_order, percent, safe
-from srgformer_lab.plots.style import (
-    INK,
-    LABEL_PAPER,
-    MUTED,
-    SURFACE,
-    new_figure,
-    part_color,
-    plot_height,
-)
+from srgformer_lab.plots.style import INK, LABEL_PAPER, MUTED, SURFACE, part_color
 from srgformer_lab.plots.texts import HINT_WIDTH, first_that_fits
 
 MARKS = {"id": (1, "■"), "image": (0, "●"), "text": (5, "▲"), "attention": (2, "◆"), "hypergraph": (3, "✚"), "fused": (4, "✖")}

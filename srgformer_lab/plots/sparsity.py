@@ -5,21 +5,21 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.plots.drawing import bounds_of, error_bars, marks, scale, spread, ticks, write_right
+from srgformer_lab.plots.drawing import (
+    bounds_of,
+    empty_figure,
+    error_bars,
+    marks,
+    new_figure,
+    plot_height,
+    scale,
+    spread,
+    ticks,
+    write_right,
+)
 from srgformer_lab.plots.frames import fills, hover_text, how_to_read, nothing_finished, points, read_table
 from srgformer_lab.plots.language import PARTS, metric_name, metric_unit, metric_value, percent, safe, setting
-from srgformer_lab.plots.style import (
-    FURTHER_COLORS,
-    INK,
-    MUTED,
-    TALLEST,
-    TEXT_SIZE,
-    TICK_SIZE,
-    empty_figure,
-    new_figure,
-    part_color,
-    plot_height,
-)
+from srgformer_lab.plots.style import FURTHER_COLORS, INK, MUTED, TEXT_SIZE, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import cut, fit, shorten, text_width
 
 MOST_MODELS, MOST_SHARES = 7, 6
@@ -61,8 +61,6 @@ def sparsity_curves(
         model: The column of models.
         ours: The model that the finding is about.
         reference: The model that it is held against.
-        dark: Whether the page is dark.
-        hint: Words in place of how to read it.
 
     Raises:
         DataError: A column is missing, or a model stands twice at a share.
@@ -84,7 +82,7 @@ def sparsity_curves(
     right = int(max(text_width(cut(name, NAME_WIDTH)) for name in by_model)) + SAMPLE + 20
     n_missing = int((table["name"] == ours).sum() - (done["name"] == ours).sum())
     finding = reach(done, n_missing, ours, reference, metric)
-    figure = new_figure(finding, text, dark, TALLEST, left=60, right=right, bottom=44)
+    figure = new_figure(finding, text, dark, left=60, right=right, bottom=44)
     looks = _looks(by_model, ours, reference, dark)
     span = shares[-1] - shares[0]
     middle = (len(by_model) - 1) / 2
@@ -104,7 +102,6 @@ def sparsity_curves(
 
 
 def _chosen(table: pd.DataFrame, done: pd.DataFrame, ours: str, reference: str) -> list[str]:
-    """Return the models that have a point, in the table's order."""
     finished = set(done["name"])
     models = [name for name in dict.fromkeys(table["name"]) if name in finished]
     if len(models) > MOST_MODELS:
@@ -131,22 +128,12 @@ def _looks(models: Mapping[str, pd.DataFrame], ours: str, reference: str, dark: 
 
 def _line(figure: go.Figure, rows: pd.DataFrame, aside: float, look: dict, metric: str, reference: str, dark: bool) -> None:
     names = [f"{row['name']}, {percent(row['share'])} of the interactions" for _, row in rows.iterrows()]
-    marks(
-        figure,
-        rows["share"].to_numpy(float) + aside,
-        rows["mean"].to_numpy(float),
-        look["color"],
-        6,
-        fill=fills(rows, look["color"], dark) if reference else None,
-        symbol="circle" if reference else "diamond",
-        width=1.75,
-        hover=[hover_text(name, row, metric, reference) for name, (_, row) in zip(names, rows.iterrows(), strict=True)],
-        mode="lines+markers",
-        line=look,
-        error_y=error_bars(rows["mean"], rows["low"], rows["high"], look["color"], 1),
-        cliponaxis=False,
-        name=safe(rows["name"].iloc[0]),
-    )
+    color, at = look["color"], {"x": rows["share"].to_numpy(float) + aside, "y": rows["mean"].to_numpy(float)}
+    hover = [hover_text(name, row, metric, reference) for name, (_, row) in zip(names, rows.iterrows(), strict=True)]
+    style = {"fill": fills(rows, color, dark), "symbol": "circle"} if reference else {"symbol": "diamond"}
+    style |= {"mode": "lines+markers", "line": look, "cliponaxis": False, "name": safe(rows["name"].iloc[0])}
+    bars = error_bars(rows["mean"], rows["low"], rows["high"], color, 1)
+    marks(figure, color=color, size=6, width=1.75, hover=hover, error_y=bars, **at, **style)
 
 
 def _gain(figure: go.Figure, gains: pd.DataFrame, look: dict, ours: str, reference: str, dark: bool) -> None:
@@ -168,7 +155,6 @@ def _gain(figure: go.Figure, gains: pd.DataFrame, look: dict, ours: str, referen
 def _name_lines(
     figure: go.Figure, by_model: Mapping[str, pd.DataFrame], looks: Mapping[str, dict], bounds: list[float], part: float
 ) -> None:
-    """Name the lines at the right from the highest end to the lowest, each after a piece of its line."""
     least = NAME_SPACE / (part * plot_height(figure)) * (bounds[1] - bounds[0])
     ends = [float(rows["mean"].iloc[-1]) for rows in by_model.values()]
     for name, place in zip(by_model, spread(ends, least, bounds[1]), strict=True):

@@ -1,4 +1,4 @@
-"""How every figure looks: colours, the plotly template, and the figure that every other starts from."""
+"""How every figure looks: colours, sizes of letters, the plotly template, and how its picture is saved."""
 
 import html
 import re
@@ -9,7 +9,6 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from srgformer_lab.plots.language import KNOB_MARKS, PARTS
-from srgformer_lab.plots.texts import HINT_WIDTH, TITLE_WIDTH, lines
 
 ImageFormat = Literal["png", "svg"]
 
@@ -40,10 +39,6 @@ SINGLE_SCALE = (((0.0, "#F0F3F8"), (0.5, "#8FA6C4"), (1.0, "#1F3A5F")), ((0.0, "
 
 FONT = '"PT Sans", system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif'
 TITLE_SIZE, TEXT_SIZE, TICK_SIZE = 15, 12, 11
-TALLEST, NARROWEST = 360, 400
-"""Pixels of the tallest and of the narrowest figure."""
-LETTER, DIGIT = 7.0, 7.5
-"""Pixels of a letter and of a digit, on the wide side."""
 FILE_NAME_LETTERS = 80
 
 
@@ -61,7 +56,6 @@ def knob_color(name: str, dark: bool = False) -> str:
 
 
 def _template(dark: bool) -> go.layout.Template:
-    """Return the template: the page's own paper, no grid, a zero line, few ticks, left-aligned finding."""
     small, text = {"size": TICK_SIZE, "color": MUTED[dark]}, {"size": TEXT_SIZE, "color": MUTED[dark]}
     axis = {"showgrid": False, "zeroline": True, "zerolinecolor": FAINT[dark], "zerolinewidth": 1, "showline": False, "ticks": ""}
     axis |= {"nticks": 5, "tickfont": small, "title": {"font": text, "standoff": 6}, "automargin": False, "fixedrange": True}
@@ -95,29 +89,6 @@ def register() -> None:
         templates[name] = value
 
 
-def new_figure(finding: str, hint: str, dark: bool, height: int = TALLEST, left: int = 56, right: int = 16, bottom: int = 40) -> go.Figure:
-    """Start a figure: the finding on top, what to try below it, wrapped so that both fit into 400 px."""
-    title, subtitle = lines(finding, TITLE_WIDTH), lines(hint, HINT_WIDTH)
-    top = 12 + 20 * len(title) + (16 * len(subtitle) + 2 if hint else 0) + 12
-    pad = {"l": 12, "t": 12 + 11 * (len(title) - 1)}  # plotly places the first line by the middle of all
-    place = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top", "pad": pad}
-    layout = {  # given at once: to change the layout of a figure takes plotly several times as long
-        "template": TEMPLATES["srgformer_dark" if dark else "srgformer_light"],
-        "height": height,
-        "margin": {"l": left, "r": right, "t": top, "b": bottom},
-        "title": {"text": "<br>".join(title), "subtitle": {"text": "<br>".join(subtitle)}, **place},
-    }
-    return go.Figure(layout=layout)
-
-
-def empty_figure(finding: str, hint: str, dark: bool, height: int = 160) -> go.Figure:
-    """Return a quiet figure that only says what it waits for."""
-    figure = new_figure(finding, hint, dark, height)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    return figure
-
-
 def finding_of(figure: go.Figure) -> str:
     """Return a figure's finding as plain text, for alt texts and reports."""
     return html.unescape(str(figure.layout.title.text or "").replace("<br>", " "))
@@ -136,8 +107,3 @@ def plot_config(figure: go.Figure, image: ImageFormat) -> dict[str, Any]:
         "modeBarButtons": [["toImage"]],
         "toImageButtonOptions": {"format": image, "filename": name, "scale": 2 if image == "png" else 1},
     }
-
-
-def plot_height(figure: go.Figure) -> float:
-    """Return the pixels between a figure's margins."""
-    return figure.layout.height - figure.layout.margin.t - figure.layout.margin.b

@@ -8,35 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from srgformer_lab.errors import DataError
-from srgformer_lab.plots.drawing import HOVER, bounds_of, error_bars, marks, scale, spread, write_right
-from srgformer_lab.plots.frames import (
-    fills,
-    hover_text,
-    how_to_read,
-    nothing_finished,
-    numbers,
-    points,
-    read_table,
-    require,
-    seed_of,
-    short_points,
-)
-from srgformer_lab.plots.language import KNOB_MARKS, TIED, digits, metric_name, metric_unit, metric_value, safe, setting
-from srgformer_lab.plots.style import (
-    FAINT,
-    FELL,
-    FURTHER_COLORS,
-    INK,
-    LABEL_PAPER,
-    MUTED,
-    NARROWEST,
-    ROSE,
-    TEXT_SIZE,
-    TICK_SIZE,
-    empty_figure,
-    new_figure,
-    part_color,
-)
+from srgformer_lab.plots.drawing import HOVER, NARROWEST, bounds_of, empty_figure, error_bars, marks, new_figure, scale, spread, write_right
+from srgformer_lab.plots.frames import fills, hover_text, how_to_read, nothing_finished, numbers, points, read_table, require, seed_of
+from srgformer_lab.plots.language import KNOB_MARKS, digits, knob_at, metric_name, metric_unit, metric_value, safe, setting
+from srgformer_lab.plots.style import FAINT, FELL, FURTHER_COLORS, INK, LABEL_PAPER, MUTED, ROSE, TEXT_SIZE, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import first_that_fits, shorten, text_width
 
 PRESET = "preset"
@@ -83,8 +58,6 @@ def sweep_curve(frame: pd.DataFrame, knob: str, metric: str = "recall@20", *, da
             knobs are passed over; the row whose knob is ``preset`` is the preset.
         knob: Which knob, as it stands in the frame.
         metric: The column to draw.
-        dark: Whether the page is dark.
-        hint: Words in place of how to read it.
 
     Raises:
         DataError: A column is missing, the frame has other knobs only, a value is no number, or stands twice.
@@ -115,21 +88,11 @@ def sweep_curve(frame: pd.DataFrame, knob: str, metric: str = "recall@20", *, da
     _sweep_axes(figure, rows, preset, metric)
     figure.update_xaxes(title={"text": _symbol(knob) + (f" {safe(name)}" if name else ""), "font": {"color": color}})
     is_preset = rows["is_preset"]
-    marks(
-        figure,
-        np.arange(len(rows)),
-        rows["mean"].to_numpy(float),
-        color,
-        np.where(is_preset, 11, 9).tolist(),
-        fill=fills(rows, color, dark),
-        symbol=np.where(is_preset, "diamond", "circle").tolist(),
-        hover=[hover_text(f"{shorten(knob, 40)} = {_value(row)}", row, metric, "the preset") for _, row in rows.iterrows()],
-        mode="lines+markers",
-        line={"color": color, "width": 1.5, "dash": "1px,3px"},
-        error_y=error_bars(rows["mean"], rows["low"], rows["high"], color),
-        marker_opacity=1,
-        name=metric,
-    )
+    look = {"fill": fills(rows, color, dark), "symbol": np.where(is_preset, "diamond", "circle").tolist(), "marker_opacity": 1}
+    look["hover"] = [hover_text(f"{shorten(knob, 40)} = {_value(row)}", row, metric, "the preset") for _, row in rows.iterrows()]
+    look |= {"mode": "lines+markers", "line": {"color": color, "width": 1.5, "dash": "1px,3px"}, "name": metric}
+    bars, sizes = error_bars(rows["mean"], rows["low"], rows["high"], color), np.where(is_preset, 11, 9).tolist()
+    marks(figure, np.arange(len(rows)), rows["mean"].to_numpy(float), color, sizes, error_y=bars, **look)
     _write_values(figure, rows, preset, metric, dark)
     return figure
 
@@ -141,14 +104,13 @@ def _symbol(knob: str) -> str:
 
 
 def _sweep_finding(rows: pd.DataFrame, knob: str, metric: str) -> str:
-    """Say which value is shown to win, which to lose most, and whether the best one can be told from the preset."""
     symbol, done = shorten(knob, KNOB_LETTERS), rows[rows["mean"].notna()]
     best, lowest = done.loc[done["mean"].idxmax()], done.loc[done["mean"].idxmin()]
     judged = done[done["is_judged"] & ~done["is_preset"]]
     if not len(judged):
         if best["mean"] == lowest["mean"]:
             return f"{symbol} changes nothing: {metric_name(metric)} {metric_value(metric, best['mean'])} throughout"
-        top, bottom = (f"{symbol}{TIED}={TIED}{_value(row)}" for row in (best, lowest))
+        top, bottom = (knob_at(symbol, row["value"]) for row in (best, lowest))
         low, high = metric_value(metric, lowest["mean"]), metric_value(metric, best["mean"])
         only = " (one seed)" if (done["seeds"] == 1).all() else ""
         return first_that_fits(
@@ -161,10 +123,10 @@ def _sweep_finding(rows: pd.DataFrame, knob: str, metric: str) -> str:
     if len(better):
         row = better.loc[better["mean"].idxmax()]
         start = f"{seed_of(row)}{symbol} at {_value(row)} beats the preset by {points(row)}"
-        loses = [f"{start}; at {_value(loser)} it loses {short_points(loser, flipped=True)}"] if loser is not None else []
+        loses = [f"{start}; at {_value(loser)} it loses {points(loser, flipped=True, bounds=False)}"] if loser is not None else []
         return first_that_fits(*loses, start)
     if loser is not None:
-        start = f"{seed_of(loser)}{symbol} at {_value(loser)} loses {short_points(loser, flipped=True)}"
+        start = f"{seed_of(loser)}{symbol} at {_value(loser)} loses {points(loser, flipped=True, bounds=False)}"
         if best["is_preset"]:
             return first_that_fits(f"{start}; the best, {_value(best)}, is the preset’s own", start)
         if best["sign"] < 0:
@@ -196,7 +158,6 @@ def _sweep_axes(figure: go.Figure, rows: pd.DataFrame, preset: float | None, met
 
 
 def _write_values(figure: go.Figure, rows: pd.DataFrame, preset: float | None, metric: str, dark: bool) -> None:
-    """Write the value over each mark, say what is not finished, and name the preset's line."""
     if preset is not None:
         figure.add_hline(y=preset, line={"color": MUTED[dark], "width": 1}, opacity=0.7, layer="below", name=PRESET)
         said = f"{PRESET}<br>{metric_value(metric, preset)}"
@@ -219,8 +180,6 @@ def growth_curves(frame: pd.DataFrame, *, dark: bool = False, hint: str | None =
 
     Args:
         frame: ``what``, ``scale`` (1 for the smallest), ``milliseconds`` and ``exponent`` (the same in all rows of a piece).
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: A column is missing.
@@ -252,14 +211,7 @@ def growth_curves(frame: pd.DataFrame, *, dark: bool = False, hint: str | None =
 
 
 def lines_over(
-    frame: pd.DataFrame,
-    finding: str,
-    hint: str = "",
-    *,
-    x: str,
-    y: str,
-    marks: Mapping[str, float] | None = None,
-    dark: bool = False,
+    frame: pd.DataFrame, finding: str, hint: str = "", *, x: str, y: str, marks: Mapping[str, float] | None = None, dark: bool = False
 ) -> go.Figure:
     """Draw a line for each name, named at its right end; the first is quiet, as what the others are held against.
 
@@ -270,7 +222,6 @@ def lines_over(
         x: What the axis below says.
         y: What the axis at the left says.
         marks: For some names, the x of a point on their line that stands out.
-        dark: Whether the page is dark.
 
     Raises:
         DataError: A column is missing, or a value is no finite number.

@@ -7,30 +7,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from srgformer_lab.plots.drawing import scale
+from srgformer_lab.plots.drawing import empty_figure, new_figure, scale
 from srgformer_lab.plots.frames import require
-from srgformer_lab.plots.language import (
-    Number,
-    counted,
-    knob_markup,
-    knob_name,
-    metric_name,
-    metric_unit,
-    metric_value,
-    percent,
-    safe,
-    setting,
-)
-from srgformer_lab.plots.style import (
-    FAINT,
-    INK,
-    MUTED,
-    SURFACE,
-    TICK_SIZE,
-    empty_figure,
-    knob_color,
-    new_figure,
-)
+from srgformer_lab.plots.language import counted, knob_markup, knob_name, metric_name, metric_unit, metric_value, percent, safe, setting
+from srgformer_lab.plots.style import FAINT, INK, MUTED, SURFACE, TICK_SIZE, knob_color
 
 MOST_LEVELS = 3
 LABEL_SHARE = 0.25
@@ -116,7 +96,7 @@ def learning_curves(
     knob_changes: pd.DataFrame | None = None,
     metric: str = "recall@20",
     *,
-    baseline: Mapping[str, Number] | None = None,
+    baseline: Mapping[str, float] | None = None,
     dark: bool = False,
     hint: str | None = None,
 ) -> go.Figure:
@@ -130,8 +110,6 @@ def learning_curves(
         knob_changes: ``progress``, ``name``, ``before``, ``after``; a row for each change.
         metric: The column to draw, in 0…1.
         baseline: Names and values of levels to beat.
-        dark: Whether the page is dark.
-        hint: Words in place of what to try.
 
     Raises:
         DataError: ``history`` has rows but no column ``epoch`` or ``metric``, or the other frames lack ``progress``.
@@ -183,7 +161,7 @@ def _curve_hint(turns: list[Turn]) -> str:
     return "Each mark is a knob that was turned. Turn one back and see whether the curve follows."
 
 
-def _metric_range(value: np.ndarray, baseline: Mapping[str, Number] | None) -> tuple[float, float]:
+def _metric_range(value: np.ndarray, baseline: Mapping[str, float] | None) -> tuple[float, float]:
     every = np.concatenate([value, [float(level) for level in (baseline or {}).values()]])
     low, high = float(every.min()), float(every.max())
     room = (high - low) or abs(high) or 1.0
