@@ -131,10 +131,8 @@ def _way(finding: str, text: str, bars: list[Bar], total: float, row_height: int
     """Draw bars one after another from zero to the score, and what is missing to it as a hollow one."""
     missing = _missing([value for _, value, *_ in bars], total)
     if missing:
-        bars, text = (
-            [*bars, ("not explained", missing, MUTED[dark], MUTED[dark])],
-            f"Approximate: {signed(missing)} is not explained. {text}",
-        )
+        bars = [*bars, ("not explained", missing, MUTED[dark], MUTED[dark])]
+        text = f"Approximate: {signed(missing)} is not explained. {text}"
     names, given, fill, ink = (list(column) for column in zip(*bars, ("score", total, INK[dark], INK[dark]), strict=True))
     figure = rows_figure(finding, text, names, dark)
     set_rows(figure, len(names), row_height)

@@ -110,24 +110,23 @@ def test_a_figure_says_its_hint_once_and_takes_another():
 @settings(deadline=None, max_examples=25)
 @given(st.lists(NUMBERS, min_size=5, max_size=5))
 def test_the_bars_start_where_the_last_one_ended_and_end_at_the_score(values):
-    *parts, score = bars(plots.waterfall(shares(values)))
+    (drawn,) = bars(plots.waterfall(shares(values)))
+    (*starts, first), (*steps, score) = drawn.base, drawn.x
     end = 0.0
-    for bar, value in zip(parts, values, strict=True):
-        assert bar.base[0] == pytest.approx(end, abs=1e-9)
-        assert bar.x[0] == pytest.approx(value)
-        end = bar.base[0] + bar.x[0]
-    assert score.base[0] == 0
-    assert score.x[0] == pytest.approx(end, abs=1e-9)
+    for start, step, value in zip(starts, steps, values, strict=True):
+        assert start == pytest.approx(end, abs=1e-9)
+        assert step == pytest.approx(value)
+        end = start + step
+    assert first == 0
+    assert score == pytest.approx(end, abs=1e-9)
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_parts_stand_in_their_order_and_wear_their_colours(dark):
     shuffled = shares([0.1, 0.2, 0.3, 0.4, 0.5]).sample(frac=1, random_state=1)
-    *parts, _ = bars(plots.waterfall(shuffled, dark=dark))
-    assert [bar.marker.color for bar in parts] == [
-        plots.PART_COLORS[part][dark] for part in ("id", "image", "text", "attention", "hypergraph")
-    ]
-    assert [bar.x[0] for bar in parts] == [0.1, 0.2, 0.3, 0.4, 0.5]
+    (drawn,) = bars(plots.waterfall(shuffled, dark=dark))
+    assert list(drawn.marker.color[:-1]) == [plots.PART_COLORS[part][dark] for part in ("id", "image", "text", "attention", "hypergraph")]
+    assert list(drawn.x[:-1]) == [0.1, 0.2, 0.3, 0.4, 0.5]
 
 
 def test_further_modalities_stand_between_text_and_attention_in_colours_of_their_own():
@@ -148,8 +147,9 @@ def test_a_waterfall_that_does_not_add_up_says_so():
     off = plots.waterfall(shares([1.0, 0.5, 0.2, 0.2, 0.1]), 2.5)
     assert "Approximate" not in exact.layout.title.subtitle.text
     assert "Approximate: +0.500 is not explained" in off.layout.title.subtitle.text.replace("<br>", " ")
-    assert bars(off)[-2].x[0] == pytest.approx(0.5)
-    assert bars(off)[-1].x[0] == 2.5
+    (drawn,) = bars(off)
+    assert list(drawn.x[-2:]) == pytest.approx([0.5, 2.5])
+    assert (drawn.marker.color[-2], drawn.marker.line.width[-2]) == (SURFACE[False], 1.5)  # hollow
 
 
 def test_a_part_that_stands_twice_is_refused():
