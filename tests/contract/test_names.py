@@ -43,3 +43,16 @@ def test_no_figure_is_named_as_a_module_beside_it():
     plots = importlib.import_module("srgformer_lab.plots")
     modules = {module.name for module in pkgutil.iter_modules(plots.__path__)}
     assert not modules & set(plots.__all__)
+
+
+def test_what_a_figure_takes_is_described_where_its_arguments_are():
+    """``dark`` and ``hint`` mean the same for every figure, so the room's docstring says them once."""
+    plots = importlib.import_module("srgformer_lab.plots")
+    silent = []
+    for name, function in listed(plots).items():
+        told = inspect.getdoc(function) or ""
+        if inspect.isfunction(function) and "Args:" in told:
+            named = [parameter for parameter in inspect.signature(function).parameters if parameter not in ("dark", "hint")]
+            silent += [f"{name}: {parameter}" for parameter in named if f"\n    {parameter}: " not in told]
+    assert not silent
+    assert all(f"``{word}``" in str(plots.__doc__) for word in ("dark", "hint"))
