@@ -177,7 +177,7 @@ def parts_table(parts: pd.DataFrame, *, dark: bool = False, hint: str | None = N
     figure = new_figure(_table_finding(table), text, dark, min(TALLEST, 160 + 40 * len(table)), left=100, bottom=52)
     cells = _cells(values, largest)
     names = [[[part_name(row), part_name(column)] for column in table.columns] for row in table.index]
-    look = {"text": cells, "xgap": 2, "ygap": 2, "customdata": names}
+    look = {"zmid": 0, "text": cells, "xgap": 2, "ygap": 2, "customdata": names}
     look["hovertemplate"] = "user's %{customdata[0]} × item's %{customdata[1]}<br>%{z:+.3g}<extra></extra>"
     heatmap(figure, values, SIGNED_SCALE[dark], -largest, largest, **look)
     write_cells(figure, cells)
