@@ -108,7 +108,12 @@ class Explanation:
 
         Returns:
             A part of the score, in its unit.
+
+        Raises:
+            ConfigError: ``side`` is neither.
         """
+        if side not in self._nodes:
+            raise ConfigError(f"side={side!r} must be one of {', '.join(self._nodes)}")
         total = self._nodes[side].components.total
         return float(total.loc[total["source"] == "own", "contribution"].sum())
 

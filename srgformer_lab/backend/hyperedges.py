@@ -22,7 +22,8 @@ from srgformer_lab.analysis.hyperedges import hyperedge_cards, hyperedge_inciden
 from srgformer_lab.analysis.paths import hypergraph_paths
 from srgformer_lab.analysis.rivers import hyperedge_river
 from srgformer_lab.backend.background import BackgroundTask
-from srgformer_lab.backend.session import NOTHING_TRAINED, Scene, Value, trained_pass
+from srgformer_lab.backend.runs import trained_pass
+from srgformer_lab.backend.session import NOTHING_TRAINED, Scene, Value
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError, RunError
 from srgformer_lab.models.protocol import Watch

@@ -9,6 +9,8 @@ from srgformer_lab.backend import limits
 from srgformer_lab.backend.link import SHIPPED, shortened
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
+from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.trace import Trace
 from srgformer_lab.training.files import file_stamp
 from srgformer_lab.training.managing import shipped_run
 from srgformer_lab.training.records import UNFINISHED, RunConfig, Status
@@ -125,3 +127,15 @@ def _read(folder: Path) -> KnownRun | None:
         for gone in [path for path in _known if not path.is_dir()] if len(_known) > 1000 else ():
             del _known[gone]
     return known
+
+
+def trained_pass(run: Run, data: Dataset, epoch: int | str = "best") -> tuple[SRGFormer, Trace]:
+    """Load a run's weights and make a pass.
+
+    Raises:
+        RunError: The run is of another model or of other data, or there are no weights of that epoch.
+    """
+    model = run.model(data, epoch)
+    if not isinstance(model, SRGFormer):
+        raise RunError(f"run {run.name} is no SRGFormer; choose another")
+    return model, model.trace()

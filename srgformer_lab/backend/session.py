@@ -1,6 +1,6 @@
 """From a link to the data, the run and the pass that it names: resolved and loaded once, and shared by all visitors."""
 
-from collections.abc import Callable, Container, Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,18 +11,18 @@ from srgformer_lab.analysis.counterfactual import Change, WhatIf, what_if
 from srgformer_lab.analysis.explanation import Explanation, explain
 from srgformer_lab.backend import limits
 from srgformer_lab.backend.cache import Cache
-from srgformer_lab.backend.inventory import COHORTS, default_user
+from srgformer_lab.backend.inventory import default_user
 from srgformer_lab.backend.link import KNOB_OF, STUDIO, Link, shortened
-from srgformer_lab.backend.runs import default_run, find_run
-from srgformer_lab.config import MODEL_KNOBS, ModelConfig
+from srgformer_lab.backend.resolving import resolve_knobs, resolve_places, resolve_run
+from srgformer_lab.backend.runs import trained_pass
+from srgformer_lab.config import MODEL_KNOBS
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.source import folder_state, open_data
-from srgformer_lab.errors import ConfigError, LabError, RunError
+from srgformer_lab.errors import LabError, RunError
 from srgformer_lab.models.hooks import Hooks
 from srgformer_lab.models.ranking import rank_items
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
-from srgformer_lab.training.checkpoint import check_weights
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, metric_surface
 from srgformer_lab.training.files import file_stamp
 from srgformer_lab.training.run import Run
@@ -31,8 +31,6 @@ SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 QUICK_PAIRS = 2_000_000
 """Up to so many user–item pairs, an evaluation is quick enough to follow a slider."""
 NOTHING_TRAINED = "no trained SRGFormer is loaded; choose a run of SRGFormer on the Start page, or train one"
-MOST_ITEMS = 60
-"""Items that a link carries at most."""
 
 Value = TypeVar("Value")
 
@@ -203,9 +201,9 @@ class Session:
             notes.append(f"The data could not be opened: {str(error)[:400]}. What you see is the built-in data.")
             link = Link(theme=link.theme)
             data = self.dataset(link)
-        link, run = _resolve_run(replace(link, data=link.data or STUDIO, unread=()), data, notes)
-        link = _resolve_knobs(link, notes)
-        link = replace(link, **_resolve_places(link, data, run, notes))
+        link, run = resolve_run(replace(link, data=link.data or STUDIO, unread=()), data, notes)
+        link = resolve_knobs(link, notes)
+        link = replace(link, **resolve_places(link, data, run, notes))
         if link.user not in data.user_ids:
             if link.user:
                 notes.append(f"There is no user {shortened(link.user)} in this data; you see another one.")
@@ -275,18 +273,6 @@ SESSION = Session()
 """The one of this process."""
 
 
-def trained_pass(run: Run, data: Dataset, epoch: int | str = "best") -> tuple[SRGFormer, Trace]:
-    """Load a run's weights and make a pass.
-
-    Raises:
-        RunError: The run is of another model or of other data, or there are no weights of that epoch.
-    """
-    model = run.model(data, epoch)
-    if not isinstance(model, SRGFormer):
-        raise RunError(f"run {run.name} is no SRGFormer; choose another")
-    return model, model.trace()
-
-
 def weights_of(link: Link) -> int | str:
     """Return which weights of its run a link looks at: those of an epoch, or the best."""
     return "best" if link.epoch is None else link.epoch
@@ -303,70 +289,6 @@ def _knobs(trace: Trace) -> dict[str, float]:
 
 def _data_state(path: str) -> Hashable:
     return () if path in ("", STUDIO) else folder_state(path)
-
-
-def _resolve_run(link: Link, data: Dataset, notes: list[str]) -> tuple[Link, Run | None]:
-    if link.run:
-        try:
-            run = find_run(link.run)
-            run.check_data(data)
-            return link, run
-        except (LabError, OSError, ValueError) as error:
-            instead = "You see the best run of this data instead." if default_run(data) else "There is no other run on this data yet."
-            notes.append(f"The run could not be opened: {error}. {instead}")
-    name = default_run(data)
-    return replace(link, run=name), find_run(name) if name else None
-
-
-def _resolve_knobs(link: Link, notes: list[str]) -> Link:
-    """Keep the knobs that a model's configuration accepts."""
-    for name, knob in KNOB_OF.items():
-        value = getattr(link, name)
-        try:
-            if value is not None:
-                ModelConfig().replace(**{knob: value})
-        except ConfigError as error:
-            notes.append(f"{name}='{value:g}' can't be: {error}. You see the trained value.")
-            link = replace(link, **{name: None})
-    return link
-
-
-def _resolve_places(link: Link, data: Dataset, run: Run | None, notes: list[str]) -> dict[str, object]:
-    """Keep the epoch, modality, hyperedge, cohort, items and compared runs that there are; a changed run is compared with itself, too."""
-
-    def one_of(value: object, known: Container[object], what: str) -> bool:
-        if value in (None, "") or value in known:
-            return value not in (None, "")
-        notes.append(f"There is no {what} {shortened(str(value))} here; it is left out.")
-        return False
-
-    config = run.config.model if run else None
-    epoch = link.epoch if one_of(link.epoch, run.epochs() if run else (), "epoch with kept weights") else None
-    if run and epoch is not None:
-        try:
-            check_weights(run.weights_path(epoch))
-        except LabError as error:
-            notes.append(f"Epoch {epoch} could not be opened: {error}. You see the best one.")
-            epoch = None
-    items, is_changed = link.items, epoch is not None or bool(link.knobs)
-    if len(items) > MOST_ITEMS:
-        notes.append(f"A link carries at most {MOST_ITEMS} items; the other {len(items) - MOST_ITEMS:,} are left out.")
-    compared = [name for name in link.runs[:MOST_ITEMS] if is_changed or name != link.run]
-    return {
-        "epoch": epoch,
-        "modality": link.modality if one_of(link.modality, data.modalities, "modality") else next(iter(data.modalities), ""),
-        "hyperedge": link.hyperedge if one_of(link.hyperedge, range(getattr(config, "n_hyperedges", 0)), "hyperedge") else None,
-        "cohort": link.cohort if one_of(link.cohort, COHORTS, "cohort") else "",
-        "items": tuple(item for item in items[:MOST_ITEMS] if one_of(item, data.item_ids, "item")),
-        "runs": tuple(name for name in compared if _is_run_of(name, data) or one_of(name, (), "run")),
-    }
-
-
-def _is_run_of(name: str, data: Dataset) -> bool:
-    try:
-        return data.matches(find_run(name).config.fingerprint)
-    except (LabError, OSError, ValueError):
-        return False
 
 
 def _default_item(scene: Scene) -> str:

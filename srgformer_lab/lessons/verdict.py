@@ -1,7 +1,6 @@
 """What a check says of a learner's function: right, or what is wrong with it, and which misconception its value gives away.
 
-A check is a few worked examples. The first that fails speaks; where its wrong value is the one that a known slip gives, the slip's hint is
-told.
+A check is a few worked examples. The first that fails speaks, with the hint of the known slip that gives the same wrong value.
 """
 
 import copy
@@ -282,13 +281,11 @@ def judge_test(test: Any, specimens: Sequence[Specimen], praise: str) -> Verdict
 
 
 def _parameters(test: Any, count: int) -> list[str]:
-    """Name what a test is given as the test itself does: a function's own name would say what is wrong with it."""
     found = list(inspect.signature(test).parameters) if callable(test) else []
     return found if len(found) == count else ["it"] * count
 
 
 def _overheard(argument: Any, name: str, calls: list[str]) -> Any:
-    """Wrap a function so that a message can say what a test asked of it."""
     if not callable(argument):
         return argument
 
