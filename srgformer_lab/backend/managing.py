@@ -10,11 +10,16 @@ from srgformer_lab.backend.link import OF_RUN, SHIPPED, Link
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.training import managing
-from srgformer_lab.training.managing import runs_stamp
+from srgformer_lab.training.files import changed_at, folders_in
 from srgformer_lab.training.run import RUNS, Run
 
-__all__ = ["delete_run", "deleted_runs", "matching_runs", "rename_run", "restore_run", "runs_stamp", "without_run"]
 NOT_IN_CLASS = "in a class the runs belong to all; ask whoever started the app"
+
+
+def runs_stamp(root: Path = RUNS) -> tuple[tuple[str, int], ...]:
+    """Return what changes whenever a run appears, goes, is renamed or gets further; cheap enough to ask every few seconds."""
+    parts = ("", "status.json", "result.json")
+    return tuple((folder.name, max(changed_at(folder / part) for part in parts)) for folder in folders_in(root))
 
 
 def matching_runs(table: pd.DataFrame, words: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 from srgformer_lab import places
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import RunError
-from srgformer_lab.training.files import changed_at, folders_in, moved, numbered
+from srgformer_lab.training.files import folders_in, moved, numbered
 from srgformer_lab.training.records import RunConfig
 from srgformer_lab.training.run import RUNS, Run, check_name
 
@@ -50,12 +50,6 @@ def shipped_run() -> Run:
         LabError: The installation lacks it.
     """
     return Run.open(places.shipped_runs_folder() / "studio")
-
-
-def runs_stamp(root: Path = RUNS) -> tuple[tuple[str, int], ...]:
-    """Return what changes whenever a run appears, goes, is renamed or gets further; cheap enough to ask every few seconds."""
-    parts = ("", "status.json", "result.json")
-    return tuple((folder.name, max(changed_at(folder / part) for part in parts)) for folder in folders_in(root))
 
 
 def rename_run(run: Run, wanted: str) -> Run:
