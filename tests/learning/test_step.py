@@ -143,7 +143,9 @@ def test_metrics_of_an_epoch_are_those_of_the_model_after_it():
     data = shop(n_users=12, n_items=10, density=0.3)
     model = build(data)
     for record in epochs(model, data, HEAVY.replace(epochs=2)):
-        assert dict(record.metrics) == evaluate(model, data, "valid")
+        cutoffs = sorted({int(name.partition("@")[2]) for name in record.metrics})
+        assert {10, 20} <= set(cutoffs)  # and that of the metric which chooses, where lists are as long as the catalogue
+        assert dict(record.metrics) == evaluate(model, data, "valid", cutoffs)
 
 
 def test_epochs_leave_the_global_generator_alone_and_do_not_depend_on_it():
