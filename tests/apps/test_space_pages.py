@@ -94,7 +94,7 @@ def test_only_what_is_ticked_goes_in(report):
 
 def test_the_cohorts_metrics_are_the_means_of_its_users(report):
     frames = report.frames()
-    users = lab.evaluate_users(report.trace, report.scene.data, "valid").set_index("user_id")
+    users = lab.evaluate_users(report.scene.trace, report.scene.data, "valid").set_index("user_id")
     inside = [user for user in backend.cohort_users(report.scene.data, "cold") if user in users.index]
     told = frames["cohort"][1].set_index("metric")["cohort"]
     pd.testing.assert_series_equal(told, users.loc[inside].mean(), check_names=False)
