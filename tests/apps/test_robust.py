@@ -89,7 +89,7 @@ def test_a_stop_that_can_not_be_written_is_said(looked_at, page):
     _, names = page("train", looked_at)
     shutil.rmtree("runs/first")
     names["stop_button"]._update(1)
-    assert "can't be written" in str(names["get_trouble"]())
+    assert "renamed or deleted" in str(names["get_trouble"]())
 
 
 def test_a_data_folder_that_changes_is_said_with_what_to_do(looked_at, page):

@@ -95,7 +95,7 @@ def test_a_damaged_folder_is_named_and_can_be_deleted(page, own, tmp_path):
 def test_a_run_of_a_terminal_appears_at_the_next_tick_and_nothing_is_read_before(page, own, tmp_path, monkeypatch):
     _, names = page("runs", own)
     read = []
-    monkeypatch.setattr(workspace, "run_table", lambda data: read.append(data) or backend.training.run_table(data))
+    monkeypatch.setattr(backend, "run_table", lambda data: read.append(data) or backend.training.run_table(data))
     names["ticker"]._update("tick")
     assert read == []
     shutil.copytree(tmp_path / "runs" / "first", tmp_path / "runs" / "third")
