@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from srgformer_lab.backend import visitors
-from srgformer_lab.backend.link import DATA_NAMES, READER_OPTIONS, SHIPPED, STUDIO, Link
+from srgformer_lab.backend.link import DATA_NAMES, OPTION_KINDS, SHIPPED, STUDIO, Link
 from srgformer_lab.backend.visitors import Visitor, visitor
 from srgformer_lab.config import Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
@@ -73,7 +73,7 @@ def arrival(params: Mapping[str, Any], arguments: Mapping[str, Any], key: str = 
     visitors.note_visitor(key, address)
     link = Link.of(params)
     known = next((words for words in data_choices().values() if words["data"] == link.data), None)
-    has_options = any(getattr(link, name) for name in READER_OPTIONS)
+    has_options = any(getattr(link, name) for name in OPTION_KINDS)
     return replace(link, **known) if known and not has_options else link
 
 
@@ -110,8 +110,8 @@ def read_choices(folders: Sequence[str]) -> dict[str, dict[str, str]]:
     for text in (text for text in map(str, folders) if text):
         path, _, query = text.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
-        if unknown := sorted(set(options) - set(READER_OPTIONS)):
-            raise ConfigError(f"--serve {text}: {', '.join(unknown)} is no option of a data folder; there are {', '.join(READER_OPTIONS)}")
+        if unknown := sorted(set(options) - set(OPTION_KINDS)):
+            raise ConfigError(f"--serve {text}: {', '.join(unknown)} is no option of a data folder; there are {', '.join(OPTION_KINDS)}")
         about = f" ({', '.join(f'{name} {value}' for name, value in options.items())})" if options else ""
         label = f"{Path(path).name}{about}"
         choices[label if label not in choices else f"{path}{about}"] = usual | {"data": path} | options

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 from urllib.parse import quote, unquote, urlencode
 
+from srgformer_lab.config import READER_OPTIONS, WORLD_OPTIONS
 from srgformer_lab.data.dataset import DataSource
 from srgformer_lab.data.source import chosen_options
 from srgformer_lab.errors import DataError
@@ -12,6 +13,10 @@ from srgformer_lab.errors import DataError
 STUDIO, SHIPPED = "studio", "shipped"
 SEED = "data_seed"
 """What a link calls the option ``seed`` of a reader, so that it can't be taken for that of a training."""
+OPTION_KINDS: Mapping[str, type] = {
+    SEED if name == "seed" else name: kind for name, (kind, _) in {**READER_OPTIONS, **WORLD_OPTIONS}.items()
+}
+"""The options of the readers, as a link calls them."""
 NUMBERS: Mapping[Callable[[str], Any], str] = {int: "a whole number, such as 5", float: "a number, such as 0.5"}
 
 
@@ -21,18 +26,18 @@ class Link:
 
     data: str = ""
     """``studio``, or the path of a folder."""
-    min_rating: str = field(default="", metadata={"option": float})
-    k_core: str = field(default="", metadata={"option": int})
-    split: str = field(default="", metadata={"option": str})
-    duplicates: str = field(default="", metadata={"option": str})
-    data_seed: str = field(default="", metadata={"option": int})
-    n_users: str = field(default="", metadata={"option": int})
-    n_items: str = field(default="", metadata={"option": int})
-    n_groups: str = field(default="", metadata={"option": int})
-    n_interactions: str = field(default="", metadata={"option": int})
-    noise: str = field(default="", metadata={"option": float})
-    image_signal: str = field(default="", metadata={"option": float})
-    text_signal: str = field(default="", metadata={"option": float})
+    min_rating: str = ""
+    k_core: str = ""
+    split: str = ""
+    duplicates: str = ""
+    data_seed: str = ""
+    n_users: str = ""
+    n_items: str = ""
+    n_groups: str = ""
+    n_interactions: str = ""
+    noise: str = ""
+    image_signal: str = ""
+    text_signal: str = ""
     run: str = ""
     """The name of a run folder, or ``shipped``."""
     user: str = ""
@@ -113,9 +118,8 @@ class Link:
             DataError: One isn't a number that should be.
         """
         options: dict[str, Any] = {}
-        for name in READER_OPTIONS:
+        for name, kind in OPTION_KINDS.items():
             if text := getattr(self, name):
-                kind = FIELDS[name].metadata["option"]
                 try:
                     options["seed" if name == SEED else name] = kind(text)
                 except ValueError as error:
@@ -130,8 +134,7 @@ class Link:
 
 FIELDS = {item.name: item for item in fields(Link) if item.name != "unread"}
 LINK_NAMES = tuple(FIELDS)
-READER_OPTIONS = tuple(name for name, item in FIELDS.items() if "option" in item.metadata)
-DATA_NAMES = ("data", *READER_OPTIONS)
+DATA_NAMES = ("data", *OPTION_KINDS)
 KNOB_OF = {name: item.metadata["knob"] for name, item in FIELDS.items() if "knob" in item.metadata}
 """The three knobs of a link and the settings that they move."""
 OF_RUN = (*KNOB_OF, "epoch", "hyperedge")

@@ -18,6 +18,8 @@ from srgformer_lab.errors import RunError
 from srgformer_lab.training.files import read_json, sync_folder, write_json
 
 STOP, KNOBS = "stop", "knobs"
+OLD_STOP = "stop"
+"""The file by which version 0.1.0 asks for a stop."""
 _NAME = re.compile(r"(\d{19,20})-[0-9a-f]{8}\.(stop|knobs)\.json")
 _SETTLED_NS = 50_000_000
 """A folder's time stamp is trusted to tell of later files only when it is older than the clock's coarsest tick."""
@@ -71,8 +73,8 @@ def pending(folder: Path, kind: str | None = None) -> list[Request]:
         names = []
     found = [match for name in names if (match := _NAME.fullmatch(name))]
     requests = [Request(folder / "requests" / match[0], match[2]) for match in sorted(found, key=lambda match: (int(match[1]), match[0]))]
-    if os.path.lexists(folder / "stop"):  # as version 0.1.0 asks
-        requests.insert(0, Request(folder / "stop", STOP))
+    if os.path.lexists(folder / OLD_STOP):
+        requests.insert(0, Request(folder / OLD_STOP, STOP))
     return [request for request in requests if kind in (None, request.kind)]
 
 
@@ -86,6 +88,8 @@ class Inbox:
 
     def news(self) -> list[Request]:
         """List what is pending, if anything may have come since the last look."""
+        if os.path.lexists(self.folder / OLD_STOP):
+            return pending(self.folder)
         now = time.time_ns()
         try:
             stamp = self.box.stat().st_mtime_ns

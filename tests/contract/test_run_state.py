@@ -393,3 +393,12 @@ def test_a_run_names_the_metric_that_chose_its_best_epoch_and_old_runs_mean_reca
     lab.resume(lab.Run.open(run.path), small)
     assert run.config.selection_metric == run.status().metric == "recall@20"
     assert run.status().best_epoch == 1  # every list holds everything
+
+
+def test_a_stop_as_version_0_1_0_asks_is_heard_while_a_training_runs(run):
+    inbox = requests.Inbox(run.path)
+    assert inbox.news() == []
+    (run.path / "stop").write_bytes(b"")
+    assert [request.kind for request in inbox.news()] == ["stop"]
+    inbox.news()[0].drop()
+    assert inbox.news() == []
