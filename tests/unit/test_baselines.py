@@ -102,14 +102,20 @@ def test_the_fingerprint_of_0_1_0_is_still_computed():
 @pytest.mark.parametrize(
     ("lists", "words"),
     [
-        (LISTS[:4], ["4 lists of neighbours for 6 items"]),
-        (LISTS[0], ["must be a matrix (items, k), not of shape (3,)"]),
+        (LISTS[:4], ["lists of neighbours of shape (4, 3) for 6 items; give one list an item"]),
+        (LISTS[0], ["indices holds int64 of shape (3,); give the rows of items as a matrix (items, k) of whole"]),
         (LISTS[:, :0], ["must be a matrix (items, k), not of shape (6, 0)"]),
-        (LISTS.astype(np.float32), ["neighbours are float32; give the rows of items as whole numbers"]),
+        (
+            LISTS.astype(np.float32),
+            ["indices holds float32 of shape (6, 3); give the rows of items as a matrix (items, k) of whole"],
+        ),
         (np.where(LISTS == 5, 6, LISTS), ["the list in row 3 leaves the items' rows 0…5; 3 such lists"]),
         (np.where(LISTS == 0, -1, LISTS), ["the list in row 0 leaves the items' rows 0…5"]),
         (np.where(LISTS == 1, 0, LISTS), ["the list in row 0 names an item twice; 2 such lists"]),
-        (np.array([[None] * 3] * 6), ["no lists of neighbours can be read from it", "numpy.savez(path, indices=lists)"]),
+        (
+            np.array([[None] * 3] * 6),
+            ["indices holds object of shape (6, 3); give the rows of items as a matrix (items, k) of whole"],
+        ),
     ],
     ids=str,
 )
@@ -129,7 +135,7 @@ def test_damaged_files_of_neighbours_are_refused(tmp_path):
         refused(tmp_path, "image_knn.npz: no lists of neighbours can be read from it")
     with path.open("wb") as file:
         np.save(file, LISTS)
-    refused(tmp_path, "image_knn.npz: no lists of neighbours can be read from it (it holds a single array)")
+    refused(tmp_path, "image_knn.npz: no lists of neighbours can be read from it", "write it anew with numpy.savez(path, indices=lists)")
 
 
 def test_lists_need_the_features_whose_rows_they_name(tmp_path):

@@ -1,6 +1,7 @@
 """The grid of γ and τ holds exactly the runs that differ in nothing else, and what it starts has exactly the asked settings."""
 
 import math
+from contextlib import ExitStack
 
 import pandas as pd
 import pytest
@@ -17,13 +18,28 @@ STEPS = {"modality_contrast_weight": (0.0, 1e-6, 1e-4, 1e-2), "contrast_temperat
 
 
 @pytest.fixture
-def made(tiny, tmp_path, monkeypatch):
-    """Make run folders that say they are finished, without training any."""
+def owned():
+    """Own a run as the process does that trains it or waits for that: until the test ends."""
+    with ExitStack() as locks:
+
+        def own(run):
+            locks.enter_context(run.take())
+            run.write_status(Status("queued"))
+
+        yield own
+
+
+@pytest.fixture
+def made(tiny, tmp_path, monkeypatch, owned):
+    """Make run folders that say they are finished or queued, without training any."""
     monkeypatch.chdir(tmp_path)
 
     def make(name, model=MODEL, kind="srgformer", state="finished", value=0.1, **train):
         run = lab.Run.create("runs", name, tiny, kind, model, TRAIN.replace(**train))
-        run.write_status(Status(state, epoch=3, best_epoch=2, best_metric=value))
+        if state == "queued":
+            owned(run)
+        else:
+            run.write_status(Status(state, epoch=3, best_epoch=2, best_metric=value))
         return run
 
     make("base")
@@ -34,7 +50,7 @@ def test_the_grid_holds_exactly_the_runs_that_differ_in_these_two_alone(made, ti
     made("gamma", modality_contrast_weight=1e-4, value=0.2)
     made("tau", contrast_temperature=0.4, value=0.3)
     made("both", modality_contrast_weight=1e-4, contrast_temperature=0.4, device="cpu", keep_epochs=3)
-    made("waits", modality_contrast_weight=1e-2, state="queued", value=math.nan)
+    made("waits", modality_contrast_weight=1e-2, state="queued")
     made("other seed", contrast_temperature=0.8, seed=1)
     made("other model", MODEL.replace(n_hyperedges=5), contrast_temperature=0.8)
     made("other rate", contrast_temperature=0.8, learning_rate=0.5)
@@ -58,7 +74,7 @@ def test_the_grid_holds_exactly_the_runs_that_differ_in_these_two_alone(made, ti
 def test_of_two_runs_at_a_point_the_loaded_then_a_finished_one_stands_for_it(made, tiny):
     made("newer")
     made("done", contrast_temperature=0.4)
-    made("again", contrast_temperature=0.4, state="queued", value=math.nan)
+    made("again", contrast_temperature=0.4, state="queued")
     assert list(backend.contrast_grid(tiny, "base")["run"]) == ["base", "done"]
     assert list(backend.contrast_grid(tiny, "newer")["run"]) == ["newer", "done"]
 
@@ -75,9 +91,9 @@ def test_missing_points_lie_between_what_is_there_and_around_where_one_looks(mad
     assert backend.missing_neighbours(grid, STEPS, (0.0, 0.1)) == [(0.0, 0.2), (1e-6, 0.1)]
 
 
-def test_a_queued_point_has_exactly_the_asked_settings(made, tiny, monkeypatch):
+def test_a_queued_point_has_exactly_the_asked_settings(made, tiny, owned, monkeypatch):
     started = []
-    monkeypatch.setattr(training.worker, "start", started.append)
+    monkeypatch.setattr(training.worker, "start", lambda run: (started.append(run), owned(run)))
     names = backend.begin_points(tiny, "base", [(1e-4, 0.4), (0.0, 0.2)])
     assert [run.name for run in started] == names
     for run, (gamma, tau) in zip(started, [(1e-4, 0.4), (0.0, 0.2)], strict=True):
@@ -90,8 +106,8 @@ def test_a_queued_point_has_exactly_the_asked_settings(made, tiny, monkeypatch):
         backend.begin_points(tiny, "base", [(0.0, 0.2)])
 
 
-def test_a_full_queue_and_a_model_without_contrasts_are_refused(made, tiny, monkeypatch):
-    monkeypatch.setattr(training.worker, "start", lambda run: None)
+def test_a_full_queue_and_a_model_without_contrasts_are_refused(made, tiny, owned, monkeypatch):
+    monkeypatch.setattr(training.worker, "start", owned)
     monkeypatch.setattr(training, "MOST_WAITING", 1)
     monkeypatch.setattr(training.worker, "MAX_RUNNING", 0)
     with pytest.raises(lab.RunError, match="places in the queue"):

@@ -1,6 +1,7 @@
 """A class opens only what is on its list, and each visitor trains one small model at a time."""
 
 import shutil
+from collections import deque
 from dataclasses import replace
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -291,6 +292,8 @@ def test_another_visitors_run_is_neither_stopped_nor_turned_whatever_a_page_show
 
 def test_long_computations_are_bounded_for_a_visitor_and_for_a_machine(in_class, monkeypatch):
     monkeypatch.setattr(limits, "MOST_TASKS_OF_ADDRESS", limits.MOST_TASKS_OF_ONE + 1)
+    monkeypatch.setattr(background, "_waiting", deque())
+    monkeypatch.setattr(background, "_running", [])  # what seems started below would keep a place from later tests for good
     end = Event()
 
     def asked(name, key, address):
