@@ -5,6 +5,7 @@ gives a result, or an error of ours that names the folder or a file of it; never
 and the reader agree, and a run folder that is damaged hides no other.
 """
 
+import gc
 import json
 import math
 import os
@@ -19,7 +20,9 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -30,9 +33,19 @@ from srgformer_lab.training.managing import damaged_runs
 
 PROCESSOR_SECONDS, WALL_SECONDS = 20, 300.0
 MEMORY = 2 << 30
+BATCH = 25
+"""Folders that one process judges, as an app looks at one after another."""
 SMALL = lab.ModelConfig(embedding_dim=4, n_heads=1, n_hyperedges=2)
 Act = tuple[str, Callable[[], object], Sequence[str]]
 """What is tried, how, and words of which an error must hold one."""
+Result = tuple[str, list[tuple[str, str, str]]]
+"""How a folder was damaged, and what came of each act."""
+
+
+@cache
+def world() -> Dataset:
+    """Make the data of the runs, once for all processes."""
+    return lab.studio(n_users=60, n_items=40, n_groups=4, n_interactions=900, seed=1)
 
 
 def data_acts(folder: Path, number: int) -> Iterator[Act]:
@@ -64,7 +77,7 @@ def data_acts(folder: Path, number: int) -> Iterator[Act]:
 
 def run_acts(folder: Path, number: int) -> Iterator[Act]:
     """Do with a folder of runs, one of them damaged, what commands and pages do."""
-    root, data = folder.parent, lab.studio(n_users=60, n_items=40, n_groups=4, n_interactions=900, seed=1)
+    root, data = folder.parent, world()
 
     def listed() -> None:
         runs = lab.list_runs(root)
@@ -105,35 +118,49 @@ def judged(acts: Iterator[Act]) -> list[tuple[str, str, str]]:
     return results
 
 
-def in_a_process(work: Callable[[], list[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
-    """Judge in a child whose memory and time are bounded."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        most = own + MEMORY + (1 << 30)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))  # the heaps of threads are addresses, not memory
-        until = math.ceil(time.process_time()) + PROCESSOR_SECONDS
-        resource.setrlimit(resource.RLIMIT_CPU, (until, until))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def judge_batch(numbers: Sequence[int], play: Callable[[int], Result], tell: TextIO) -> None:
+    """Judge folders one after another in a process of bounded memory and time, and tell each result in a line."""
+    own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    most = own + MEMORY + (1 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))  # the heaps of threads are addresses, not memory
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    for number in numbers:
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + PROCESSOR_SECONDS, hard))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        results = work()
+        label, results = play(number)
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024)
         if grown > MEMORY:
             results.append(("all", "fault", f"took {grown:,} bytes of memory"))
+        print(json.dumps([label, results]), file=tell, flush=True)
+
+
+def in_a_process(numbers: Sequence[int], play: Callable[[int], Result]) -> Iterator[tuple[int, Result]]:
+    """Judge folders in a child; where it dies or hangs, that is the result of the folder at hand, and the last one."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
         with os.fdopen(writing, "w", errors="surrogateescape") as pipe:
-            json.dump(results, pipe)
+            judge_batch(numbers, play, pipe)
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        ready, _, _ = select.select([pipe], [], [], WALL_SECONDS)
-        if not ready:
-            os.kill(child, signal.SIGKILL)
-        content = pipe.read()
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        left, content = list(numbers), b""
+        while left:
+            ready, _, _ = select.select([pipe], [], [], WALL_SECONDS)
+            if not ready:
+                os.kill(child, signal.SIGKILL)
+            content += (part := pipe.read(1 << 20))
+            *lines, content = content.split(b"\n")
+            for line in lines:
+                label, results = json.loads(line)
+                yield left.pop(0), (label, [tuple(one) for one in results])
+            if not part:
+                break
     _, status = os.waitpid(child, 0)
-    if not content:
-        return [("all", "fault", f"hung, or took more than {PROCESSOR_SECONDS} s of the processor: {os.waitstatus_to_exitcode(status)}")]
-    return [tuple(one) for one in json.loads(content)]
+    if left:
+        words = f"hung, or took more than {PROCESSOR_SECONDS} s of the processor: {os.waitstatus_to_exitcode(status)}"
+        yield left[0], ("", [("all", "fault", words)])
 
 
 def attack(
@@ -145,35 +172,46 @@ def attack(
     tell: Callable[[str], object],
 ) -> list[str]:
     """Damage copies of folders, judge each, and return what went wrong."""
-    tally, wrong = Counter[str](), []
-    for number in range(n):
+
+    def play(number: int) -> Result:
         rng = random.Random(f"{seed}/{number}")
         base = rng.choice(bases)
-        place = base.parent / "now"
-        if place.exists():
-            for path in (place, *place.rglob("*")):
-                if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) == 0:
-                    path.chmod(0o700)
-            shutil.rmtree(place)
-        if damages is RUNS:
-            shutil.copytree(base, place / "good")
-        folder = Path(shutil.copytree(base, place / "odd"))
+        folder = fresh_copy(base, damages is RUNS)
         label = base.name
         for _ in range(rng.choice((1, 1, 1, 2))):
             try:
                 label += f", {rng.choice(damages)(rng, folder)}"
             except Exception as error:  # what was damaged once may not bear it again
                 label += f", not {type(error).__name__}"
-        results = in_a_process(lambda folder=folder, number=number: judged(acts(folder, number)))
-        tally.update(kind for _, kind, _ in results)
-        faults = [f"{label!r}: {name}: {words}" for name, kind, words in results if kind == "fault"]
-        wrong += [f"folder {number} of seed {seed}: {line}" for line in faults]
-        for line in faults:
-            tell(line)
-        if number % 500 == 499:
-            tell(f"{number + 1} folders: {dict(tally)}")
+        return label, judged(acts(folder, number))
+
+    tally, wrong, done = Counter[str](), [], 0
+    gc.freeze()  # what all processes share stays shared
+    while done < n:
+        for number, (label, results) in in_a_process(range(done, min(n, done + BATCH)), play):
+            done = number + 1
+            tally.update(kind for _, kind, _ in results)
+            faults = [f"{label!r}: {name}: {words}" for name, kind, words in results if kind == "fault"]
+            wrong += [f"folder {number} of seed {seed}: {line}" for line in faults]
+            for line in faults:
+                tell(f"folder {number} of seed {seed}: {line}")
+            if done % 500 == 0:
+                tell(f"{done} folders: {dict(tally)}")
     tell(f"{n} folders, {tally['result']} results, {tally['named']} named errors, {tally['fault']} faults")
     return wrong
+
+
+def fresh_copy(base: Path, with_good: bool) -> Path:
+    """Copy a folder to where the last one was, beside a good one where that is asked for."""
+    place = base.parent / "now"
+    if place.exists():
+        for path in (place, *place.rglob("*")):
+            if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) == 0:
+                path.chmod(0o700)
+        shutil.rmtree(place)
+    if with_good:
+        shutil.copytree(base, place / "good")
+    return Path(shutil.copytree(base, place / "odd"))
 
 
 def attack_data(n: int, seed: int, folder: Path, tell: Callable[[str], object] = print) -> list[str]:
@@ -185,7 +223,7 @@ def attack_data(n: int, seed: int, folder: Path, tell: Callable[[str], object] =
 
 def attack_runs(n: int, seed: int, folder: Path, tell: Callable[[str], object] = print) -> list[str]:
     """Judge ``n`` damaged run folders, each beside a good one."""
-    data = lab.studio(n_users=60, n_items=40, n_groups=4, n_interactions=900, seed=1)
+    data = world()
     train = lab.TrainConfig(epochs=2, batch_size=512, keep_epochs=1)
     runs = [
         lab.fit(lab.SRGFormer(data, SMALL), data, train, folder=folder, name="srgformer"),

@@ -9,7 +9,8 @@ their own, some of which are killed. Then every run that is left is trained to i
 - a training that ran when a stop was asked for went at most two steps further;
 - every history has each epoch once, and equals an unbroken run's where no knob was moved.
 
-``--data-folders 10000`` and ``--run-folders 10000`` damage folders instead, see ``benchmarks/hostile.py``.
+``--data-folders 10000`` and ``--run-folders 10000`` damage folders instead, see ``benchmarks/hostile.py``; ``--kills 1000`` breaks off what
+writes, see ``benchmarks/kills.py``; ``--minutes 60`` plays everything in turns.
 """
 
 import argparse
@@ -22,14 +23,14 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import srgformer_lab as lab
-from benchmarks import hostile
+from benchmarks import hostile, kills
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.training import managing
 from srgformer_lab.training.recording import Recorder
@@ -246,30 +247,44 @@ def play_all(n: int, seed: int, folder: Path, tell: Callable[[str], object] = pr
     return wrong
 
 
+PARTS: Mapping[str, tuple[int, Callable[[int, int, Path, Callable[[str], object]], list[str]]]] = {
+    "kills": (40, kills.play_kills),
+    "interleavings": (10, play_all),
+    "data folders": (100, hostile.attack_data),
+    "run folders": (100, hostile.attack_runs),
+}
+"""What there is to play, and how many of each make a turn of ``--minutes``."""
+
+
 def main() -> int:
     """Play, and return 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--interleavings", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=0, help="actions to break off at a call that writes, or at a random moment")
     parser.add_argument("--data-folders", type=int, default=0, help="damaged data folders to open")
     parser.add_argument("--run-folders", type=int, default=0, help="damaged run folders to open")
+    parser.add_argument("--minutes", type=float, default=0, help="play everything in turns for so long")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    parts = {
-        "interleavings": (options.interleavings, play_all),
-        "damaged data folders": (options.data_folders, hostile.attack_data),
-        "damaged run folders": (options.run_folders, hostile.attack_runs),
-    }
-    n_wrong = 0
-    for name, (n, part) in parts.items():
-        if not n:
-            continue
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            wrong = part(n, options.seed, Path(folder), lambda line: print(line, flush=True))
-        print(f"{n} {name} in {time.monotonic() - started:.0f} s: {len(wrong)} faults", flush=True)
-        n_wrong += len(wrong)
+    counts = {"kills": options.kills, "interleavings": options.interleavings}
+    counts |= {"data folders": options.data_folders, "run folders": options.run_folders}
+    n_wrong = sum(played(name, n, options.seed) for name, n in counts.items() if n)
+    due, turn = time.monotonic() + 60 * options.minutes, 0
+    while time.monotonic() < due:
+        for name, (n, _) in PARTS.items():
+            n_wrong += played(name, n, options.seed + turn)
+        turn += 1
     return 1 if n_wrong else 0
+
+
+def played(name: str, n: int, seed: int) -> int:
+    """Play one part in a folder of its own, and return how many faults it found."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = PARTS[name][1](n, seed, Path(folder), lambda line: print(line, flush=True))
+    print(f"{n} {name} of seed {seed} in {time.monotonic() - started:.0f} s: {len(wrong)} faults", flush=True)
+    return len(wrong)
 
 
 if __name__ == "__main__":

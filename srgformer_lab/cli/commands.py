@@ -78,7 +78,7 @@ def train(options: argparse.Namespace) -> int:
 
 def _resumed(options: argparse.Namespace) -> "Run":
     """Go on with a run; stops that were asked for before this process began don't count, later ones do."""
-    from srgformer_lab.training.requests import STOP, pending
+    from srgformer_lab.training.requests import STOP, drop, pending
 
     folder = options.resume.expanduser()
     stale = [] if options.held else pending(folder, STOP)
@@ -92,8 +92,7 @@ def _resumed(options: argparse.Namespace) -> "Run":
     run = Run.at(folder)
     lock, ticket = worker.inherited(run, options.held, options.ticket)
     with (lock or run.take(LOCK_SECONDS)).beat() as lock:
-        for request in stale:
-            request.drop()
+        drop(stale)
         with worker.place_in_queue(run, ticket) if options.queue else nullcontext(), epochs_bar() as watch:
             fitting.go_on(run, lock, watch=watch)
     return run

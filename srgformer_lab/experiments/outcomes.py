@@ -2,8 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,13 +101,26 @@ def seen(case: TrainingCase, folder: Path) -> Outcome:
 
 def _run_of(case: TrainingCase, data: Dataset, folder: Path) -> Run:
     path = folder / case.key
-    with FileLock(folder / ".making.lock"):  # another experiment may be making the same folder now
+    with _alone_in(folder):  # another experiment may be making the same folder now
         if (path / "config.json").exists():
             run = Run.open(path)
             run.check_data(data)
             return run
         shutil.rmtree(path, ignore_errors=True)  # a folder that was made, but broken off before it said of what
         return Run.create(folder, case.key, data, case.model_name, case.model, case.train)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / ".making.lock")
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise RunError(f"{lock.lock_file} can't be locked: {error}; free some space, or choose another --output") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _judged(case: TrainingCase, run: Run, data: Dataset) -> Outcome:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from srgformer_lab import plots
-from srgformer_lab.errors import ConfigError
+from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.outcomes import METRICS
 from srgformer_lab.output import csv_bytes
@@ -101,8 +101,15 @@ def check_output(folder: Path) -> None:
 
 
 def write_files(folder: Path, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str], facts: Mapping[str, Any]) -> list[Path]:
-    """Write frames as CSV, texts, and ``facts.json``, each in one step; return the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write frames as CSV, texts, and ``facts.json``, each in one step; return the paths.
+
+    Raises:
+        RunError: They can't be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"the folder {folder} can't be made: {error}; free some space, or choose another --output") from error
     tables = {name: csv_bytes(frame) for name, frame in frames.items()}
     for name, content in {**tables, **{name: text.encode() for name, text in texts.items()}}.items():
         write_bytes(folder / name, content)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from srgformer_lab import places
-from srgformer_lab.errors import LabError, UnknownIdError
+from srgformer_lab.errors import LabError, RunError, UnknownIdError
 from srgformer_lab.lessons.verdict import Verdict
+from srgformer_lab.training.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def copy_lesson(one: Lesson, folder: Path) -> Path:
     text = notebook(one).read_text("utf-8").replace('"../apps/', f'"{places.apps_folder().as_posix()}/')
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, "utf-8")
-    except OSError as error:
+        write_bytes(target, text.encode())
+    except (OSError, RunError) as error:
         raise LabError(f"{target} can't be written: {error}; name another folder with --folder") from error
     return target

@@ -68,6 +68,7 @@ def load_training(path: Path, training: Training) -> dict[str, Any]:
         if parts := {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}:
             if any(part.dim() and part.shape != parameter.shape for part in parts.values()):
                 raise RunError(f"{path} holds the optimiser of another model: {name} has another shape; {AGAIN}")
+            _check_finite(path, parts)
             state[index] = parts
     numbers = [facts.get(name) for name in ("epoch", "best_epoch", "history_bytes", "best_value", "seconds")]
     whole, knobs = numbers[:3], facts.get("knobs")
@@ -82,13 +83,18 @@ def load_training(path: Path, training: Training) -> dict[str, Any]:
 
 def _put_weights(path: Path, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     weights = {name.removeprefix(WEIGHT): value for name, value in tensors.items() if name.startswith(WEIGHT)}
-    for name, value in tensors.items():
-        if not bool(torch.isfinite(value).all()):
-            raise RunError(f"{path} is damaged: {name} holds values that are no finite numbers; {AGAIN}")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise RunError(f"{path} holds the weights of another model: {str(error).splitlines()[-1].strip()}") from error
+    _check_finite(path, weights)
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse what is no number; only where shapes are known to be those of the model, since a file can claim any."""
+    for name, value in tensors.items():
+        if not bool(torch.isfinite(value).all()):
+            raise RunError(f"{path} is damaged: {name} holds values that are no finite numbers; {AGAIN}")
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
@@ -110,7 +116,7 @@ def _read(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor], dic
     except FileNotFoundError as error:
         lost = "is missing; the run has no weights of that epoch"
         raise RunError(f"{path} {lost}" + (f": {AGAIN}" if path.stem == "best" else "")) from error
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, MemoryError, RuntimeError) as error:
         raise RunError(f"{path} is damaged: {error}; {AGAIN}") from error
     if not isinstance(facts, dict):
         raise RunError(f"{path} is damaged: it says nothing of its training; {AGAIN}")

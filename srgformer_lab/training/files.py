@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from errno import EEXIST, ENOTEMPTY
 from itertools import count
 from pathlib import Path
@@ -21,7 +22,7 @@ MOST_BYTES = 2**28
 LEFT_SECONDS = 3600
 """A half-made folder of this age belongs to a process that was killed: filling one takes less than a second."""
 HALF_MADE = re.compile(r"\.(?:new|deleted)-.+-(\d{16,20})")
-TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")
+TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}", re.DOTALL)
 
 
 def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
@@ -44,10 +45,14 @@ def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
         temporary.replace(path)
         if durable:
             sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise RunError(f"{path} can't be written: {error}; what was there before is unharmed") from error
+            with suppress(OSError):
+                temporary.unlink()
+        if isinstance(error, OSError):
+            raise RunError(f"{path} can't be written: {error}; what was there before is unharmed") from error
+        raise
+    sweep_files(path.parent, path.name)
 
 
 def sync_folder(folder: Path) -> None:
@@ -195,8 +200,19 @@ def sweep_folders(root: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def sweep_files(folder: Path) -> None:
-    """Remove the files that a killed process was about to put in place; only the one process that writes here may ask for it."""
-    for path in folder.glob(".*"):
-        if TEMPORARY.fullmatch(path.name) and path.is_file():
-            path.unlink(missing_ok=True)
+def sweep_files(folder: Path, name: str = "", any_age: bool = False) -> None:
+    """Remove the files that a killed process was about to put in place.
+
+    Args:
+        folder: Where they lie.
+        name: The name that they were to get; without, any.
+        any_age: Also those that may be of a living process: only where none but this one writes.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            made = TEMPORARY.fullmatch(entry.name)
+            if made and made[1] == (name or made[1]) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):  # somebody else swept it, or the disk takes nothing
+                    age = abs(time.time() - entry.stat(follow_symlinks=False).st_mtime)
+                    if any_age or age >= LEFT_SECONDS:
+                        (folder / entry.name).unlink()

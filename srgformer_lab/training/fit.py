@@ -18,7 +18,7 @@ from srgformer_lab.training.files import sweep_files, write_json
 from srgformer_lab.training.locks import Lock
 from srgformer_lab.training.loop import Training, cutoffs_for
 from srgformer_lab.training.recording import Recorder, Watcher
-from srgformer_lab.training.requests import STOP, Request, pending
+from srgformer_lab.training.requests import STOP, Request, drop, pending
 from srgformer_lab.training.run import RUNS, Run, Status
 
 
@@ -100,8 +100,7 @@ def go_on(run: Run, lock: Lock, data: Dataset | None = None, watch: Watcher | No
         RunError: The run is damaged, or belongs to other data.
     """
     with _failure_is_noted(run, lock):
-        for request in stale:
-            request.drop()
+        drop(stale)
         data = run.open_data() if data is None else run.check_data(data)
         config = run.config
         model = catalog.kind(config.model_name).build(data, config.model)
@@ -111,7 +110,8 @@ def go_on(run: Run, lock: Lock, data: Dataset | None = None, watch: Watcher | No
 def _train(run: Run, lock: Lock, model: Recommender, data: Dataset, watch: Watcher | None) -> None:
     """Train from where the folder is to the end, or until somebody asks for a stop."""
     for folder in (run.path, run.path / "epochs"):
-        sweep_files(folder)
+        sweep_files(folder, any_age=True)
+    sweep_files(run.path / "requests")  # where others may be writing
     metric = run.config.selection_metric
     if isinstance(model, Trainable):
         Recorder(run, lock, Training(model, data, run.config.train, metric), watch).train()

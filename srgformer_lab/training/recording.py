@@ -15,7 +15,7 @@ from srgformer_lab.training.files import read_bytes, write_bytes, write_json
 from srgformer_lab.training.locks import Lock
 from srgformer_lab.training.loop import EpochRecord, StepRecord, Training, cutoffs_for
 from srgformer_lab.training.records import whole_part
-from srgformer_lab.training.requests import KNOBS, STOP, Inbox, Request, pending
+from srgformer_lab.training.requests import KNOBS, STOP, Inbox, Request, drop, pending
 from srgformer_lab.training.run import Run, Status
 
 STEPS_SHOWN = 10
@@ -54,16 +54,14 @@ class Recorder:
                 if self._is_stopped():
                     return
             self._finish()
-            for request in pending(self.run.path, STOP):
-                request.drop()  # it came too late to stop anything
+            drop(pending(self.run.path, STOP))  # they came too late to stop anything
 
     def _is_stopped(self) -> bool:
         """Stop if that was asked for, and use the requests up; a training that is over has nothing to stop."""
         if self.training.is_over or not self.stops:
             return False
         self._write_status("stopped", message="stopped on request; resume it to go on")
-        for request in self.stops:
-            request.drop()
+        drop(self.stops)
         return True
 
     def _check_folder(self) -> None:
@@ -107,9 +105,11 @@ class Recorder:
     def _read_knobs(self) -> None:
         """Take the knobs that were set while nobody trained the run."""
         try:
-            self._turn(self.run.knobs(), 0, 1)
+            knobs = self.run.knobs()
         except RunError as error:
             self.note = f"knobs.json was not obeyed: {error}"
+        else:
+            self._turn(knobs, 0, 1)
 
     def _obey(self, step: int, n_steps: int) -> None:
         """Obey what was asked since the last step."""
@@ -122,12 +122,13 @@ class Recorder:
         self.note = ""
         for request in asked:
             try:
-                self._turn(request.values(), step, n_steps)
+                values = request.values()
             except RunError as error:
                 self.note = f"{request.path.name} was not obeyed: {error}"
+            else:
+                self._turn(values, step, n_steps)
         write_json(self.run.path / "knobs.json", self.training.knobs)
-        for request in asked:
-            request.drop()
+        drop(asked)
 
     def _turn(self, knobs: Mapping[str, float], step: int, n_steps: int) -> None:
         known = {name: value for name, value in knobs.items() if name in self.training.knobs}

@@ -7,7 +7,7 @@ owns the run obeys them in order, and then removes them. While nobody owns it th
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +41,12 @@ class Request:
         """
         return read_json(self.path)
 
-    def drop(self) -> None:
-        """Remove it: it was obeyed, or nobody needs it any more."""
-        with suppress(OSError):
-            self.path.unlink()
+
+def drop(requests: Iterable[Request]) -> None:
+    """Remove requests that were obeyed, or that nobody needs any more; one that can't be removed keeps its place before those after it."""
+    with suppress(OSError):
+        for request in requests:
+            request.path.unlink(missing_ok=True)
 
 
 def ask(folder: Path, kind: str, values: Mapping[str, Any]) -> None:

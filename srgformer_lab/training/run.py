@@ -166,8 +166,7 @@ class Run(RecordedFolder):
         """
         merged = requests.pending(self.path, requests.KNOBS)
         write_json(self.path / "knobs.json", self.knobs())
-        for request in merged:
-            request.drop()
+        requests.drop(merged)
 
     def request_stop(self) -> None:
         """Ask for a stop of the training that runs, waits or starts now; it can be resumed.

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from srgformer_lab.errors import RunError
 from srgformer_lab.training import locks
 from srgformer_lab.training.locks import Lock
 from srgformer_lab.training.records import Status
-from srgformer_lab.training.requests import STOP, pending
+from srgformer_lab.training.requests import STOP, drop, pending
 from srgformer_lab.training.run import Run
 
 MAX_RUNNING = max(1, runtime.n_cores() // 2)
@@ -37,8 +37,7 @@ def start(run: Run) -> subprocess.Popen[bytes]:
     """
     with run.take() as lock:
         before = _last_status(run)
-        for request in pending(run.path, STOP):
-            request.drop()  # it was meant for an earlier training
+        drop(pending(run.path, STOP))  # they were meant for an earlier training
         run.write_status(replace(before, state="queued", message="starting"))
         command, held = [sys.executable, "-m", "srgformer_lab", "train", "--resume", str(run.path), "--queue"], ()
         try:
@@ -70,22 +69,27 @@ def place_in_queue(run: Run, ticket: Lock | None = None) -> Iterator[None]:
     """Wait for one of the places of this machine, first come, first served, saying so in the status; the caller owns the run.
 
     Raises:
-        RunError: A stop was asked for while waiting; it is obeyed, and the run keeps what it knows.
+        RunError: A stop was asked for while waiting, which is obeyed, and the run keeps what it knows; or the queue can't be written.
     """
     before = _last_status(run)
-    with (ticket or _ticket(run.path.parent)).beat() as ticket:
+    try:
+        ticket = ticket or _ticket(run.path.parent)
+    except OSError as error:
+        queue = run.path.parent / QUEUE
+        raise RunError(f"run {run.name} can't wait in the queue {queue}: {error}; free some space, and try again") from error
+    with ticket.beat():
         try:
             while n_before(ticket.path) >= MAX_RUNNING:
                 if stops := pending(run.path, STOP):
                     run.write_status(replace(before, state="stopped", message=STOPPED_WAITING))
-                    for request in stops:
-                        request.drop()
+                    drop(stops)
                     raise RunError(f"run {run.name} was stopped while it waited")
                 run.write_status(replace(before, state="queued", message="waiting for another training to end"))
                 time.sleep(QUEUE_SECONDS)
             yield
         finally:
-            ticket.path.unlink(missing_ok=True)
+            with suppress(OSError):  # once its process is gone, anybody removes it
+                ticket.path.unlink(missing_ok=True)
 
 
 def n_before(ticket: Path) -> int:

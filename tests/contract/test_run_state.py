@@ -400,5 +400,5 @@ def test_a_stop_as_version_0_1_0_asks_is_heard_while_a_training_runs(run):
     assert inbox.news() == []
     (run.path / "stop").write_bytes(b"")
     assert [request.kind for request in inbox.news()] == ["stop"]
-    inbox.news()[0].drop()
+    requests.drop(inbox.news())
     assert inbox.news() == []

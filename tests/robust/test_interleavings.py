@@ -19,4 +19,4 @@ def test_short_random_interleavings_lose_nothing():
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.robustness", "--interleavings", "10", "--seed", str(seed)]
     played = subprocess.run(command, cwd=ROOT, env=worker._environment() | {"PWD": os.fspath(ROOT)}, capture_output=True, text=True)
     assert played.returncode == 0, played.stdout + played.stderr
-    assert "10 interleavings" in played.stdout
+    assert "10 interleavings of seed" in played.stdout
