@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 from typing import Any
 
@@ -118,7 +119,11 @@ class Question:
 
     def ask(self) -> Any:
         """Make the form: choose, then submit. Bind it to a global name, and make it the last line of its cell."""
-        return mo.ui.radio(list(self.options), label=self.text).form(submit_button_label="That is my guess", bordered=False)
+        return mo.ui.radio(self.shuffled(), label=self.text).form(submit_button_label="That is my guess", bordered=False)
+
+    def shuffled(self) -> list[str]:
+        """List the options in an order that gives nothing away, the same for everybody, so that a class can speak of them."""
+        return sorted(self.options, key=lambda option: sha256(f"{self.text}{option}".encode()).digest())
 
     def answer(self, number: int, guess: str | None, *picture: Any) -> mo.Html:
         """Return the feedback to a guess, and then the picture that shows who was right; before a guess, neither."""
@@ -126,8 +131,10 @@ class Question:
             return fact("The answer appears when you have guessed. A wrong guess is worth as much as a right one.")
         note = _record(number, progress.PREDICTED, self.name)
         is_right = guess == self.right
-        said = f"<b>{'As you guessed' if is_right else 'Not quite'}.</b> {mo.md(self.options[guess]).text}{note}"
-        return stack(mo.callout(mo.Html(said), kind="success" if is_right else "warn"), *picture)
+        said = f"<b>{'As you guessed' if is_right else 'Not quite'}.</b> {mo.md(self.options[guess]).text}"
+        if not is_right:
+            said += f"<b>Right is: {html.escape(self.right)}.</b> {mo.md(self.options[self.right]).text}"
+        return stack(mo.callout(mo.Html(said + note), kind="success" if is_right else "warn"), *picture)
 
 
 # ------------------------------------------------------------------ exercises

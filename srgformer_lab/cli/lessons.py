@@ -1,15 +1,19 @@
-"""The commands ``srgformer-lab lessons``, ``lessons open`` and ``lessons check``."""
+"""The commands ``srgformer-lab lessons``, and ``lessons open``, ``check``, ``hand-out`` and ``collect``."""
 
 import argparse
 import math
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.commands import become_marimo
 from srgformer_lab.cli.options import file_path
 from srgformer_lab.cli.terminal import say
-from srgformer_lab.errors import require
+from srgformer_lab.errors import LabError, require
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUN_AT_ONCE = {"_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE": "true"}
 """Marimo's editor otherwise waits for a click on “run all”, and a lesson whose code is folded away would look empty."""
@@ -35,6 +39,33 @@ def add_lessons(lessons: argparse.ArgumentParser) -> None:
     checking.add_argument("--time-limit", type=positive_seconds, metavar="SECONDS", help=limit)
     checking.add_argument("--csv", type=file_path, help="write the verdicts to this file as well")
     checking.set_defaults(command=checked)
+    handing = named.add_parser("hand-out", help="write copies of lessons without their solutions, for a class")
+    handing.add_argument("folder", type=file_path, help="where to; nothing that is there is replaced")
+    handing.add_argument("--lesson", type=int, nargs="+", metavar="NUMBER", help="which lessons (default: all)")
+    handing.add_argument("--ids", type=file_path, metavar="FILE", help="a line an id: a folder each, and the id in each copy")
+    handing.add_argument("--notebooks", action="store_true", help="also as .ipynb, with the marks that nbgrader knows exercises by")
+    handing.add_argument("--points", type=points_of, nargs="+", metavar="EXERCISE=POINTS", default=[], help="other than 1 each")
+    handing.set_defaults(command=handed_out)
+    collecting = named.add_parser("collect", help="grade what a class handed in: points, a row a student, files for other tools")
+    collecting.add_argument("path", type=file_path, help="a folder of notebooks, or of folders of them")
+    collecting.add_argument("--output", type=file_path, required=True, metavar="FOLDER", help="where the tables and files are written")
+    collecting.add_argument("--points", type=points_of, nargs="+", metavar="EXERCISE=POINTS", default=[], help="other than 1 each")
+    collecting.add_argument("--anonymous", action="store_true", help="no names: ids that stand in the copies, else s01, s02 …")
+    collecting.add_argument("--time-limit", type=positive_seconds, metavar="SECONDS", help=limit)
+    collecting.set_defaults(command=collected)
+
+
+def points_of(text: str) -> tuple[str, float]:
+    """Read ``EXERCISE=POINTS``.
+
+    Raises:
+        ArgumentTypeError: It isn't of that form.
+    """
+    exercise, _, points = text.partition("=")
+    try:
+        return exercise, float(points)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} must be an exercise and its points, such as top_k=2") from None
 
 
 def positive_seconds(text: str) -> float:
@@ -106,3 +137,60 @@ def checked(options: argparse.Namespace) -> int:
         write_bytes(options.csv, csv_bytes(verdicts))
         say(f"{len(verdicts)} rows in {options.csv}")
     return 0 if verdicts["passed"].all() else 1
+
+
+def handed_out(options: argparse.Namespace) -> int:
+    """Write what a class begins with."""
+    from srgformer_lab.lessons import catalog, course, gradebook
+    from srgformer_lab.training.files import write_bytes
+
+    lessons = [catalog.lesson(number) for number in options.lesson] if options.lesson else catalog.available()
+    copies = course.hand_out(options.folder, lessons, _ids(options.ids) if options.ids else ())
+    for copy in copies:
+        if options.notebooks:
+            write_bytes(copy.with_suffix(".ipynb"), gradebook.notebook_json(copy, dict(options.points)).encode())
+        say(str(copy))
+    say(f"{len(copies)} copies without solutions; grade them with: srgformer-lab lessons collect HANDED_IN --output RESULTS")
+    return 0
+
+
+def _ids(file: Path) -> list[str]:
+    """Read a file with an id a line.
+
+    Raises:
+        LabError: It can't be read, or holds none.
+    """
+    try:
+        found = [line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeError) as error:
+        raise LabError(f"{file} can't be read: {error}; give a text file with an id a line") from error
+    if not found:
+        raise LabError(f"{file} holds no ids; write one a line")
+    return found
+
+
+def collected(options: argparse.Namespace) -> int:
+    """Grade a class and write its tables and files."""
+    require("marimo")
+    from srgformer_lab.lessons import course, gradebook, grading
+    from srgformer_lab.output import csv_bytes
+    from srgformer_lab.training.files import write_bytes
+
+    def tell(student: str, table: "pd.DataFrame") -> None:
+        say(f"{student}: {int(table['passed'].sum())} of {len(table)} passed")
+
+    verdicts = course.collect(options.path, dict(options.points), options.time_limit or grading.TIME_LIMIT, options.anonymous, tell)
+    students = course.summary(verdicts)
+    written = {"verdicts.csv": csv_bytes(verdicts), "students.csv": csv_bytes(students)} | gradebook.files(verdicts)
+    for name, content in written.items():
+        path = options.output / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LabError(f"{path.parent} can't be made: {error}; name another folder with --output") from error
+        write_bytes(path, content)
+    marked = students[(students["reference"] > 0) | (students["alike"] > 0)]["student"]
+    say(f"{len(students)} students, {len(verdicts)} verdicts in {options.output}: verdicts.csv, students.csv, junit.xml, gradescope/")
+    if len(marked):
+        say(f"answers to look at (the reference's own, or of one shape as another's): {', '.join(map(str, marked))}")
+    return 0

@@ -171,6 +171,15 @@ def available() -> list[Lesson]:
     return [one for one in LESSONS if one.exercises and one.path.is_file()]
 
 
+def lesson_text(one: Lesson) -> str:
+    """Return a lesson's source as a copy of it holds it: it wears the installed apps' style.
+
+    Raises:
+        LabError: It is not written yet.
+    """
+    return notebook(one).read_text("utf-8").replace('"../apps/', f'"{places.apps_folder().as_posix()}/')
+
+
 def copy_lesson(one: Lesson, folder: Path) -> Path:
     """Copy a lesson's notebook into a folder and return the copy; one that is there already is kept as it is.
 
@@ -182,7 +191,7 @@ def copy_lesson(one: Lesson, folder: Path) -> Path:
     target = folder.resolve() / one.file
     if target.exists():
         return target
-    text = notebook(one).read_text("utf-8").replace('"../apps/', f'"{places.apps_folder().as_posix()}/')
+    text = lesson_text(one)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(target, text.encode())
