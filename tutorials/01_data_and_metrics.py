@@ -23,7 +23,7 @@ with app.setup(hide_code=True):
 
     sys.path.insert(0, str(places.tutorials_folder()))
     import kit
-    from solutions import lesson_01 as by_hand
+    from solutions import lesson_01 as by_hand  # noqa: F401 for what the learner writes
 
     LESSON = 1
 
@@ -313,19 +313,26 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(data, models):
+def _():
+    own = kit.Own(LESSON, top_k, recall_at_k, ndcg_at_k)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
+def _(data, models, own):
     _everyone = torch.arange(data.n_users)
     _scores = {_name: _model.scorer()(_everyone).numpy() for _name, _model in models.items()}
-    boards = {_slip: {_name: by_hand.scoreboard(_values, data, _slip, 20) for _name, _values in _scores.items()} for _slip in by_hand.SLIPS}
-    slip = mo.ui.dropdown(list(boards), value=by_hand.SLIPS[3], label="What is done wrong")
+    boards = {_slip: {_name: own.scoreboard(_values, data, _slip, 20) for _name, _values in _scores.items()} for _slip in own.SLIPS}
+    slip = mo.ui.dropdown(list(boards), value=own.SLIPS[3], label="What is done wrong")
     return boards, slip
 
 
 @app.cell(hide_code=True)
-def _(boards, slip):
+def _(boards, own, slip):
     _names = {"recall": "Recall@20", "ndcg": "NDCG@20"}
     _cells = [
-        (f"{_names[_metric]} of {_model}", _metric, _value, boards[by_hand.RIGHT][_model][_metric])
+        (f"{_names[_metric]} of {_model}", _metric, _value, boards[own.RIGHT][_model][_metric])
         for _model, _values in boards[slip.value].items()
         for _metric, _value in _values.items()
     ]

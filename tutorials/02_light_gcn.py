@@ -254,6 +254,13 @@ def _():
 
 @app.cell(hide_code=True)
 def _():
+    own = kit.Own(LESSON, normalized_adjacency, light_gcn, bpr_loss)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
+def _():
     weights = kit.Question(
         "weights",
         "Earlier graph networks multiplied with a trained matrix W and applied a ReLU (negative numbers become 0) in every layer. We add "
@@ -281,18 +288,18 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _():
-    race = by_hand.race()
+def _(own):
+    race = own.race()
     return (race,)
 
 
 @app.cell(hide_code=True)
-def _(dark, race, weights, weights_guess):
-    _both = {by_hand.NAMES[_has_weights]: (_history, _count) for _has_weights, (_history, _, _count) in race.items()}
+def _(dark, own, race, weights, weights_guess):
+    _both = {own.NAMES[_has_weights]: (_history, _count) for _has_weights, (_history, _, _count) in race.items()}
     _light, _heavy = (_history for _history, _ in _both.values())
     _losses = pd.concat([_history.assign(name=_who, x=_history["epoch"], y=_history["loss"]) for _who, (_history, _) in _both.items()])
     _later = int(_light["epoch"][_heavy["loss"] > _light["loss"]].iloc[0])
-    _best = by_hand.best_of_longer()
+    _best = own.best_of_longer()
     _gaps = [100 * (_one["recall@20"] - _other["recall@20"]) for _one, _other in ((_light.iloc[-1], _heavy.iloc[-1]), _best.values())]
     weights.answer(
         LESSON,
@@ -314,7 +321,7 @@ def _(dark, race, weights, weights_guess):
         kit.tiles(
             [
                 (
-                    f"{_who}: Recall@20 after {by_hand.EPOCHS} epochs",
+                    f"{_who}: Recall@20 after {own.EPOCHS} epochs",
                     plots.metric_value("recall", _history["recall@20"].iloc[-1]),
                     f"training loss {_history['loss'].iloc[-1]:.3f}, {_count:,} trained numbers",
                 )
@@ -322,7 +329,7 @@ def _(dark, race, weights, weights_guess):
             ]
         ),
         kit.markdown(
-            f"**How large is the gap?** Smaller than these tiles say. Both curves are cut after {by_hand.EPOCHS} epochs, and who learns "
+            f"**How large is the gap?** Smaller than these tiles say. Both curves are cut after {own.EPOCHS} epochs, and who learns "
             f"more slowly looks worse for it. In a training four times as long (stored), each at its best, it is "
             + ", ".join(
                 f"{plots.metric_value('recall', _at['recall@20'])} for {_who} (epoch {_at['epoch']:.0f})" for _who, _at in _best.items()
@@ -360,20 +367,20 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(race):
+def _(own, race):
     data = lab.studio()
-    by_depth = by_hand.at_depths(data, race[False][1])
-    depth = kit.knob("layers", by_hand.DEPTHS, by_hand.LAYERS)
+    by_depth = own.at_depths(data, race[False][1])
+    depth = kit.knob("layers", own.DEPTHS, own.LAYERS)
     way = mo.ui.radio({"mean over all layers": "mean", "last layer only": "last"}, value="mean over all layers", label="What is used")
     return by_depth, data, depth, way
 
 
 @app.cell(hide_code=True)
-def _(by_depth, data, depth, way):
+def _(by_depth, data, depth, own, way):
     _embedding = by_depth[way.value, depth.value]
-    _model = by_hand.Fixed(_embedding, data)
+    _model = own.Fixed(_embedding, data)
     _recall = lab.evaluate(_model, data, "valid", (20,))["recall@20"]
-    _alike, _popular = by_hand.likeness(data, _embedding)
+    _alike, _popular = own.likeness(data, _embedding)
     _user = data.user_ids[29]
     _top = lab.recommend(_model, data, _user, 8, hide="train")
     _cards = backend.item_cards(data, list(_top["item_id"]), [f"place {_place}" for _place in _top["rank"]], 64)

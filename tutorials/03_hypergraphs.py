@@ -333,6 +333,13 @@ def _():
 
 @app.cell(hide_code=True)
 def _():
+    own = kit.Own(LESSON, incidence, pass_messages)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
+def _():
     data = lab.studio()
     careless = kit.knob("items in the careless hyperedge", (0, 15, 30, 60, 90, 120, 180, 240), 0)
     rounds = kit.knob("rounds", (1, 2, 3, 4), 1)
@@ -340,11 +347,11 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(careless, data, rounds):
-    _units = by_hand.after_rounds(by_hand.shop_incidence(data, careless.value), rounds.value)
-    _alike = by_hand.likeness(data, _units)
+def _(careless, data, own, rounds):
+    _units = own.after_rounds(own.shop_incidence(data, careless.value), rounds.value)
+    _alike = own.likeness(data, _units)
     _item = 0
-    _ids, _said = by_hand.most_alike(data, _units, _item, 8)
+    _ids, _said = own.most_alike(data, _units, _item, 8)
     _cards = backend.item_cards(data, [data.item_ids[_item], *_ids], ["this one", *_said], 64)
     kit.stack(
         kit.step(

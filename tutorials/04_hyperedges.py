@@ -323,8 +323,8 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(draw, draw_guess, n_draws):
-    _wins, _shares = by_hand.wins(n_draws.value), softmax(np.array(by_hand.SCORES))
+def _(draw, draw_guess, n_draws, own):
+    _wins, _shares = own.wins(n_draws.value), softmax(np.array(by_hand.SCORES))
     draw.answer(
         LESSON,
         draw_guess.value,
@@ -383,6 +383,13 @@ def _():
 
 
 @app.cell(hide_code=True)
+def _():
+    own = kit.Own(LESSON, gumbel_softmax)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
 def _(model):
     seed = kit.knob("noise", range(7), 1)
     beta = kit.knob("weight of the hypergraph", (0.0, 0.3, 1.0, 2.0, 5.0, 10.0), model.config.hypergraph_scale)
@@ -397,12 +404,12 @@ def _(beta, data, trace):
 
 
 @app.cell(hide_code=True)
-def _(beta, dark, data, model, quiet, quiet_recall, seed):
-    _shown = by_hand.noisy(model, data.modalities, seed.value, beta.value) if seed.value else quiet
+def _(beta, dark, data, model, own, quiet, quiet_recall, seed):
+    _shown = own.noisy(model, data.modalities, seed.value, beta.value) if seed.value else quiet
     _recalls = (lab.evaluate(_shown, data, "valid", (20,))["recall@20"] if seed.value else quiet_recall, quiet_recall)
     _noisy, _without = (plots.metric_value("recall", value) for value in _recalls)
     _hint = "The rows are sorted anew at each draw, so look below for how many things changed their hyperedge."
-    _other = by_hand.replaced(data, quiet, _shown)
+    _other = own.replaced(data, quiet, _shown)
     kit.stack(
         kit.step(
             "Break it",
@@ -423,7 +430,7 @@ def _(beta, dark, data, model, quiet, quiet_recall, seed):
             [
                 (
                     "things moved",
-                    plots.percent(by_hand.moved(quiet, _shown, "image")),
+                    plots.percent(own.moved(quiet, _shown, "image")),
                     "are in another image hyperedge than without noise",
                 ),
                 ("Recall@20", _noisy, f"on the validation items; without noise {_without}"),

@@ -267,11 +267,18 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(model, trace, user):
+def _():
+    own = kit.Own(LESSON, attention_weights, attend, attend_with_heads)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
+def _(model, own, trace, user):
     _read, _maps = trace.attention.input, (model.attention.query, model.attention.key, model.attention.value)
     _history = _read[trace.attention.neighbor[trace.attention.node == user]]
     with torch.no_grad():
-        _mine = by_hand.attend_with_heads(_read[user], _history, *_maps, model.config.n_heads)
+        _mine = own.attend_with_heads(_read[user], _history, *_maps, model.config.n_heads)
     _difference = float((_mine - trace.attention.output.values[user]).abs().max())
     kit.stack(
         kit.step(
@@ -296,7 +303,7 @@ def _(model, trace, user):
             An FFN would end that. It would also cost $8\\,d^2$ parameters in its usual form, and the maps have $3\\,d^2$.
             """
         ),
-        kit.finding(f"The solution, with the trained maps, gives the model's own attention: they differ by {_difference:.0e} at most"),
+        kit.finding(f"With the trained maps, attend_with_heads gives the model's own attention: they differ by {_difference:.0e} at most"),
         kit.markdown("Things attend too: each to the people who took it, with the same maps."),
     )
     return
@@ -356,8 +363,8 @@ def _(claim, dark, removal, removal_guess, tried):
 
 
 @app.cell(hide_code=True)
-def _(data, model):
-    judged = {name: by_hand.changed(model, data, changes) for name, changes in by_hand.CHANGES.items()}
+def _(data, model, own):
+    judged = {name: own.changed(model, data, changes) for name, changes in own.CHANGES.items()}
     change = mo.ui.radio(list(judged), value="all things weigh alike", label="What is changed in the trained model")
     return change, judged
 

@@ -281,6 +281,13 @@ def _():
 
 @app.cell(hide_code=True)
 def _():
+    own = kit.Own(LESSON, cosines, info_nce, pushes)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
+def _():
     hardest = kit.Question(
         "hardest",
         "Make τ smaller. How do the strangers share the push?",
@@ -298,20 +305,20 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(data):
+def _(data, own):
     temperatures = [0.05, 0.1, 0.2, 0.5, 1.0, 3.0]
-    worlds = {step: by_hand.trained(data, step) for step in temperatures}
+    worlds = {step: own.trained(data, step) for step in temperatures}
     world_tau = kit.knob("τ", temperatures, 0.2)
     return world_tau, worlds
 
 
 @app.cell(hide_code=True)
-def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, worlds):
-    _tau, _cosine = world_tau.value, by_hand.cosines(images[armchair : armchair + 1], texts)[0]
-    _push = by_hand.pushes(_cosine, armchair, _tau)
+def _(armchair, dark, groups, hardest, hardest_guess, images, own, texts, world_tau, worlds):
+    _tau, _cosine = world_tau.value, own.cosines(images[armchair : armchair + 1], texts)[0]
+    _push = own.pushes(_cosine, armchair, _tau)
     _push[armchair] = 0
     _nearest = float(_push.topk(5).values.sum() / _push.sum())
-    _own, _alike, _others, _found = by_hand.summary(worlds[_tau], groups.to_numpy())
+    _own, _alike, _others, _found = own.summary(worlds[_tau], groups.to_numpy())
     hardest.answer(
         LESSON,
         hardest_guess.value,
@@ -333,7 +340,7 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
                 ("finds its own", plots.percent(_found), "pictures whose own text is the nearest of all"),
             ]
         ),
-        kit.chart(plots.cosine_distributions(by_hand.pairs(*worlds[_tau]), dark=dark, hint="Solid: own pairs; dashed: strangers.")),
+        kit.chart(plots.cosine_distributions(own.pairs(*worlds[_tau]), dark=dark, hint="Solid: own pairs; dashed: strangers.")),
         kit.markdown(
             """
             A **small τ** tells things apart: more pictures find their own text, and groups loosen. A **large τ** keeps groups together:
@@ -346,18 +353,18 @@ def _(armchair, dark, groups, hardest, hardest_guess, images, texts, world_tau, 
 
 
 @app.cell(hide_code=True)
-def _(data):
-    broken = {name: by_hand.trained(data, 0.2, name) for name in by_hand.SLIPS}
-    slip = mo.ui.dropdown(list(broken), value=by_hand.NO_STRANGERS, label="What is done wrong")
+def _(data, own):
+    broken = {name: own.trained(data, 0.2, name) for name in own.SLIPS}
+    slip = mo.ui.dropdown(list(broken), value=own.NO_STRANGERS, label="What is done wrong")
     return broken, slip
 
 
 @app.cell(hide_code=True)
-def _(broken, dark, groups, slip):
+def _(broken, dark, groups, own, slip):
     (_own, _, _, _found), (_own_right, _, _, _found_right) = (
-        by_hand.summary(broken[name], groups.to_numpy()) for name in (slip.value, by_hand.RIGHT)
+        own.summary(broken[name], groups.to_numpy()) for name in (slip.value, own.RIGHT)
     )
-    _size, _size_right = (by_hand.strangers_size(*broken[name]) for name in (slip.value, by_hand.RIGHT))
+    _size, _size_right = (own.strangers_size(*broken[name]) for name in (slip.value, own.RIGHT))
     kit.stack(
         kit.step("Break it", "A contrast without a contrast", "τ is 0.2. Which mistake would a look at the own pairs' cosine never show?"),
         slip,
@@ -368,15 +375,15 @@ def _(broken, dark, groups, slip):
                 ("finds its own", plots.percent(_found), f"as it should be: {plots.percent(_found_right)}"),
             ]
         ),
-        kit.chart(plots.cosine_distributions(by_hand.pairs(*broken[slip.value]), dark=dark, hint="Where do the strangers lie?")),
-        kit.markdown(by_hand.SLIPS[slip.value]),
+        kit.chart(plots.cosine_distributions(own.pairs(*broken[slip.value]), dark=dark, hint="Where do the strangers lie?")),
+        kit.markdown(own.SLIPS[slip.value]),
     )
     return
 
 
 @app.cell(hide_code=True)
-def _(data):
-    weighed = {weight: by_hand.weighed(data, weight) for weight in (0.0, 0.01)}
+def _(data, own):
+    weighed = {weight: own.weighed(data, weight) for weight in (0.0, 0.01)}
     return (weighed,)
 
 

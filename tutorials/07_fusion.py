@@ -352,6 +352,13 @@ def _():
 
 
 @app.cell(hide_code=True)
+def _():
+    own = kit.Own(LESSON, fuse)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
 def _(data, trace):
     grid = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1]
     surfaces = {_split: lab.metric_surface(trace, data, grid, grid, _split) for _split in ("valid", "test")}
@@ -391,16 +398,16 @@ def _(dark, split, surfaces, trace):
 
 
 @app.cell(hide_code=True)
-def _(data, model, trace):
-    fusions = {_slip: by_hand.fused_wrongly(model, trace, data, _slip) for _slip in by_hand.SLIPS}
-    slip = mo.ui.dropdown(list(fusions), value=by_hand.SLIPS[1], label="What is done wrong")
+def _(data, model, own, trace):
+    fusions = {_slip: own.fused_wrongly(model, trace, data, _slip) for _slip in own.SLIPS}
+    slip = mo.ui.dropdown(list(fusions), value=own.SLIPS[1], label="What is done wrong")
     return fusions, slip
 
 
 @app.cell(hide_code=True)
-def _(fusions, slip):
+def _(fusions, own, slip):
     _recall, _lengths = fusions[slip.value]
-    _right, _ = fusions[by_hand.RIGHT]
+    _right, _ = fusions[own.RIGHT]
     _now, _then = (plots.metric_value("recall", _value) for _value in (_recall, _right))
     kit.stack(
         kit.step(

@@ -297,9 +297,16 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(history):
+def _():
+    own = kit.Own(LESSON, stop)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
+def _(history, own):
     _valid = history["recall@20"].tolist()
-    _two, _ten = (by_hand.stop(_valid, _patience) for _patience in (2, 10))
+    _two, _ten = (own.stop(_valid, _patience) for _patience in (2, 10))
     _lost = f"{100 * (_valid[_ten[0] - 1] - _valid[_two[0] - 1]):.1f}"
     _truth = (
         f"It stops after epoch {_two[1]} with the weights of epoch {_two[0]}. With a patience of 10 it reaches epoch {_ten[1]}, and its "
@@ -328,9 +335,9 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(dark, early, early_guess, history, patience):
+def _(dark, early, early_guess, history, own, patience):
     _valid = history["recall@20"].tolist()
-    _best, _last = by_hand.stop(_valid, int(patience.value))
+    _best, _last = own.stop(_valid, int(patience.value))
     early.answer(
         LESSON,
         early_guess.value,
@@ -356,11 +363,11 @@ def _(dark, early, early_guess, history, patience):
 
 
 @app.cell(hide_code=True)
-def _(trainings):
+def _(own, trainings):
     _recalls = {_slip: _frame["recall@20"].iloc[-1] for _slip, _frame in trainings.items()}
     _fast = trainings["learning rate 100 times larger"]
     _said = f"After {len(_fast)} epochs Recall@20 is {plots.metric_value('recall', _recalls['learning rate 100 times larger'])}, not " + (
-        f"{plots.metric_value('recall', _recalls[by_hand.RIGHT])}; the mean ranking loss went "
+        f"{plots.metric_value('recall', _recalls[own.RIGHT])}; the mean ranking loss went "
         f"{', '.join(f'{_value:.2f}' for _value in _fast['loss.ranking'])}, against {log(2):.2f} for knowing nothing."
     )
     rate = kit.Question(
@@ -379,13 +386,13 @@ def _(trainings):
 
 
 @app.cell(hide_code=True)
-def _():
-    slip = mo.ui.dropdown(list(by_hand.SLIPS), value=list(by_hand.SLIPS)[2], label="What is done wrong")
+def _(own):
+    slip = mo.ui.dropdown(list(own.SLIPS), value=list(own.SLIPS)[2], label="What is done wrong")
     return (slip,)
 
 
 @app.cell(hide_code=True)
-def _(dark, fresh, rate, rate_guess, slip, trainings):
+def _(dark, fresh, own, rate, rate_guess, slip, trainings):
     _frame = trainings[slip.value]
     _now, _then = (plots.metric_value("recall", _one["recall@20"].iloc[-1]) for _one in (_frame, fresh))
     rate.answer(
@@ -399,11 +406,11 @@ def _(dark, fresh, rate, rate_guess, slip, trainings):
         slip,
         kit.finding(
             f"After {len(_frame)} epochs Recall@20 is {_now} instead of {_then}"
-            if slip.value != by_hand.RIGHT
+            if slip.value != own.RIGHT
             else f"Healthy: Recall@20 {_now}"
         ),
         kit.chart(plots.loss_terms(_frame, dark=dark)),
-        mo.accordion({"Which curve": kit.markdown(by_hand.diagnosis(_frame, fresh)[slip.value])}),
+        mo.accordion({"Which curve": kit.markdown(own.diagnosis(_frame, fresh)[slip.value])}),
     )
     return
 

@@ -314,6 +314,13 @@ def _():
 
 
 @app.cell(hide_code=True)
+def _():
+    own = kit.Own(LESSON, rank_agreement)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
 def _(curves, dark):
     _half = curves[(curves["kind"] == "comprehensiveness") & (curves["share"] == 0.5)].set_index("order")["drop"]
     _orders = {"contribution": "by exact share (“contribution”)", "attention": "by attention weight", "random": "by chance (“random”)"}
@@ -334,17 +341,16 @@ def _(curves, dark):
 
 
 @app.cell(hide_code=True)
-def _():
-    how = mo.ui.dropdown(list(by_hand.TESTS), value=by_hand.TESTS[1], label="Who is looked at")
+def _(own):
+    how = mo.ui.dropdown(list(own.TESTS), value=own.TESTS[1], label="Who is looked at")
     return (how,)
 
 
 @app.cell(hide_code=True)
-def _(effects, how):
+def _(effects, how, own):
     _claims = {"contribution": "exact share", "attention": "attention weight", "random": "chance"}
     _now, _then = (
-        {_claim: f"{by_hand.tested(effects, _claim, _how):+.2f}".replace("-", "−") for _claim in _claims}
-        for _how in (how.value, by_hand.RIGHT)
+        {_claim: f"{own.tested(effects, _claim, _how):+.2f}".replace("-", "−") for _claim in _claims} for _how in (how.value, own.RIGHT)
     )
     kit.stack(
         kit.step(

@@ -324,15 +324,22 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(counted, dark, trainings):
+def _():
+    own = kit.Own(LESSON, report, paired, interval)
+    own.said()
+    return (own,)
+
+
+@app.cell(hide_code=True)
+def _(counted, dark, own, trainings):
     _rows = pd.DataFrame(
         [
             {"name": _name, "seed": _seed, "test": _value}
             for _seed, _curves in trainings.items()
-            for _name, _value in (counted[_seed] | {"factorisation": by_hand.report(*_curves)}).items()
+            for _name, _value in (counted[_seed] | {"factorisation": own.report(*_curves)}).items()
         ]
     )
-    _table = by_hand.table(_rows, "Popularity", list(trainings))
+    _table = own.table(_rows, "Popularity", list(trainings))
     _shown = list(_table.loc[_table["gain_low"] > 0, "name"])
     _open = [_name for _name in _table["name"][1:] if _name not in _shown]
     kit.stack(
@@ -355,9 +362,9 @@ def _(seeds):
 
 
 @app.cell(hide_code=True)
-def _(dark, how_many, parts, seeds):
+def _(dark, how_many, own, parts, seeds):
     _n = int(how_many.value)
-    _table = by_hand.table(parts, "whole", seeds[:_n])
+    _table = own.table(parts, "whole", seeds[:_n])
     _points = 100 * _table.dropna().set_index("name")[["gain", "gain_low", "gain_high"]]
     _written = {_row.Index: [f"{_value:+.2f}".replace("-", "−") for _value in _row[1:]] for _row in _points.itertuples()}
     _wide = (_table["gain_high"] - _table["gain_low"]).median()
@@ -379,32 +386,32 @@ def _(dark, how_many, parts, seeds):
 
 
 @app.cell(hide_code=True)
-def _():
-    way = mo.ui.dropdown(list(by_hand.WAYS), value=by_hand.LUCKY, label="What is done wrong")
+def _(own):
+    way = mo.ui.dropdown(list(own.WAYS), value=own.LUCKY, label="What is done wrong")
     return (way,)
 
 
 @app.cell(hide_code=True)
-def _(dark, models, parts, seeds, way):
-    _used = [0] if way.value == by_hand.ALONE else seeds
-    _table = by_hand.table(parts, "whole", _used, way.value)
+def _(dark, models, own, parts, seeds, way):
+    _used = [0] if way.value == own.ALONE else seeds
+    _table = own.table(parts, "whole", _used, way.value)
     _down = int((_table["gain"] < 0).sum())
     _all = len(_table) - 1
-    _ours, _theirs = (np.array(list(by_hand.by_seed(models, _name).values())) for _name in ("SRGFormer", "LightGCN"))
+    _ours, _theirs = (np.array(list(own.by_seed(models, _name).values())) for _name in ("SRGFormer", "LightGCN"))
     _gain = {"gain": (_ours - _theirs).mean()}
     _paired, _apart = (
         points(pd.Series(_gain | dict(zip(("gain_low", "gain_high"), _bounds, strict=True))), signs=True)
-        for _bounds in (by_hand.interval(_ours - _theirs), by_hand.unpaired(_ours, _theirs))
+        for _bounds in (own.interval(_ours - _theirs), own.unpaired(_ours, _theirs))
     )
     _n_shown = int((_table["gain_high"] < 0).sum())
     _hint = "A filled dot: the interval excludes 0." if _table["gain_low"].notna().any() else "No interval, no judgement."
-    if way.value == by_hand.LUCKY:
+    if way.value == own.LUCKY:
         _hint = "A row: the whole's mean, and the row's difference to it in its one seed."
     _says = {
-        by_hand.RIGHT: f"Paired, over five seeds: {_n_shown} of {_all} rows are worse than the whole, beyond chance",
-        by_hand.ALONE: f"One seed: {_down} of {_all} rows are below the whole, and nothing says whether that is chance",
-        by_hand.LUCKY: f"The luckiest seed for each row: {_down} of {_all} rows are below the whole. Every part “brings a gain”",
-        by_hand.APART: f"Not paired, the shops' own spread drowns everything: {_n_shown} rows are worse beyond chance. "
+        own.RIGHT: f"Paired, over five seeds: {_n_shown} of {_all} rows are worse than the whole, beyond chance",
+        own.ALONE: f"One seed: {_down} of {_all} rows are below the whole, and nothing says whether that is chance",
+        own.LUCKY: f"The luckiest seed for each row: {_down} of {_all} rows are below the whole. Every part “brings a gain”",
+        own.APART: f"Not paired, the shops' own spread drowns everything: {_n_shown} rows are worse beyond chance. "
         f"SRGFormer − LightGCN would be {_apart} instead of {_paired}",
     }
     kit.stack(
@@ -440,8 +447,8 @@ def _(looks):
 
 
 @app.cell(hide_code=True)
-def _(parts, seeds):
-    _hidden = -100 * by_hand.table(parts, "whole", seeds).set_index("name")["gain_low"]
+def _(own, parts, seeds):
+    _hidden = -100 * own.table(parts, "whole", seeds).set_index("name")["gain_low"]
     kit.stack(
         kit.step(
             "Explain",

@@ -9,10 +9,13 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib import import_module
+from importlib.util import module_from_spec
+from types import ModuleType
 from typing import Any
 
 import marimo as mo
@@ -173,6 +176,54 @@ def solution_text(number: int, exercise: str) -> str:
     source = inspect.getsource(getattr(import_module(f"solutions.{lesson.module}"), exercise)).strip()
     others = "|".join(name for name in lesson.exercises if name != exercise)
     return re.sub(rf"(?<![\w.])({others})\(", r"by_hand.\1(", source)
+
+
+class Own:
+    """A lesson's helpers, which run what the learner wrote where it passes its check, and the reference where it doesn't."""
+
+    def __init__(self, number: int, *answers: Callable[..., Any]) -> None:
+        lesson = catalog.lesson(number)
+        self.names = [answer.__name__ for answer in answers]
+        self.passed = {answer.__name__: answer for answer in answers if lesson.check(answer.__name__)(answer).passed}
+        self._reference = import_module(f"solutions.{lesson.module}")
+        self._helpers = _copied(self._reference, self.passed) if self.passed else self._reference
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a helper, an exercise's function or a constant of the lesson."""
+        value = getattr(self._helpers, name)
+        return partial(self._run, name) if self.passed and callable(value) and not inspect.isclass(value) else value
+
+    def _run(self, name: str, *arguments: Any, **options: Any) -> Any:
+        try:
+            return getattr(self._helpers, name)(*arguments, **options)
+        except Exception as error:  # whatever a learner's code raises on the page's own data is told, and the page goes on
+            if mo.running_in_notebook():
+                mo.output.append(fact(f"Your code stopped here ({type(error).__name__}: {error}); this is the reference's."))
+            return getattr(self._reference, name)(*arguments, **options)
+
+    def said(self) -> mo.Html:
+        """Say whose functions the page runs."""
+        left = [name for name in self.names if name not in self.passed]
+        if not self.passed:
+            return fact(f"What follows is computed by your {_listed(self.names)} as soon as they pass; until then by the reference.")
+        rest = f"; {_listed(left)} {'is' if len(left) == 1 else 'are'} still the reference's" if left else ""
+        return fact(f"What follows is computed by your {_listed(list(self.passed))}{rest}.")
+
+
+def _copied(helpers: ModuleType, functions: Mapping[str, Callable[..., Any]]) -> ModuleType:
+    """Execute a module once more, and put other functions in the place of its own, so that all that calls them calls these."""
+    spec = helpers.__spec__
+    assert spec is not None
+    assert spec.loader is not None
+    copy = module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    vars(copy).update(functions)
+    return copy
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Write names as a sentence has them."""
+    return " and ".join([", ".join(names[:-1])] * (len(names) > 1) + list(names[-1:]))
 
 
 def transfer(questions: Mapping[str, str]) -> mo.Html:

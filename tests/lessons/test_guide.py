@@ -78,3 +78,30 @@ def test_readme_links_to_every_page():
     text = (TUTORIALS / "README.md").read_text("utf-8")
     for path in (TUTORIALS / "guide").glob("*.md"):
         assert f"(guide/{path.name})" in text
+
+
+def questions(lesson):
+    """Yield the options and the right answer of each prediction of a lesson that are written out in it."""
+    for node in ast.walk(ast.parse(lesson.path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "Question":
+            keys = [key.value for key in node.args[2].keys if isinstance(key, ast.Constant)]
+            right = next(keyword.value for keyword in node.keywords if keyword.arg == "right")
+            if isinstance(node.args[1], ast.Constant) and len(keys) == len(node.args[2].keys) and isinstance(right, ast.Constant):
+                yield node.args[1].value, keys, right.value
+
+
+def test_no_place_in_the_list_gives_the_right_answer_away():
+    kit = importlib.import_module("kit")
+    asked = [kit.Question("", text, dict.fromkeys(keys, ""), right) for lesson in LESSONS for text, keys, right in questions(lesson)]
+    places = [question.shuffled().index(question.right) for question in asked]
+    assert len(places) > 15
+    assert all(0.2 < places.count(place) / len(places) < 0.5 for place in range(3)), places
+
+
+def test_a_wrong_guess_is_told_why_and_what_is_right():
+    kit = importlib.import_module("kit")
+    question = kit.Question("x", "Which?", {"this": "Because of A.", "that": "But B."}, right="that")
+    wrong, right = question.answer(1, "this").text, question.answer(1, "that").text
+    assert all(words in wrong for words in ("Not quite", "Because of A.", "Right is: that.", "But B."))
+    assert "As you guessed" in right
+    assert "Because of A." not in right

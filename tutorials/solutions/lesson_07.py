@@ -71,14 +71,20 @@ SLIPS = (RIGHT, "pictures and texts come in as long as they are", "α and β are
 def fused_wrongly(model, trace, data, slip):
     """Fuse a pass with one thing done wrong: valid Recall@20, and the mean length of each part."""
     parts = {name: part.values for name, part in trace.parts.items()}
-    if slip == SLIPS[1]:
-        parts |= {name: part.values for name, part in trace.modality.items()}
-    elif slip == SLIPS[2]:
-        scales = {"attention": trace.config.attention_scale, "hypergraph": trace.config.hypergraph_scale}
+    scales = {"attention": trace.config.attention_scale, "hypergraph": trace.config.hypergraph_scale}
+    if slip == SLIPS[2]:
         parts |= {name: parts[name] / scale * 10 for name, scale in scales.items()}
+        scales = dict.fromkeys(scales, 10)
     elif slip == SLIPS[3]:
         parts["id"] = trace.collaborative.unit.values
-    total = torch.stack(list(parts.values())).sum(0)
+    if slip == SLIPS[1]:
+        parts |= {name: part.values for name, part in trace.modality.items()}
+        total = torch.stack(list(parts.values())).sum(0)
+    else:
+        arrays = {name: part.detach().numpy() for name, part in parts.items()}
+        modalities = [arrays[name] for name in trace.modality]
+        fused = fuse(arrays["id"], modalities, arrays["attention"], arrays["hypergraph"], scales["attention"], scales["hypergraph"])
+        total = torch.tensor(fused, dtype=parts["id"].dtype)
     with model.edit(Edit("fused by hand", lambda hooks: hooks.fused, lambda _: total)):
         recall = lab.evaluate(model, data, "valid", (20,))["recall@20"]
     return recall, {name: float(rows.norm(dim=1).mean()) for name, rows in parts.items()}
