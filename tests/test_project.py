@@ -73,20 +73,23 @@ def test_broken_installation_says_what_to_do(find, tmp_path: Path, monkeypatch: 
         find()
 
 
+EXTRAS = sorted(PROJECT["optional-dependencies"].keys() - {"dev", "docs"})
+
+
 def test_dependencies_are_those_that_are_imported() -> None:
     """A module that is imported but not declared breaks a fresh install; one declared but unused is weight."""
-    declared = (PROJECT["dependencies"], PROJECT["optional-dependencies"]["app"])
-    library, app = ({module_of(line) for line in lines} for lines in declared)
+    library = {module_of(line) for line in PROJECT["dependencies"]}
+    extra = {module_of(line) for name in EXTRAS for line in PROJECT["optional-dependencies"][name]}
     local = {"srgformer_lab", "pages", "solutions", *(path.stem for name in NOTEBOOKS for path in (ROOT / name).rglob("*.py"))}
     folders = {name: set().union(*map(imports, own_files(name, "*.py"))) for name in ("srgformer_lab", *NOTEBOOKS)}
     by_folder = {name: found - sys.stdlib_module_names - local for name, found in folders.items()}
-    assert set().union(*by_folder.values()) == library | app
+    assert set().union(*by_folder.values()) == library | extra
     assert library <= by_folder["srgformer_lab"]  # what only the pages need is the app's
-    assert not library & app
+    assert not library & extra
 
 
-def test_whoever_works_on_it_gets_the_pages_too() -> None:
-    assert "srgformer-lab[app]" in PROJECT["optional-dependencies"]["dev"]
+def test_whoever_works_on_it_gets_every_extra_of_the_product() -> None:
+    assert f"srgformer-lab[{','.join(EXTRAS)}]" in PROJECT["optional-dependencies"]["dev"]
 
 
 def test_citation_has_the_packages_version() -> None:

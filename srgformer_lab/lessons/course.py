@@ -178,8 +178,8 @@ def _student(text: str) -> str:
 
 def _called(path: Path, file: Path, names: dict[str, str], anonymous: bool) -> str:
     """Name a student by folder or file; with ``anonymous`` by a number, the same for the same folder or file."""
-    inside = file.relative_to(path).parts if path.is_dir() else (file.name,)
-    own = inside[0] if len(inside) > 1 else Path(inside[0]).stem
+    inside = file.relative_to(path) if path.is_dir() else Path(file.name)
+    own = inside.parts[0] if len(inside.parts) > 1 else inside.stem
     return names.setdefault(own, f"s{len(names) + 1:02}") if anonymous else own
 
 
