@@ -26,6 +26,8 @@ def main() -> None:
     """Train, ask, and print means with intervals over seeds."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seeds", type=int, default=5)
+    options.add_argument("--first-seed", type=int, default=0)
+    options.add_argument("--preset", default="studio", help="studio as published, or studio_found")
     options.add_argument("--epochs", type=int, default=200)
     options.add_argument("--noise", type=float, help="share of chance interactions, instead of the world's usual one")
     options.add_argument("--heads", type=int)
@@ -33,10 +35,10 @@ def main() -> None:
     options.add_argument("--output", type=Path, default=Path("explanations.csv"))
     asked = options.parse_args()
     rows = []
-    for seed in range(asked.seeds):
+    for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
         world = {} if asked.noise is None else {"noise": asked.noise}
         data = lab.studio(seed=seed, **world)
-        chosen = lab.preset("studio")
+        chosen = lab.preset(asked.preset)
         changes = {"n_heads": asked.heads, "n_hyperedges": asked.hyperedges}
         config = chosen.model.replace(seed=seed, **{name: value for name, value in changes.items() if value is not None})
         model = lab.SRGFormer(data, config)
@@ -45,6 +47,7 @@ def main() -> None:
             lab.fit(model, data, chosen.train.replace(epochs=asked.epochs, seed=seed, keep_epochs=0), folder)
         trace = model.trace()
         found = of_hyperedges(trace, data) | {f"{name}, untrained": value for name, value in before.items()}
+        found |= {f"{split} recall@20": lab.evaluate(model, data, split)["recall@20"] for split in ("valid", "test")}
         found |= within_reach(data, config.n_hyperedges) | of_users(trace, data)
         rows.append({"seed": seed, **found})
         print(f"seed {seed}: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()), flush=True)

@@ -154,23 +154,72 @@ class ModelConfig(Config):
     attention_input: str = setting(
         "raw", "E⁰, E^(L)", "what attention reads: the ID embeddings, or their last LightGCN layer", choices=("raw", "propagated")
     )
+    attention_reads: str = setting(
+        "input",
+        "e, c",
+        "what queries and keys are made of: attention's input, or the modalities Σ_m nz(E^m), which get no gradient from it",
+        choices=("input", "content"),
+    )
+    attention_objective: str = setting(
+        "ranking",
+        "L_A",
+        "what teaches queries and keys: the ranking, or telling interactions from shuffled ones",
+        choices=("ranking", "contrast"),
+    )
+    membership_objective: str = setting(
+        "ranking",
+        "L_co",
+        "what teaches memberships: the ranking and its contrast, or only that items taken together share a hyperedge",
+        choices=("ranking", "cointeraction"),
+    )
+    membership_noise: float = setting(1.0, "g", "scale of the Gumbel noise in memberships while training; 0: none", 0, 1)
+    membership_features: str = setting(
+        "raw",
+        "x V",
+        "what memberships are read from: the features, or these centred and divided by their norms",
+        choices=("raw", "unit"),
+    )
+    user_membership: str = setting(
+        "sum",
+        "H_u",
+        "how a history becomes memberships: softmax of its logits' sum, its items' mean, or how far that is above everybody's",
+        choices=("sum", "mean", "lift"),
+    )
     normalize_features: bool = setting(False, "nz(X)", "divide each feature row by its norm")
     as_released: bool = setting(False, "–", "repeat the public release's slip in the user memberships, to compare with the paper's numbers")
     modalities: tuple[str, ...] | None = setting(None, "m", "names of the modalities to use; none given means all of the data set")
     seed: int = setting(999, "–", "seed of the initial weights", *SEEDS)
 
     def __post_init__(self) -> None:
-        """Check ranges and words, that heads divide the width, and that only products are scaled."""
+        """Check ranges and words, that heads divide the width, and that options which exclude each other are not both taken."""
         super().__post_init__()
         if self.scaled_attention and self.attention_form != "product":
             raise ConfigError(
                 f"scaled_attention divides inner products, and attention_form={self.attention_form!r} has none to divide; "
                 "leave scaled_attention off, or choose attention_form='product'"
             )
+        self._check_found_structure()
         if self.embedding_dim % self.n_heads:
             fitting = [str(heads) for heads in range(1, min(self.embedding_dim, 64) + 1) if self.embedding_dim % heads == 0]
             raise ConfigError(f"n_heads={self.n_heads} must divide embedding_dim={self.embedding_dim}; try {', '.join(fitting[:8])}")
         check_modalities(self.modalities)
+
+    def _check_found_structure(self) -> None:
+        """Refuse pairs of which one would silently undo the other."""
+        if self.as_released and (self.membership_objective, self.user_membership) != ("ranking", "sum"):
+            name = "membership_objective" if self.membership_objective != "ranking" else "user_membership"
+            raise ConfigError(
+                f"as_released repeats the release, whose text users have sums of logits and learn by ranking; "
+                f"{name}={getattr(self, name)!r} can't go with it; take the paper's form"
+            )
+        if self.attention_objective == "contrast" and (self.attention_form != "product" or self.scaled_attention):
+            other = "scaled_attention=True" if self.scaled_attention else f"attention_form={self.attention_form!r}"
+            raise ConfigError(
+                f"attention_objective='contrast' learns how far inner products are scaled, so {other} can't go with it; "
+                "take attention_form='product', unscaled, or attention_objective='ranking'"
+            )
+        if self.attention_reads == "content" and self.modalities == ():
+            raise ConfigError("attention_reads='content' needs a modality, and modalities=() has none; take attention_reads='input'")
 
 
 @dataclass(frozen=True)
@@ -185,6 +234,9 @@ class TrainConfig(Config):
     hypergraph_contrast_weight: float = setting(1e-3, "c", "weight of the contrast between the modalities' hypergraph embeddings", 0, 1e6)
     modality_contrast_weight: float = setting(1e-6, "γ", "weight of the contrast between the modalities' embeddings", 0, 1e6)
     contrast_temperature: float = setting(0.2, "τ_C", "temperature of both contrastive losses", LOWEST_TEMPERATURE, 100)
+    membership_balance: float = setting(
+        0.1, "ρ", "weight that keeps all hyperedges in use where membership_objective is cointeraction", 0, 1e6
+    )
     contrast_sample: int = setting(0, "n_C", "rows drawn at each step to contrast the batch with; 0 takes all rows, exactly", 0, 2**31)
     memberships_every: int = setting(1, "k_H", "steps between two computations of the membership logits; 0: once an epoch", 0, 2**31)
     attention_every: int = setting(1, "k_A", "steps between two computations of the attention scores; 0: once an epoch", 0, 2**31)
@@ -206,6 +258,15 @@ def check_device(name: object) -> None:
         raise ConfigError(f"device={name!r} must be auto, cpu, cuda or mps, or one of several, such as cuda:1")
 
 
+FOUND_STRUCTURE = (
+    "attention_reads",
+    "attention_objective",
+    "membership_objective",
+    "membership_noise",
+    "membership_features",
+    "user_membership",
+)
+"""Settings of a model by which structure is found; their defaults are the published form."""
 MODEL_KNOBS = ("attention_scale", "hypergraph_scale", "membership_temperature")
 TRAIN_KNOBS = ("modality_contrast_weight", "hypergraph_contrast_weight", "contrast_temperature", "regularization_weight", "learning_rate")
 KNOBS = MODEL_KNOBS + TRAIN_KNOBS
@@ -249,6 +310,21 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ModelConfig(n_id_layers=2, n_hyperedges=8, attention_scale=0.3),
             TrainConfig(epochs=60, batch_size=1024, learning_rate=3e-3),
         ),
+        "studio_found": Preset(
+            ModelConfig(
+                n_id_layers=2,
+                n_hyperedges=18,
+                attention_scale=0.3,
+                hypergraph_scale=3.0,
+                attention_input="propagated",
+                attention_reads="content",
+                attention_objective="contrast",
+                membership_objective="cointeraction",
+                membership_noise=0.0,
+                user_membership="lift",
+            ),
+            TrainConfig(epochs=60, batch_size=1024, learning_rate=3e-3, hypergraph_contrast_weight=0.0, modality_contrast_weight=0.0),
+        ),
         "lgmrec_baby": _lgmrec(2, 1, 4, 0.5, 0.3),
         "lgmrec_sports": _lgmrec(4, 1, 4, 0.6, 0.6),
         "lgmrec_clothing": _lgmrec(2, 2, 64, 0.8, 0.2),
@@ -260,8 +336,9 @@ def preset(name: str) -> Preset:
     """Return a preset by its name.
 
     Args:
-        name: The paper's ``baby``, ``sports`` or ``clothing``, ``studio`` for the built-in data, or ``lgmrec_baby``,
-            ``lgmrec_sports`` or ``lgmrec_clothing``: the model that SRGFormer grew out of, at its own width of 64.
+        name: The paper's ``baby``, ``sports`` or ``clothing``, ``studio`` for the built-in data, ``studio_found`` with the
+            objectives by which hyperedges and attention find what was planted, or ``lgmrec_baby``, ``lgmrec_sports`` or
+            ``lgmrec_clothing``: the model that SRGFormer grew out of, at its own width of 64.
 
     Returns:
         The configurations of model and training.

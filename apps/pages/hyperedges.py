@@ -213,7 +213,7 @@ def _(memory, picked, link):
 def _():
     common.how(
         r"The membership of an item in the hyperedges of modality $m$ is $\mathbf H^m=\mathrm{softmax}(\mathbf X^m\mathbf V^{m}/\tau)$, "
-        "row by row, so that each row sums to 1; a person's is made of the sum of their things' logits. "
+        "row by row, so that each row sums to 1; a person's is made of the sum of their things' logits, or of their memberships. "
         "An item belongs where its membership is largest. "
         "Memberships are not probabilities that somebody estimated: they are what the model found useful for ranking.",
         "Source: Eqs. 9–11 of the paper (Shi et al., arXiv 2511.00584).",

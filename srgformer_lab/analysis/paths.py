@@ -1,4 +1,4 @@
-"""One possible way to share a hypergraph part among the items of a history: along a path from no history to the full one."""
+"""How a hypergraph part is shared among the items of a history: exactly where that can be, else along a path."""
 
 import numpy as np
 import pandas as pd
@@ -21,11 +21,15 @@ TOLERANCE = 1e-11
 def hypergraph_paths(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -> pd.DataFrame:
     """Share the user's hypergraph part of a score among the history, as **one possible** attribution.
 
-    A membership is a softmax of a sum over the history, so it has no exact share for each item. Along the straight path from
+    A membership is by default a softmax of a sum over the history, so it has no exact share for each item. Along the straight path from
     no history to the full one, H(t) = softmax(t S_u/τ) with S_u = Σ_j s_j, item j's share is
     ∫₀¹ Σ_k (s_jk/τ) H_k(t) (c_k − Σ_l H_l(t) c_l) dt with c_k = β ⟨Λ_k, e*_i⟩ / ‖E^H_u‖ (Aumann–Shapley values; integrated
     gradients). The shares and the row ``uniform membership``, which is what t = 0 gives, sum to the part of each modality.
     Another path would share differently; norms are held at their values.
+
+    Where ``user_membership`` is ``mean``, H_u is the mean of the items' memberships h_j, and Σ_k c_k h_jk / d_u is the **exact** share of
+    item j. Where it is ``lift``, H_uk ∝ h̄_uk²/π_k is a ratio and has none; with the factor H_uk/h̄_uk held at its value, as norms are,
+    Σ_k c_k (H_uk/h̄_uk) h_jk / d_u adds up. The uniform row is then 0, but for a user without a history.
 
     Args:
         model: A model, or a pass that was made.
@@ -68,6 +72,8 @@ def _shares(trace: Trace, name: str, user: int, history: torch.Tensor, carried: 
         _check(membership, each.sum(0), name)
         return each @ carried, 0.0
     temperature = trace.config.membership_temperature
+    if trace.config.user_membership != "sum":
+        return _shares_of_mean(trace, name, membership, softmax(each / temperature, axis=1), carried)
     whole = each.sum(0) / temperature
     _check(membership, softmax(whole), name)
 
@@ -77,6 +83,21 @@ def _shares(trace: Trace, name: str, user: int, history: torch.Tensor, carried: 
 
     integral, _ = quad_vec(slope, 0.0, 1.0, epsabs=TOLERANCE * max(float(np.abs(carried).max()), 1e-300), epsrel=0, limit=2000)
     return each @ integral / temperature, float(carried.mean())
+
+
+def _shares_of_mean(trace: Trace, name: str, membership: np.ndarray, each: np.ndarray, carried: np.ndarray) -> tuple[np.ndarray, float]:
+    """Share a membership that is the mean of the items', or that times a factor which is held."""
+    if not len(each):
+        _check(membership, np.full_like(membership, 1 / len(membership)), name)
+        return np.zeros(0), float(carried.mean())
+    mean, factor = each.mean(0), np.ones_like(membership)
+    if trace.config.user_membership == "lift":
+        every = torch.softmax(trace.hypergraph[name].logits.items.double() / trace.config.membership_temperature, dim=1)
+        total = trace.graph.history_sum(every).sum(0).cpu().numpy()
+        factor = mean / np.maximum(total / total.sum(), np.finfo(float).tiny)
+        factor = factor / (mean @ factor)
+    _check(membership, mean * factor, name)
+    return each @ (carried * factor) / len(each), 0.0
 
 
 def _logits_behind(trace: Trace, name: str) -> str:

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 from cachetools import cached
 
-from srgformer_lab.config import Config, ModelConfig, TrainConfig, check_number, check_seed, preset, refuse_unknown
+from srgformer_lab.config import FOUND_STRUCTURE, Config, ModelConfig, TrainConfig, check_number, check_seed, preset, refuse_unknown
 from srgformer_lab.data.changing import thinned
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.fingerprint import fingerprint_of_0_1_0
@@ -26,6 +26,10 @@ DIGITS = 10
 """Letters of a digest in a folder's name: enough that two settings never share one."""
 NUMBERS_SINCE = "0.1.0"
 """The release since which the same settings train to the same numbers. Another one here makes every experiment begin anew."""
+
+
+LATER = (*FOUND_STRUCTURE, "membership_balance")
+"""Settings that 0.1.0 did not have."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +111,18 @@ class TrainingCase:
         """Name the run folder: cases share one if, and only if, nothing that decides the training differs."""
         settings = {
             "data": [self.recipe.fingerprint(self.seed), self.recipe.share, self.seed],
-            "model": [self.model_name, self.model.to_dict()],
-            "train": self.train.to_dict(),
+            "model": [self.model_name, _since_0_1_0(self.model)],
+            "train": _since_0_1_0(self.train),
             "version": NUMBERS_SINCE,
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         return f"{self.model_name}-{self.seed}-{digest[:DIGITS]}"
+
+
+def _since_0_1_0(config: Config) -> dict[str, Any]:
+    """Return the settings without those that came later and stand at their defaults, so that run folders keep their names."""
+    defaults = {item.name: item.default for item in fields(config) if item.name in LATER}  # type: ignore[arg-type]
+    return {name: value for name, value in config.to_dict().items() if name not in LATER or value != defaults[name]}
 
 
 @dataclass(frozen=True)

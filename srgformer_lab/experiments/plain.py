@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
-from srgformer_lab.config import TrainConfig
+from srgformer_lab.config import FOUND_STRUCTURE, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.hypergraph import HypergraphTrace, UserItemPair
@@ -46,6 +46,11 @@ class Plain:
         Raises:
             ConfigError: The model's attention has another form or input than the default ones.
         """
+        if found := [name for name in FOUND_STRUCTURE if getattr(model.config, name) != getattr(ModelConfig(), name)]:
+            raise ConfigError(
+                f"the plain implementation has the published form only, not {found[0]}={getattr(model.config, found[0])!r}; "
+                "measure that without it (--no-plain)"
+            )
         if (given := (model.config.attention_form, model.config.attention_input)) != ("product", "raw"):
             raise ConfigError(
                 f"the plain implementation has attention_form='product' and attention_input='raw' only, not {given[0]!r} and {given[1]!r}; "

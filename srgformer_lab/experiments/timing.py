@@ -168,7 +168,7 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
     trace = model(model.nodes_of(batch))
     embedding = leaf(trace.embedding.values)
     logits = {name: leaf(values) for name, values in model.project_features(step)[1].items()}
-    items = leaf(trace.collaborative.items)
+    items, content = leaf(trace.collaborative.items), trace.attention.reads if settings.attention_reads == "content" else None
     draws = torch.Generator(model.device).manual_seed(0)
     users = anchors(batch.user, graph.n_users, config.contrast_sample, draws)
     positives = anchors(batch.positive, graph.n_items, config.contrast_sample, draws)
@@ -178,9 +178,9 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
         back([*model.modality_embeddings(projected, step).values(), *logits.values()])
 
     def memberships() -> None:
-        noise = Noise(draws, settings.dropout) if model.training else Noise()
+        noise = Noise(draws, settings.dropout, settings.membership_noise) if model.training else Noise()
         both = model.membership_logits(logits)
-        made = relax(both, items, settings.membership_temperature, settings.n_hypergraph_layers, model.hooks, noise=noise)
+        made = relax(both, items, settings, graph, model.hooks, noise)
         back(part.of(trace.nodes) for part in made.values())
 
     def ranking() -> None:
@@ -204,7 +204,7 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
         "propagation": lambda: back([light_gcn(embedding, graph.propagate, settings.n_id_layers)]),
         "features": features,
         "memberships": memberships,
-        "attention": lambda: back([model.attention(embedding, graph, trace.nodes, model.hooks).output.values]),
+        "attention": lambda: back([model.attention(embedding, graph, trace.nodes, model.hooks, None, content).output.values]),
         "ranking": ranking,
         "hypergraph_contrast": of_hypergraph,
         "modality_contrast": of_modality,

@@ -50,6 +50,11 @@ class Graph(nn.Module):
         self.register_buffer("first_edge", torch.from_numpy(whole.indptr.astype(np.int64)), persistent=False)
         self.register_buffer("edge_neighbor", torch.from_numpy(whole.indices.astype(np.int64)), persistent=False)
 
+    @property
+    def history_length(self) -> Int[Tensor, " users"]:
+        """How many training items each user has."""
+        return self.first_edge[: self.n_users + 1].diff()
+
     def propagate(self, values: Float[Tensor, "nodes dim"]) -> Float[Tensor, "nodes dim"]:
         """Take one step of Ã: every node becomes the degree-weighted sum of its neighbours."""
         return self.normalized(values)

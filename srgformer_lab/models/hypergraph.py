@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from srgformer_lab.config import ModelConfig
+from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hooks import Hooks
 from srgformer_lab.models.parts import Embeddings
 
@@ -19,13 +21,17 @@ class UserItemPair:
     users: Float[Tensor, "users hyperedges"]
     items: Float[Tensor, "items hyperedges"]
 
+    def detach(self) -> "UserItemPair":
+        """Return the same numbers, through which no gradient flows."""
+        return UserItemPair(self.users.detach(), self.items.detach())
+
 
 @dataclass(frozen=True, eq=False)
 class HypergraphTrace:
     """The hypergraph branch of one modality, as factors; the product is derived from them."""
 
     logits: UserItemPair
-    """S: X V of the items, summed over the history for the users."""
+    """S: X V of the items, summed over the history for the users, which ``user_membership`` ``mean`` and ``lift`` don't read."""
     membership: UserItemPair
     """H: rows sum to 1 (before dropout, in the paper's form)."""
     hyperedges: Float[Tensor, "hyperedges dim"]
@@ -60,16 +66,16 @@ class Noise:
     puts it in.
     """
 
-    def __init__(self, draws: torch.Generator | None = None, dropout: float = 0.0) -> None:
-        """Draw from ``draws``; without it there is neither noise nor dropout."""
-        self.draws, self.dropout = draws, dropout
+    def __init__(self, draws: torch.Generator | None = None, dropout: float = 0.0, scale: float = 1.0) -> None:
+        """Draw from ``draws``; without it there is neither noise nor dropout. ``scale`` multiplies the noise; at 0 none is drawn."""
+        self.draws, self.dropout, self.scale = draws, dropout, scale
 
     def disturb(self, logits: Float[Tensor, "rows hyperedges"]) -> Float[Tensor, "rows hyperedges"]:
-        """Add standard Gumbel noise, −ln of an exponential draw."""
-        if self.draws is None:
+        """Add standard Gumbel noise, −ln of an exponential draw, times the scale."""
+        if self.draws is None or self.scale == 0:
             return logits
         exponential = torch.empty_like(logits).exponential_(generator=self.draws)
-        return logits - exponential.clamp_min(torch.finfo(logits.dtype).tiny).log()
+        return logits - self.scale * exponential.clamp_min(torch.finfo(logits.dtype).tiny).log()
 
     def drop(self, membership: Float[Tensor, "rows hyperedges"]) -> Float[Tensor, "rows hyperedges"]:
         """Drop entries and scale the others up by 1/(1 − p): inverted dropout."""
@@ -82,30 +88,59 @@ class Noise:
 def relax(
     logits: Mapping[str, UserItemPair],
     items: Float[Tensor, "items dim"],
-    temperature: float,
-    n_layers: int,
+    config: ModelConfig,
+    graph: Graph,
     hooks: Hooks,
-    as_released: bool = False,
     noise: Noise | None = None,
 ) -> dict[str, HypergraphTrace]:
     """Turn logits into memberships and let the items' embeddings flow through the hyperedges.
 
-    H = softmax((S + g)/τ) over the K hyperedges. From Z⁰ = ``items``: Λ = (K/N) HᵀZ, Z ← H Λ, for each layer; users
-    read the last Λ and never feed it. The constant K/N (common to all modalities, so the norms and cosines taken later
-    don't see it) keeps the products from growing with the number of items and layers.
+    H = softmax((S + g)/τ) over the K hyperedges; the users' by ``user_membership`` (see ``of_history``). Where
+    ``membership_objective`` is ``cointeraction``, no gradient of what flows reaches the memberships.
+
+    From Z⁰ = ``items``: Λ = (K/N) HᵀZ, Z ← H Λ, for each layer; users read the last Λ and never feed it. The constant K/N (common
+    to all modalities, so the norms and cosines taken later don't see it) keeps the products from growing with the number of items
+    and layers.
 
     Source: the paper (arXiv 2511.00584), after LGMRec (Guo et al. 2024); Gumbel-softmax (Jang et al. 2017).
     """
-    noise = noise or Noise()
-    membership = {name: _soft(pair, temperature, noise) for name, pair in logits.items()}
-    if as_released:
+    noise, n_layers = noise or Noise(), config.n_hypergraph_layers
+    is_ranked = config.membership_objective == "ranking"
+    membership = {name: _soft(pair if is_ranked else pair.detach(), config, graph, noise) for name, pair in logits.items()}
+    if config.as_released and logits:
         membership = _released_slip(membership, logits)
     return {name: _flow(name, logits[name], membership[name], items, n_layers, hooks, noise) for name in logits}
 
 
-def _soft(logits: UserItemPair, temperature: float, noise: Noise) -> UserItemPair:
+def _soft(logits: UserItemPair, config: ModelConfig, graph: Graph, noise: Noise) -> UserItemPair:
+    temperature = config.membership_temperature
+    if config.user_membership != "sum":
+        items = torch.softmax(noise.disturb(logits.items) / temperature, dim=1)
+        return UserItemPair(of_history(items, graph, is_lift=config.user_membership == "lift"), items)
     users, items = (torch.softmax(noise.disturb(part) / temperature, dim=1) for part in (logits.users, logits.items))
     return UserItemPair(users, items)
+
+
+def of_history(items: Float[Tensor, "items hyperedges"], graph: Graph, is_lift: bool) -> Float[Tensor, "users hyperedges"]:
+    """Return the users' memberships made of their items': the mean h̄_u over the history, or its lift.
+
+    The lift is H_uk ∝ h̄_uk² / π_k, with π the mean over all interactions: h̄_uk weighed by how far it is above everybody's, so that a
+    hyperedge that everybody has much of says less. A user without a history is in all hyperedges alike, as in the published form.
+
+    The mean has an exact share for each item of a history, h_ik / d_u. The lift has none: it is a ratio of sums. With the factor
+    h̄_uk / (π_k Σ_l h̄_ul²/π_l) held at its value, as norms and attention weights are elsewhere, the items' shares sum to it.
+
+    Source: spec section 12.1.
+    """
+    length = graph.history_length.to(items.dtype).unsqueeze(1)  # (users, 1)
+    total = graph.history_sum(items)
+    membership = total / length.clamp_min(1)
+    if is_lift:
+        smallest = torch.finfo(items.dtype).tiny
+        everybody = total.sum(0) / length.sum().clamp_min(1)
+        membership = membership * (membership / everybody.clamp_min(smallest))
+        membership = membership / membership.sum(1, keepdim=True).clamp_min(smallest)
+    return torch.where(length > 0, membership, 1 / items.shape[1])
 
 
 def _released_slip(membership: Mapping[str, UserItemPair], logits: Mapping[str, UserItemPair]) -> dict[str, UserItemPair]:

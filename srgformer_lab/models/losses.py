@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from srgformer_lab import runtime
+from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hypergraph import HypergraphTrace
 from srgformer_lab.models.parts import Embeddings, unit
 
@@ -30,6 +31,32 @@ def bpr(positive: Float[Tensor, " batch"], negative: Float[Tensor, " batch"]) ->
 def norm_sum(rows: Float[Tensor, "parts batch dim"]) -> Float[Tensor, ""]:
     """Sum of the Frobenius norms (not squared) of the batch's users, positives and negatives, divided by the batch size."""
     return rows.flatten(1).norm(dim=1).sum() / rows.shape[1]
+
+
+def cointeraction(memberships: Sequence[Float[Tensor, "items hyperedges"]], graph: Graph, balance: float) -> Float[Tensor, ""]:
+    """L_co: how far hyperedges are from holding together what users take together, summed over the modalities.
+
+    P_kl is the share of all pairs of items of one history, each history counting by its length, of which one is in k and the other in l.
+    tr P − ‖P·1‖² is what lies inside a hyperedge beyond what chance would put there (Newman's modularity), and
+    ρ (√K/N ‖Σ_i h_i‖ − 1), which is 0 where all hyperedges are as large and ρ (√K − 1) where one has everything, keeps them all in use.
+    Pairs are counted by P = Σ_u w_u (Σ_{i∈u} h_i)(Σ_{i∈u} h_i)ᵀ − Σ_i (Σ_{u∋i} w_u) h_i h_iᵀ with w_u = 1/(d_u − 1): one sparse product
+    of width K. Users with one item have no pair.
+
+    Source: spec section 12.1; the balance term: DMoN (Tsitsulin et al., arXiv 2006.16904).
+    """
+    length = graph.history_length.unsqueeze(1)  # (users, 1)
+    has_pair = length > 1
+    total = torch.zeros((), device=length.device)
+    for items in memberships:
+        weight = has_pair.to(items.dtype) / (length - 1).clamp_min(1)  # (users, 1)
+        of_item = graph.history_sum.times(weight, "backward")  # (items, 1)
+        histories = graph.history_sum(items)
+        pairs = histories.T @ (weight * histories) - items.T @ (of_item * items)  # (hyperedges, hyperedges)
+        share = pairs / (length * has_pair).sum().clamp_min(1)
+        modularity = share.trace() - share.sum(1).square().sum()
+        crowding = items.sum(0).norm() * items.shape[1] ** 0.5 / len(items) - 1
+        total = total - modularity + balance * crowding
+    return total
 
 
 class Anchors(NamedTuple):

@@ -96,6 +96,8 @@ class AttentionTrace:
     """Each node's weights over its neighbours sum to 1 for every head."""
     input: Float[Tensor, "nodes dim"]
     """e of every node, which attention read: E⁰, or E^(L), which is a mixture of what lies up to L steps away."""
+    reads: Float[Tensor, "nodes dim"]
+    """What queries and keys are made of: the input, or Σ_m nz(E^m)."""
     value: Float[Tensor, "nodes dim"]
     """e W_V of every node, heads side by side: what its neighbours take from it."""
     output: Embeddings

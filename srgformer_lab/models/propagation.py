@@ -60,24 +60,49 @@ SPARSE_COST = 5
 """A multiplication in a sparse product takes about as long as this many in a dense one (measured: 4 to 8 on two cores)."""
 
 
+ROUNDED = 1e-5
+"""A row that is nearer to the centre than this part of its norm is at the centre."""
+
+
 class Features(nn.Module):
     """X of one modality, as a constant: Ã^L [·] (X W) = (Ã^L [·] X) W lets narrow features be propagated once."""
 
-    def __init__(self, data: Dataset, name: str, normalize: bool) -> None:
-        """Keep the data set's features, each row divided by its norm if wanted."""
+    def __init__(self, data: Dataset, name: str, normalize: bool, centres: bool = False) -> None:
+        """Keep the data set's features, each row divided by its norm if wanted.
+
+        ``centres``: memberships read them centred and divided by their norms, (x − x̄)/‖x − x̄‖ with x̄ the mean over the items that
+        have any; a row of zeros, which is an item without features, stays one.
+        """
         super().__init__()
         values = torch.tensor(data.features[name], dtype=torch.get_default_dtype())
         self.values: Tensor
         self.propagated: Tensor | None
         self.register_buffer("values", unit(values) if normalize else values, persistent=False)
         self.register_buffer("propagated", None, persistent=False)
+        self.centre: Tensor | None
+        self.centred: Tensor | None
+        self.register_buffer("centre", None, persistent=False)
+        self.register_buffer("centred", None, persistent=False)
+        if centres:
+            has_any = self.values.any(1, keepdim=True)
+            self.centre_on(self.values.sum(0) / has_any.sum().clamp_min(1))
+
+    def centre_on(self, centre: Float[Tensor, " width"]) -> None:
+        """Centre what memberships read on this point: on other data, the one that they were learned with."""
+        apart = (self.values - centre) * self.values.any(1, keepdim=True)
+        is_apart = apart.norm(dim=1) > ROUNDED * self.values.norm(dim=1)  # what is left of equal rows is rounding, and has no direction
+        self.centre, self.centred = centre, unit(apart) * is_apart.unsqueeze(1)
+
+    def logits(self, implicit_attribute: Float[Tensor, "width hyperedges"]) -> Float[Tensor, "items hyperedges"]:
+        """Compute X V, of the features as memberships read them."""
+        return (self.values if self.centred is None else self.centred) @ implicit_attribute
 
     def project(
         self, projection: Float[Tensor, "width dim"], implicit_attribute: Float[Tensor, "width hyperedges"], product: Product
     ) -> tuple[Float[Tensor, "items dim"], Float[Tensor, "items hyperedges"]]:
         """Compute X W and X V; in one product where their precision is one, as a narrow one alone takes as long as a wide one."""
-        if product is not torch.matmul:
-            return product(self.values, projection), self.values @ implicit_attribute
+        if product is not torch.matmul or self.centred is not None:
+            return product(self.values, projection), self.logits(implicit_attribute)
         both = self.values @ torch.cat([projection, implicit_attribute], 1)
         projected, logits = both.split([projection.shape[1], implicit_attribute.shape[1]], 1)
         return projected, logits

@@ -23,7 +23,7 @@ from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hooks import Edit, Hooks
 from srgformer_lab.models.hypergraph import Noise, UserItemPair, relax
 from srgformer_lab.models.identity import checked
-from srgformer_lab.models.losses import anchors, bpr, hypergraph_contrast, modality_contrast, norm_sum
+from srgformer_lab.models.losses import anchors, bpr, cointeraction, hypergraph_contrast, modality_contrast, norm_sum
 from srgformer_lab.models.parts import ByModality, Embeddings
 from srgformer_lab.models.propagation import Features, mean_and_last, modality_embedding
 from srgformer_lab.models.protocol import Trainable, table
@@ -65,8 +65,10 @@ class SRGFormer(Trainable[Batch]):
         self.projection = ByModality({name: table(data.features[name].shape[1], dim, draws) for name in self.modalities})
         self.implicit_attribute = ByModality({name: table(data.features[name].shape[1], n_hyperedges, draws) for name in self.modalities})
         offset = RELEASED_OFFSET if self.config.as_released else 0.0
-        self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset, self.config.attention_form)
-        features = {name: Features(data, name, self.config.normalize_features) for name in self.modalities}
+        form, is_contrasted = self.config.attention_form, self.config.attention_objective == "contrast"
+        self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset, form, is_contrasted)
+        centres = self.config.membership_features == "unit"
+        features = {name: Features(data, name, self.config.normalize_features, centres) for name in self.modalities}
         self.features = ByModality(features)
         self.sampler = TripleSampler(data)
         self.hooks = Hooks(self.modalities)
@@ -81,7 +83,15 @@ class SRGFormer(Trainable[Batch]):
             raise ConfigError(f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0]}_feature")
         if self.config.as_released and len(wanted) != 2:
             raise ConfigError(f"as_released needs exactly two modalities, not {len(wanted)}; choose two, or the paper's form")
+        if self.config.attention_reads == "content" and not wanted:
+            raise ConfigError(f"attention_reads='content' needs a modality, and {data.name} has none; take attention_reads='input'")
         return tuple(name for name in data.modalities if name in wanted)
+
+    def adopt_centres(self, other: "SRGFormer") -> None:
+        """Centre the features that memberships read as another model does, whose weights this one takes over."""
+        for name, theirs in other.features.items():
+            if theirs.centre is not None:
+                self.features[name].centre_on(theirs.centre)
 
     def __repr__(self) -> str:
         """Say sizes, branches and the number of weights."""
@@ -111,24 +121,26 @@ class SRGFormer(Trainable[Batch]):
         modality = {name: hooks.modality[name](values) for name, values in self.modality_embeddings(projected, step).items()}
         logits = self.membership_logits(item_logits) if step.logits is None else step.logits
         if step.wants_logits:
-            step.logits = {name: UserItemPair(pair.users.detach(), pair.items.detach()) for name, pair in logits.items()}
+            step.logits = {name: pair.detach() for name, pair in logits.items()}
         hypergraph = relax(
             logits if step.with_hypergraph else {},
             collaborative[graph.n_users :],
-            config.membership_temperature,
-            config.n_hypergraph_layers,
+            config,
+            graph,
             hooks,
-            config.as_released and step.with_hypergraph,
-            Noise(self._noise_draws(), config.dropout) if self.training else Noise(),
+            Noise(self._noise_draws(), config.dropout, config.membership_noise) if self.training else Noise(),
         )
-        attention = self.attention(embedding if config.attention_input == "raw" else last_layer, graph, nodes, hooks, step)
+        parts = {name: Embeddings(values, everyone, graph.n_users, graph.n_nodes) for name, values in modality.items()}
+        content = sum(part.unit.values for part in parts.values()) if config.attention_reads == "content" else None
+        attended = embedding if config.attention_input == "raw" else last_layer
+        attention = self.attention(attended, graph, nodes, hooks, step, content)
         trace = Trace(
             config=config,
             graph=graph,
             embedding=Embeddings(embedding, everyone, graph.n_users, graph.n_nodes),
             projected=projected,
             collaborative=Embeddings(collaborative, everyone, graph.n_users, graph.n_nodes),
-            modality={name: Embeddings(values, everyone, graph.n_users, graph.n_nodes) for name, values in modality.items()},
+            modality=parts,
             hypergraph=hypergraph,
             attention=attention,
             hooks=hooks,
@@ -150,7 +162,7 @@ class SRGFormer(Trainable[Batch]):
         projected, logits = {}, {}
         for name, features in self.features.items():
             if not step.with_projected and features.propagates_once(self.graph, self.config.n_modality_layers):
-                logits[name] = features.values @ maps[name]
+                logits[name] = features.logits(maps[name])
             else:
                 projected[name], logits[name] = features.project(self.projection[name], maps[name], step.product)
         return projected, logits
@@ -278,12 +290,15 @@ class SRGFormer(Trainable[Batch]):
         A term whose weight is 0 is not computed, nor a branch that no term reads.
 
         Returns:
-            The scalars ``ranking``, λ ``regularization``, c ``hypergraph_contrast`` and γ ``modality_contrast``.
+            The scalars ``ranking``, λ ``regularization``, c ``hypergraph_contrast`` and γ ``modality_contrast``; where the
+            configuration asks for them, also ``cointeraction``, which alone moves the implicit attributes V, and
+            ``attention_contrast``, which alone moves W_Q, W_K, T and b.
 
-        Source: the paper's objective (arXiv 2511.00584): BPR + λ norms + c HCL + γ MCL.
+        Source: the paper's objective (arXiv 2511.00584): BPR + λ norms + c HCL + γ MCL; the last two are this library's own.
         """
         step = self._step
         step.advance(config, self.config)
+        learns = step.learns_memberships, step.learns_attention
         trace = self.forward(None if step.wants_score else self.nodes_of(batch), step)
         hypergraph, modality, zero = list(trace.hypergraph.values()), list(trace.modality.values()), trace.fused.values.new_zeros(())
         users = anchors(batch.user, self.graph.n_users, config.contrast_sample, self._noise_draws())
@@ -292,7 +307,29 @@ class SRGFormer(Trainable[Batch]):
         return self.ranking_terms(trace, batch, config.regularization_weight) | {
             "hypergraph_contrast": c * hypergraph_contrast(hypergraph, users, items, tau) if c else zero,
             "modality_contrast": gamma * modality_contrast(modality, users, items, tau) if gamma else zero,
+            **self._structure_terms(trace, batch, config.membership_balance, *learns),
         }
+
+    def _structure_terms(
+        self, trace: Trace, batch: Batch, balance: float, learns_memberships: bool, learns_attention: bool
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Compute the terms that teach memberships and attention alone; 0 where this step has left out the branch."""
+        settings, step, terms = self.config, self._step, {}
+        zero = trace.fused.values.new_zeros(())
+
+        def of_memberships() -> Tensor:
+            found = [torch.softmax(part.logits.items / settings.membership_temperature, dim=1) for part in trace.hypergraph.values()]
+            return cointeraction(found, self.graph, balance)
+
+        def of_attention() -> Tensor:
+            reads = trace.attention.reads
+            return self.attention.contrast(reads.index_select(0, batch.user), reads.index_select(0, self.graph.n_users + batch.positive))
+
+        if settings.membership_objective == "cointeraction":
+            terms["cointeraction"] = step.term("cointeraction", learns_memberships, of_memberships) if trace.hypergraph else zero
+        if settings.attention_objective == "contrast":
+            terms["attention_contrast"] = step.term("attention_contrast", learns_attention, of_attention) if step.with_attention else zero
+        return terms
 
     def ranking_terms(self, trace: Trace, batch: Batch, regularization_weight: float) -> dict[str, Float[Tensor, ""]]:
         """Compute the terms that read the fused embeddings.

@@ -40,6 +40,8 @@ class Step:
         """Whether this step computes numbers that later ones use; the scores of all edges then, as later batches look along others."""
         self.product: Product = torch.matmul
         self.with_attention = self.with_hypergraph = self.with_projected = True
+        self.kept_terms: dict[str, Float[Tensor, ""]] = {}
+        """The objectives of memberships and of attention, as they were where those were last computed."""
 
     def advance(self, train: TrainConfig, model: ModelConfig) -> None:
         """Go to the next step: forget what is due to be computed anew, and see what nothing will read."""
@@ -59,7 +61,24 @@ class Step:
     def _is_due(self, every: int) -> bool:
         return self.number == 0 or (not self.is_frozen and every > 0 and self.number % every == 0)
 
+    def term(self, name: str, is_learned: bool, compute: Callable[[], Float[Tensor, ""]]) -> Float[Tensor, ""]:
+        """Return a term that teaches what may be kept: where that is kept, the last value, which moves nothing.
+
+        Frozen, its first value of an epoch is computed without gradients.
+        """
+        if not is_learned and name in self.kept_terms:
+            return self.kept_terms[name]
+        with torch.set_grad_enabled(is_learned):
+            term = compute()
+        self.kept_terms[name] = term.detach()
+        return term
+
     @property
     def learns_memberships(self) -> bool:
         """Whether the implicit attributes get a gradient."""
         return self.logits is None and not self.is_frozen
+
+    @property
+    def learns_attention(self) -> bool:
+        """Whether what scores are made of gets a gradient."""
+        return self.score is None and not self.is_frozen

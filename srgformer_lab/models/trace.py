@@ -120,8 +120,7 @@ class Trace:
 
     def _relaxed(self, config: ModelConfig) -> Mapping[str, HypergraphTrace]:
         logits = {name: part.logits for name, part in self.hypergraph.items()}
-        items = self.collaborative.items
-        return relax(logits, items, config.membership_temperature, config.n_hypergraph_layers, self.hooks, config.as_released)
+        return relax(logits, self.collaborative.items, config, self.graph, self.hooks)
 
     def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
         """Compute the scores of all items for some users: ⟨e*_u, e*_i⟩.

@@ -11,7 +11,7 @@ from srgformer_lab.plots.style import INK, MUTED, TICK_SIZE, part_color
 from srgformer_lab.plots.training import Turn, draw_turns, thin, turns_of
 
 PREFIX = "loss."
-FIRST_TERMS = ("ranking", "regularization", "hypergraph_contrast", "modality_contrast")
+FIRST_TERMS = ("ranking", "regularization", "hypergraph_contrast", "modality_contrast", "cointeraction", "attention_contrast")
 CAPTION, PANEL = 36, 74
 """Pixels of a panel's two lines of text, and of its plot."""
 
@@ -78,12 +78,12 @@ def _main(pair: tuple[Curve, Curve]) -> Curve:
 
 def _finding(curves: dict[str, tuple[Curve, Curve]]) -> str:
     last = {term: float(_main(pair)[1][-1]) for term, pair in curves.items() if len(_main(pair)[1])}
-    if not last or not (total := sum(last.values())):
+    if not last or not (total := sum(map(abs, last.values()))):
         return "All terms of the loss are zero"
-    largest = max(last, key=lambda term: last[term])
+    largest = max(last, key=lambda term: abs(last[term]))
     y = _main(curves[largest])[1]
     way = f" and {'fell' if y[-1] < y[0] else 'rose'} by {percent(abs(y[-1] / y[0] - 1))}" if len(y) > 1 and y[0] and y[-1] != y[0] else ""
-    share = f"makes {percent(last[largest] / total)} of the loss" if len(last) > 1 else f"is {digits(last[largest])}"
+    share = f"makes {percent(abs(last[largest]) / total)} of the loss" if len(last) > 1 else f"is {digits(last[largest])}"
     return f"{_name(largest).capitalize()} {share}{way}"
 
 
@@ -93,7 +93,12 @@ def _name(term: str) -> str:
 
 def term_color(term: str, dark: bool = False) -> str:
     """Return a term's colour: that of the part which it shapes."""
-    part = {"hypergraph_contrast": "hypergraph", "modality_contrast": "image"}.get(term)
+    part = {
+        "hypergraph_contrast": "hypergraph",
+        "modality_contrast": "image",
+        "cointeraction": "hypergraph",
+        "attention_contrast": "attention",
+    }.get(term)
     return part_color(part, dark) if part else MUTED[dark] if term == "regularization" else INK[dark]
 
 
@@ -136,9 +141,9 @@ def _caption(term: str, curves: dict[str, tuple[Curve, Curve]]) -> str:
     if not len(values):
         return name
     first, last = float(values[0]), float(values[-1])
-    total = sum(float(_main(pair)[1][-1]) for pair in curves.values() if len(_main(pair)[1]))
+    total = sum(abs(float(_main(pair)[1][-1])) for pair in curves.values() if len(_main(pair)[1]))
     if total and len(curves) > 1:
-        name += f", {percent(last / total)}"
+        name += f", {percent(abs(last) / total)}"
     if len(values) == 1:
         return f"{name}<br>{digits(last)}"
     moved = f" ({'−' if last < first else '+'}{percent(abs(last / first - 1))})" if first else ""

@@ -153,12 +153,27 @@ def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> Work:
         )
         share = min(1.0, 3 * batch / n_nodes)
         work += Work(12.0 * share * n_edges * dim, 6.0 * BYTES * share * n_edges * dim)
+        work += _found_structure(data, model, len(names), batch)
         n_pairs = len(names) * (len(names) - 1) // 2
         for weight, width in ((train.modality_contrast_weight, dim), (train.hypergraph_contrast_weight, min(dim, 2 * model.n_hyperedges))):
             for count in (data.n_users, data.n_items):
                 cells = n_pairs * _distinct(batch, count) * min(count, train.contrast_sample or count)
                 work += Work(6.0 * cells * width, 6.0 * BYTES * cells) if weight else Work(0.0, 0.0)
     return work + Work(4.0 * layers * n_edges * dim, 4.0 * BYTES * layers * n_edges * dim)
+
+
+def _found_structure(data: Dataset, model: ModelConfig, n_modalities: int, batch: int) -> Work:
+    """Count what the objectives of memberships and attention add, and the users' memberships where they are made of the items'."""
+    n_nodes, n_pairs = data.n_users + data.n_items, len(data.pairs("train"))
+    width, work = n_modalities * model.n_hyperedges, Work(0.0, 0.0)
+    if model.membership_objective == "cointeraction":
+        work += Work(4.0 * n_pairs * width + 6.0 * n_nodes * width * model.n_hyperedges, 4.0 * BYTES * (n_pairs + 2 * n_nodes) * width)
+    if model.user_membership != "sum":
+        work += Work(2.0 * n_pairs * width, 2.0 * BYTES * (n_pairs + 2 * n_nodes) * width)
+    if model.attention_objective == "contrast":
+        dim = model.embedding_dim
+        work += Work(8.0 * batch * dim * dim, 24.0 * BYTES * batch * dim)
+    return work
 
 
 def _distinct(draws: int, count: int) -> float:

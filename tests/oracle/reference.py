@@ -60,6 +60,18 @@ def feature_matrices(data, config):
     return matrices
 
 
+def centred(X):
+    """(x − x̄)/‖x − x̄‖ with x̄ the mean over the rows that aren't 0; rows of 0, and rows at x̄, are 0."""
+    filled = [row for row in X if row.any()]
+    mean = sum(filled) / len(filled) if filled else np.zeros(X.shape[1])
+    rows = []
+    for row in X:
+        apart = row - mean
+        is_zero = not row.any() or np.linalg.norm(apart) <= 1e-5 * np.linalg.norm(row)
+        rows.append(np.zeros_like(row) if is_zero else apart / np.linalg.norm(apart))
+    return np.array(rows).reshape(X.shape)
+
+
 def parameter_count(n_users, n_items, dim, n_hyperedges, widths):
     """nd + Σ_m d_m (d + K) + 3d²."""
     return (n_users + n_items) * dim + sum(width * (dim + n_hyperedges) for width in widths) + 3 * dim * dim
@@ -89,6 +101,25 @@ def memberships(logits, temperature, noise=None):
     shifted = logits if noise is None else logits + noise
     weight = torch.exp((shifted - shifted.max(dim=1, keepdim=True).values) / temperature)
     return weight / weight.sum(dim=1, keepdim=True)
+
+
+def user_memberships(H_items, R, kind):
+    """Row by row: the mean over the history, or its square over everybody's mean, summing to 1; without a history all alike."""
+    K = H_items.shape[1]
+    pairs = [(user, item) for user in range(len(R)) for item in range(R.shape[1]) if R[user, item]]
+    everybody = sum(H_items[item] for _, item in pairs) / len(pairs)
+    rows = []
+    for user in range(len(R)):
+        mine = [H_items[item] for who, item in pairs if who == user]
+        if not mine:
+            rows.append(torch.full((K,), 1 / K, dtype=H_items.dtype))
+            continue
+        mean = sum(mine) / len(mine)
+        if kind == "lift":
+            above = torch.where(mean > 0, mean**2 / everybody, torch.zeros_like(mean))
+            mean = above / above.sum()
+        rows.append(mean)
+    return torch.stack(rows)
 
 
 def changed_memberships(H, name, edits):
@@ -144,6 +175,21 @@ def attention_scores(A, E, W_query, W_key, n_heads, scaled=False, form="product"
     return torch.stack(scores), min(margins)
 
 
+def one_score_an_interaction(c, n_users, W_query, W_key, n_heads, T):
+    """(heads, n, n): s_ui = clip(T⟨c_u W_Q, c_i W_K⟩) at (u, i) and at (i, u); and how near one is to a clip."""
+    width = W_query.shape[1] // n_heads
+    scores, nearest = [], math.inf
+    for head in range(n_heads):
+        columns = slice(head * width, (head + 1) * width)
+        inner = T * ((c[:n_users] @ W_query)[:, columns] @ (c[n_users:] @ W_key)[:, columns].T)
+        nearest = min(nearest, (inner.detach().abs() - CLIP).abs().min().item())
+        inner = inner.clamp(-CLIP, CLIP)
+        score = torch.zeros(len(c), len(c), dtype=c.dtype)
+        score[:n_users, n_users:], score[n_users:, :n_users] = inner, inner.T
+        scores.append(score)
+    return torch.stack(scores), nearest
+
+
 def elu_plus_one(x):
     """x + 1 above 0, e^x - 1 + 1 below, without the two ones that would eat a small e^x."""
     return torch.where(x > 0, x + 1, torch.exp(torch.minimum(x, torch.zeros_like(x))))
@@ -185,6 +231,10 @@ class Pass:
     attention: torch.Tensor
     parts: dict
     fused: torch.Tensor
+    item_memberships: dict
+    """softmax(S_i/τ) without noise, edits and dropout, with its gradient."""
+    pair_score: torch.Tensor
+    """What attention tells interactions apart by, as (heads, n, n), with its gradient."""
     margin: float
     """How far this pass is from where it bends or jumps: a score at the clip, a cosine with 0, equal memberships that are hardened."""
 
@@ -219,13 +269,22 @@ def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None
 
     logits = {}
     for name, X in features.items():
-        item_logits = X @ parameters[f"implicit_attribute.{name}"]
+        read = torch.from_numpy(centred(X.numpy())).to(E0.dtype) if config.membership_features == "unit" else X
+        item_logits = read @ parameters[f"implicit_attribute.{name}"]
         logits[name] = {"users": R @ item_logits, "items": item_logits}
     logits = kept.get("logits", logits)
+    item_memberships = {name: memberships(both["items"], config.membership_temperature) for name, both in logits.items()}
+    is_ranked = config.membership_objective == "ranking"
     membership = {
-        name: {side: memberships(value, config.membership_temperature, noise.get((name, side))) for side, value in both.items()}
+        name: {
+            side: memberships(value if is_ranked else value.detach(), config.membership_temperature, noise.get((name, side)))
+            for side, value in both.items()
+        }
         for name, both in logits.items()
     }
+    if config.user_membership != "sum":
+        for both in membership.values():
+            both["users"] = user_memberships(both["items"], R, config.user_membership)
     if config.as_released:
         image, text = list(features)
         membership[image]["users"] = memberships(logits[text]["users"], config.membership_temperature, noise.get((image, "users")))
@@ -247,7 +306,14 @@ def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None
 
     W_query, W_key, W_value = (parameters[f"attention.{name}"] for name in ("query", "key", "value"))
     E_read = torch.linalg.matrix_power(A_norm, config.n_id_layers) @ E0 if config.attention_input == "propagated" else E0
-    score, margin = attention_scores(A, E_read, W_query, W_key, config.n_heads, config.scaled_attention, config.attention_form)
+    reads = sum(nz(value) for value in modality.values()).detach() if config.attention_reads == "content" else E_read
+    if config.attention_objective == "contrast":
+        T = parameters["attention.score_scale"]
+        pair_score, margin = one_score_an_interaction(reads.detach(), data.n_users, W_query, W_key, config.n_heads, T)
+        score = pair_score.detach()
+    else:
+        score, margin = attention_scores(A, reads, W_query, W_key, config.n_heads, config.scaled_attention, config.attention_form)
+        pair_score = score
     score = kept.get("score", score)
     attention, weight = attention_branch(A, E_read, score, W_value, config.as_released, edits, config.attention_form)
 
@@ -268,6 +334,8 @@ def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None
         attention,
         parts,
         fused,
+        item_memberships,
+        pair_score,
         min([margin, *margins]),
     )
 
@@ -319,6 +387,47 @@ def contrast(by_modality, n_users, users, positives, temperature):
         total = total + info_nce(a[:n_users], b[:n_users], users, temperature)
         total = total + info_nce(a[n_users:], b[n_users:], positives, temperature)
     return total
+
+
+def cointeraction(memberships, R, balance):
+    """L_co of section 12.1, pair by pair of different items of one history."""
+    total = torch.zeros((), dtype=torch.float64)
+    for H in memberships.values():
+        n_items, K = H.shape
+        P = torch.zeros(K, K, dtype=H.dtype)
+        for row in R:
+            history = [item for item in range(n_items) if row[item]]
+            for i in history:
+                for j in history:
+                    if i != j:
+                        P = P + torch.outer(H[i], H[j]) / (len(history) - 1)
+        P = P / P.sum() if P.sum() > 0 else P
+        crowding = math.sqrt(K) / n_items * H.sum(dim=0).norm() - 1
+        total = total - (torch.trace(P) - (P.sum(dim=1) ** 2).sum() - balance * crowding)
+    return total
+
+
+def attention_contrast(pair_score, bias, n_users, users, positives):
+    """L_A of section 12.2, head by head and pair by pair; each is told from the pair of the same user and the item before."""
+    terms = []
+    for score in pair_score:
+        for place, user in enumerate(users.tolist()):
+            real = score[user, n_users + int(positives[place])] + bias
+            shuffled = score[user, n_users + int(positives[place - 1])] + bias
+            terms.append(torch.log1p(torch.exp(-real)) + torch.log1p(torch.exp(shuffled)))
+    return sum(terms) / len(terms)
+
+
+def structure_terms(outcome, data, batch, config, train, parameters):
+    """The terms of section 12 that a configuration asks for."""
+    user, positive, _ = batch
+    terms = {}
+    if config.membership_objective == "cointeraction":
+        terms["cointeraction"] = cointeraction(outcome.item_memberships, interaction_matrix(data), train.membership_balance)
+    if config.attention_objective == "contrast":
+        bias = parameters["attention.score_bias"]
+        terms["attention_contrast"] = attention_contrast(outcome.pair_score, bias, outcome.n_users, user, positive)
+    return terms
 
 
 def loss_terms(outcome, batch, train):
