@@ -205,7 +205,7 @@ OWN, EXACT, RELEASED = "its own", "exact", "product"
 
 
 def _presets(setup: Setup) -> Variants:
-    return {OWN: {}} | {name: settings_of(name) for name in PRESETS if name != setup.preset_name}
+    return {OWN: {}} | {name: settings_of(name) for name in PRESETS if name not in (setup.preset_name, "studio_found")}
 
 
 SHORTCUTS: Variants = {

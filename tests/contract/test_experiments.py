@@ -1,6 +1,8 @@
 """An experiment shares runs by their settings and by nothing else, goes on where it was, and its table says what its runs say."""
 
 import contextlib
+import hashlib
+import json
 import math
 import multiprocessing
 import os
@@ -17,6 +19,7 @@ import pytest
 import srgformer_lab as lab
 from srgformer_lab import cli
 from srgformer_lab.cli.parser import make_parser
+from srgformer_lab.config import FOUND_STRUCTURE
 from srgformer_lab.errors import ConfigError, UnknownIdError
 from srgformer_lab.experiments import runner
 from srgformer_lab.experiments.candidates import candidates
@@ -91,12 +94,29 @@ def test_cases_share_a_run_exactly_if_nothing_that_decides_the_training_differs(
         setup.case({}, 1),
         setup.case({}, 0, n_hyperedges=4),
         setup.case({}, 0, regularization_weight=1e-3),
+        setup.case({}, 0, user_membership="mean"),
+        setup.case({}, 0, membership_balance=0.2),
         setup.case({}, 0, "lightgcn"),
         setup.of_share(0.5).case({}, 0),
         setup_of(recipe=Recipe("studio", WORLD | {"n_users": 61})).case({}, 0),
     ]
     assert setup_of(recipe=Recipe("studio", {**WORLD, "image_signal": 1.0})).case({}, 0).key == one.key, "the data counts, not its words"
     assert len({one.key, *(case.key for case in others)}) == 1 + len(others)
+
+
+def test_settings_that_came_later_leave_the_names_of_older_runs_alone():
+    """A folder that was trained before there were such settings is found again by the settings that it has."""
+    one = setup_of().case({}, 0)
+    model = {name: value for name, value in one.model.to_dict().items() if name not in FOUND_STRUCTURE}
+    train = {name: value for name, value in one.train.to_dict().items() if name != "membership_balance"}
+    settings = {
+        "data": [one.recipe.fingerprint(0), 1.0, 0],
+        "model": ["srgformer", model],
+        "train": train,
+        "version": "0.1.0",
+    }
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    assert one.key == f"srgformer-0-{digest[:10]}"
 
 
 def test_the_same_command_again_trains_nothing_and_says_the_same(tmp_path):

@@ -66,6 +66,13 @@ def test_the_plain_path_refuses_an_attention_that_it_has_not(changes):
         Plain(build(data, small(**changes)), data)
 
 
+def test_the_plain_path_refuses_objectives_that_it_has_not():
+    for changes in ({"user_membership": "mean"}, {"membership_objective": "cointeraction"}, {"attention_objective": "contrast"}):
+        ((name, value),) = changes.items()
+        with pytest.raises(ConfigError, match=f"published form only, not {name}='{value}'"):
+            Plain(build(shop(), small(**changes)), shop())
+
+
 def test_the_plain_evaluation_gives_the_same_metrics():
     data = shop()
     model = build(data)

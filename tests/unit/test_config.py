@@ -121,7 +121,8 @@ def test_a_word_is_one_of_its_choices_and_a_refusal_names_them(kind, item):
 
 
 def test_attention_has_its_choices():
-    assert {item.name for _, item in WORDS} == {"attention_form", "attention_input"}
+    of_attention = {"attention_form", "attention_input", "attention_reads", "attention_objective"}
+    assert {item.name for _, item in WORDS} == of_attention | {"membership_objective", "membership_features", "user_membership"}
 
 
 @pytest.mark.parametrize("form", ["cosine", "linear", "uniform"])
@@ -204,6 +205,12 @@ TABLE = {
     "scaled_attention": (False, False, False),
     "attention_form": ("product", "product", "product"),
     "attention_input": ("raw", "raw", "raw"),
+    "attention_reads": ("input", "input", "input"),
+    "attention_objective": ("ranking", "ranking", "ranking"),
+    "membership_objective": ("ranking", "ranking", "ranking"),
+    "membership_noise": (1, 1, 1),
+    "membership_features": ("raw", "raw", "raw"),
+    "user_membership": ("sum", "sum", "sum"),
     "normalize_features": (False, False, False),
     "as_released": (False, False, False),
     "modalities": (None, None, None),
@@ -230,7 +237,7 @@ def test_presets_are_the_published_ones(column, name):
     assert chosen.model.to_dict() == {setting: values[column] for setting, values in TABLE.items()}
     found = chosen.train.to_dict()
     assert {setting: found[setting] for setting in TRAIN_TABLE} == {setting: values[column] for setting, values in TRAIN_TABLE.items()}
-    assert set(found) - set(TRAIN_TABLE) == {"device", "keep_epochs", *SHORTCUTS}
+    assert set(found) - set(TRAIN_TABLE) == {"device", "keep_epochs", "membership_balance", *SHORTCUTS}
     assert {setting: found[setting] for setting in SHORTCUTS} == SHORTCUTS  # off: the published training is the exact one
 
 
@@ -269,7 +276,7 @@ def test_the_grids_of_the_paper_are_in_range():
 
 
 def test_there_is_a_preset_for_the_built_in_data_and_presets_cannot_be_changed():
-    assert set(PRESETS) == {"baby", "sports", "clothing", "studio", "lgmrec_baby", "lgmrec_sports", "lgmrec_clothing"}
+    assert set(PRESETS) == {"baby", "sports", "clothing", "studio", "studio_found", "lgmrec_baby", "lgmrec_sports", "lgmrec_clothing"}
     with pytest.raises(TypeError):
         PRESETS["baby"] = PRESETS["sports"]
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -277,7 +284,7 @@ def test_there_is_a_preset_for_the_built_in_data_and_presets_cannot_be_changed()
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest():
-    with pytest.raises(UnknownIdError, match="no preset 'cloth' among 7; did you mean clothing"):
+    with pytest.raises(UnknownIdError, match="no preset 'cloth' among 8; did you mean clothing"):
         preset("cloth")
 
 
