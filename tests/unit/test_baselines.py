@@ -12,6 +12,7 @@ from srgformer_lab.data.changing import with_interactions, with_item, with_shuff
 from srgformer_lab.data.fingerprint import fingerprint_of_0_1_0
 from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
 from srgformer_lab.models import catalog
+from srgformer_lab.training import estimate
 from tests.worlds import shop
 
 LISTS = (np.arange(N_ITEMS)[:, None] + np.arange(3)) % N_ITEMS
@@ -67,6 +68,16 @@ def test_an_estimate_fits_every_kind_of_model(name):
     else:
         assert long.seconds_at_most == long.seconds_per_epoch  # nothing is done again
     assert 1e8 < short.memory_bytes < 4e9
+
+
+@pytest.mark.parametrize(
+    "option", [{"membership_objective": "cointeraction"}, {"user_membership": "lift"}, {"attention_objective": "contrast"}], ids=str
+)
+def test_an_estimate_counts_what_finding_structure_takes(option):
+    data, train = lab.studio(), lab.TrainConfig()
+    published, found = (estimate.work_of_epoch(data, lab.ModelConfig(**changes), train) for changes in ({}, option))
+    assert published.flops < found.flops < 2 * published.flops
+    assert published.traffic < found.traffic < 2 * published.traffic
 
 
 def test_a_configuration_leads_to_its_kind_of_model():
