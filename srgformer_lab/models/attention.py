@@ -110,7 +110,7 @@ class EdgeAttention(nn.Module):
         since a batch is shuffled; it may be an item that the user has. Both sides hold every user and item as often, so neither
         popularity nor activity tells them apart, and the best s is ln p(i|u)/p(i) up to b. Neither users nor items get a gradient.
 
-        Source: spec section 12.2.
+        Source: noise-contrastive estimation (Gutmann and Hyvärinen 2010); the best score is pointwise mutual information.
         """
         query, key = self._heads(users.detach() @ self.query), self._heads(items.detach() @ self.key)
         real, shuffled = (

@@ -130,7 +130,7 @@ def of_history(items: Float[Tensor, "items hyperedges"], graph: Graph, is_lift: 
     The mean has an exact share for each item of a history, h_ik / d_u. The lift has none: it is a ratio of sums. With the factor
     h̄_uk / (π_k Σ_l h̄_ul²/π_l) held at its value, as norms and attention weights are elsewhere, the items' shares sum to it.
 
-    Source: spec section 12.1.
+    Source: none outside this library; ``lift`` is the ratio known from association rules, times the mean.
     """
     length = graph.history_length.to(items.dtype).unsqueeze(1)  # (users, 1)
     total = graph.history_sum(items)

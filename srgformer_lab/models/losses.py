@@ -42,7 +42,7 @@ def cointeraction(memberships: Sequence[Float[Tensor, "items hyperedges"]], grap
     Pairs are counted by P = Σ_u w_u (Σ_{i∈u} h_i)(Σ_{i∈u} h_i)ᵀ − Σ_i (Σ_{u∋i} w_u) h_i h_iᵀ with w_u = 1/(d_u − 1): one sparse product
     of width K. Users with one item have no pair.
 
-    Source: spec section 12.1; the balance term: DMoN (Tsitsulin et al., arXiv 2006.16904).
+    Source: modularity: Newman 2006; as an objective, with the balance term: DMoN (Tsitsulin et al., arXiv 2006.16904).
     """
     length = graph.history_length.unsqueeze(1)  # (users, 1)
     has_pair = length > 1
