@@ -37,11 +37,8 @@ from .analysis.projection import project as project
 from .analysis.rivers import hyperedge_river as hyperedge_river
 from .analysis.rivers import match_hyperedges as match_hyperedges
 from .analysis.spaces import space_names as space_names
-from .config import PRESETS as PRESETS
 from .config import ModelConfig as ModelConfig
-from .config import Preset as Preset
 from .config import TrainConfig as TrainConfig
-from .config import preset as preset
 from .data.changing import thinned as thinned
 from .data.check import check as check
 from .data.dataset import Dataset as Dataset
@@ -89,6 +86,9 @@ from .models.srgformer import SRGFormer as SRGFormer
 from .models.trace import Trace as Trace
 from .models.transfer import Variant as Variant
 from .models.transfer import carry_over as carry_over
+from .presets import PRESETS as PRESETS
+from .presets import Preset as Preset
+from .presets import preset as preset
 from .statistics import Interval as Interval
 from .training.estimate import Estimate as Estimate
 from .training.estimate import estimate as estimate

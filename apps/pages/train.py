@@ -14,7 +14,8 @@ with app.setup:
     import waiting
     import widgets
 
-    from srgformer_lab import PRESETS, LabError, SRGFormer, backend, plots, preset
+    from srgformer_lab import PRESETS, LabError, backend, plots, preset
+    from srgformer_lab.models.objective import ranking_terms
 
 
 @app.cell
@@ -235,7 +236,7 @@ def _():
         "the pair that was taken should score above one that was not; λ keeps the embeddings short; the two contrasts pull the "
         "pictures' and the words' view of one person or item together, at temperature τ.",
         "Source: the objective of the paper (Shi et al., arXiv 2511.00584) as its authors released it.",
-        (SRGFormer.ranking_terms, '"ranking": bpr('),
+        (ranking_terms, '"ranking": bpr('),
     )
     return
 

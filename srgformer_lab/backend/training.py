@@ -11,10 +11,11 @@ from srgformer_lab import places, plots, runtime
 from srgformer_lab.backend import limits
 from srgformer_lab.backend.link import shortened
 from srgformer_lab.backend.runs import runs_of
-from srgformer_lab.config import Config, ModelConfig, TrainConfig, preset
+from srgformer_lab.config import Config, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError, UnknownIdError
 from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
+from srgformer_lab.presets import preset
 from srgformer_lab.training import worker
 from srgformer_lab.training.estimate import Estimate
 from srgformer_lab.training.managing import damaged_runs, list_runs

@@ -6,8 +6,9 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srgformer_lab.config import READER_OPTIONS, WORLD_OPTIONS, Config, ModelConfig, Preset, TrainConfig, preset
+from srgformer_lab.config import READER_OPTIONS, WORLD_OPTIONS, Config, ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.presets import Preset, preset
 
 if TYPE_CHECKING:
     from srgformer_lab.data.dataset import Dataset

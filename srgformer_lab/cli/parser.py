@@ -6,7 +6,8 @@ from pathlib import Path
 from srgformer_lab.cli import commands
 from srgformer_lab.cli.lessons import add_lessons
 from srgformer_lab.cli.options import add_data, add_model, add_settings, file_path
-from srgformer_lab.config import PRESETS, ModelConfig, TrainConfig
+from srgformer_lab.config import ModelConfig, TrainConfig
+from srgformer_lab.presets import PRESETS
 from srgformer_lab.version import VERSION
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from srgformer_lab.config import PRESETS
 from srgformer_lab.experiments.cases import Setup, settings_of
+from srgformer_lab.presets import PRESETS
 
 NORM_WEIGHTS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 SEARCH_SEED = 0

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from cachetools import cached
 
-from srgformer_lab.config import FOUND_STRUCTURE, Config, ModelConfig, TrainConfig, check_number, check_seed, preset, refuse_unknown
+from srgformer_lab.config import FOUND_STRUCTURE, Config, ModelConfig, TrainConfig, check_number, check_seed, refuse_unknown
 from srgformer_lab.data.changing import thinned
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.fingerprint import fingerprint_of_0_1_0
 from srgformer_lab.data.source import open_data
 from srgformer_lab.errors import ConfigError, UnknownIdError
 from srgformer_lab.models import catalog
+from srgformer_lab.presets import preset
 
 KEPT = ("embedding_dim", "modalities", "seed")
 """Settings of a model that belong to the data set at hand rather than to a preset."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from srgformer_lab import plots
-from srgformer_lab.config import PRESETS
 from srgformer_lab.data.source import STUDIO
 from srgformer_lab.errors import UnknownIdError
 from srgformer_lab.experiments.candidates import Candidate, candidates
@@ -17,6 +16,7 @@ from srgformer_lab.experiments.cases import Setup, TrainingCase, settings_of
 from srgformer_lab.experiments.cost import Cost
 from srgformer_lab.experiments.latency import Latency
 from srgformer_lab.experiments.measurement import Measurement
+from srgformer_lab.presets import PRESETS
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -18,8 +18,9 @@ from srgformer_lab.experiments.plain import PIECES, Pieces, Plain, back, cut, le
 from srgformer_lab.experiments.report import write_files
 from srgformer_lab.experiments.workload import Subject, Task, in_own_process, medians, some_batches, start
 from srgformer_lab.models.baselines.light_gcn import LightGCN, LightGCNConfig
-from srgformer_lab.models.hypergraph import Noise, relax
+from srgformer_lab.models.hypergraph import Noise, logits_of, relax
 from srgformer_lab.models.losses import anchors, hypergraph_contrast, modality_contrast
+from srgformer_lab.models.objective import ranking_terms
 from srgformer_lab.models.propagation import light_gcn
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.models.srgformer import SRGFormer
@@ -167,19 +168,19 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
     step.advance(config, settings)
     trace = model(model.nodes_of(batch))
     embedding = leaf(trace.embedding.values)
-    logits = {name: leaf(values) for name, values in model.project_features(step)[1].items()}
+    logits = {name: leaf(reading.logits) for name, reading in model.read_features(step).items()}
     items, content = leaf(trace.collaborative.items), trace.attention.reads if settings.attention_reads == "content" else None
     draws = torch.Generator(model.device).manual_seed(0)
     users = anchors(batch.user, graph.n_users, config.contrast_sample, draws)
     positives = anchors(batch.positive, graph.n_items, config.contrast_sample, draws)
 
     def features() -> None:
-        projected, logits = model.project_features(step)
-        back([*model.modality_embeddings(projected, step).values(), *logits.values()])
+        read = model.read_features(step).values()
+        back([*(reading.embedding for reading in read), *(reading.logits for reading in read)])
 
     def memberships() -> None:
         noise = Noise(draws, settings.dropout, settings.membership_noise) if model.training else Noise()
-        both = model.membership_logits(logits)
+        both = {name: logits_of(values, graph) for name, values in logits.items()}
         made = relax(both, items, settings, graph, model.hooks, noise)
         back(part.of(trace.nodes) for part in made.values())
 
@@ -191,7 +192,7 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
             hypergraph={name: cut(part) for name, part in trace.hypergraph.items()},
             attention=replace(trace.attention, output=trace.attention.output.with_values(leaf(trace.attention.output.values))),
         )
-        back(model.ranking_terms(apart, batch, config.regularization_weight).values())
+        back(ranking_terms(apart, batch, config.regularization_weight).values())
 
     def of_hypergraph() -> None:
         back([hypergraph_contrast([cut(part) for part in trace.hypergraph.values()], users, positives, config.contrast_temperature)])

@@ -16,13 +16,14 @@ import pandas as pd
 import torch
 
 from srgformer_lab import runtime
-from srgformer_lab.config import ModelConfig, TrainConfig, preset
+from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset, DataSource, Interactions, ItemCards
 from srgformer_lab.data.source import reopen
 from srgformer_lab.errors import ConfigError, RunError, UnknownIdError
 from srgformer_lab.models.baselines.light_gcn import LightGCN
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.presets import preset
 from srgformer_lab.training.loop import Training
 
 POPULARITY_EXPONENT, ACTIVITY_SPREAD = 0.8, 0.8

@@ -26,6 +26,11 @@ class UserItemPair:
         return UserItemPair(self.users.detach(), self.items.detach())
 
 
+def logits_of(items: Float[Tensor, "items hyperedges"], graph: Graph) -> UserItemPair:
+    """Return the users' logits, the sums over their histories, beside the items' X V."""
+    return UserItemPair(graph.history_sum(items), items)
+
+
 @dataclass(frozen=True, eq=False)
 class HypergraphTrace:
     """The hypergraph branch of one modality, as factors; the product is derived from them."""

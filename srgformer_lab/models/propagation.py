@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import reduce
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.parts import unit
-from srgformer_lab.models.step import Product
+from srgformer_lab.models.step import Product, Step
 
 Propagate = Callable[[Tensor], Tensor]
 """One step on a graph, values of all nodes in and out, such as ``Graph.propagate``."""
@@ -56,10 +57,19 @@ def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_la
     return last
 
 
+class FeatureReading(NamedTuple):
+    """What the features of one modality give a pass."""
+
+    projected: Float[Tensor, "items dim"] | None
+    """X W; None where nothing needs it."""
+    embedding: Float[Tensor, "nodes dim"]
+    """E^m."""
+    logits: Float[Tensor, "items hyperedges"]
+    """X V."""
+
+
 SPARSE_COST = 5
 """A multiplication in a sparse product takes about as long as this many in a dense one (measured: 4 to 8 on two cores)."""
-
-
 ROUNDED = 1e-5
 """A row that is nearer to the centre than this part of its norm is at the centre."""
 
@@ -106,6 +116,35 @@ class Features(nn.Module):
         both = self.values @ torch.cat([projection, implicit_attribute], 1)
         projected, logits = both.split([projection.shape[1], implicit_attribute.shape[1]], 1)
         return projected, logits
+
+    def read(
+        self,
+        projection: Float[Tensor, "width dim"],
+        implicit_attribute: Float[Tensor, "width hyperedges"],
+        graph: Graph,
+        n_layers: int,
+        step: Step,
+    ) -> FeatureReading:
+        """Compute X W, where the step reads it, X V, and E^m from X W or from features that are propagated once.
+
+        Args:
+            projection: W.
+            implicit_attribute: V.
+            graph: Along what E^m is propagated, ``n_layers`` times.
+            n_layers: L_m.
+            step: What a training rounds and leaves out.
+
+        Returns:
+            All three.
+        """
+        is_once = self.propagates_once(graph, n_layers)
+        if is_once and not step.with_projected:
+            projected, logits = None, self.logits(implicit_attribute)
+        else:
+            projected, logits = self.project(projection, implicit_attribute, step.product)
+        if projected is None or is_once:
+            return FeatureReading(projected, step.product(self.propagate(graph, n_layers), projection), logits)
+        return FeatureReading(projected, modality_embedding(projected, graph, n_layers), logits)
 
     def propagates_once(self, graph: Graph, n_layers: int) -> bool:
         """Return whether E^m comes from features that are propagated once, as constants: Ã^L[·](X W) = (Ã^L[·]X) W.

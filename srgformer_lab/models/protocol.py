@@ -120,16 +120,22 @@ def linear(n_in: int, n_out: int, draws: torch.Generator) -> nn.Linear:
     return layer
 
 
+def known_modalities(data: Dataset, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Name modalities in the data's order; ``wanted`` None means all. ConfigError if the data lacks one of them."""
+    names = data.modalities if wanted is None else wanted
+    if missing := [name for name in names if name not in data.modalities]:
+        raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
+    return tuple(name for name in data.modalities if name in names)
+
+
 def chosen_modalities(data: Dataset, wanted: tuple[str, ...] | None, model: str) -> tuple[str, ...]:
     """Name the modalities that a model uses, in the data's order; ``wanted`` None means all.
 
     Raises:
         ConfigError: There is none, or the data lacks one of them.
     """
-    names = data.modalities if wanted is None else wanted
-    if missing := [name for name in names if name not in data.modalities]:
-        raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
+    names = known_modalities(data, wanted)
     if not names:
         has = f"of which {data.name} has {', '.join(data.modalities)}" if data.modalities else f"and {data.name} has none"
         raise ConfigError(f"{model} needs at least one modality, {has}; give features, or train a model without modalities such as mf")
-    return tuple(name for name in data.modalities if name in names)
+    return names

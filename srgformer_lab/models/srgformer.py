@@ -5,7 +5,7 @@ The whole model is read here from top to bottom; each branch has a module of its
 Source: Shi et al., *Structurally Refined Graph Transformer for Multimodal Recommendation*, arXiv 2511.00584.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 
@@ -21,12 +21,12 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.attention import EdgeAttention
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hooks import Edit, Hooks
-from srgformer_lab.models.hypergraph import Noise, UserItemPair, relax
+from srgformer_lab.models.hypergraph import Noise, logits_of, relax
 from srgformer_lab.models.identity import checked
-from srgformer_lab.models.losses import anchors, bpr, cointeraction, hypergraph_contrast, modality_contrast, norm_sum
+from srgformer_lab.models.objective import contrast_terms, nodes_in, ranking_terms, structure_terms
 from srgformer_lab.models.parts import ByModality, Embeddings
-from srgformer_lab.models.propagation import Features, mean_and_last, modality_embedding
-from srgformer_lab.models.protocol import Trainable, table
+from srgformer_lab.models.propagation import FeatureReading, Features, mean_and_last
+from srgformer_lab.models.protocol import Trainable, known_modalities, table
 from srgformer_lab.models.sampling import Batch, TripleSampler
 from srgformer_lab.models.step import Step
 from srgformer_lab.models.trace import Trace
@@ -76,22 +76,14 @@ class SRGFormer(Trainable[Batch]):
         self._step = Step()
 
     def _chosen_modalities(self, data: Dataset) -> tuple[str, ...]:
-        wanted = data.modalities if self.config.modalities is None else self.config.modalities
-        if missing := [name for name in wanted if name not in data.modalities]:
-            raise ConfigError(f"{data.name} has no modality {missing[0]!r}; it has {', '.join(data.modalities) or 'none'}")
+        wanted = known_modalities(data, self.config.modalities)
         if clash := [name for name in wanted if name in RESERVED]:
             raise ConfigError(f"a modality can't be called {clash[0]!r}; rename it to a plain word such as {clash[0]}_feature")
         if self.config.as_released and len(wanted) != 2:
             raise ConfigError(f"as_released needs exactly two modalities, not {len(wanted)}; choose two, or the paper's form")
         if self.config.attention_reads == "content" and not wanted:
             raise ConfigError(f"attention_reads='content' needs a modality, and {data.name} has none; take attention_reads='input'")
-        return tuple(name for name in data.modalities if name in wanted)
-
-    def adopt_centres(self, other: "SRGFormer") -> None:
-        """Centre the features that memberships read as another model does, whose weights this one takes over."""
-        for name, theirs in other.features.items():
-            if theirs.centre is not None:
-                self.features[name].centre_on(theirs.centre)
+        return wanted
 
     def __repr__(self) -> str:
         """Say sizes, branches and the number of weights."""
@@ -117,9 +109,9 @@ class SRGFormer(Trainable[Batch]):
         embedding = hooks.id_embedding(torch.cat([self.user_embedding, self.item_embedding]))  # (nodes, dim)
         collaborative, last_layer = mean_and_last(embedding, graph.propagate, config.n_id_layers)
         collaborative = hooks.collaborative(collaborative)
-        projected, item_logits = self.project_features(step)
-        modality = {name: hooks.modality[name](values) for name, values in self.modality_embeddings(projected, step).items()}
-        logits = self.membership_logits(item_logits) if step.logits is None else step.logits
+        read = self.read_features(step)
+        modality = {name: hooks.modality[name](reading.embedding) for name, reading in read.items()}
+        logits = step.logits or {name: logits_of(reading.logits, graph) for name, reading in read.items()}
         if step.wants_logits:
             step.logits = {name: pair.detach() for name, pair in logits.items()}
         hypergraph = relax(
@@ -138,7 +130,7 @@ class SRGFormer(Trainable[Batch]):
             config=config,
             graph=graph,
             embedding=Embeddings(embedding, everyone, graph.n_users, graph.n_nodes),
-            projected=projected,
+            projected={name: reading.projected for name, reading in read.items() if reading.projected is not None},
             collaborative=Embeddings(collaborative, everyone, graph.n_users, graph.n_nodes),
             modality=parts,
             hypergraph=hypergraph,
@@ -149,52 +141,18 @@ class SRGFormer(Trainable[Batch]):
         trace.fused  # noqa: B018 computed now, so that its hook sees this pass and no later edit
         return trace
 
-    def project_features(self, step: Step) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Compute X W (items × dim), where the step reads it, and X V (items × hyperedges) of every modality.
+    def read_features(self, step: Step) -> dict[str, FeatureReading]:
+        """Compute X W, E^m and X V of every modality.
 
         Args:
-            step: What the training keeps, rounds and leaves out.
+            step: What a training keeps, rounds and leaves out.
 
         Returns:
-            X W and X V by modality.
+            What each modality's features give, by modality.
         """
         maps = self.implicit_attribute if step.learns_memberships else {name: V.detach() for name, V in self.implicit_attribute.items()}
-        projected, logits = {}, {}
-        for name, features in self.features.items():
-            if not step.with_projected and features.propagates_once(self.graph, self.config.n_modality_layers):
-                logits[name] = features.logits(maps[name])
-            else:
-                projected[name], logits[name] = features.project(self.projection[name], maps[name], step.product)
-        return projected, logits
-
-    def modality_embeddings(self, projected: Mapping[str, Tensor], step: Step) -> dict[str, Tensor]:
-        """Compute E^m (nodes × dim) of every modality, from X W or from features that are propagated once.
-
-        Args:
-            projected: X W (items × dim) by modality.
-            step: What the training keeps, rounds and leaves out.
-
-        Returns:
-            E^m by modality.
-        """
-        graph, n_layers = self.graph, self.config.n_modality_layers
-        return {
-            name: step.product(X.propagate(graph, n_layers), self.projection[name])
-            if X.propagates_once(graph, n_layers)
-            else modality_embedding(projected[name], graph, n_layers)
-            for name, X in self.features.items()
-        }
-
-    def membership_logits(self, items: Mapping[str, Float[Tensor, "items hyperedges"]]) -> dict[str, UserItemPair]:
-        """Compute the users' logits, the sums over their histories, beside the items'.
-
-        Args:
-            items: X V (items × hyperedges) by modality.
-
-        Returns:
-            Both by modality.
-        """
-        return {name: UserItemPair(self.graph.history_sum(values), values) for name, values in items.items()}
+        n_layers = self.config.n_modality_layers
+        return {name: X.read(self.projection[name], maps[name], self.graph, n_layers, step) for name, X in self.features.items()}
 
     def _noise_draws(self) -> torch.Generator:
         if self._draws is None:
@@ -298,60 +256,12 @@ class SRGFormer(Trainable[Batch]):
         """
         step = self._step
         step.advance(config, self.config)
-        learns = step.learns_memberships, step.learns_attention
         trace = self.forward(None if step.wants_score else self.nodes_of(batch), step)
-        hypergraph, modality, zero = list(trace.hypergraph.values()), list(trace.modality.values()), trace.fused.values.new_zeros(())
-        users = anchors(batch.user, self.graph.n_users, config.contrast_sample, self._noise_draws())
-        items = anchors(batch.positive, self.graph.n_items, config.contrast_sample, self._noise_draws())
-        tau, c, gamma = config.contrast_temperature, config.hypergraph_contrast_weight, config.modality_contrast_weight
-        return self.ranking_terms(trace, batch, config.regularization_weight) | {
-            "hypergraph_contrast": c * hypergraph_contrast(hypergraph, users, items, tau) if c else zero,
-            "modality_contrast": gamma * modality_contrast(modality, users, items, tau) if gamma else zero,
-            **self._structure_terms(trace, batch, config.membership_balance, *learns),
-        }
-
-    def _structure_terms(
-        self, trace: Trace, batch: Batch, balance: float, learns_memberships: bool, learns_attention: bool
-    ) -> dict[str, Float[Tensor, ""]]:
-        """Compute the terms that teach memberships and attention alone; 0 where this step has left out the branch."""
-        settings, step, terms = self.config, self._step, {}
-        zero = trace.fused.values.new_zeros(())
-
-        def of_memberships() -> Tensor:
-            found = [torch.softmax(part.logits.items / settings.membership_temperature, dim=1) for part in trace.hypergraph.values()]
-            return cointeraction(found, self.graph, balance)
-
-        def of_attention() -> Tensor:
-            reads = trace.attention.reads
-            return self.attention.contrast(reads.index_select(0, batch.user), reads.index_select(0, self.graph.n_users + batch.positive))
-
-        if settings.membership_objective == "cointeraction":
-            terms["cointeraction"] = step.term("cointeraction", learns_memberships, of_memberships) if trace.hypergraph else zero
-        if settings.attention_objective == "contrast":
-            terms["attention_contrast"] = step.term("attention_contrast", learns_attention, of_attention) if step.with_attention else zero
-        return terms
-
-    def ranking_terms(self, trace: Trace, batch: Batch, regularization_weight: float) -> dict[str, Float[Tensor, ""]]:
-        """Compute the terms that read the fused embeddings.
-
-        Args:
-            trace: The pass.
-            batch: Rows of users, positives and negatives, (batch,) each.
-            regularization_weight: λ.
-
-        Returns:
-            The scalars ``ranking`` and λ ``regularization``.
-        """
-        rows = trace.fused.of(self._all_of(batch)).unflatten(0, (3, -1))  # (users, positives and negatives, batch, dim)
-        user, positive, negative = rows.unbind()
         return {
-            "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
-            "regularization": regularization_weight * norm_sum(rows),
+            **ranking_terms(trace, batch, config.regularization_weight),
+            **contrast_terms(trace, batch, config, self._noise_draws()),
+            **structure_terms(trace, batch, config.membership_balance, step, self.attention),
         }
-
-    def _all_of(self, batch: Batch) -> Int[Tensor, " three_batches"]:
-        n_users = self.graph.n_users
-        return torch.cat([batch.user, n_users + batch.positive, n_users + batch.negative])
 
     def nodes_of(self, batch: Batch) -> Int[Tensor, " rows"] | None:
         """Return the nodes that a batch reads; on an accelerator, where counting them takes longer than it saves, none is named.
@@ -364,7 +274,7 @@ class SRGFormer(Trainable[Batch]):
         """
         if runtime.is_accelerator(self.device) or sum(map(len, batch)) >= self.graph.n_nodes:
             return None
-        return torch.unique(self._all_of(batch))
+        return torch.unique(nodes_in(batch, self.graph.n_users))
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
         """Read the model once and give a function from user rows to the scores of all items."""

@@ -38,6 +38,8 @@ class Step:
         """Of all edges, before any edit."""
         self.wants_logits = self.wants_score = False
         """Whether this step computes numbers that later ones use; the scores of all edges then, as later batches look along others."""
+        self.learns_memberships = self.learns_attention = True
+        """Whether the implicit attributes, and what scores are made of, get a gradient in this step."""
         self.product: Product = torch.matmul
         self.with_attention = self.with_hypergraph = self.with_projected = True
         self.kept_terms: dict[str, Float[Tensor, ""]] = {}
@@ -55,6 +57,8 @@ class Step:
         if self._is_due(train.attention_every):
             self.score = None
         self.number += 1
+        self.learns_memberships = self.logits is None and not self.is_frozen
+        self.learns_attention = self.score is None and not self.is_frozen
         self.wants_logits = self.logits is None and (self.is_frozen or train.memberships_every != 1)
         self.wants_score = self.with_attention and self.score is None and (self.is_frozen or train.attention_every != 1)
 
@@ -72,13 +76,3 @@ class Step:
             term = compute()
         self.kept_terms[name] = term.detach()
         return term
-
-    @property
-    def learns_memberships(self) -> bool:
-        """Whether the implicit attributes get a gradient."""
-        return self.logits is None and not self.is_frozen
-
-    @property
-    def learns_attention(self) -> bool:
-        """Whether what scores are made of gets a gradient."""
-        return self.score is None and not self.is_frozen

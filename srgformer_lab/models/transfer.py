@@ -49,7 +49,9 @@ def carry_over(model: SRGFormer, data: Dataset, after: Dataset) -> Variant:
         given, wanted = tuple(own[wrong[0]].shape), tuple(state[wrong[0]].shape)
         raise DataError(f"{wrong[0]} would be {given} on {after.name}, but the model's is {wanted}; give features of the same widths")
     other.load_state_dict(state)
-    other.adopt_centres(model)
+    for name, features in model.features.items():
+        if features.centre is not None:
+            other.features[name].centre_on(features.centre)
     other.config = model.config
     other.hooks.adopt(model.hooks)
     return Variant(other.eval(), after)

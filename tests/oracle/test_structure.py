@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from srgformer_lab.analysis.explanation import explain
 from srgformer_lab.analysis.newcomers import add_item, add_user
 from srgformer_lab.analysis.paths import hypergraph_paths
-from srgformer_lab.config import ModelConfig, TrainConfig, preset
+from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.data.changing import with_item, without_interactions
 from srgformer_lab.errors import ConfigError, DataError
 from srgformer_lab.models.edits import blank_modality, drop_hyperedge, harden_memberships, merge_hyperedges, mute_head, uniform_attention
@@ -20,6 +20,7 @@ from srgformer_lab.models.losses import cointeraction
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.transfer import carry_over
+from srgformer_lab.presets import preset
 from tests.oracle import reference
 from tests.oracle.test_losses import inferred_noise
 from tests.oracle.test_terms import check_sums

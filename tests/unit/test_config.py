@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from srgformer_lab.config import KNOBS, MODEL_KNOBS, PRESETS, TRAIN_KNOBS, ModelConfig, TrainConfig, preset
+from srgformer_lab.config import KNOBS, MODEL_KNOBS, TRAIN_KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, LabError, UnknownIdError
 from srgformer_lab.models.baselines.freedom import FREEDOMConfig
 from srgformer_lab.models.baselines.item_knn import ItemKNNConfig
@@ -14,6 +14,7 @@ from srgformer_lab.models.baselines.matrix_factorization import MatrixFactorizat
 from srgformer_lab.models.baselines.mult_vae import MultVAEConfig
 from srgformer_lab.models.baselines.vbpr import VBPRConfig
 from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.presets import PRESETS, preset
 from srgformer_lab.training.loop import Training
 from tests.worlds import shop
 
