@@ -4,12 +4,16 @@ Marimo loads it for every server of an environment, so servers of other notebook
 with marimo; nothing of this package imports it.
 """
 
+import ast
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import wraps
 from ipaddress import ip_address
 from pathlib import Path
+from threading import RLock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -123,6 +127,8 @@ class Guard:
         if self._is_ours is None:
             manager = getattr(scope["app"].state, "session_manager", None)
             self._is_ours = bool(manager) and is_ours(_notebooks(manager.workspace))
+            if self._is_ours:
+                parse_in_turn()
         return self._is_ours
 
     def _crowd(self, manager: Any, page: str, address: str) -> str:
@@ -181,6 +187,23 @@ def is_ours(notebooks: Iterable[str]) -> bool:
 def _is_of_a_checkout(folder: Path) -> bool:
     """Return whether a folder is that of the notebooks in a checkout, which need not be what is installed."""
     return folder.name in ("apps", "tutorials") and (folder.parent / "srgformer_lab" / "version.py").is_file()
+
+
+def parse_in_turn() -> None:
+    """Let one thread at a time make syntax trees, where Python counts their depth for all threads together.
+
+    Every page is a thread that parses its notebook. Before Python 3.11.8 two that did so at once could both end in a ``SystemError``
+    (python/cpython#106905), and a visitor then saw an error instead of a page.
+    """
+    plain, one_thread = ast.parse, RLock()
+
+    @wraps(plain)
+    def parse(*given: Any, **named: Any) -> Any:
+        with one_thread:
+            return plain(*given, **named)
+
+    if (3, 11) <= sys.version_info < (3, 11, 8) and not hasattr(plain, "__wrapped__"):
+        ast.parse = parse
 
 
 def own_origins() -> list[str]:

@@ -1,6 +1,9 @@
 """Which requests a server of the app takes, without a server."""
 
+import ast
 import asyncio
+import gc
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -182,3 +185,26 @@ def test_a_class_has_no_more_pages_than_its_machine_bears(monkeypatch):
 def test_at_ones_own_machine_pages_are_not_counted(monkeypatch):
     monkeypatch.setattr(guard, "MOST_PAGES_OF_ONE", 0)
     assert ask(served(APP), "websocket", [{"type": "websocket.connect"}], "/ws", "session_id=s1")[0]["type"] != "websocket.close"
+
+
+def test_one_thread_at_a_time_makes_syntax_trees(monkeypatch):
+    """Before Python 3.11.8 a thread that parses in the middle of another's parsing makes that fail; collections let it in."""
+    monkeypatch.setattr(ast, "parse", ast.parse)
+    guard.parse_in_turn()
+    others = []
+
+    def let_another_parse(phase, info):
+        if not others:
+            others.append(Thread(target=lambda: ast.parse("f(1)")))
+            others[0].start()
+            others[0].join(0.3)  # it ends at once, unless it has to wait for us
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(let_another_parse)
+    gc.set_threshold(10, 1000, 1000)
+    try:
+        assert len(ast.parse("def f():\n    return [[[1 + 2 * g(x[3])]]]\n" * 200).body) == 200
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(let_another_parse)
+    others[0].join()
