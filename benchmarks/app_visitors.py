@@ -49,7 +49,7 @@ def main() -> None:
         port = free_port()
         with serve_command(["app", "--serve", listed, "--headless", "--port", str(port)], root, {}) as address:
             link = Served(address, root).link(data=asked.data.resolve(), **MOVIES)
-            print(measure(browser, _listener(port), link, asked.visitors).to_string(index=False))
+            print(measure(browser, listener(port), link, asked.visitors).to_string(index=False))
         print(f"load average at the end {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         browser.close()
 
@@ -103,7 +103,7 @@ def resident(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _listener(port: int) -> int:
+def listener(port: int) -> int:
     """Find the server's process by its port."""
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         if "marimo\0run" in (words := command.read_text(errors="replace")) and f"--port\0{port}\0" in words:

@@ -245,7 +245,9 @@ def check_turn(resumed: Run | None = None) -> None:
         return
     own, here = _own_runs(), visitor()
     if going := next(filter(_is_going, own), None):
-        raise RunError(f"your training {going.name} is still {going.status().state}; in a class each has one at a time: wait, or stop it")
+        status = going.status()
+        state = f"{status.state} ({status.message})" if status.state == "queued" and status.message else status.state
+        raise RunError(f"your training {going.name} is still {state}; in a class each has one at a time: wait, or stop it")
     if sum(_is_going(run) for other, run in _class.started if here.is_near(other)) >= MOST_GOING_OF_ONE:
         raise RunError(f"{MOST_GOING_OF_ONE} trainings of your machine run or wait; in a class that is the most: wait until one has ended")
     if resumed is None and len(own) >= MOST_STARTED:

@@ -99,8 +99,8 @@ def parse_json(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a dictionary.
+def read_json(path: Path, remedy: str = "restore it, or delete the run") -> dict[str, Any]:
+    """Read a dictionary; ``remedy`` is what helps where it is damaged.
 
     Raises:
         RunError: The file is missing or damaged.
@@ -108,11 +108,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = parse_json(read_bytes(path))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing; this is not a complete run folder: wait if it is being copied, else delete it") from error
+        raise RunError(f"{path} is missing; this is not a complete run folder: wait if it is being copied, else {remedy}") from error
     except ValueError as error:
-        raise RunError(f"{path} can't be read: {error}; restore it, or delete the run") from error
+        raise RunError(f"{path} can't be read: {error}; {remedy}") from error
     if not isinstance(content, dict):
-        raise RunError(f"{path} holds no JSON object; restore it, or delete the run")
+        raise RunError(f"{path} holds no JSON object; {remedy}")
     return content
 
 

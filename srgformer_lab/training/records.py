@@ -106,7 +106,7 @@ class Status:
         Raises:
             RunError: The file is missing or damaged.
         """
-        content = read_json(path)
+        content = read_json(path, "resume the run, which writes it anew, or delete it")
         found: dict[str, Any] = {}
         for item in fields(cls):
             value: Any = content.get(item.name, item.default)

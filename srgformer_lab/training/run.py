@@ -62,7 +62,7 @@ class Run(RecordedFolder):
 
         def fill(folder: Path) -> None:
             write_json(folder / "knobs.json", _numbers(model) | _numbers(train))
-            write_json(folder / "config.json", facts | about | {"selection_metric": metric})
+            write_json(folder / "config.json", facts | about | {"selection_metric": metric}, durable=True)  # without it all is lost
             cls(folder).write_status(Status("stopped", n_epochs=train.epochs, message="not begun yet; resume it to begin", metric=metric))
 
         path = new_folder(root, name, fill)

@@ -79,12 +79,12 @@ def place_in_queue(run: Run, ticket: Lock | None = None) -> Iterator[None]:
         raise RunError(f"run {run.name} can't wait in the queue {queue}: {error}; free some space, and try again") from error
     with ticket.beat():
         try:
-            while n_before(ticket.path) >= MAX_RUNNING:
+            while (place := n_before(ticket.path) - MAX_RUNNING + 1) > 0:
                 if stops := pending(run.path, STOP):
                     run.write_status(replace(before, state="stopped", message=STOPPED_WAITING))
                     drop(stops)
                     raise RunError(f"run {run.name} was stopped while it waited")
-                run.write_status(replace(before, state="queued", message="waiting for another training to end"))
+                run.write_status(replace(before, state="queued", message=f"place {place} in the queue"))
                 time.sleep(QUEUE_SECONDS)
             yield
         finally:

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 APPS = Path(__file__).parents[2] / "apps"
 FLAGS = (
@@ -79,7 +79,12 @@ def serve_command(arguments, folder, environment):
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
-            yield next(found[0].replace("localhost", "127.0.0.1") for line in server.stdout if (found := re.search(r"http://\S+", line)))
+            address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+", line))).replace(
+                "localhost", "127.0.0.1"
+            )
+            while not is_listening(urlsplit(address).port):  # marimo prints its address first
+                time.sleep(0.05)
+            yield address
         finally:
             server.terminate()  # and with the command ends marimo
             server.wait(timeout=30)

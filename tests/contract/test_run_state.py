@@ -247,6 +247,19 @@ def test_the_queue_is_first_come_first_served_and_dead_ones_hold_no_place(tmp_pa
     assert not tickets[1].path.exists()
 
 
+def test_who_waits_says_its_place(run, monkeypatch):
+    monkeypatch.setattr(worker, "MAX_RUNNING", 1)
+    others, said = [worker._ticket(run.path.parent) for _ in range(2)], []
+
+    def a_while_later(_):
+        said.append((run.status().state, run.status().message))
+        others.pop(0).release()
+
+    monkeypatch.setattr(worker.time, "sleep", a_while_later)
+    with run.hold(), worker.place_in_queue(run):
+        assert said == [("queued", "place 2 in the queue"), ("queued", "place 1 in the queue")]
+
+
 def test_a_training_whose_folder_is_taken_away_ends_and_touches_no_other(run, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "STATUS_SECONDS", 0)
     away = run.path.with_name("away")
@@ -352,6 +365,18 @@ def test_lost_weights_come_with_advice_that_helps(run, tiny, name, left):
     lab.resume(run, tiny)
     assert run.status().state == "finished"
     assert lines(run) == unbroken
+
+
+@pytest.mark.parametrize("left", [None, b"", b"{"])
+def test_a_lost_status_is_written_anew_by_resuming_as_its_message_says(run, tiny, left):
+    lab.resume(run, tiny, lambda status: run.request_stop() if status.epoch == 4 else None)
+    path = run.path / "status.json"
+    path.unlink() if left is None else path.write_bytes(left)
+    if left is not None:
+        with pytest.raises(lab.RunError, match="resume the run, which writes it anew"):
+            lab.Run.open(run.path)
+    assert main(["train", "--resume", str(run.path)]) == 0
+    assert (lab.Run.open(run.path).status().state, list(run.history()["epoch"])) == ("finished", list(range(1, TRAIN.epochs + 1)))
 
 
 def test_the_history_is_on_the_disk_before_the_weights_that_count_it(run, tiny, monkeypatch):

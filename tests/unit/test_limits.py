@@ -122,6 +122,9 @@ def test_each_visitor_has_one_training_at_a_time_and_steers_no_other(in_class, t
     mine = backend.begin_small(tiny)
     with pytest.raises(lab.RunError, match=f"your training {mine.name} is still queued"):
         backend.begin_small(tiny)
+    mine.write_status(replace(mine.status(), message="place 3 in the queue"))
+    with pytest.raises(lab.RunError, match=r"is still queued \(place 3 in the queue\)"):
+        backend.begin_small(tiny)
     theirs = elsewhere(lambda: backend.begin_small(tiny))
     assert len(lab.list_runs("runs")) == 2
     assert (backend.may_steer(mine), backend.may_steer(theirs), elsewhere(lambda: backend.may_steer(theirs))) == (True, False, False)
