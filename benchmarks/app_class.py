@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -29,9 +30,9 @@ from websockets.sync.client import ClientConnection, connect
 from benchmarks.app_visitors import QUESTIONS, listener, resident
 from tests.browser.server import free_port, serve_command
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds after which an answer counts as missing."""
-ELEMENT = re.compile(r"object-id=['\"]([^'\"]+)['\"][^>]*>\s*<marimo-(radio|slider)([^>]*)>")
+ELEMENT = re.compile(r"object-id=['\"]([^'\"]+)['\"][^>]*>\s*<marimo-([a-z]+)([^>]*)>")
 KNOBS = "What does each knob do?"
 
 
@@ -46,9 +47,10 @@ class Visitor:
     errors: list[str] = field(default_factory=list)
     ends: "queue.Queue[float]" = field(default_factory=queue.Queue)
     """When the server had computed something to its end."""
-    navigation: str = ""
-    slider: str = ""
-    """The first slider of the page."""
+    kinds: tuple[str, ...] = ("radio", "slider")
+    """What it looks for in what the server sends."""
+    elements: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The kind and the attributes of what can be changed, by name; what was sent last stands last."""
 
     def __post_init__(self) -> None:
         """Ask for the page and open its websocket, as a browser does."""
@@ -59,8 +61,14 @@ class Visitor:
         self.token = found[1].decode() if found else ""
         place = f"{self.address.replace('http', 'ws', 1)}/ws?{query}&session_id={self.session}"
         headers = {"Cookie": f"lab-visitor={self.key}", "Origin": self.address}
-        self.socket: ClientConnection = connect(place, additional_headers=headers, max_size=None, open_timeout=PATIENCE)
+        self.open = ExitStack()
+        socket = connect(place, additional_headers=headers, max_size=None, open_timeout=PATIENCE)
+        self.socket: ClientConnection = self.open.enter_context(socket)
         threading.Thread(target=self.listen, daemon=True).start()
+
+    def leave(self) -> None:
+        """Close the page."""
+        self.open.close()
 
     def listen(self) -> None:
         """Read what the server sends until it closes."""
@@ -71,7 +79,7 @@ class Visitor:
                     self.ends.put(time.perf_counter())
                 elif "marimo-error" in text or '"stderr"' in text:
                     self.errors.append(re.sub(r"\s+", " ", text)[-600:])
-                elif "<marimo-radio" in text or "<marimo-slider" in text:
+                elif any(f"<marimo-{kind}" in text for kind in self.kinds):
                     self.note_elements(text)
         except ConnectionClosed as error:
             self.errors.append(repr(error))
@@ -81,10 +89,13 @@ class Visitor:
         output = json.loads(text).get("data", {}).get("output") or {}
         shown = output.get("data")
         for name, kind, about in ELEMENT.findall(shown if isinstance(shown, str) else json.dumps(shown)):
-            if kind == "slider":
-                self.slider = name
-            elif KNOBS in html.unescape(about):
-                self.navigation = name
+            if kind in self.kinds:
+                self.elements.pop(name, None)
+                self.elements[name] = kind, html.unescape(about)
+
+    def find(self, kind: str, words: str) -> str:
+        """Return the name of the element of a kind that was sent last among those that say something."""
+        return next(name for name, (each, about) in reversed(self.elements.items()) if each == kind and words in about)
 
     def set(self, name: str, value: object) -> float:
         """Change an element, and return the seconds until the server has computed what follows."""
@@ -122,15 +133,15 @@ def visit(address: str, number: int, ends: float, think: float, record: Record) 
             time.sleep(min(rng.expovariate(1 / think), 6 * think))
             at = time.perf_counter()
             if shown == KNOBS and rng.random() < 0.6:
-                record.answers.append((at, visitor.set(visitor.slider, rng.randrange(12))))
+                record.answers.append((at, visitor.set(visitor.find("slider", "attention"), rng.randrange(12))))
             else:
                 shown = rng.choice([question for question in QUESTIONS if question != shown] + [KNOBS] * 4 * (shown != KNOBS))
-                record.changes.append((at, visitor.set(visitor.navigation, shown)))
+                record.changes.append((at, visitor.set(visitor.find("radio", KNOBS), shown)))
     except Exception as error:  # whatever it is, this visitor sees it
         record.errors.append(f"visitor {number}: {error!r}")
     if visitor:
         record.errors += [f"visitor {number}: {error}" for error in visitor.errors]
-        visitor.socket.close()
+        visitor.leave()
 
 
 def measure(address: str, server: int, n_visitors: int, minutes: float, think: float) -> Record:

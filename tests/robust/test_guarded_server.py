@@ -1,39 +1,20 @@
 """A real server of the app refuses foreign pages, and says in its headers what browsers should refuse."""
 
-import os
 import re
-import tomllib
 import urllib.error
 import urllib.request
 from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from srgformer_lab.backend import guard
-from tests.browser.server import serve
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server that finds the entry point as pyproject.toml registers it, also where the package is not installed."""
-    group = "marimo.server.asgi.middleware"
-    (name, target), *others = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][group].items()
-    assert not others
-    installed, folder = tmp_path_factory.mktemp("installed"), tmp_path_factory.mktemp("work")
-    info = installed / "guard_of_the_checkout-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: guard-of-the-checkout\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {target}\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")]))
-        patch.delenv(guard.OURS, raising=False)
-        with serve(folder) as served:
-            yield served
+def server(guarded):
+    return guarded()
 
 
 def answer(server, path="/", body=None, **headers):
