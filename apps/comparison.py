@@ -75,17 +75,17 @@ def quality_table(quality: pd.DataFrame) -> mo.Html:
     for row in quality.to_dict("records"):
         cells = [plots.metric_value(name, row[name]) for name in metrics]
         marked = [f"<b>{cell}</b>" if row[name] == best[name] else cell for name, cell in zip(metrics, cells, strict=True)]
-        told = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked
-        rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in told)}</tr>".replace("<td>", '<td style="min-width:5.5em">', 1)
+        written = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked
+        rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in written)}</tr>".replace("<td>", '<td style="min-width:5.5em">', 1)
     return _table(head, rows)
 
 
 def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
     """Write the cohorts' metric under each run, and the paired difference with its bounds."""
     runs = list(dict.fromkeys(differences["run"]))
-    told = f"difference{', points' if plots.metric_unit(metric)[1] else ''}"
+    unit = f"difference{', points' if plots.metric_unit(metric)[1] else ''}"
     head = f"<th>who</th><th>judged</th><th>{html.escape(first)}</th>"
-    head += "".join(f"<th>{html.escape(name)}<br><small>{told}</small></th>" for name in runs)
+    head += "".join(f"<th>{html.escape(name)}<br><small>{unit}</small></th>" for name in runs)
     rows = ""
     for cohort, those in differences.groupby("cohort", sort=False):
         start = those.iloc[0]

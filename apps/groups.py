@@ -18,18 +18,18 @@ REMEDY = "They tell nothing apart. Raise τ here to see whether they wake up, or
 def wall(groups: backend.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:
     """Make a button of each of the largest hyperedges, and of those that hold what was chosen together."""
     data, chosen, held, count = groups.scene.data, groups.chosen, groups.held, len(groups.scene.link.items)
-    told = {number: f"{n} of the {count} chosen" for number, n in held.items()}
+    notes = {number: f"{n} of the {count} chosen" for number, n in held.items()}
     cards = {card["hyperedge"]: card for card in groups.largest(MOST_CARDS)}
-    return mo.ui.array([button(data, card, number == chosen, choose, told.get(number, "")) for number, card in cards.items()])
+    return mo.ui.array([button(data, card, number == chosen, choose, notes.get(number, "")) for number, card in cards.items()])
 
 
-def button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callable[[str], None], told: str = "") -> mo.ui.button:
-    """Show a row of ``hyperedge_cards`` as a button: its first items, its words, what is wrong with it, and what is ``told``."""
+def button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callable[[str], None], note: str = "") -> mo.ui.button:
+    """Show a row of ``hyperedge_cards`` as a button: its first items, its words, what is wrong with it, and ``note``."""
     images = "".join(widgets.small_picture(data, item_id, backend.SMALL_WIDTH) for item_id in card["top_items"][:4])
     twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
     line = f"{plots.counted(card['items'], 'item')}, {plots.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
     words = html.escape(", ".join(card["words"][:2]) or "no words")
-    mark = f"<small><b>● {html.escape(told)}</b></small>" if told else ""
+    mark = f"<small><b>● {html.escape(note)}</b></small>" if note else ""
     classes = f"lab-pick lab-pick-hyperedge{' lab-chosen' if chosen else ''}{' lab-dead' if card['is_dead'] else ''}"
     label = f'<div class="{classes}"><span>{images}</span><b>{card["hyperedge"]} · {words}</b><small>{line}</small>{mark}</div>'
     return mo.ui.button(label=label, value=card["hyperedge"], on_click=lambda value: value, on_change=choose)
@@ -84,7 +84,7 @@ def held_items(groups: backend.Hyperedges) -> mo.Html | None:
         return None
     held = groups.held_items
     verb = "have it as their" if len(held) > 1 else "has it as its"
-    told = f"Of the {plots.counted(count, 'item')} chosen together, {len(held) or 'none'} {verb} first."
+    note = f"Of the {plots.counted(count, 'item')} chosen together, {len(held) or 'none'} {verb} first."
     lines = [f"{plots.percent(membership)} in it" for membership in held]
     cards = backend.item_cards(data, list(held.index), lines, backend.SMALL_WIDTH)
-    return common.stack(common.fact(told), mo.Html(plots.card_row(cards, size="small")) if len(held) else None)
+    return common.stack(common.fact(note), mo.Html(plots.card_row(cards, size="small")) if len(held) else None)

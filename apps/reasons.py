@@ -36,12 +36,12 @@ def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
     bars = plots.waterfall(why.by_part, why.score, item=backend.title(data, why.item_id), dark=dark)
     total = why.parts["contribution"].sum()
     left = plots.digits(why.residual, 2)
-    told = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {left}, is rounding."
+    said = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {left}, is rounding."
     table = plots.parts_table(why.parts, dark=dark)
-    return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), common.fact(told))
+    return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), common.fact(said))
 
 
-def things(why: Explanation, dark: bool) -> mo.Html:
+def history(why: Explanation, dark: bool) -> mo.Html:
     """Draw which things of the history carried the score, through which heads, and over how many steps."""
     shares = why.sources.groupby("kind")["contribution"].sum()
     rest = ", ".join(f"{name} {plots.signed(shares.get(kind, 0.0))}" for kind, name in changes.SOURCES.items())
@@ -80,12 +80,12 @@ def hyperedges(scene: backend.Scene, carried: mo.ui.array, dark: bool) -> mo.Htm
     """Show the hyperedges that carried the score, and which things made the person belong to them."""
     if not len(carried):
         return None
-    told, drawn = "Which things made this person belong to them:", None
+    said, drawn = "Which things made this person belong to them:", None
     try:
         paths = backend.membership_paths(scene)
         is_start = paths["item_id"] == ""
         start = ", ".join(map(plots.signed, paths.loc[is_start, "total"]))
-        told = f"To belong to all of them alike, as without a history, would add {start}. What each thing adds to that:"
+        said = f"To belong to all of them alike, as without a history, would add {start}. What each thing adds to that:"
         hint = "One possible way to share: along the straight path from no history to this one. Another path shares differently."
         drawn = common.chart(plots.history_bars(paths[~is_start], dark=dark, hint=hint))
     except LabError as error:
@@ -94,7 +94,7 @@ def hyperedges(scene: backend.Scene, carried: mo.ui.array, dark: bool) -> mo.Htm
         common.section("Through which hyperedges?", "instant"),
         common.side_by_side(
             common.stack(common.fact("The ones that moved the score most; click one to see all that is in it."), widgets.picker(carried)),
-            common.stack(common.fact(told), drawn),
+            common.stack(common.fact(said), drawn),
         ),
     )
 

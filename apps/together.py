@@ -38,10 +38,10 @@ def circled(scene: backend.Scene, count: int, item_id: str, buttons: mo.ui.array
         )
     most = backend.MOST_ITEMS
     more = f"; the first {most} are shown and kept in the link" if count > most else ""
-    looked_at = f" Every page looks at “{backend.title(scene.data, item_id)}”." if item_id else ""
+    now = f" Every page looks at “{backend.title(scene.data, item_id)}”." if item_id else ""
     return common.stack(
         common.finding(f"{plots.counted(count, 'item')} chosen{more}"),
-        common.fact(f"Click one to look at it on every page.{looked_at}"),
+        common.fact(f"Click one to look at it on every page.{now}"),
         mo.Html(f'<div class="lab-wall">{widgets.picker(buttons).text}</div>'),
         let_go,
     )

@@ -25,17 +25,17 @@ def marks(grid: pd.DataFrame) -> tuple[frozenset[float], ...]:
     return tuple(frozenset(grid[knob]) - frozenset(dials.STEPS[knob]) for knob in backend.GRID_KNOBS)
 
 
-def teller(
+def notifier(
     draw: Callable[[pd.DataFrame], None], marked: Callable[[], tuple[frozenset[float], ...]], mark: Callable[[Any], None]
 ) -> Callable[[pd.DataFrame], None]:
     """Make what hands on a new grid; the sliders hear of it only where a value came or went that lies between their steps."""
 
-    def tell(grid: pd.DataFrame) -> None:
+    def notify(grid: pd.DataFrame) -> None:
         draw(grid)
         if marks(grid) != marked():
             mark(marks(grid))
 
-    return tell
+    return notify
 
 
 def sliders(between: Sequence[Iterable[float]], stood: list[float], moved: Callable[[], None]) -> mo.ui.dictionary:
@@ -57,14 +57,14 @@ def boxes(base: backend.Scene, made: Any) -> mo.Html:
     return common.stack(*(dials.knob_box(knob, slider, mark, base.link.is_dark) for (knob, slider), mark in here))
 
 
-def ticker(base: backend.Scene, grid: pd.DataFrame, tell: Callable[[pd.DataFrame], None]) -> mo.ui.refresh:
+def ticker(base: backend.Scene, grid: pd.DataFrame, notify: Callable[[pd.DataFrame], None]) -> mo.ui.refresh:
     """Read the runs anew when something changed: often while some of the grid are on their way, else for what a terminal trains."""
     seen = [backend.runs_stamp()]
 
     def check(_: object) -> None:
         if backend.runs_stamp() != seen[0]:
             seen[0] = backend.runs_stamp()
-            _read_anew(base, tell)
+            _read_anew(base, notify)
 
     return mo.ui.refresh(default_interval="2s" if _going(grid) else "10s", on_change=check)
 
@@ -94,7 +94,7 @@ def buttons(
     base: backend.Scene,
     grid: pd.DataFrame,
     point: Point,
-    tell: Callable[[pd.DataFrame], None],
+    notify: Callable[[pd.DataFrame], None],
     refuse: Callable[[LabError | None], None],
     load: Callable[[str], None],
 ) -> mo.ui.dictionary:
@@ -108,7 +108,7 @@ def buttons(
             backend.begin_points(base.data, base.link.run, points)
         except LabError as error:
             refuse(error)
-        _read_anew(base, tell)
+        _read_anew(base, notify)
 
     made: dict[str, tuple[str, Any, Callable[[Any], None]]] = {}
     if not name:
@@ -174,9 +174,9 @@ def _gone(error: LabError) -> mo.Html:
     return common.problem(error, "The other runs are as they were.", "Move to another cell.")
 
 
-def _read_anew(base: backend.Scene, tell: Callable[[pd.DataFrame], None]) -> None:
+def _read_anew(base: backend.Scene, notify: Callable[[pd.DataFrame], None]) -> None:
     with suppress(LabError):  # the loaded run was deleted meanwhile: the grid stays as it was
-        tell(backend.contrast_grid(base.data, base.link.run))
+        notify(backend.contrast_grid(base.data, base.link.run))
 
 
 def _going(grid: pd.DataFrame) -> list[str]:

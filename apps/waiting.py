@@ -44,23 +44,23 @@ def progress(run: Run, status: Status) -> mo.Html:
     )
 
 
-def task_button(task: backend.BackgroundTask[Any], words: str, tell: Callable[[Any], None]) -> mo.ui.button:
-    """Make the button that has something slow looked for; ``tell`` sets a state that the page's ``ticker`` is made anew by."""
+def task_button(task: backend.BackgroundTask[Any], words: str, notify: Callable[[Any], None]) -> mo.ui.button:
+    """Make the button that has something slow looked for; ``notify`` sets a state that the page's ``ticker`` is made anew by."""
 
     def begin(count: int) -> int:
         task.begin()
-        tell(count + 1)
+        notify(count + 1)
         return count + 1
 
     return mo.ui.button(label=words, value=time.monotonic_ns(), on_click=begin)
 
 
-def ticker(task: backend.BackgroundTask[Any], tell: Callable[[Any], None]) -> mo.ui.refresh | None:
-    """Have a page look twice a second how far something slow is, as long as it is looked for; ``tell`` hears of its end."""
+def ticker(task: backend.BackgroundTask[Any], notify: Callable[[Any], None]) -> mo.ui.refresh | None:
+    """Have a page look twice a second how far something slow is, as long as it is looked for; ``notify`` hears of its end."""
 
     def check(_: object) -> None:
         if not task.is_going:
-            tell(time.monotonic_ns())
+            notify(time.monotonic_ns())
 
     return mo.ui.refresh(default_interval="0.5s", on_change=check) if task.is_going else None
 

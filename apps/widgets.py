@@ -48,8 +48,8 @@ def history(data: Dataset, user_id: str, lines: Mapping[str, str] = EMPTY, most:
     taken = data.history(user_id)
     shown = taken[-most:]
     rest = f'<p class="lab-more">and {len(taken) - len(shown)} before</p>' if len(taken) > len(shown) else ""
-    told = [lines.get(item_id, "") for item_id in shown]
-    return mo.Html(plots.card_row(backend.item_cards(data, shown, told, backend.SMALL_WIDTH), size="small") + rest)
+    shown_lines = [lines.get(item_id, "") for item_id in shown]
+    return mo.Html(plots.card_row(backend.item_cards(data, shown, shown_lines, backend.SMALL_WIDTH), size="small") + rest)
 
 
 def action(words: str, act: Callable[[Any], Any], disabled: bool = False) -> mo.ui.button:

@@ -1,5 +1,6 @@
 """What all tests share: annotated shapes are checked while they run, and two small worlds stand ready, both read-only."""
 
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -16,14 +17,15 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 import srgformer_lab as lab  # noqa: E402
+from srgformer_lab.data import source  # noqa: E402
 
 DATA = Path(os.environ.get("SRGFORMER_LAB_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 FAST = {
     "tests": ("project",),
     "contract": ("trace",),
-    "oracle": ("attending", "forward", "losses", "metrics"),
-    "unit": ("check", "config", "folder", "mmrec", "ranking", "source", "splitting", "statistics"),
+    "oracle": ("forward", "losses", "metrics"),
+    "unit": ("check", "config", "folder", "mmrec", "ranking", "source", "splitting"),
 }
 """The files whose tests are marked ``fast``: together a minute on two cores, and of that minute's worth those that prove the most."""
 
@@ -47,6 +49,30 @@ def _is_fast(path):
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     torch.set_num_threads(1)  # the worlds are tiny, and threads that wait for one another cost more than they bring
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _studios_once():
+    """Draw each built-in shop that is opened by its name once a process: a data set never changes, and its pictures take seconds."""
+    find, kept = source._reader, {}
+
+    def reader(name):
+        found = find(name)
+        if name != source.STUDIO:
+            return found
+
+        @functools.wraps(found)
+        def once(**options):
+            key = repr(sorted(options.items()))
+            if key not in kept:
+                kept[key] = found(**options)
+            return kept[key]
+
+        return once
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "_reader", reader)
+        yield
 
 
 @pytest.fixture(scope="session")

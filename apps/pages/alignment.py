@@ -33,23 +33,17 @@ def _():
 @app.cell
 def _(link):
     base = common.opened(link)
-    get_jump, set_jump = mo.state("")
-    get_trouble, set_trouble = mo.state(None)
+    get_jump, set_jump = mo.state("", allow_self_loops=True)
+    get_trouble, set_trouble = mo.state(None, allow_self_loops=True)
     get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
     return base, get_jump, get_news, get_trouble, set_jump, set_news, set_trouble
 
 
 @app.cell
-def _(base, set_jump, set_trouble):
-    first_run = common.first_run(base.data, set_jump, set_trouble)
-    return (first_run,)
-
-
-@app.cell
-def _(base, first_run, get_jump, get_trouble):
-    jump = get_jump()
+def _(base, get_jump, get_trouble, set_jump, set_trouble):
+    jump, first_run = get_jump(), common.first_run(base.data, set_jump, set_trouble)
     common.nothing_trained(base, first_run, bool(jump), get_trouble(), ASKED) if base.trained is None else None
-    return (jump,)
+    return first_run, jump
 
 
 @app.cell

@@ -21,7 +21,7 @@ with app.setup:
     from srgformer_lab import backend, faithfulness, plots
     from srgformer_lab.backend import attention
 
-    QUESTION = "What does it look at, and does that matter?"
+    ASKED = "What does it look at, and does that matter?"
 
 
 @app.cell
@@ -39,8 +39,8 @@ def _(link):
     get_user, set_user = mo.state(link.user)
     get_item, set_item = mo.state(link.item)
     get_epoch, set_epoch = mo.state(link.epoch)
-    get_jump, set_jump = mo.state("")
-    get_trouble, set_trouble = mo.state(None)
+    get_jump, set_jump = mo.state("", allow_self_loops=True)
+    get_trouble, set_trouble = mo.state(None, allow_self_loops=True)
     get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
 
     def choose_user(user_id):
@@ -55,10 +55,9 @@ def _(link):
 
 
 @app.cell
-def _(base, set_epoch, set_jump, set_trouble):
-    first_run = common.first_run(base.data, set_jump, set_trouble)
+def _(base, set_epoch):
     epochs = dials.epoch_slider(base, set_epoch)
-    return epochs, first_run
+    return (epochs,)
 
 
 @app.cell
@@ -69,10 +68,10 @@ def _(get_epoch, get_item, get_user, link):
 
 
 @app.cell
-def _(first_run, get_jump, get_trouble, scene):
-    jump = get_jump()
-    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), QUESTION) if scene.trained is None else None
-    return (jump,)
+def _(get_jump, get_trouble, scene, set_jump, set_trouble):
+    jump, first_run = get_jump(), common.first_run(scene.data, set_jump, set_trouble)
+    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), ASKED) if scene.trained is None else None
+    return first_run, jump
 
 
 @app.cell
@@ -87,7 +86,7 @@ def _(base, memory):
 def _(base, epochs, head):
     common.stack(
         common.heading(
-            QUESTION,
+            ASKED,
             "Attention decides how much of each thing flows into a person’s part of the model. Read the weights, then see below what "
             "really happens when a thing is taken away: a weight is a place where the model looked, and not yet a reason.",
             "instant",

@@ -31,8 +31,8 @@ def _():
 def _(link):
     base = common.opened(link)
     get_chosen, set_chosen = mo.state({name: getattr(base.link, name) for name in ("user", "item", "cohort", "items")})
-    get_jump, set_jump = mo.state("")
-    get_trouble, set_trouble = mo.state(None)
+    get_jump, set_jump = mo.state("", allow_self_loops=True)
+    get_trouble, set_trouble = mo.state(None, allow_self_loops=True)
     get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
 
     def choosing(name):
@@ -127,16 +127,10 @@ def _(scene, takers, why):
 
 
 @app.cell
-def _(base, set_jump, set_trouble):
-    first_run = common.first_run(base.data, set_jump, set_trouble)
-    return (first_run,)
-
-
-@app.cell
-def _(base, first_run, get_jump, get_trouble):
-    jump = get_jump()
+def _(base, get_jump, get_trouble, set_jump, set_trouble):
+    jump, first_run = get_jump(), common.first_run(base.data, set_jump, set_trouble)
     common.nothing_trained(base, first_run, bool(jump), get_trouble()) if base.trained is None else None
-    return (jump,)
+    return first_run, jump
 
 
 @app.cell
@@ -180,13 +174,13 @@ def _(choose_user, is_judged, scene, memory, order):
 @app.cell
 def _(is_judged, judge, judging, scene, order, people, rows, served, table):
     if is_judged:
-        _told = [common.finding(cohorts.finding(table)), widgets.rows(rows), common.fact(cohorts.MEANING)]
+        _shown = [common.finding(cohorts.finding(table)), widgets.rows(rows), common.fact(cohorts.MEANING)]
     else:
         _wait = [common.fact(cohorts.LARGE), waiting.task_line(served, judge, judging)]
-        _told = [widgets.rows(rows), *(_wait if scene.trained else [common.fact(cohorts.SIZES)])]
+        _shown = [widgets.rows(rows), *(_wait if scene.trained else [common.fact(cohorts.SIZES)])]
     common.stack(
         common.section("Who is served how well?" if scene.trained else "Who has how long a history?", "instant"),
-        *_told,
+        *_shown,
         common.finding(f"Choose a person: {backend.cohort_name(scene.link.cohort)}"),
         order if is_judged else None,
         widgets.picker(people),

@@ -30,22 +30,16 @@ def _():
 @app.cell
 def _(link):
     base = common.opened(link)
-    get_jump, set_jump = mo.state("")
-    get_trouble, set_trouble = mo.state(None)
+    get_jump, set_jump = mo.state("", allow_self_loops=True)
+    get_trouble, set_trouble = mo.state(None, allow_self_loops=True)
     return base, get_jump, get_trouble, set_jump, set_trouble
 
 
 @app.cell
-def _(base, set_jump, set_trouble):
-    first_run = common.first_run(base.data, set_jump, set_trouble)
-    return (first_run,)
-
-
-@app.cell
-def _(base, first_run, get_jump, get_trouble):
-    jump = get_jump()
+def _(base, get_jump, get_trouble, set_jump, set_trouble):
+    jump, first_run = get_jump(), common.first_run(base.data, set_jump, set_trouble)
     common.nothing_trained(base, first_run, bool(jump), get_trouble(), "What does each knob do?") if base.trained is None else None
-    return (jump,)
+    return first_run, jump
 
 
 @app.cell
@@ -171,8 +165,8 @@ def _(base):
     get_refused, set_refused = mo.state(None)
     get_loaded, set_loaded = mo.state("")
     stood = list(get_point())  # where the sliders of the grid stand
-    tell = trained.teller(set_grid, get_marks, set_marks)
-    return get_grid, get_loaded, get_marks, get_point, get_refused, set_loaded, set_point, set_refused, stood, tell
+    notify = trained.notifier(set_grid, get_marks, set_marks)
+    return get_grid, get_loaded, get_marks, get_point, get_refused, set_loaded, set_point, set_refused, stood, notify
 
 
 @app.cell
@@ -183,9 +177,9 @@ def _(base, get_marks, set_point, stood):
 
 
 @app.cell
-def _(base, get_grid, get_point, set_loaded, set_refused, tell):
-    queuers = trained.buttons(base, get_grid(), get_point(), tell, set_refused, set_loaded)
-    ticks = trained.ticker(base, get_grid(), tell)
+def _(base, get_grid, get_point, set_loaded, set_refused, notify):
+    queuers = trained.buttons(base, get_grid(), get_point(), notify, set_refused, set_loaded)
+    ticks = trained.ticker(base, get_grid(), notify)
     return queuers, ticks
 
 

@@ -29,23 +29,17 @@ def _():
 @app.cell
 def _(link):
     scene = common.opened(link)
-    get_jump, set_jump = mo.state("")
-    get_trouble, set_trouble = mo.state(None)
+    get_jump, set_jump = mo.state("", allow_self_loops=True)
+    get_trouble, set_trouble = mo.state(None, allow_self_loops=True)
     picked = {}
     return get_jump, get_trouble, scene, picked, set_jump, set_trouble
 
 
 @app.cell
-def _(scene, set_jump, set_trouble):
-    first_run = common.first_run(scene.data, set_jump, set_trouble)
-    return (first_run,)
-
-
-@app.cell
-def _(first_run, get_jump, get_trouble, scene):
-    jump = get_jump()
+def _(get_jump, get_trouble, scene, set_jump, set_trouble):
+    jump, first_run = get_jump(), common.first_run(scene.data, set_jump, set_trouble)
     common.nothing_trained(scene, first_run, bool(jump), get_trouble(), ASKED) if scene.trained is None else None
-    return (jump,)
+    return first_run, jump
 
 
 @app.cell

@@ -189,12 +189,12 @@ def _(act, delete, get_chosen, get_table, name_box, rename):
     rename_button = mo.ui.button(label="Rename", on_change=lambda _: act(rename, _name, name_box.value), disabled=name_box.value == _name)
     delete_button = mo.ui.button(label="Delete this run", on_change=lambda _: act(delete, _name))
     _row = [name_box, rename_button, delete_button]
-    _told = common.fact("This run comes with the package and stays as it is." if _name else "Choose a run above.")
+    _note = common.fact("This run comes with the package and stays as it is." if _name else "Choose a run above.")
     _offer = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in _row)}</div>')
     _title = common.section(f"The chosen run: {_name}" if _name else "The chosen run")
     if not backend.may_manage():
-        _told = common.fact("In a class the runs belong to all: nobody renames or deletes them.")
-    common.stack(_title, _offer if backend.may_manage() and _name not in ("", backend.SHIPPED) else _told)
+        _note = common.fact("In a class the runs belong to all: nobody renames or deletes them.")
+    common.stack(_title, _offer if backend.may_manage() and _name not in ("", backend.SHIPPED) else _note)
     return
 
 

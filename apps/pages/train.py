@@ -71,13 +71,13 @@ def _(preset_box):
 
 @app.cell
 def _(data, numbers, preset_box, variant_box):
-    asked, told = None, None
+    asked, cost_line = None, None
     try:
         asked = variant_box.value, *backend.adjusted(preset_box.value, **numbers.value)
-        told = waiting.cost(backend.cost(data, *asked), asked[2])
+        cost_line = waiting.cost(backend.cost(data, *asked), asked[2])
     except LabError as _error:
-        asked, told = None, common.problem(_error, "Nothing was started.")
-    return asked, told
+        asked, cost_line = None, common.problem(_error, "Nothing was started.")
+    return asked, cost_line
 
 
 @app.cell
@@ -96,12 +96,12 @@ def _(asked, data, set_ticking, set_trouble, set_watched):
 
 
 @app.cell
-def _(get_trouble, numbers, preset_box, start, told, variant_box):
+def _(get_trouble, numbers, preset_box, start, cost_line, variant_box):
     _answer = "Press Train, then move a knob while the curve grows: the training obeys at its next step, and a mark shows where."
     _row = [variant_box, preset_box, *numbers.elements.values(), start]
     _form = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in _row)}</div>')
     _trouble = common.problem(get_trouble()) if get_trouble() else None
-    _parts = [common.heading("How does it learn?", _answer, "needs training"), _form, told, _trouble]
+    _parts = [common.heading("How does it learn?", _answer, "needs training"), _form, cost_line, _trouble]
     common.stack(*_parts)
     return
 

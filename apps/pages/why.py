@@ -31,10 +31,10 @@ def _(link):
     get_user, set_user = mo.state(link.user)
     get_item, set_item = mo.state(link.item)
     get_group, set_group = mo.state({})
-    get_jump, set_jump = mo.state("")
-    get_trouble, set_trouble = mo.state(None)
+    get_jump, set_jump = mo.state("", allow_self_loops=True)
+    get_trouble, set_trouble = mo.state(None, allow_self_loops=True)
 
-    def look_into(hyperedge):
+    def open_hyperedge(hyperedge):
         set_group(dict(zip(("modality", "hyperedge"), hyperedge, strict=True)))
         set_jump("hyperedges")
 
@@ -43,7 +43,7 @@ def _(link):
             set_item("")  # another person has another list; its first item is shown
         set_user(user_id)
 
-    return choose_user, get_group, get_item, get_jump, get_trouble, get_user, look_into, set_item, set_jump, set_trouble
+    return choose_user, get_group, get_item, get_jump, get_trouble, get_user, open_hyperedge, set_item, set_jump, set_trouble
 
 
 @app.cell
@@ -54,17 +54,11 @@ def _(get_group, get_item, get_user, link):
 
 
 @app.cell
-def _(scene, set_jump, set_trouble):
-    first_run = common.first_run(scene.data, set_jump, set_trouble)
-    return (first_run,)
-
-
-@app.cell
-def _(first_run, get_jump, get_trouble, scene):
-    jump = get_jump()
+def _(get_jump, get_trouble, scene, set_jump, set_trouble):
+    jump, first_run = get_jump(), common.first_run(scene.data, set_jump, set_trouble)
     _asked = "Why this item?"
     common.nothing_trained(scene, first_run, bool(jump), get_trouble(), _asked) if scene.trained is None else None
-    return (jump,)
+    return first_run, jump
 
 
 @app.cell
@@ -90,7 +84,7 @@ def _(scene, link, why):
 @app.cell
 def _(link, why):
     mo.stop(not len(why.history), common.fact("This person has no history that could carry a score."))
-    reasons.things(why, link.is_dark)
+    reasons.history(why, link.is_dark)
     return
 
 
@@ -122,8 +116,8 @@ def _(scene, rival, link):
     _versus = scene.versus(rival.value)
     _names = _versus.first.title, _versus.second.title
     _parts = plots.versus_bars(_versus.parts, *_names, dark=link.is_dark)
-    _things = plots.versus_bars(_versus.history, *_names, dark=link.is_dark) if len(_versus.history) else None
-    _charts = [common.chart(figure) for figure in (_parts, _things) if figure is not None]
+    _history = plots.versus_bars(_versus.history, *_names, dark=link.is_dark) if len(_versus.history) else None
+    _charts = [common.chart(figure) for figure in (_parts, _history) if figure is not None]
     common.stack(common.section("Why this one above that one?", "instant"), rival, common.side_by_side(*_charts))
     return
 
@@ -171,8 +165,8 @@ def _(items, people, search):
 
 
 @app.cell
-def _(scene, look_into, why):
-    carried = reasons.hyperedge_buttons(scene.data, backend.carrying_hyperedges(scene, why), look_into)
+def _(scene, open_hyperedge, why):
+    carried = reasons.hyperedge_buttons(scene.data, backend.carrying_hyperedges(scene, why), open_hyperedge)
     return (carried,)
 
 

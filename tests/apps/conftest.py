@@ -46,8 +46,9 @@ def text_of(output):
     return getattr(output, "text", str(output))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _forget_notebooks():
+    """Leave the names of the pages' helpers to the lessons, whose helpers have the same; a page is imported once a file of tests."""
     yield
     forgotten = {"pages", *(path.stem for path in APPS.glob("*.py"))}
     for name in [name for name in sys.modules if name.partition(".")[0] in forgotten]:

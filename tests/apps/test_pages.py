@@ -11,7 +11,7 @@ import pytest
 import srgformer_lab as lab
 from srgformer_lab import backend
 from tests.apps.conftest import APPS, PAGES
-from tests.shops import resolve
+from tests.shops import resolve, train_shop, write_shop
 
 LARGEST_PAGE = 500_000
 
@@ -191,18 +191,24 @@ def test_train_names_damaged_runs(page, shop, shop_root):
         broken.rmdir()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_text_of_the_data_is_never_markup(page, tiny, tmp_path, monkeypatch, name):
-    from tests.shops import train_shop, write_shop
-
-    folder = write_shop(tmp_path / "shop", tiny)
+@pytest.fixture(scope="module")
+def scripted_root(tiny, tmp_path_factory):
+    """A shop whose titles are scripts, with a run."""
+    root = tmp_path_factory.mktemp("scripted")
+    folder = write_shop(root / "shop", tiny)
     items = (folder / "items.csv").read_text().splitlines()
-    (folder / "items.csv").write_text(
-        "\n".join([items[0], *(f"{line.split(',')[0]},<script>alert({n})</script>" for n, line in enumerate(items[1:]))])
-    )
-    train_shop(folder, tmp_path, epochs=1)
-    monkeypatch.chdir(tmp_path)
-    shown, _ = page(name, resolve(backend.Link(data=str(folder)))[0])
+    lines = [f"{line.split(',')[0]},<script>alert({n})</script>" for n, line in enumerate(items[1:])]
+    (folder / "items.csv").write_text("\n".join([items[0], *lines]))
+    train_shop(folder, root, epochs=1)
+    return root
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_text_of_the_data_is_never_markup(page, scripted_root, monkeypatch, name):
+    monkeypatch.chdir(scripted_root)
+    link = resolve(backend.Link(data=str(scripted_root / "shop")))[0]
+    assert "<script>" in backend.SESSION.dataset(link).cards.titles[0]
+    shown, _ = page(name, link)
     assert "<script>alert" not in shown
 
 
@@ -325,7 +331,7 @@ def test_why_names_the_hyperedges_and_people_that_carried_it(page, shop):
 
 def test_why_carries_a_hyperedge_to_its_page(page, shop):
     _, names = page("why", shop)
-    names["look_into"](("text", 2))
+    names["open_hyperedge"](("text", 2))
     assert (names["get_group"](), names["get_jump"]()) == ({"modality": "text", "hyperedge": 2}, "hyperedges")
 
 

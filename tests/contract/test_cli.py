@@ -82,7 +82,7 @@ def test_another_model_takes_a_presets_width_and_training_and_says_so(work, caps
 
 
 def test_a_log_gets_plain_lines_with_the_time_left_and_not_one_for_every_step(work, capsys):
-    small = ["--embedding-dim", "8", "--n-heads", "2", "--epochs", "2", "--device", "cpu"]
+    small = ["--embedding-dim", "8", "--n-heads", "2", "--epochs", "2", "--batch-size", "1024", "--device", "cpu"]
     assert cli.main(["train", *small]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert "epoch 2 of 2" in lines[-1]

@@ -91,6 +91,25 @@ def test_docstring_begins_with_what_is_done(name: str) -> None:
     assert first.split()[0] not in ("Give", "Say", "Tell")
 
 
+def test_the_reference_shows_a_function_of_a_model_as_it_is_called() -> None:
+    griffe = pytest.importorskip("griffe")
+    code = """
+    @on_own_data
+    def read(model: Trace, data: Dataset, user_id: str, *items: str, k: int = 10, **more: float) -> float:
+        return 0.0
+
+    @checked
+    def other(model: Trace, data: Dataset) -> float:
+        return 0.0
+    """
+    extension = griffe.load_extensions(ROOT / "docs" / "signatures.py")
+    with griffe.temporary_visited_package("shown", {"__init__.py": inspect.cleandoc(code)}, extensions=extension) as module:
+        assert module["read"].signature() == (
+            "read(model: Trace, user_id: str, *items: str, k: int = 10, data: Dataset | None = None, **more: float) -> float"
+        )
+        assert module["other"].signature() == "other(model: Trace, data: Dataset) -> float"
+
+
 def test_the_most_used_functions_have_an_example() -> None:
     assert len(EXAMPLES) >= LEAST_EXAMPLES
     assert {"studio", "SRGFormer", "fit", "evaluate", "recommend", "explain", "what_if"} <= set(EXAMPLES)
