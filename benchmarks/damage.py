@@ -10,103 +10,35 @@ import shutil
 import socket
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.odd_pictures import odd_pictures
+
 Damage = Callable[[random.Random, Path], str]
 """Damages a folder and says how."""
+Damages = tuple[Damage, ...]
 
 CELLS = (
-    *(
-        "",
-        " ",
-        "u1 ",
-        "\t",
-        "NaN",
-        "None",
-        "inf",
-        "1e999",
-        "-1",
-        "1_000",
-        "1.0",
-        "٣",
-        "1,5",
-        "9" * 400,
-        "true",
-        "../../etc/hostname",
-        "..",
-        ".",
-    ),
-    *(
-        "a/b",
-        "a\nb",
-        "a\rb",
-        "a\x00b",
-        "\u202e",
-        "\u2028",
-        "\ufeff",
-        "🙂",
-        "\x1b[31m",
-        "'",
-        '"',
-        '"a',
-        'a"b',
-        "=cmd|' /C calc'!A0",
-        "\udcff",
-    ),
-    *("<script>alert(1)</script>", "%s%n", "{0}", "train", "valid ", "2", "3", "9223372036854775808", "4.6e18", "A" * 5000, "A" * 140_000),
+    *("", " ", "u1 ", "\t", "NaN", "None", "inf", "1e999", "-1", "1_000", "1.0", "٣", "1,5", "9" * 400, "true", "../../etc/hostname"),
+    *("..", ".", "a/b", "a\nb", "a\rb", "a\x00b", "\u202e", "\u2028", "\ufeff", "🙂", "\x1b[31m", "'", '"', '"a', 'a"b'),
+    *("=cmd|' /C calc'!A0", "\udcff", "<script>alert(1)</script>", "%s%n", "{0}", "train", "valid ", "2", "3", "9223372036854775808"),
+    *("4.6e18", "A" * 5000, "A" * 140_000),
 )
 NAMES = (
-    "clip-vit",
-    "a.b",
-    "..",
-    " ",
-    "id",
-    "attention",
-    "edit",
-    "keys",
-    "items",
-    "forward",
-    "weight",
-    "total",
-    "0",
-    "é",
-    "\n",
-    "\x1b[2J",
+    *("clip-vit", "a.b", "..", " ", "id", "attention", "edit", "keys", "items", "forward", "weight", "total", "0", "é", "\n", "\x1b[2J"),
     "a" * 240,
 )
 SHAPES = (
-    "(12, 5)",
-    "(-12, 5)",
-    "(1000000000000, 5)",
-    "(12, 10000000000000000000)",
-    "(True, 5)",
-    "'ab'",
-    "()",
-    "(0, 10000000000000)",
-    "(12, 0)",
+    *("(12, 5)", "(-12, 5)", "(1000000000000, 5)", "(12, 10000000000000000000)", "(True, 5)", "'ab'", "()", "(0, 10000000000000)"),
+    *("(12, 0)", "-" * 9000 + "1", "(" * 4000, "1if 1else 2", "9" * 5000, "{}", "None", "(12, 268435456)", "(10000000000000, 0)"),
 )
-SHAPES += ("-" * 9000 + "1", "(" * 4000, "1if 1else 2", "9" * 5000, "{}", "None", "(12, 268435456)", "(10000000000000, 0)")
 TYPES = (
-    "'<f4'",
-    "'|O'",
-    "'<f3'",
-    "'<f99999'",
-    "'|V0'",
-    "'<U0'",
-    "'|V999999999'",
-    "[('a', '<f4')]",
-    "None",
-    "'M8[s]'",
-    "'g'",
-    "'e'",
-    "'T'",
+    *("'<f4'", "'|O'", "'<f3'", "'<f99999'", "'|V0'", "'<U0'", "'|V999999999'", "[('a', '<f4')]", "None", "'M8[s]'", "'g'", "'e'", "'T'"),
     "[[[]]]",
 )
 
@@ -300,50 +232,9 @@ def damage_lists(rng: random.Random, folder: Path) -> str:
     return f"{path.name}: {how} {method}"
 
 
-def png(width: int, height: int, depth: int = 8, color: int = 2, extra: bytes = b"", pixels: bytes | None = None) -> bytes:
-    """Write a PNG by hand, chunk by chunk."""
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color, 3)
-    if pixels is None:
-        pixels = bytes((1 + (width * channels * depth + 7) // 8) * height)
-    ihdr = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    chunks = chunk(b"IHDR", ihdr) + extra + chunk(b"IDAT", zlib.compress(pixels, 1)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunks
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    """Write a chunk of a PNG with its checksum."""
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-@cache
-def bomb() -> bytes:
-    """Return a little that unpacks to much."""
-    return zlib.compress(bytes(50_000_000))
-
-
 def damage_picture(rng: random.Random, folder: Path) -> str:
     """Write a picture of an odd sort, a bomb, or something else by its name."""
-    pixels = Image.fromarray(np.random.default_rng(1).integers(0, 255, (16, 20, 3)).astype(np.uint8))
-    mpo = io.BytesIO()
-    pixels.save(mpo, "MPO", save_all=True, append_images=[pixels])
-    odd = {
-        "no palette": png(20, 16, 8, 3),
-        "long tRNS": png(20, 16, 8, 3, chunk(b"PLTE", b"\1\2\3" * 2) + chunk(b"tRNS", bytes(300))),
-        "short tRNS": png(20, 16, extra=chunk(b"tRNS", b"\1")),
-        "16 bits": png(20, 16, 16, rng.choice((0, 2, 6))),
-        "depth 7": png(20, 16, 7, 0),
-        "short": png(20, 16, pixels=bytes(50)),
-        "header of 2.5 gigapixels": png(50_000, 50_000, pixels=b""),
-        "no pixel": png(0, 16),
-        "text bomb": png(20, 16, extra=chunk(b"zTXt", b"a\0\0" + bomb())),
-        "profile bomb": png(20, 16, extra=chunk(b"iCCP", b"a\0\0" + bomb())),
-        "two pictures": mpo.getvalue()[: rng.choice((10**6, 700))],
-        "SVG": b"<svg onload=alert(1)>",
-        "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-        "GIF": b"GIF89a" + bytes(20),
-        "a beginning": b"\xff\xd8\xff",
-        "empty": b"",
-    }
+    odd = odd_pictures(rng)
     how = rng.choice(sorted(odd))
     stem = "7" if (folder / "baby.inter").exists() else "i7"
     (folder / "images").mkdir(exist_ok=True)
@@ -352,16 +243,7 @@ def damage_picture(rng: random.Random, folder: Path) -> str:
     return f"images/{path.name}: {how}"
 
 
-DATA: tuple[Damage, ...] = (
-    damage_bytes,
-    damage_bytes,
-    damage_kind,
-    damage_table,
-    damage_table,
-    damage_matrix,
-    damage_lists,
-    damage_picture,
-)
+DATA: Damages = (damage_bytes, damage_bytes, damage_kind, damage_table, damage_table, damage_matrix, damage_lists, damage_picture)
 
 
 def damage_json(rng: random.Random, folder: Path) -> str:
@@ -413,4 +295,4 @@ def damage_weights(rng: random.Random, folder: Path) -> str:
     return f"{path.name}: {how} {name}"
 
 
-RUNS: tuple[Damage, ...] = (damage_bytes, damage_kind, damage_json, damage_json, damage_weights)
+RUNS: Damages = (damage_bytes, damage_kind, damage_json, damage_json, damage_weights)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import srgformer_lab as lab
-from benchmarks import damage
+from benchmarks import damage, odd_pictures
 from srgformer_lab.data import files, matrices, pictures, tables
 from srgformer_lab.training import worker
 
@@ -118,10 +118,10 @@ def test_a_bomb_is_not_unpacked(shops, how, words):
     both(shops["mmrec"], "image_knn.npz", words)
 
 
-LONG_TRANSPARENCY = damage.png(20, 16, 8, 3, damage.chunk(b"PLTE", b"\1\2\3" * 2) + damage.chunk(b"tRNS", bytes(300)))
+LONG_TRANSPARENCY = odd_pictures.png(20, 16, 8, 3, odd_pictures.chunk(b"PLTE", b"\1\2\3" * 2) + odd_pictures.chunk(b"tRNS", bytes(300)))
 
 
-@pytest.mark.parametrize("picture", [LONG_TRANSPARENCY, damage.png(50_000, 50_000, pixels=b"")], ids=["transparency", "huge"])
+@pytest.mark.parametrize("picture", [LONG_TRANSPARENCY, odd_pictures.png(50_000, 50_000, pixels=b"")], ids=["transparency", "huge"])
 def test_pictures_that_cannot_be_shown_are_refused(shops, picture):
     (shops["bare"] / "images/i7.png").write_bytes(picture)
     both(shops["bare"], "images/i7.png: the picture of item 'i7'")
@@ -133,14 +133,14 @@ def test_a_link_to_itself_is_no_picture(shops):
 
 
 def test_a_large_picture_is_shown(shops):
-    (shops["bare"] / "images/i7.png").write_bytes(damage.png(8000, 6000, 1, 0))
+    (shops["bare"] / "images/i7.png").write_bytes(odd_pictures.png(8000, 6000, 1, 0))
     assert lab.check(shops["bare"]).problems == []
     assert lab.open_data(shops["bare"]).picture("i7").size == (8000, 6000)
 
 
 def test_a_file_larger_than_its_pixels_is_refused(shops, monkeypatch):
     monkeypatch.setattr(pictures, "BESIDE_PIXELS", 100)
-    (shops["bare"] / "images/i7.png").write_bytes(damage.png(20, 16) + bytes(10_000))
+    (shops["bare"] / "images/i7.png").write_bytes(odd_pictures.png(20, 16) + bytes(10_000))
     both(shops["bare"], "i7.png", "20 × 16 pixels need 2,660 at most")
 
 
