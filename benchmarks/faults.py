@@ -10,7 +10,9 @@ import builtins
 import errno
 import io
 import json
+import math
 import os
+import resource
 import select
 import signal
 import threading
@@ -26,6 +28,8 @@ NAMES = ("mkdir", "rename", "replace", "unlink", "remove", "rmdir", "link", "sym
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 KINDS = ("ENOSPC", "EIO", "EROFS", "full", "read-only", "short", "kill")
 """An error once; a disk that is full, or read-only, from then on; writes that take half from then on; SIGKILL, a write half done."""
+PROCESSOR_SECONDS, WALL_SECONDS = 60, 1200.0
+"""What takes longer hangs; the second is for waiting without end, however busy the machine is."""
 ROOM_MADE = ("unlink", "remove", "rmdir", "rename", "replace", "chmod", "utime", "truncate", "ftruncate", "fsync")
 """What a full disk still does."""
 
@@ -146,14 +150,13 @@ def _counted(faults: Faults, name: str, call: Callable[..., Any]) -> Callable[..
     return counted
 
 
-def in_a_child(work: Callable[[], str], faults: Faults | None = None, seconds: float = 0.0, patience: float = 120.0) -> tuple[str, str]:
+def in_a_child(work: Callable[[], str], faults: Faults | None = None, seconds: float = 0.0) -> tuple[str, str]:
     """Do something in a child that is forked for it, and return how it ended and in which words.
 
     Args:
         work: Returns words.
         faults: What fails in the child; nothing without.
         seconds: If above 0, when the child is killed from outside.
-        patience: When it counts as hanging.
 
     Returns:
         ``result``, ``named`` (an error of ours), ``fault`` (any other), ``killed`` or ``hung``; and words, ``result`` those of the work.
@@ -162,6 +165,8 @@ def in_a_child(work: Callable[[], str], faults: Faults | None = None, seconds: f
     child = os.fork()
     if not child:
         try:
+            until = math.ceil(time.process_time()) + PROCESSOR_SECONDS
+            resource.setrlimit(resource.RLIMIT_CPU, (until, until + 10))
             if faults:
                 install(faults)
             answer = ["result", work()]
@@ -176,13 +181,17 @@ def in_a_child(work: Callable[[], str], faults: Faults | None = None, seconds: f
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
     with open(reading, "rb") as pipe:
-        is_over = bool(select.select([pipe], [], [], patience)[0])
+        is_over = bool(select.select([pipe], [], [], WALL_SECONDS)[0])
         if not is_over:
             os.kill(child, signal.SIGKILL)
         content = pipe.read()
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     if not content:
-        return ("killed", "") if is_over else ("hung", f"no end after {patience:.0f} s")
+        was_asked = seconds or (faults and faults.kind == "kill")
+        is_killed = is_over and was_asked and os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+        return (
+            ("killed", "") if is_killed else ("hung", f"more than {PROCESSOR_SECONDS} s of the processor, or {WALL_SECONDS:.0f} s in all")
+        )
     kind, words, names = json.loads(content)
     if faults:
         faults.names = names
