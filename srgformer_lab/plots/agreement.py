@@ -204,6 +204,7 @@ def agreement_table(
     if (longest := max(map(len, columns))) * LETTER * len(columns) > NARROWEST - left:  # side by side the names would touch
         figure.layout.margin.b = min(26 + round(0.75 * LETTER * longest), 96)
     number_columns(figure, [safe(name) for name in columns], safe(second), angle=-50 if figure.layout.margin.b > 44 else 0)
+    figure.update_xaxes(range=[-0.5, len(columns) - 0.5])  # the words in the cells would widen it, and paper would show beside them
     step = -(-len(rows) // MOST_COUNTED)
     words = {"tickvals": list(range(0, len(rows), step)), "ticktext": [safe(name) for name in rows[::step]]}
     figure.update_yaxes(title={"text": safe(first)}, autorange="reversed", zeroline=False, **words)
