@@ -169,8 +169,8 @@ class ModelConfig(Config):
     membership_objective: str = setting(
         "ranking",
         "L_co",
-        "what teaches memberships: the ranking and its contrast, or only that items taken together share a hyperedge",
-        choices=("ranking", "cointeraction"),
+        "what teaches memberships: the ranking and its contrast, only that items taken together share a hyperedge, or nothing",
+        choices=("ranking", "cointeraction", "none"),
     )
     membership_noise: float = setting(1.0, "g", "scale of the Gumbel noise in memberships while training; 0: none", 0, 1)
     membership_features: str = setting(

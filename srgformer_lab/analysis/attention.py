@@ -1,9 +1,10 @@
-"""How widely the attention of users is spread over their histories."""
+"""How widely the attention of users is spread over their histories, and whether it tells real interactions from chance ones."""
 
 import numpy as np
 import pandas as pd
 
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.errors import DataError
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.trace import Trace
 
@@ -34,3 +35,27 @@ def attention_entropy(trace: Trace, data: Dataset) -> pd.DataFrame:
             "entropy": (entropy / most[:, None]).ravel(),
         }
     )
+
+
+@on_own_data
+def attention_auc(trace: Trace, data: Dataset) -> float:
+    """Compute how well attention tells a user's real interactions from chance ones, where the world says which are which.
+
+    Of each user with both kinds, the AUC: how likely a real interaction weighs more than a chance one, weights averaged over the
+    heads; then the mean over these users. 0.5 is what weights without any meaning reach.
+
+    Raises:
+        DataError: The data set doesn't say which interactions are chance, or the pass was made on other data.
+    """
+    if data.truth is None:
+        raise DataError(f"{data.name} doesn't say which interactions are chance; only the built-in world does")
+    from sklearn.metrics import roc_auc_score
+
+    by_pair = data.n_items * np.asarray(data.interactions.user, dtype=np.int64) + data.interactions.item
+    is_real = pd.Series(~np.asarray(data.truth.noise, dtype=bool), index=by_pair)
+    node, item = trace.attention.node.cpu().numpy(), trace.attention.neighbor.cpu().numpy() - data.n_users
+    looks = node < data.n_users
+    weights = pd.DataFrame({"user": node[looks], "weight": trace.attention.weight.detach().mean(1).cpu().double().numpy()[looks]})
+    weights["is_real"] = is_real.loc[data.n_items * weights["user"].to_numpy(np.int64) + item[looks]].to_numpy()
+    found = [roc_auc_score(own["is_real"], own["weight"]) for _, own in weights.groupby("user") if own["is_real"].nunique() > 1]
+    return float(np.mean(found)) if found else float("nan")

@@ -19,6 +19,9 @@ NO_HOME = -1
 SHUFFLES = 200
 """Over so many random orders of the items the purity by chance is averaged."""
 
+MOST_CATEGORIES = 60
+"""A column of the item table with more different values than this tells no categories."""
+
 
 def memberships(trace: Trace, modality: str) -> UserItemPair:
     """Return a modality's membership matrices.
@@ -91,6 +94,22 @@ def visible_labels(data: Dataset, modality: str) -> pd.Series:
     if not shows.any():
         raise DataError(f"no group of {data.name} shows in {modality!r}; they show in {listed(sorted(set(truth.group_modality)))}")
     return item_labels(data).where(shows[truth.item_group], "")
+
+
+def categories(data: Dataset, modality: str) -> pd.Series | None:
+    """Return each item's category: the planted groups that a modality shows, or the first column with few words; None if neither."""
+    if data.truth is not None:
+        try:
+            return visible_labels(data, modality)
+        except DataError:
+            return item_labels(data)
+    details = data.cards.details
+    for column in details.columns:
+        if not pd.api.types.is_numeric_dtype(details[column]):
+            labels = item_labels(data, str(column))
+            if 1 < labels[labels != ""].nunique() <= MOST_CATEGORIES:
+                return labels
+    return None
 
 
 def _truth(data: Dataset) -> Truth:

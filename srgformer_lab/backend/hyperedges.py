@@ -13,10 +13,8 @@ from srgformer_lab.analysis.grouping import (
     against_labels,
     agreement,
     homes,
-    item_labels,
     item_membership,
     memberships,
-    visible_labels,
 )
 from srgformer_lab.analysis.hyperedges import hyperedge_cards, hyperedge_incidence, hyperedge_members
 from srgformer_lab.analysis.paths import hypergraph_paths
@@ -24,15 +22,12 @@ from srgformer_lab.analysis.rivers import hyperedge_river
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.runs import trained_pass
 from srgformer_lab.backend.session import NOTHING_TRAINED, Scene, Value
-from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import DataError, RunError
+from srgformer_lab.errors import RunError
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.ranking import compare_lists
 from srgformer_lab.models.trace import Trace
 from srgformer_lab.training.files import file_stamp
 
-MOST_CATEGORIES = 60
-"""A column of the item table with more different values than this tells no categories."""
 AT_ONCE = 150_000
 """Up to so many interactions times epochs, the river is drawn without being asked for."""
 MOST_ADDABLE = 30
@@ -141,22 +136,6 @@ class Hyperedges:
 
     def _keep(self, what: Hashable, compute: Callable[[], Value]) -> Value:
         return self.scene.keep((what, self.modality), compute)
-
-
-def categories(data: Dataset, modality: str) -> pd.Series | None:
-    """Return each item's category: the planted groups that a modality shows, or the first column with few words; None if neither."""
-    if data.truth is not None:
-        try:
-            return visible_labels(data, modality)
-        except DataError:
-            return item_labels(data)
-    details = data.cards.details
-    for column in details.columns:
-        if not pd.api.types.is_numeric_dtype(details[column]):
-            labels = item_labels(data, column)
-            if 1 < labels[labels != ""].nunique() <= MOST_CATEGORIES:
-                return labels
-    return None
 
 
 def chosen_places(scene: Scene) -> pd.DataFrame:

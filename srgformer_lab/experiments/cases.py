@@ -106,6 +106,8 @@ class TrainingCase:
     """Which settings were chosen for this case, apart from what all cases of the experiment share."""
     with_noise: bool = False
     """Whether memberships are drawn with noise when the trained model is judged, as the public release does."""
+    with_structure: bool = False
+    """Whether it is also measured what the hyperedges and the attention of the trained model mean."""
 
     @cached_property
     def key(self) -> str:

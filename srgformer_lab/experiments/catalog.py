@@ -16,6 +16,8 @@ from srgformer_lab.experiments.cases import Setup, TrainingCase, settings_of
 from srgformer_lab.experiments.cost import Cost
 from srgformer_lab.experiments.latency import Latency
 from srgformer_lab.experiments.measurement import Measurement
+from srgformer_lab.experiments.outcomes import METRICS
+from srgformer_lab.experiments.structure import PUBLISHED, variants
 from srgformer_lab.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -62,6 +64,10 @@ class Experiment:
     cases: Callable[[Setup, Chosen], Sequence[TrainingCase]]
     trials: Callable[[Setup], Sequence[TrainingCase]] = no_trials
     draw: Draw = gains
+    others: tuple[Reference, ...] = ()
+    """What a row is held against besides."""
+    metrics: tuple[str, ...] = METRICS
+    """Of the test, what the table for people has."""
     data: str = STUDIO
     """What is trained on unless a data set is named."""
 
@@ -228,12 +234,27 @@ ATTENTIONS: Variants = {
     "none": NO_ATTENTION,
 }
 
+# -------------------------------------------------------------- structure: is it found, and does it help?
+
+BESIDE = ("LightGCN", "LGMRec")
+
+
+def _structured(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
+    forms, models = variants(), candidates(setup)
+    cases = []
+    for name in setup.wanted("form", [*forms, *BESIDE]):
+        kind, settings = (models[name].model_name, models[name].settings) if name in BESIDE else ("srgformer", forms[name])
+        cases += [replace(setup.case({"form": name}, seed, kind, **settings), with_structure=name in forms) for seed in setup.seeds]
+    return cases
+
+
 BEATS = "Does SRGFormer beat simpler models, at equal width and with equal tuning?"
 BRINGS = "Which part of SRGFormer brings its gain, and which costs something?"
 MATTERS = "How much does each knob matter, and is its peak sharp?"
 PAYS = "On how few interactions does structure stop paying?"
 SERVES = "Do the hyperedges and knobs of one data set serve another?"
 SAVES = "What do shortcuts in a training cost, and what do they save?"
+MEANS = "Do hyperedges and attention mean something, as published and when objectives of their own teach them?"
 WEIGHS = "Does it matter how attention weighs a history, or that it does?"
 
 EXPERIMENTS: Mapping[str, Experiment | Measurement] = MappingProxyType(
@@ -247,6 +268,15 @@ EXPERIMENTS: Mapping[str, Experiment | Measurement] = MappingProxyType(
             Experiment("transfer", SERVES, ("settings of",), {"settings of": OWN}, of_variants("settings of", _presets)),
             Experiment("freezing", SAVES, ("shortcut",), {"shortcut": EXACT}, of_variants("shortcut", SHORTCUTS), draw=losses),
             Experiment("attention", WEIGHS, ("attention",), {"attention": RELEASED}, of_variants("attention", ATTENTIONS)),
+            Experiment(
+                "structure",
+                MEANS,
+                ("form",),
+                {"form": PUBLISHED},
+                _structured,
+                others=tuple({"form": name} for name in BESIDE),
+                metrics=("recall@20", "ndcg@20"),
+            ),
             Cost(),
             Latency(),
         )

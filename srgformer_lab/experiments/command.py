@@ -30,8 +30,8 @@ def run_experiment(
     What was trained before with the same settings is not trained again; a training that was stopped goes on where it was.
 
     Args:
-        name: ``baselines``, ``ablation``, ``sensitivity``, ``sparsity``, ``transfer``, ``freezing``, ``attention``; ``cost`` and
-            ``latency`` measure.
+        name: ``baselines``, ``ablation``, ``sensitivity``, ``sparsity``, ``transfer``, ``freezing``, ``attention`` or ``structure``;
+            ``cost`` and ``latency`` measure.
         setup: Data, seeds, and what differs from the preset.
         folder: Where the tables are left. The run folders are in ``runs`` beside it, so that experiments share trainings.
         n_workers: Trainings at once, from 0; one a core by default, 0 for one after the other in this process.
@@ -73,7 +73,7 @@ def _train(question: Experiment, setup: Setup, folder: Path, n_workers: int, hou
     runner = Runner(runs, n_workers, time.monotonic() + hours * HOUR, watch)
     tried = runner.finish(trials)
     outcomes = runner.finish(question.cases(setup, best(tried, question.by[0])))
-    found = table(outcomes, question.by, question.reference)
+    found = table(outcomes, question.by, question.reference, question.others)
     result = Result(question, setup, repr(data), rows(tried), rows(outcomes), found)
     paths = result.write(folder)
     yield f"{result.to_markdown()}\n" + "\n".join(f"wrote {path}" for path in paths)

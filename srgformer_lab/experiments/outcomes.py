@@ -15,6 +15,7 @@ from filelock import FileLock
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
 from srgformer_lab.experiments.cases import TrainingCase
+from srgformer_lab.experiments.structure import structure_of
 from srgformer_lab.models.edits import noisy_memberships
 from srgformer_lab.models.protocol import Recommender
 from srgformer_lab.models.srgformer import SRGFormer
@@ -26,6 +27,9 @@ from srgformer_lab.training.loop import cutoffs_for
 from srgformer_lab.training.run import Run
 
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
+STRUCTURE = "structure.csv"
+MEASURED = "structure."
+"""What stands before the names of measures of structure in tables."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Outcome:
     test: Mapping[str, float] | None = None
     users_file: Path | None = None
     """Each user's test metrics."""
+    structure: Mapping[str, float] | None = None
+    """What hyperedges and attention mean, where the case asks for it."""
 
     @property
     def is_finished(self) -> bool:
@@ -94,7 +100,7 @@ def seen(case: TrainingCase, folder: Path) -> Outcome:
         return Outcome(case, "not begun")
     try:
         run = Run.open(path)
-        return _read(case, run) if run.status().state == "finished" and _users_file(case, run).exists() else _unfinished(case, run)
+        return _read(case, run) if run.status().state == "finished" and _is_judged(case, run) else _unfinished(case, run)
     except LabError as error:
         return Outcome(case, "failed", str(error))
 
@@ -124,14 +130,20 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _judged(case: TrainingCase, run: Run, data: Dataset) -> Outcome:
-    if not _users_file(case, run).exists():
+    if not _is_judged(case, run):
         model = run.model(data)
+        if case.with_structure and isinstance(model, SRGFormer):
+            write_bytes(run.path / STRUCTURE, pd.DataFrame([structure_of(model, data)]).to_csv(index=False).encode())
         with _noise(case, model):
             users = evaluate_users(model, data, "test")
             valid = evaluate(model, data, "valid", cutoffs_for(run.config.selection_metric))
         write_bytes(_valid_file(case, run), pd.DataFrame([valid]).to_csv(index=False).encode())
         write_bytes(_users_file(case, run), users.to_csv(index=False, float_format="%.6g").encode())
     return _read(case, run)
+
+
+def _is_judged(case: TrainingCase, run: Run) -> bool:
+    return _users_file(case, run).exists() and (not case.with_structure or (run.path / STRUCTURE).exists())
 
 
 def _noise(case: TrainingCase, model: Recommender) -> AbstractContextManager[None]:
@@ -157,6 +169,7 @@ def _read(case: TrainingCase, run: Run) -> Outcome:
         {str(name): float(value) for name, value in valid.items()},
         {str(name): float(value) for name, value in test.items()},
         _users_file(case, run),
+        pd.read_csv(run.path / STRUCTURE).iloc[0].to_dict() if case.with_structure else None,
     )
 
 
@@ -183,34 +196,47 @@ def rows(outcomes: Sequence[Outcome]) -> pd.DataFrame:
         spent = {"epochs": outcome.epochs, "best_epoch": outcome.best_epoch, "seconds": outcome.seconds}
         metrics = {f"valid.{name}": value for name, value in (outcome.valid or {}).items()}
         metrics |= {f"test.{name}": value for name, value in (outcome.test or {}).items()}
+        metrics |= {f"{MEASURED}{name}": value for name, value in (outcome.structure or {}).items()}
         found.append({**case.labels, **about, **spent, "epoch_seconds": outcome.epoch_seconds, **metrics})
     return pd.DataFrame(found)
 
 
-def table(outcomes: Sequence[Outcome], by: Sequence[str], reference: Mapping[str, str | float]) -> pd.DataFrame:
+Labels = Mapping[str, str | float]
+
+
+def table(outcomes: Sequence[Outcome], by: Sequence[str], reference: Labels, others: Sequence[Labels] = ()) -> pd.DataFrame:
     """Return one row a label: mean test metrics, their bounds over seeds, and the paired difference to its reference.
 
     The reference of a row is the row that has these labels instead of its own. Only finished cases count; ``unfinished`` says
     how many others there are. ``gain`` is the mean difference of test recall@20 with the same seed; ``gain_low`` and
     ``gain_high`` bound it over seeds (Student's t, 95 %), ``users_low`` and ``users_high`` over users (bootstrap; a user of several
-    seeds counts once, with the mean difference, for one person's differences are no independent draws).
+    seeds counts once, with the mean difference, for one person's differences are no independent draws). The same stands for
+    each of the ``others`` behind its name, and for each measure of structure its mean and bounds over seeds.
     """
     groups: dict[tuple[str | float, ...], list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(tuple(outcome.case.labels[name] for name in by), []).append(outcome)
     found = []
     for label, group in groups.items():
-        labels = dict(zip(by, label, strict=True))
-        other = tuple((labels | dict(reference))[name] for name in by)
-        found.append(labels | _row(group, _finished(groups.get(other, [])) if other != label else {}))
+        labels, row = dict(zip(by, label, strict=True)), _row(group)
+        for place, against in enumerate((reference, *others)):
+            other = tuple((labels | dict(against))[name] for name in by)
+            gain = _gain(_finished(group), _finished(groups.get(other, []))) if other != label else {}
+            row |= {f"{name}{of_other(against) if place else ''}": value for name, value in gain.items()}
+        found.append(labels | row)
     return pd.DataFrame(found)
+
+
+def of_other(reference: Labels) -> str:
+    """Return what follows the names of the columns that hold rows against a further reference."""
+    return f", {' '.join(map(str, reference.values()))}"
 
 
 def _finished(group: Sequence[Outcome]) -> dict[int, Outcome]:
     return {outcome.case.seed: outcome for outcome in group if outcome.is_finished}
 
 
-def _row(group: Sequence[Outcome], beside: dict[int, Outcome]) -> dict[str, float]:
+def _row(group: Sequence[Outcome]) -> dict[str, float]:
     done = _finished(group)
     row: dict[str, float] = {"seeds": len(done), "unfinished": len(group) - len(done)}
     if not done:
@@ -223,7 +249,10 @@ def _row(group: Sequence[Outcome], beside: dict[int, Outcome]) -> dict[str, floa
         "best_epoch": float(np.median([outcome.best_epoch for outcome in done.values()])),
         "epoch_seconds": float(np.median([outcome.epoch_seconds for outcome in done.values()])),
     }
-    return row | _gain(done, beside)
+    measured = pd.DataFrame([outcome.structure or {} for outcome in done.values()])
+    for name in measured:
+        row |= {f"{MEASURED}{name}": float(measured[name].mean()), **_bounds(f"{MEASURED}{name} ", measured[name].to_numpy())}
+    return row
 
 
 def _gain(done: dict[int, Outcome], beside: dict[int, Outcome]) -> dict[str, float]:

@@ -13,7 +13,8 @@ import pandas as pd
 from srgformer_lab import plots
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.experiments.cases import Setup
-from srgformer_lab.experiments.outcomes import METRICS
+from srgformer_lab.experiments.outcomes import MEASURED, of_other
+from srgformer_lab.experiments.structure import FAITHFUL, UNTRAINED
 from srgformer_lab.output import csv_bytes
 from srgformer_lab.training.files import write_bytes, write_json
 from srgformer_lab.training.records import versions
@@ -126,18 +127,34 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def markdown(table: pd.DataFrame, experiment: "Experiment") -> str:
     """Return a table of results in Markdown, with bounds only where there are any."""
-    metrics = [name.replace("recall", "Recall").replace("ndcg", "NDCG") for name in METRICS]
-    head = [*experiment.by, "seeds", *metrics, "best epoch", "s/epoch"]
-    against = ", ".join(str(value) for value in experiment.reference.values() if value != "")
+    metrics = [name.replace("recall", "Recall").replace("ndcg", "NDCG") for name in experiment.metrics]
+    measures = [name for name in table if str(name).startswith(MEASURED) and not str(name).endswith(("low", "high"))]
+    trained = [str(name) for name in measures if not str(name).startswith(f"{MEASURED}{UNTRAINED}")]
+    head = [*experiment.by, "seeds", *metrics, *(["valid"] if trained else []), "best epoch", "s/epoch"]
+    against = [(experiment.reference, "")] + [(other, of_other(other)) for other in experiment.others]
+    against = [(reference, behind) for reference, behind in against if f"gain{behind}" in table]
     over_seeds = "gain_low" in table
-    head += [f"Recall@20 − {against} {'[seeds] ' * over_seeds}[users]"] if "gain" in table else []
+    for reference, _ in against:
+        words = ", ".join(str(value) for value in reference.values() if value != "")
+        head.append(f"Recall@20 − {words} {'[seeds] ' * over_seeds}[users]")
+    head += [name.removeprefix(MEASURED) for name in trained]
     rows = []
     for _, row in table.iterrows():
         cells = [str(row[name]) for name in experiment.by] + [str(int(row["seeds"]))]
-        cells += [_short(row.get(name)) + _bounds(row, "") * (name == "recall@20") for name in METRICS]
+        cells += [_short(row.get(name)) + _bounds(row, "") * (name == "recall@20") for name in experiment.metrics]
+        cells += [_short(row.get("valid"))] if trained else []
         cells += [_plain(row.get("best_epoch")), _plain(row.get("epoch_seconds"))]
-        rows.append(cells + ([_gain(row, over_seeds)] if "gain" in table else []))
+        rows.append(cells + [_gain(row, over_seeds, behind) for _, behind in against] + [_measure(row, name) for name in trained])
     return markdown_table(head, rows)
+
+
+def _measure(row: pd.Series, name: str) -> str:
+    """Return a measure of structure with its bounds, and what the untrained model has."""
+    before = row.get(f"{MEASURED}{UNTRAINED}{name.removeprefix(MEASURED)}")
+    write = _signed if FAITHFUL in name else _short
+    low, high = row.get(f"{name} low"), row.get(f"{name} high")
+    bounds = f" [{write(low)}, {write(high)}]" if _is_number(low) and _is_number(high) else ""
+    return write(row[name]) + bounds + (f"; untrained {write(before)}" if _is_number(before) else "")
 
 
 def _option(name: str, value: Any) -> str:
@@ -163,15 +180,15 @@ def _plain(value: Any) -> str:
     return f"{value:.3g}" if _is_number(value) else ""
 
 
-def _gain(row: pd.Series, over_seeds: bool) -> str:
-    if not _is_number(row["gain"]):
+def _gain(row: pd.Series, over_seeds: bool, behind: str = "") -> str:
+    if not _is_number(row[f"gain{behind}"]):
         return ""
-    seeds = _bounds(row, "gain_") or " [one seed]" * over_seeds
-    return _signed(row["gain"]) + seeds + _bounds(row, "users_")
+    seeds = _bounds(row, "gain_", behind) or " [one seed]" * over_seeds
+    return _signed(row[f"gain{behind}"]) + seeds + _bounds(row, "users_", behind)
 
 
-def _bounds(row: pd.Series, prefix: str) -> str:
-    low, high = row.get(f"{prefix}low"), row.get(f"{prefix}high")
+def _bounds(row: pd.Series, prefix: str, behind: str = "") -> str:
+    low, high = row.get(f"{prefix}low{behind}"), row.get(f"{prefix}high{behind}")
     if not (_is_number(low) and _is_number(high)):
         return ""
     write = _signed if prefix else _short

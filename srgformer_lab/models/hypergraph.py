@@ -100,8 +100,8 @@ def relax(
 ) -> dict[str, HypergraphTrace]:
     """Turn logits into memberships and let the items' embeddings flow through the hyperedges.
 
-    H = softmax((S + g)/τ) over the K hyperedges; the users' by ``user_membership`` (see ``of_history``). Where
-    ``membership_objective`` is ``cointeraction``, no gradient of what flows reaches the memberships.
+    H = softmax((S + g)/τ) over the K hyperedges; the users' by ``user_membership`` (see ``of_history``). Only where
+    ``membership_objective`` is ``ranking`` does a gradient of what flows reach the memberships.
 
     From Z⁰ = ``items``: Λ = (K/N) HᵀZ, Z ← H Λ, for each layer; users read the last Λ and never feed it. The constant K/N (common
     to all modalities, so the norms and cosines taken later don't see it) keeps the products from growing with the number of items
