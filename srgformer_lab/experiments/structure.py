@@ -34,20 +34,20 @@ def variants() -> dict[str, dict[str, Any]]:
     many = {"n_hyperedges": model.n_hyperedges}
     return {
         PUBLISHED: {},
-        "published, K=18": many,
-        "published, β=3, c=γ=0": {"hypergraph_scale": model.hypergraph_scale, **NO_CONTRAST},
+        "published K=18": many,
+        "published β=3 c=γ=0": {"hypergraph_scale": model.hypergraph_scale, **NO_CONTRAST},
         FOUND: found | many,
-        "found, K=8": found | {"n_hyperedges": 8},
-        "found, unit features": found | many | {"membership_features": "unit"},
-        "found, mean": found | many | {"user_membership": "mean"},
+        "found K=8": found | {"n_hyperedges": 8},
+        "found unit features": found | many | {"membership_features": "unit"},
+        "found mean": found | many | {"user_membership": "mean"},
         "hyperedges alone": of_hyperedges | NO_CONTRAST | many,
         "attention alone": of_attention,
-        "V untrained": found | many | {"membership_objective": "none"},
-        "c, γ as published": {name: value for name, value in found.items() if name not in NO_CONTRAST} | many,
-        "β=0": found | many | {"hypergraph_scale": 0.0},
-        "β=1": found | many | {"hypergraph_scale": 1.0},
-        "β=6": found | many | {"hypergraph_scale": 6.0},
-        "ρ=0": found | many | {"membership_balance": 0.0},
+        "found V untrained": found | many | {"membership_objective": "none"},
+        "found c γ as published": {name: value for name, value in found.items() if name not in NO_CONTRAST} | many,
+        "found β=0": found | many | {"hypergraph_scale": 0.0},
+        "found β=1": found | many | {"hypergraph_scale": 1.0},
+        "found β=6": found | many | {"hypergraph_scale": 6.0},
+        "found ρ=0": found | many | {"membership_balance": 0.0},
     }
 
 
