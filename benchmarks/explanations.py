@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import normalized_mutual_info_score, roc_auc_score
 
 import srgformer_lab as lab
+from srgformer_lab.analysis.attention import attention_auc
 from srgformer_lab.analysis.decomposition import Walks
 from srgformer_lab.statistics import over_seeds
 
@@ -89,7 +90,7 @@ def of_users(trace: lab.Trace, data: lab.Dataset) -> dict[str, float]:
     """Ask of every user's list which history items carry it, and whether they are the real ones and of the right group."""
     walks, truth, train = Walks(trace), data.truth, data.matrix("train")
     noise = {(user, item): bool(flag) for user, item, flag in zip(data.interactions.user, data.interactions.item, truth.noise, strict=True)}
-    auc, named = {"contribution": [], "attention": [], "product": [], "score": []}, {"sum": [], "first": [], "history": []}
+    auc, named = {"contribution": [], "product": [], "score": []}, {"sum": [], "first": [], "history": []}
     for user, user_id in enumerate(data.user_ids):
         history = train[user].indices
         rows = [data.item_row(item) for item in lab.recommend(trace, data, user_id, LISTED)["item_id"]]
@@ -99,10 +100,8 @@ def of_users(trace: lab.Trace, data: lab.Dataset) -> dict[str, float]:
         shares = np.zeros((len(history), len(rows)))
         np.add.at(shares, place, terms.values[reached])
         is_real = np.array([not noise[user, item] for item in history])
-        weight = trace.attention.weight[trace.attention.node == user].mean(1).numpy()
         if is_real.any() and not is_real.all():
             auc["contribution"].append(roc_auc_score(is_real, shares.mean(1)))
-            auc["attention"].append(roc_auc_score(is_real, weight))
             product = trace.embedding.items[history] @ trace.embedding.users[user]
             auc["product"].append(roc_auc_score(is_real, product.numpy()))
             fused = trace.fused.items[history] @ trace.fused.users[user]
@@ -116,7 +115,7 @@ def of_users(trace: lab.Trace, data: lab.Dataset) -> dict[str, float]:
                 named["history"].append(np.bincount(truth.item_group[history]).argmax() == group)
     return {
         "AUC of contribution to the list, real against chance interactions": float(np.mean(auc["contribution"])),
-        "AUC of attention weight, real against chance interactions": float(np.mean(auc["attention"])),
+        "AUC of attention weight, real against chance interactions": attention_auc(trace, data),
         "AUC of the score of the history item itself": float(np.mean(auc["score"])),
         "AUC of the product of the raw ID embeddings that attention reads": float(np.mean(auc["product"])),
         "interest named by the group with the largest total contribution": float(np.mean(named["sum"])),

@@ -18,10 +18,11 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import cli
+from srgformer_lab.analysis.attention import attention_auc
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.config import FOUND_STRUCTURE
 from srgformer_lab.errors import ConfigError, UnknownIdError
-from srgformer_lab.experiments import runner
+from srgformer_lab.experiments import runner, structure
 from srgformer_lab.experiments.candidates import candidates
 from srgformer_lab.experiments.cases import Recipe, Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS, Experiment, experiment, points_of
@@ -47,8 +48,9 @@ TRAINED = [name for name, each in EXPERIMENTS.items() if isinstance(each, Experi
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_every_experiment_ends_with_a_complete_table(name, tmp_path):
-    only = {"sensitivity": ("τ",), "sparsity": ("LightGCN", "SRGFormer")}.get(name, ())
+def test_every_experiment_ends_with_a_complete_table(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(structure, "REMOVALS_OF", 2)
+    only = {"sensitivity": ("τ",), "sparsity": ("LightGCN", "SRGFormer"), "structure": ("published", "LightGCN")}.get(name, ())
     setup = setup_of(seeds=(0,), changes=SMALL | {"epochs": 1}, only=only)
     texts = texts_of(name, tmp_path, setup)
     assert "Not finished" not in texts
@@ -59,6 +61,41 @@ def test_every_experiment_ends_with_a_complete_table(name, tmp_path):
     assert not found.duplicated(by).any()
     labels = list(EXPERIMENTS[name].reference)
     assert (found[labels].astype(str) == [str(value) for value in EXPERIMENTS[name].reference.values()]).all(axis=1).any()
+
+
+def test_structure_is_measured_on_the_trained_model_and_on_its_untrained_self(tmp_path, monkeypatch):
+    monkeypatch.setattr(structure, "REMOVALS_OF", 3)
+    setup = setup_of(seeds=(0,), only=("published", "found V untrained", "LightGCN"), changes=SMALL | {"epochs": 3})
+    texts = texts_of("structure", tmp_path, setup)
+    rows = pd.read_csv(tmp_path / "tables" / "rows.csv").set_index("form")
+    data = setup.recipe.open(0)
+    for form in ("published", "found V untrained"):
+        run = lab.Run.open(tmp_path / "runs" / rows.loc[form, "run"])
+        for prefix, model in (("", run.model(data)), ("untrained ", lab.SRGFormer(data, run.config.model))):
+            trace, row = model.trace(), rows.loc[form]
+            for modality in data.modalities:
+                nmi = lab.against_labels(trace, data, modality, lab.visible_labels(data, modality)).nmi
+                assert row[f"structure.{prefix}NMI {modality}"] == pytest.approx(nmi, nan_ok=True), (form, prefix)
+            assert row[f"structure.{prefix}AUC attention"] == pytest.approx(attention_auc(trace, data))
+    same = rows.loc["found V untrained"]
+    assert same["structure.NMI image"] == pytest.approx(same["structure.untrained NMI image"]), "nothing teaches V"
+    assert rows.loc["LightGCN"].filter(like="structure.").isna().all()
+    assert "; untrained " in texts
+    assert {"gain, LightGCN", "users_low, LightGCN"} <= set(pd.read_csv(tmp_path / "tables" / "table.csv"))
+
+
+def test_a_run_that_was_judged_without_structure_is_measured_when_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(structure, "REMOVALS_OF", 2)
+    case = setup_of().case({}, 0)
+    plain = complete(case, tmp_path)
+    asked = replace(case, with_structure=True)
+    assert asked.key == case.key
+    assert plain.structure is None
+    assert not seen(asked, tmp_path).is_finished
+    measured = complete(asked, tmp_path)
+    assert measured.structure
+    assert measured.test == plain.test
+    assert seen(asked, tmp_path).structure == measured.structure
 
 
 def test_the_table_says_what_the_runs_say(tmp_path):

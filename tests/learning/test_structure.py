@@ -1,10 +1,13 @@
 """Hyperedges find planted groups and attention finds real interactions; shortcuts let them learn only where they are computed."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import normalized_mutual_info_score
 
+import srgformer_lab as lab
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.models.srgformer import SRGFormer
@@ -73,6 +76,27 @@ def test_planted_groups_and_real_interactions_are_found():
     score = ((users @ model.attention.query) @ (items @ model.attention.key).T).detach().numpy()
     same = (np.arange(data.n_users)[:, None] % 4) == groups[None]
     assert score[same].mean() > score[~same].mean() + score.std()
+
+
+def test_more_hyperedges_than_items_are_learned_too():
+    data = lab.studio(seed=0, n_users=40, n_items=12, n_groups=3, n_interactions=200)
+    chosen = lab.preset("studio_found")
+    model = lab.SRGFormer(data, chosen.model.replace(embedding_dim=8, n_heads=2, n_hyperedges=50))
+    records = list(lab.epochs(model, data, chosen.train.replace(epochs=2, batch_size=64, device="cpu")))
+    assert all(math.isfinite(loss) for record in records for loss in record.losses.values())
+    homes = model.eval().trace().hypergraph["image"].membership.items
+    assert homes.shape == (12, 50)
+    torch.testing.assert_close(homes.sum(1), torch.ones(12))
+
+
+def test_memberships_that_nothing_teaches_stay_as_they_were_drawn():
+    data = lab.studio(seed=0, n_users=40, n_items=12, n_groups=3, n_interactions=200)
+    chosen = lab.preset("studio_found")
+    model = lab.SRGFormer(data, chosen.model.replace(embedding_dim=8, n_heads=2, membership_objective="none"))
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    list(lab.epochs(model, data, chosen.train.replace(epochs=2, batch_size=64, device="cpu")))
+    still = {name for name, weight in model.state_dict().items() if torch.equal(weight, before[name])}
+    assert still == {f"implicit_attribute.{name}" for name in data.modalities}
 
 
 def test_names_of_what_is_taught_alone_are_those_of_the_weights():
