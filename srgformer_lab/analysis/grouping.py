@@ -106,7 +106,7 @@ def categories(data: Dataset, modality: str) -> pd.Series | None:
     details = data.cards.details
     for column in details.columns:
         if not pd.api.types.is_numeric_dtype(details[column]):
-            labels = item_labels(data, str(column))
+            labels = item_labels(data, column)
             if 1 < labels[labels != ""].nunique() <= MOST_CATEGORIES:
                 return labels
     return None

@@ -12,6 +12,7 @@ from srgformer_lab.analysis.grouping import (
     Agreement,
     against_labels,
     agreement,
+    categories,
     homes,
     item_membership,
     memberships,

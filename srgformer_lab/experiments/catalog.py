@@ -17,7 +17,7 @@ from srgformer_lab.experiments.cost import Cost
 from srgformer_lab.experiments.latency import Latency
 from srgformer_lab.experiments.measurement import Measurement
 from srgformer_lab.experiments.outcomes import METRICS
-from srgformer_lab.experiments.structure import PUBLISHED, variants
+from srgformer_lab.experiments.structure import PUBLISHED, forms_of_structure
 from srgformer_lab.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ BESIDE = ("LightGCN", "LGMRec")
 
 
 def _structured(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
-    forms, models = variants(), candidates(setup)
+    forms, models = forms_of_structure(), candidates(setup)
     cases = []
     for name in setup.wanted("form", [*forms, *BESIDE]):
         kind, settings = (models[name].model_name, models[name].settings) if name in BESIDE else ("srgformer", forms[name])

@@ -25,7 +25,7 @@ ATTENTION = ("attention_input", "attention_reads", "attention_objective")
 NO_CONTRAST = {"hypergraph_contrast_weight": 0.0, "modality_contrast_weight": 0.0}
 
 
-def variants() -> dict[str, dict[str, Any]]:
+def forms_of_structure() -> dict[str, dict[str, Any]]:
     """Return the settings of the published form, of the found one, and of what tells its parts apart, by what tables call them."""
     model = preset("studio_found").model
     of_hyperedges = {name: getattr(model, name) for name in HYPEREDGES}
