@@ -1,7 +1,6 @@
 """Does structure get found: what hyperedges and attention of a trained model mean, beside what untrained ones do."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from srgformer_lab.analysis.attention import attention_auc
@@ -79,7 +78,7 @@ def meaning(trace: Trace, data: Dataset) -> dict[str, float]:
     return found | ({AUC: attention_auc(trace, data)} if data.truth is not None else {})
 
 
-def _faithful(model: SRGFormer, data: Dataset) -> Mapping[str, float]:
+def _faithful(model: SRGFormer, data: Dataset) -> dict[str, float]:
     try:
         rows = faithfulness(model, data, n_users=REMOVALS_OF, shares=()).correlations.set_index("order")
     except DataError:  # histories too short to be ranked
