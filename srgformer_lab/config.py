@@ -5,7 +5,6 @@ import numbers
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from types import MappingProxyType
 from typing import Any, Self
 
 from srgformer_lab.errors import ConfigError
@@ -272,25 +271,27 @@ TRAIN_KNOBS = ("modality_contrast_weight", "hypergraph_contrast_weight", "contra
 KNOBS = MODEL_KNOBS + TRAIN_KNOBS
 
 
-READER_OPTIONS: Mapping[str, tuple[type, str]] = MappingProxyType(
-    {
-        "min_rating": (float, "keep ratings of at least this (plain folders)"),
-        "k_core": (int, "keep users and items with at least this many interactions, again and again (plain folders)"),
-        "split": (str, "protocol or time (plain folders)"),
-        "duplicates": (str, "error or merge (plain folders)"),
-        "seed": (int, "seed of the split, or of the built-in world"),
-    }
-)
+READER_OPTIONS: Mapping[str, tuple[type, str]] = {
+    "min_rating": (float, "keep ratings of at least this"),
+    "k_core": (int, "keep users and items with at least this many interactions, again and again"),
+    "split": (str, "protocol or time"),
+    "duplicates": (str, "merge or error"),
+    "seed": (int, "seed of the split, or of the built-in world"),
+    "layout": (str, "the layout of the folder, where it is not to be recognised"),
+    "columns": (str, "which columns are what: user=buyer,item=sku,rating=,time=,title=,text=,image="),
+    "encoding": (str, "of the text files, where it is not recognised"),
+    "dates": (str, "day-first or month-first"),
+    "events": (str, "the kinds of events to keep, a,b,c, or all"),
+    "ids": (str, "exact, match (zeros, .0 and case don't count) or from1"),
+}
 """What readers of folders may be told, with type and meaning: the command line and links read it from here."""
-WORLD_OPTIONS: Mapping[str, tuple[type, str]] = MappingProxyType(
-    {
-        "n_users": (int, "number of users (built-in world)"),
-        "n_items": (int, "number of items (built-in world)"),
-        "n_groups": (int, "number of interest groups (built-in world)"),
-        "n_interactions": (int, "number of interactions (built-in world)"),
-        "noise": (float, "share of the interactions drawn regardless of interests, 0 to 1 (built-in world)"),
-        "image_signal": (float, "how much pictures tell of an item's group, 0 to 1 (built-in world)"),
-        "text_signal": (float, "how much texts tell of an item's group, 0 to 1 (built-in world)"),
-    }
-)
+WORLD_OPTIONS: Mapping[str, tuple[type, str]] = {
+    "n_users": (int, "number of users (built-in world)"),
+    "n_items": (int, "number of items (built-in world)"),
+    "n_groups": (int, "number of interest groups (built-in world)"),
+    "n_interactions": (int, "number of interactions (built-in world)"),
+    "noise": (float, "share of the interactions drawn regardless of interests, 0 to 1 (built-in world)"),
+    "image_signal": (float, "how much pictures tell of an item's group, 0 to 1 (built-in world)"),
+    "text_signal": (float, "how much texts tell of an item's group, 0 to 1 (built-in world)"),
+}
 """What only the built-in data set may be told."""

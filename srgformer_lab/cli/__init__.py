@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from srgformer_lab.cli.options import in_command_words
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.cli.terminal import say
 from srgformer_lab.errors import LabError
@@ -37,5 +38,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _said(error: Exception, code: int) -> int:
-    say(f"srgformer-lab: {' '.join(str(error).split())}", sys.stderr)
+    say(f"srgformer-lab: {in_command_words(' '.join(str(error).split()))}", sys.stderr)
     return code

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.bars import epochs_bar, trainings_bar
-from srgformer_lab.cli.options import configurations, flag, opened_data, option_of, preset_note, reader_options
+from srgformer_lab.cli.options import configurations, flag, in_command_words, opened_data, option_of, preset_note, reader_options
 from srgformer_lab.cli.terminal import say
 from srgformer_lab.config import READER_OPTIONS, ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, RunError, require
@@ -69,7 +69,8 @@ def train(options: argparse.Namespace) -> int:
         data = opened_data(options)
         config, train = configurations(options)
         model = catalog.kind(options.model).build(data, config)
-        say("\n".join(text for text in (str(data), str(model), preset_note(options)) if text))
+        read = [f"  {note}" for note in data.reading]
+        say("\n".join(text for text in (str(data), *map(in_command_words, read), str(model), preset_note(options)) if text))
         with epochs_bar() as watch:
             run = fitting.fit(model, data, train, options.runs, options.name, watch)
     say(_summary(run))
@@ -184,8 +185,8 @@ def check(options: argparse.Namespace) -> int:
     """Print what a data folder holds and what is wrong with it; the exit code is 1 if anything is."""
     from srgformer_lab.data.check import check as look_at
 
-    report = look_at(options.folder)
-    say(report)
+    report = look_at(options.folder, **reader_options(options))
+    say(in_command_words(str(report)))
     return 1 if report.problems else 0
 
 

@@ -1,6 +1,7 @@
 """The options that several commands share: which data, and one for each setting of a model or of a training."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import Field, fields
 from pathlib import Path
@@ -31,9 +32,21 @@ def _data(text: str) -> str:
 def add_data(parser: argparse.ArgumentParser, world: bool = False, without: Sequence[str] = ()) -> None:
     """Add the choice of a data set, and its reader's options; ``world`` adds what can be changed in the built-in one."""
     parser.add_argument("--data", type=_data, default="studio", help="studio (built in), or the path of a data folder")
+    add_reading(parser, world, without)
+
+
+def add_reading(parser: argparse.ArgumentParser, world: bool = False, without: Sequence[str] = ()) -> None:
+    """Add the options of the readers of folders; ``world`` adds what can be changed in the built-in data."""
     for name, (kind, meaning) in ({**READER_OPTIONS, **WORLD_OPTIONS} if world else READER_OPTIONS).items():
         if name not in without:
             parser.add_argument(flag(option_of(name)), type=kind, help=meaning)
+
+
+def in_command_words(text: str) -> str:
+    """Return a message with the options of readers as the command line writes them: ``--min-rating 1`` for ``min_rating=1``."""
+    names = "|".join(READER_OPTIONS)
+    written = re.compile(rf"\b({names})=('[^']*'|[\w.+-]*\w)")
+    return written.sub(lambda found: f"{flag(option_of(found[1]))} {found[2]}", text)
 
 
 def option_of(name: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from srgformer_lab.cli import commands
 from srgformer_lab.cli.lessons import add_lessons
-from srgformer_lab.cli.options import add_data, add_model, add_settings, file_path
+from srgformer_lab.cli.options import add_data, add_model, add_reading, add_settings, file_path
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.presets import PRESETS
 from srgformer_lab.version import VERSION
@@ -79,6 +79,7 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
 
     check = named.add_parser("check", help="say what a data folder holds and what is wrong with it")
     check.add_argument("folder", type=file_path)
+    add_reading(check)
     check.set_defaults(command=commands.check)
 
     add_lessons(named.add_parser("lessons", help="list the lessons; open one to work on it, or check those that are filled in"))

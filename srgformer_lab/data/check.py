@@ -1,19 +1,19 @@
 """Looks a data folder through before anyone trains on it: what it holds, and everything that is wrong with it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from srgformer_lab.data.contents import Contents
 from srgformer_lab.data.dataset import SPLITS, DataSource, Interactions
-from srgformer_lab.data.files import existing_folder, is_folder
-from srgformer_lab.data.pictures import picture_files
-from srgformer_lab.data.readers import PLAIN, gather_folder, gather_mmrec
-from srgformer_lab.data.source import layout_of
+from srgformer_lab.data.files import existing_folder
+from srgformer_lab.data.problems import Problems, Question
+from srgformer_lab.data.readers import gather, refuse_unknown_options
+from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.splitting import LISTED, candidates_of, check_trainable, metric_for
-from srgformer_lab.data.tables import Problems
 from srgformer_lab.errors import DataError
 
 
@@ -25,43 +25,53 @@ class Report:
     lines: list[str] = field(default_factory=list)
     """What it holds, a line each; bad rows are not counted."""
     problems: list[str] = field(default_factory=list)
-    """Everything that is wrong, each with its file, row or id and its remedy."""
+    """Everything that is wrong or left open, each with its file, row or id and its remedy."""
+    reading: list[str] = field(default_factory=list)
+    """Which file and column was taken for what, what was done, and what was left out."""
+    questions: list[Question] = field(default_factory=list)
+    """Those of the problems that an option answers."""
 
     def __str__(self) -> str:
         """Say both, for reading."""
         count = len(self.problems)
         verdict = f"{count} problem{'s' if count > 1 else ''}:" if count else "No problem: it can be trained on."
-        return "\n".join([self.folder, *(f"  {line}" for line in self.lines), "", verdict, *(f"- {problem}" for problem in self.problems)])
+        read = [f"  - {note}" for note in self.reading]
+        first = [f"  {self.reading[0]}"] if self.reading[:1] and self.reading[0].startswith("no modality") else []
+        body = [*first, *(f"  {line}" for line in self.lines), "", "How it was read:", *read[len(first) :]]
+        return "\n".join([self.folder, *body, "", verdict, *(f"- {problem}" for problem in self.problems)])
 
 
-def check(folder: str | Path) -> Report:
-    """Return what a data folder holds and everything that is wrong with it, as its reader would find it with its default options.
+def check(folder: str | Path, **options: Any) -> Report:
+    """Return what a data folder holds, how it is read, and everything that is wrong with it, as ``open_data`` would find it.
 
     Args:
         folder: Where it lies.
+        **options: The options of ``open_data``.
 
     Returns:
         A report in lines, and the problems, each with its file, row or id and its remedy; ``print`` shows both.
 
     Raises:
         DataError: There is no such folder.
+        ConfigError: There is no such option, or not with that value.
     """
     path = existing_folder(folder)
+    refuse_unknown_options("check", options)
     problems = Problems(collect=True)
     try:
-        contents = (gather_mmrec if layout_of(path) == "mmrec" else gather_folder)(path, problems)
-        lines = [f"{name:<13} {value}" for name, value in _describe(contents, path)]
+        contents = gather(path, problems, ReadingOptions(**{name: value for name, value in options.items() if value is not None}))
+        lines = [f"{name:<13} {value}" for name, value in _describe(contents)]
     except DataError as error:  # nothing more can be found out
-        return Report(str(path), problems=[*problems.found, str(error)])
+        return Report(str(path), [], [*problems.found, str(error)], problems.notes, problems.questions)
     if not problems.found:
         try:
-            check_trainable(contents.to_dataset(DataSource("memory")))
+            check_trainable(replace(contents, encode=False).to_dataset(DataSource("memory")))
         except DataError as error:
             problems.add(str(error))
-    return Report(str(path), lines, problems.found)
+    return Report(str(path), lines, problems.found, problems.notes, problems.questions)
 
 
-def _describe(contents: Contents, folder: Path) -> list[tuple[str, str]]:
+def _describe(contents: Contents) -> list[tuple[str, str]]:
     """Return what there is, as pairs of a name and words."""
     pairs, n_users, n_items = contents.interactions, len(contents.user_ids), len(contents.item_ids)
     parts = [f"{name} {np.sum(pairs.split == code):,}" for code, name in enumerate(SPLITS)]
@@ -74,8 +84,8 @@ def _describe(contents: Contents, folder: Path) -> list[tuple[str, str]]:
         ("density", f"{len(pairs) / max(n_users * n_items, 1):.3%} of all pairs"),
         ("splits", f"{', '.join(parts)}; by {contents.split_by}"),
         *_describe_lists(pairs, n_users, n_items),
-        *_describe_modalities(contents, folder),
-        *_describe_cards(contents, folder),
+        *_describe_modalities(contents),
+        *_describe_cards(contents),
         ("ratings", _range(contents.rating)),
         ("time", _time_range(pairs.timestamp)),
     ]
@@ -93,31 +103,29 @@ def _describe_lists(pairs: Interactions, n_users: int, n_items: int) -> list[tup
     return [("lists", f"{whole} whatever a model learns; {rest}")]
 
 
-def _describe_modalities(contents: Contents, folder: Path) -> list[tuple[str, str]]:
+def _describe_modalities(contents: Contents) -> list[tuple[str, str]]:
     if contents.features:
         listed = {name: f", with {lists.shape[1]:,} neighbours of each item" for name, lists in contents.neighbors.items()}
         return [("modality", f"{name}, {matrix.shape[1]:,} wide{listed.get(name, '')}") for name, matrix in contents.features.items()]
     cards = contents.cards
-    made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values)]
-    if made and contents.layout == PLAIN.name and not is_folder(folder / "features"):
-        return [("modality", f"{name}, made by the built-in encoder") for name in made]
-    return [("modality", "none")]
+    made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values) and contents.encode]
+    return [("modality", f"{name}, made by the built-in encoder") for name in made] or [("modality", "none")]
 
 
-def _describe_cards(contents: Contents, folder: Path) -> list[tuple[str, str]]:
+def _describe_cards(contents: Contents) -> list[tuple[str, str]]:
     cards, n_items = contents.cards, len(contents.item_ids)
     with_title = sum(title != name for title, name in zip(cards.titles, contents.item_ids, strict=True))
     pictures = sum(picture is not None for picture in cards.pictures)
-    unused = len(picture_files(folder)) - pictures
     found = [("titles", with_title), ("texts", sum(map(bool, cards.texts))), ("pictures", pictures)]
     lines = [(name, f"{count:,} of {n_items:,} items" if count else "none") for name, count in found]
-    if unused:
-        lines.append(("", f"{unused:,} more in images/ belong to no item or can't be used"))
     return [*lines, ("details", ", ".join(map(str, cards.details.columns)) or "none")]
 
 
 def _range(rating: np.ndarray | None) -> str:
     if rating is None or not len(rating):
+        return "none"
+    rating = rating[np.isfinite(rating)]
+    if not len(rating):
         return "none"
     low, high = rating.min(), rating.max()
     return f"{low:g} to {high:g}" if low < high else f"{low:g} throughout, which says nothing"

@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 
 from srgformer_lab.data.files import open_file, size_of
 from srgformer_lab.data.parts import frozen
-from srgformer_lab.data.tables import Problems
+from srgformer_lab.data.problems import Problems
 from srgformer_lab.errors import DataError
 
 LISTS = "indices"
@@ -27,31 +27,6 @@ RESERVED = ("id", "attention", "hypergraph", "edit")
 """Names of a model's parts that are no modality."""
 LONGEST_NAME = 80
 REMEDY = "write it anew with numpy.save(path, matrix.astype('float32'))"
-
-
-def read_features(path: Path, file: str, item_ids: Sequence[str] | None, problems: Problems, most: int) -> np.ndarray | None:
-    """Read a matrix (items, width) as float32, or give nothing where it is bad.
-
-    Args:
-        path: Where it lies.
-        file: What messages call it.
-        item_ids: One id a row; without them the number of rows is free.
-        problems: Where faults go.
-        most: The most bytes that the file may have.
-
-    Raises:
-        DataError: The matrix has a problem, and problems are not collected.
-    """
-    try:
-        matrix = _load(path, file, None if item_ids is None else len(item_ids), most)
-        if matrix.dtype.kind == "f":
-            with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is reported as such
-                matrix = np.ascontiguousarray(matrix, np.float32)
-        check_features(file, matrix, len(matrix) if item_ids is None else len(item_ids), item_ids or ())
-    except DataError as error:
-        problems.add(str(error))
-        return None
-    return frozen(matrix, np.float32)
 
 
 def read_neighbors(path: Path, file: str, n_items: int, problems: Problems) -> np.ndarray | None:
@@ -103,20 +78,36 @@ def _load_member(archive: zipfile.ZipFile, file: str, n_items: int, remedy: str)
     return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _load(path: Path, file: str, n_items: int | None, most: int) -> np.ndarray:
-    """Load a matrix after its header has been held against the items and the file's size."""
+def load_npy(path: Path, file: str, most: int, vectors: bool = False, texts: bool = False) -> np.ndarray:
+    """Load a matrix after its header has been held against the file's size.
+
+    Args:
+        path: Where it lies.
+        file: What messages call it.
+        most: The most bytes that it may take, as a file and as float32.
+        vectors: Whether it may be a row of numbers.
+        texts: Whether it may hold texts.
+
+    Raises:
+        DataError: It can't be read, or is no matrix.
+    """
     try:
         with open_file(path, max(most, HEADER_BYTES)) as opened:
-            shape, fortran, dtype, start = _head(opened)
+            start = opened.peek(9)[:9].lstrip().lower()
+            if start.startswith((b"<html", b"<!doctyp", b"<?xml")):
+                raise DataError(f"{file} is a web page, as sites send instead of a file; download the file itself")
+            shape, fortran, dtype, begin = _head(opened)
             if dtype.hasobject:
                 raise DataError(f"{file}: the matrix holds Python objects, which are never unpickled; {REMEDY}")
-            expected, found = math.prod(shape) * dtype.itemsize, size_of(opened) - start
+            expected, found = math.prod(shape) * dtype.itemsize, size_of(opened) - begin
             if found != expected:
                 raise DataError(f"{file}: {found:,} bytes of numbers where the header promises {expected:,}: cut or damaged; {REMEDY}")
             if len(shape) == 2 and not shape[1]:
                 raise DataError(f"{file}: the matrix has no column; {REMEDY}")
-            if len(shape) != 2 or (n_items is not None and shape[0] != n_items) or dtype.kind != "f":
-                check_features(file, np.broadcast_to(np.zeros((), dtype), shape), shape[0] if shape and n_items is None else n_items or 0)
+            if len(shape) != 2 and not (vectors and shape):
+                raise DataError(f"{file}: features must be a matrix (items, width), not of shape {shape}")
+            if dtype.kind not in ("biufU" if texts else "biuf"):
+                raise DataError(f"{file}: features are {dtype}; convert them to float32")
             if (needed := math.prod(shape) * 4 * (2 if fortran else 1)) > most:
                 raise DataError(f"{file}: {needed:,} bytes are needed for it, and {most:,} are left for features; keep fewer columns")
             content = np.fromfile(opened, dtype, math.prod(shape))

@@ -1,94 +1,42 @@
-"""The readers: a plain folder that anyone can make, and the layout in which the field passes its sets around (MMRec's)."""
+"""The readers of data folders: one pass for every layout, from a listing of files to a data set."""
 
-import math
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 
-from srgformer_lab.data.contents import (
-    Contents,
-    Layout,
-    assemble,
-    check_seed,
-    make_cards,
-    one_of_each,
-    only_known,
-    read_interactions,
+from srgformer_lab.data.catalogue import (
+    Items,
+    fitted_features,
+    neighbors_of,
+    pictures_of,
+    read_all_features,
     read_items,
 )
-from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, ItemCards
-from srgformer_lab.data.files import entries, existing_folder, is_folder
-from srgformer_lab.data.matrices import MOST_BYTES, check_modality, read_features, read_neighbors
-from srgformer_lab.data.pictures import OpenedPictures, find_pictures
-from srgformer_lab.data.tables import Problems, Table, natural_order, positions
-from srgformer_lab.errors import ConfigError, DataError
-
-INTERACTIONS, ITEMS = "interactions.csv", "items.csv"
-RULES = ("protocol", "time")
-WAYS_WITH_DUPLICATES = ("error", "merge")
-PLAIN = Layout(
-    name="folder",
-    user="user_id",
-    item="item_id",
-    split="split",
-    labels={name: code for code, name in enumerate(SPLITS)},
-    delimiter=",",
-    duplicates="remove one of the rows, or read with duplicates='merge', which keeps the latest",
-)
-MMREC = Layout(
-    name="mmrec",
-    user="userID",
-    item="itemID",
-    split="x_label",
-    labels={"0": 0, "1": 1, "2": 2},
-    delimiter="\t",
-    duplicates="remove one of the rows",
-)
-FEATURES, NEIGHBORS = "_feat.npy", "_knn.npz"
+from srgformer_lab.data.columns import DESCRIBING, plain
+from srgformer_lab.data.contents import Contents, assemble, make_cards, one_of_each
+from srgformer_lab.data.dataset import Dataset, DataSource
+from srgformer_lab.data.features import Features
+from srgformer_lab.data.files import existing_folder
+from srgformer_lab.data.identities import to_known
+from srgformer_lab.data.interactions import read_interactions
+from srgformer_lab.data.layouts import Layout, Listing, recognized
+from srgformer_lab.data.problems import Problems, counted, few
+from srgformer_lab.data.reading_options import ReadingOptions
+from srgformer_lab.data.tables import Table, natural_order, positions
+from srgformer_lab.errors import ConfigError
 
 
-@dataclass(frozen=True)
-class FolderOptions:
-    """The options of ``read_folder``, validated."""
+def read_folder(folder: str | Path, **options: Any) -> Dataset:
+    """Read a plain folder: ``interactions.csv``, and perhaps ``items.csv``, ``images`` and ``features``.
 
-    min_rating: float | None = None
-    k_core: int | None = None
-    split: str = "protocol"
-    duplicates: str = "error"
-    seed: int = 999
-
-    def __post_init__(self) -> None:
-        """Refuse what no folder could be read with."""
-        rating, core = self.min_rating, self.k_core
-        if rating is not None and (isinstance(rating, bool) or not isinstance(rating, int | float) or not math.isfinite(rating)):
-            raise ConfigError(f"min_rating={rating!r} must be a number, the lowest rating to keep, or None for all")
-        if core is not None and (isinstance(core, bool) or not isinstance(core, int) or core < 1):
-            raise ConfigError(f"k_core={core!r} must be a whole number from 1 up, such as 5, or None for no filter")
-        check_seed(self.seed)
-        for name, known in (("split", RULES), ("duplicates", WAYS_WITH_DUPLICATES)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name}={getattr(self, name)!r} must be one of {', '.join(known)}")
-
-
-def read_folder(
-    folder: str | Path,
-    min_rating: float | None = None,
-    k_core: int | None = None,
-    split: Literal["protocol", "time"] = "protocol",
-    duplicates: Literal["error", "merge"] = "error",
-    seed: int = 999,
-) -> Dataset:
-    """Read a folder with ``interactions.csv`` and ``items.csv``, and perhaps ``images`` and ``features``.
-
-    - ``interactions.csv``: user_id, item_id and, if there, rating, timestamp (seconds since 1970) and split (train, valid, test).
+    - ``interactions.csv``: user_id, item_id and, if there, rating, timestamp and split (train, valid, test).
     - ``items.csv``: item_id, title and, if there, text; any further column goes to ``cards.details``, whole numbers as such.
-    - ``images/<item_id>.jpg``, or .jpeg, .png, .webp: the pictures that there are.
+    - ``images/<item_id>.jpg``, or .png, .webp, .gif, …: the pictures that there are.
     - ``features/<modality>.npy``: a matrix with one row for each row of ``items.csv``. Without a ``features`` folder the
       built-in encoders make features of the pictures, if there is one, and of title and text, if there is a text.
 
@@ -97,87 +45,244 @@ def read_folder(
 
     Args:
         folder: Where it lies.
-        min_rating: Keep interactions with at least this rating; all by default.
-        k_core: Then keep the largest part in which every user and every item has this many interactions, from 1; all by default.
-        split: Where no column says it: ``protocol`` holds back a random fifth of each user, ``time`` the newest fifth.
-        duplicates: What to do with a user and item that stand twice: ``error``, or ``merge`` to keep the latest, of equally old
-            ones the highest rated, of those the first; before any filter.
-        seed: What the protocol's shuffling starts from.
+        **options: The options of ``open_data``.
 
     Returns:
-        The data set, which a model can learn from and be judged on.
+        The data set, which a model can learn from and be judged on; its ``reading`` says what was understood, done and left out.
 
     Raises:
         DataError: A file is missing or is not what the layout promises; names the file, the row or the id, and the remedy.
         ConfigError: An option is out of its range, or asks for a column that isn't there.
     """
+    return read_layout(folder, "folder", **options)
+
+
+def read_mmrec(folder: str | Path, **options: Any) -> Dataset:
+    """Read a folder with ``<name>.inter`` and, for each modality, ``<modality>_feat.npy``.
+
+    ``<name>.inter`` is tab separated with the columns userID, itemID and, if there, rating, timestamp and x_label
+    (0 train, 1 valid, 2 test). Without x_label the protocol splits. Timestamps that are all equal count as
+    unknown. Where there are features, an item is a row of them and its id the row's number; items without interactions are
+    isolated nodes. ``<modality>_knn.npz`` may give each item's most similar items by a modality (``indices``, item rows, the
+    nearest first), for models that read such lists. ``items.csv`` (item_id, title, text, …) and ``images/<item_id>.jpg`` may give
+    cards, otherwise an item is called by its id.
+
+    Args:
+        folder: Where it lies.
+        **options: The options of ``open_data``.
+
+    Returns:
+        The data set, which a model can learn from and be judged on; its ``reading`` says what was understood, done and left out.
+
+    Raises:
+        DataError: A file is missing or is not what the layout promises; names the file, the row or the id, and the remedy.
+        ConfigError: An option is out of its range, or asks for a column that isn't there.
+    """
+    return read_layout(folder, "mmrec", **options)
+
+
+def read_layout(folder: str | Path, name: str | None = None, ask: bool = True, **options: Any) -> Dataset:
+    """Read a folder in the layout of a name, or in the one that it is recognised to have; ``ask`` is off for what was opened once."""
     path = existing_folder(folder)
-    options = FolderOptions(min_rating, k_core, split, duplicates, seed)
-    contents = gather_folder(path, Problems(), options)
-    features = contents.features if is_folder(path / "features") else built_in_features(contents.cards)
-    return contents.to_dataset(DataSource("folder", str(path), asdict(options)), features)
+    refuse_unknown_options("open_data", options)
+    chosen = ReadingOptions(**options)
+    problems = Problems(ask=ask)
+    contents = gather(path, problems, chosen, name)
+    return contents.to_dataset(DataSource(contents.layout, str(path), chosen.without_layout().chosen()), problems.notes)
 
 
-def gather_folder(folder: Path, problems: Problems, options: FolderOptions | None = None) -> Contents:
-    """Take from the folder what it holds; problems are raised or collected, as ``problems`` says."""
-    options = options or FolderOptions()
-    table = read_interactions(folder / INTERACTIONS, PLAIN, problems)
+def refuse_unknown_options(owner: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that no reader of folders has.
+
+    Raises:
+        ConfigError: With those that there are.
+    """
+    known = [field.name for field in fields(ReadingOptions)]
+    if unknown := sorted(name for name in options if name not in known):
+        raise ConfigError(f"{owner} has no option {', '.join(unknown)}; its options for folders are {', '.join(known)}")
+
+
+def gather(folder: Path, problems: Problems, options: ReadingOptions | None = None, name: str | None = None) -> Contents:
+    """Take from the folder what it holds, in the layout of a name if one is given; problems are raised or collected."""
+    options = options or ReadingOptions()
+    listing = Listing(folder)
+    layout, files = recognized(listing, options.layout or name, options.given)
+    problems.by_name = options.layout is not None
+    problems.note(f"layout {layout.name}: {layout.about}{'' if options.layout is None else ', as was asked for'}")
+    if options.encoding:
+        object.__setattr__(layout := _copy(layout), "encoding", options.encoding)
+    table = read_interactions(listing, layout, files, options, problems)
     before = len(problems.found)
-    items = read_items(folder / ITEMS, ("item_id", "title"), problems)
+    items = read_items(listing, layout, files.get("items", ()), options, problems)
     rows_are_known = len(problems.found) == before
-    item_ids = natural_order(set(table["item_id"] if table else ())) if items is None else list(items["item_id"])
-    features = _folder_features(folder, item_ids if rows_are_known else None, problems)
-    if table is not None:
-        table = one_of_each(only_known(table, item_ids, f"in {ITEMS}", problems), options.duplicates == "merge", PLAIN, problems)
-        table = _choose(table, options, problems)
+    if layout.join is not None and table is not None:
+        table = layout.join(table, None if items is None else items.table)
+    read = read_all_features(listing, layout, items, problems)
+    by_row = any(features.ids is None for features in read.values())
+    places = None
+    if (layout.rows_are_ids and by_row) or (by_row and items is None and _are_rows(read, table)):
+        item_ids, places = _ids_of_rows(read, table, options, problems)
+        table = table if table is None else _known_rows(table, item_ids, problems)
+        if items is not None:
+            remedy = "add the item there, or remove this row"
+            unknown = positions(item_ids, items.table["item_id"]) < 0
+            where = f"among the {len(item_ids)} rows of the features, {item_ids[0]}…{item_ids[-1]}"
+            problems.drop(items.table, unknown, lambda row: f"item id {items.table['item_id'][row]!r} is not {where}", remedy)
+    else:
+        table, item_ids = _catalogue(table, items, by_row and items is not None, options, problems)
+    features = {}
+    if rows_are_known or layout.rows_are_ids:
+        features = fitted_features(read, item_ids, None if layout.rows_are_ids else items, problems, places)
+    if by_row and items is None and places is None and not files.get("items") and not problems.found:
+        file = next(features.file for features in read.values() if features.ids is None)
+        problems.add(
+            f"{file}: its rows can't be matched with items, since no table of items gives their order; "
+            f"add items.csv with a row for each, or a file {Path(file).stem}_ids.txt beside it with an id a line"
+        )
+    if table is not None and len(table):
+        table = _choose(one_of_each(table, options.duplicates == "merge", problems), options, problems)
     if options.k_core and table is not None:
-        kept = np.flatnonzero(positions(set(table["item_id"]), item_ids) >= 0)
+        kept = np.flatnonzero(positions(pd.unique(table["item_id"]), item_ids) >= 0)
         item_ids = [item_ids[row] for row in kept]
         features = {name: matrix[kept] for name, matrix in features.items()}
-    return assemble(
-        name=folder.name,
-        layout=PLAIN,
+    cards = make_cards(None if items is None else items.table, item_ids, pictures_of(listing, items, item_ids, problems, options.ids))
+    contents = assemble(
+        name=_name(layout, files, folder),
+        layout=layout.name,
+        split_column=(layout.columns.get("split") or ("split",))[0],
         table=table,
         item_ids=item_ids,
         features=features,
-        cards=make_cards(items, item_ids, find_pictures(folder, item_ids, problems)),
-        rule=options.split,
-        seed=options.seed,
+        cards=cards,
+        options=options,
         problems=problems,
+        encode=layout.encode and not read,
+        neighbors=neighbors_of(listing, features, problems) if layout.rows_are_ids and not options.k_core else None,
     )
+    _note_unused(listing, read, problems)
+    _note_modalities(contents, layout, problems)
+    return contents
 
 
-def _folder_features(folder: Path, item_ids: Sequence[str] | None, problems: Problems) -> dict[str, np.ndarray]:
-    if not is_folder(folder / "features"):
-        return {}
-    files = entries(folder / "features", "*.npy")
-    if not files:
-        problems.add("features/ holds no .npy file; add one for each modality, or remove the folder to use the built-in encoders")
-    features: dict[str, np.ndarray] = {}
-    for path in files:
-        _read_modality(path, f"features/{path.name}", path.stem, item_ids, features, problems)
-    return features
+def _copy(layout: Layout) -> Layout:
+    from copy import copy
+
+    return copy(layout)
 
 
-def _read_modality(
-    path: Path, file: str, modality: str, item_ids: Sequence[str] | None, features: dict[str, np.ndarray], problems: Problems
-) -> None:
-    try:
-        check_modality(modality, file)
-    except DataError as error:
-        problems.add(str(error))
+def _are_rows(read: dict[str, Features], table: Table | None) -> bool:
+    """Return whether all item ids are numbers of rows."""
+    n_rows = min(len(features.matrix) for features in read.values() if features.ids is None)
+    ids = pd.unique(table["item_id"]) if table is not None else ()
+    return all(name.isascii() and name.isdigit() and str(int(name)) == name and int(name) < n_rows for name in ids)
+
+
+def _name(layout: Layout, files: dict[str, list[str]], folder: Path) -> str:
+    """Return what the data set is called: as its one file where that is its own name, else as its folder."""
+    return Path(files["interactions"][0]).stem if layout.name in ("mmrec", "recbole") else folder.name
+
+
+def _ids_of_rows(
+    read: dict[str, Features], table: Table | None, options: ReadingOptions, problems: Problems
+) -> tuple[list[str], np.ndarray]:
+    """Return the ids of items whose ids are numbers of rows, and the rows of the matrices that are theirs."""
+    first = next(features for features in read.values() if features.ids is None)
+    n_rows = len(first.matrix)
+    ids = pd.unique(table["item_id"]) if table is not None else ()
+    whole = [int(name) for name in ids if name.isascii() and name.isdigit()]
+    low, high = (min(whole), max(whole)) if whole else (0, 0)
+    empty = all(not features.matrix[:1].any() for features in read.values())
+    if options.ids == "from1":
+        skipped = int(n_rows > high)
+        problems.note(f"item ids count from 1{', and the first row of the features is left out' if skipped else ''}")
+        return [str(row + 1 - skipped) for row in range(skipped, n_rows)], np.arange(skipped, n_rows)
+    if low == 1 and high == n_rows:
+        problems.question(
+            "ids",
+            f"{table.file if table else ''}: item ids go from 1 to {high:,}, and {first.file} has {n_rows:,} rows, which count from 0",
+            {"'from1'": "if the ids count from 1", "'exact'": "if they count from 0"},
+        )
+    elif low == 1 and high == n_rows - 1 and empty:
+        problems.note(f"{first.file}: item 0 has no interaction, and its row holds zeros only, as padding does; ids='from1' leaves it out")
+    return [str(row) for row in range(n_rows)], np.arange(n_rows)
+
+
+def _known_rows(table: Table, item_ids: list[str], problems: Problems) -> Table:
+    ids, unknown = table["item_id"], positions(item_ids, table["item_id"]) < 0
+    if not unknown.any():
+        return table
+    n_unknown = len(pd.unique(ids[unknown]))
+    where = f"among the {len(item_ids)} rows of the features, {item_ids[0]}…{item_ids[-1]}: {counted(n_unknown, 'item')} without a row"
+    remedy = "add their rows to the features, or remove this row"
+    return problems.drop(table, unknown, lambda row: f"item id {ids[row]!r} is not {where}", remedy)
+
+
+def _catalogue(
+    table: Table | None, items: Items | None, by_row: bool, options: ReadingOptions, problems: Problems
+) -> tuple[Table | None, list[str]]:
+    """Return the interactions and the ids of all items: those of the table, then those that only occur in interactions."""
+    if items is None:
+        return table, natural_order(set(pd.unique(table["item_id"]) if table else ()))
+    known, file = list(items.table["item_id"]), items.table.file
+    if table is None:
+        return None, known
+    table = to_known(table, known, file, problems, options.ids)
+    ids = table["item_id"]
+    unknown = positions(known, ids) < 0
+    if not unknown.any():
+        return table, known
+    if by_row:
+        remedy = "add the item there, or remove this row"
+        return problems.drop(table, unknown, lambda row: f"item id {ids[row]!r} is not in {file}", remedy), known
+    more = natural_order(set(pd.unique(ids[unknown])))
+    if unknown.all():
+        problems.add(
+            f"{table.file}: none of its item ids is in {file}, such as {ids[0]!r} where items are called {known[0] if known else ''!r}; "
+            f"say which column has the ids, such as columns='item=NAME', or remove {file}"
+        )
+        return table.keep(~unknown), known
+    problems.note(f"{file}: {counted(len(more), 'item')} of {table.file} not in it, such as {few(more, 3)}: called by their ids")
+    return table, known + more
+
+
+def _note_unused(listing: Listing, read: dict[str, Features], problems: Problems) -> None:
+    used = problems.used | {features.file for features in read.values()}
+    folders = tuple(f"{file}/" for file in used if file in {features.file for features in read.values()})
+    unused = [name for name in listing.files if name not in used and not name.startswith(folders or ("\0",))]
+    unused = [name for name in unused if not name.lower().split("/")[-1].startswith(("readme", "license", "licence"))]
+    if unused:
+        problems.note(f"not used: {few(unused, 8)}")
+    if listing.outside:
+        problems.note(f"links that lead out of the folder: {few(listing.outside)}")
+
+
+def _note_modalities(contents: Contents, layout: Layout, problems: Problems) -> None:
+    """Say first, where there is no modality, what would give one."""
+    cards = contents.cards
+    if contents.features or (contents.encode and (any(cards.texts) or any(cards.pictures))):
         return
-    left = MOST_BYTES - sum(matrix.nbytes for matrix in features.values())
-    if (matrix := read_features(path, file, item_ids, problems, left)) is not None:
-        features[modality] = matrix
+    details = {plain(name): name for name in map(str, cards.details.columns)}
+    column = next((details[plain(name)] for name in DESCRIBING if plain(name) in details), None)
+    titled = any(title != name for title, name in zip(cards.titles, contents.item_ids, strict=True))
+    remedy = (
+        f"columns='text={column}' makes one of the column {column}"
+        if column and contents.encode
+        else "columns='text=title' makes one of the titles"
+        if titled and contents.encode
+        else "add a matrix such as image_feat.npy with a row for each item"
+        if layout.rows_are_ids
+        else "add a column text to the table of items, pictures as images/<item_id>.jpg, or matrices as features/<name>.npy"
+    )
+    problems.notes.insert(0, f"no modality: models learn from interactions alone; {remedy}")
 
 
-def _choose(table: Table, options: FolderOptions, problems: Problems) -> Table:
+def _choose(table: Table, options: ReadingOptions, problems: Problems) -> Table:
     given = len(table)
     if options.min_rating is not None:
         if "rating" not in table:
             raise ConfigError(f"min_rating={options.min_rating:g} needs ratings, and {table.file} has no column rating; leave it out")
-        table = table.keep(table["rating"] >= options.min_rating)
+        low = ~(table["rating"] >= options.min_rating)
+        table = problems.leave_out(table, low, lambda _: f"rated below {options.min_rating:g} or not at all")
     if options.k_core:
         user, item = (pd.factorize(table[name])[0] for name in ("user_id", "item_id"))
         table = table.keep(core(user, item, options.k_core))
@@ -197,103 +302,3 @@ def core(user: Int[np.ndarray, " pairs"], item: Int[np.ndarray, " pairs"], k: in
         if (enough == kept).all():
             return kept
         kept = enough
-
-
-def built_in_features(cards: ItemCards) -> Mapping[str, Float[np.ndarray, "items _"]]:
-    """Encode pictures and texts with the package's own encoders; a modality that no item has is left out."""
-    from srgformer_lab.data.encoders import encode_pictures, encode_texts
-
-    features = {}
-    if any(cards.pictures):
-        features["image"] = encode_pictures(OpenedPictures(cards.pictures))
-    if any(cards.texts):
-        features["text"] = encode_texts([f"{title}. {text}" for title, text in zip(cards.titles, cards.texts, strict=True)])
-    return features
-
-
-def read_mmrec(folder: str | Path, seed: int = 999) -> Dataset:
-    """Read a folder with ``<name>.inter`` and, for each modality, ``<modality>_feat.npy``.
-
-    ``<name>.inter`` is tab separated with the columns userID, itemID and, if there, rating, timestamp and x_label
-    (0 train, 1 valid, 2 test). Without x_label the protocol splits. Timestamps that are all equal count as
-    unknown. Where there are features, an item is a row of them and its id the row's number; items without interactions are
-    isolated nodes. ``<modality>_knn.npz`` may give each item's most similar items by a modality (``indices``, item rows, the
-    nearest first), for models that read such lists. ``items.csv`` (item_id, title, text, …) and ``images/<item_id>.jpg`` may give
-    cards, otherwise an item is called by its id.
-
-    Args:
-        folder: Where it lies.
-        seed: What the protocol's shuffling starts from, where it splits.
-
-    Returns:
-        The data set, which a model can learn from and be judged on.
-
-    Raises:
-        DataError: A file is missing or is not what the layout promises; names the file, the row or the id, and the remedy.
-        ConfigError: The seed is no whole number from 0 up.
-    """
-    path = existing_folder(folder)
-    check_seed(seed)
-    return gather_mmrec(path, Problems(), seed).to_dataset(DataSource("mmrec", str(path), {"seed": seed}))
-
-
-def inter_file(folder: Path, problems: Problems) -> Path | None:
-    """Find the one ``.inter`` file; if there is none or there are several, that is a problem."""
-    files = entries(folder, "*.inter")
-    if len(files) > 1:
-        names = ", ".join(path.name for path in files)
-        problems.add(f"{folder} holds {len(files)} .inter files, {names}; keep one, or give each a folder of its own")
-    if not files:
-        problems.add(f"there is no .inter file in {folder}; add <name>.inter, or give interactions.csv and items.csv")
-    return files[0] if len(files) == 1 else None
-
-
-def gather_mmrec(folder: Path, problems: Problems, seed: int = 999) -> Contents:
-    """Take from the folder what it holds; problems are raised or collected, as ``problems`` says."""
-    file = inter_file(folder, problems)
-    table = read_interactions(file, MMREC, problems) if file else None
-    features, item_ids = _mmrec_features(folder, problems)
-    items = read_items(folder / ITEMS, ("item_id",), problems) if os.path.lexists(folder / ITEMS) else None
-    named = [] if items is None else items["item_id"]
-    if item_ids is None:
-        item_ids = natural_order({*named, *(table["item_id"] if table else ())})
-    known_from = f"among the {len(item_ids)} rows of the features, 0…{len(item_ids) - 1}"
-    if items is not None:
-        items = only_known(items, item_ids, known_from, problems)
-    if table is not None:
-        table = one_of_each(only_known(table, item_ids, known_from, problems), False, MMREC, problems)
-    contents = assemble(
-        name=file.stem if file else folder.name,
-        layout=MMREC,
-        table=table,
-        item_ids=item_ids,
-        features=features,
-        cards=make_cards(items, item_ids, find_pictures(folder, item_ids, problems)),
-        rule="protocol",
-        seed=seed,
-        problems=problems,
-    )
-    return replace(contents, neighbors=_read_all_neighbors(folder, features, problems))
-
-
-def _mmrec_features(folder: Path, problems: Problems) -> tuple[dict[str, np.ndarray], Sequence[str] | None]:
-    features: dict[str, np.ndarray] = {}
-    item_ids = None
-    for path in entries(folder, f"?*{FEATURES}"):
-        _read_modality(path, path.name, path.name.removesuffix(FEATURES), item_ids, features, problems)
-        if features and item_ids is None:
-            item_ids = [str(row) for row in range(len(next(iter(features.values()))))]
-    return features, item_ids
-
-
-def _read_all_neighbors(folder: Path, features: Mapping[str, np.ndarray], problems: Problems) -> dict[str, np.ndarray]:
-    neighbors = {}
-    for path in entries(folder, f"?*{NEIGHBORS}"):
-        modality = path.name.removesuffix(NEIGHBORS)
-        if modality in features:
-            lists = read_neighbors(path, path.name, len(features[modality]), problems)
-            if lists is not None:
-                neighbors[modality] = lists
-        elif not os.path.lexists(folder / f"{modality}{FEATURES}"):  # features that are there but bad were reported already
-            problems.add(f"{path.name}: there is no {modality}{FEATURES} whose rows it could list; add it, or remove the lists")
-    return neighbors

@@ -2,65 +2,94 @@
 
 import hashlib
 import inspect
-import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
 from srgformer_lab.data.dataset import Dataset, DataSource
-from srgformer_lab.data.files import entries, existing_folder
-from srgformer_lab.data.readers import INTERACTIONS, read_folder, read_mmrec
+from srgformer_lab.data.files import existing_folder
+from srgformer_lab.data.layouts import Listing, layouts
+from srgformer_lab.data.readers import read_layout, refuse_unknown_options
+from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.errors import ConfigError, DataError
 
 STUDIO = "studio"
 """The name of the built-in data set; a folder of that name is reached as ``./studio``."""
+RECOGNIZED = ("folder", "mmrec")
+"""Layouts that a link need not name, since version 0.1.0 named none."""
 
 
 def open_data(path_or_name: str | Path, **options: Any) -> Dataset:
-    """Open the built-in data set, ``studio``, or a folder in either layout.
+    """Open the built-in data set, ``studio``, or a folder in any layout that is known.
 
-    A folder with an ``.inter`` file goes to ``read_mmrec``, one with ``interactions.csv`` to ``read_folder``.
+    What changes no meaning is done, and said in the data set's ``reading``: separators, encodings, dates, repeats. What changes meaning
+    is asked, by a ``DataError`` that names the option which answers it.
 
     Args:
         path_or_name: ``"studio"``, or where the folder lies.
-        **options: The options of ``studio``, ``read_mmrec`` or ``read_folder``; one that is None counts as not given.
+        **options: The options of ``studio``, or for a folder those below; one that is None counts as not given.
+
+            - ``min_rating``: keep interactions with at least this rating; all by default.
+            - ``k_core``: then keep the largest part in which every user and every item has this many interactions.
+            - ``split``: where no file says it, ``"protocol"`` holds back a random fifth of each user, ``"time"`` the newest fifth.
+            - ``duplicates``: what to do with a user and item that stand twice: ``"merge"`` keeps the latest, of equally old
+              ones the highest rated, of those the first, before any filter; ``"error"`` refuses them.
+            - ``seed``: what the protocol's shuffling starts from.
+            - ``layout``: the layout's name, where it is not to be recognised.
+            - ``columns``: which columns are what, such as ``"user=buyer,item=sku,time="``; numbers for a file without a header.
+            - ``encoding``: of the text files, where it is neither UTF-8 nor UTF-16 nor Western.
+            - ``dates``: ``"day-first"`` or ``"month-first"``, where dates can be read in both ways.
+            - ``events``: the kinds of events to keep, divided by commas, or ``"all"``.
+            - ``ids``: ``"exact"`` takes ids as they stand; to ``"match"``, leading zeros, ``.0``, case and Unicode form don't count;
+              ``"from1"`` says that ids which are rows of features count from 1.
 
     Returns:
         The data set.
 
     Raises:
-        DataError: There is no such folder, or it is not in order.
+        DataError: There is no such folder, it is not in order, or it leaves open what only its owner knows.
         ConfigError: The data set's reader has no such option, or not with that value.
 
     Examples:
         >>> lab.open_data("studio", n_users=100, n_interactions=1_500)
         Dataset(studio: 100 users × 240 items, 1,227/110/163, image[32], text[32])
     """
+    given = {name: value for name, value in options.items() if value is not None}
     if str(path_or_name) == STUDIO:
-        return _read(STUDIO, "", options)
+        return _studio(given, options)
     path = existing_folder(path_or_name)
-    return _read(layout_of(path), str(path), options)
+    refuse_unknown_options("open_data", options)
+    return read_layout(path, **given)
 
 
 def reopen(source: DataSource) -> Dataset:
-    """Open a data set again, as it was opened.
+    """Open a data set again, as it was opened: nothing is asked.
 
     Raises:
         DataError: It was built by hand, or its folder is gone or no longer in order.
         ConfigError: The options are none of the reader's.
     """
-    return _read(source.reader, source.path, source.options)
+    if source.reader == STUDIO:
+        return _studio(source.options, source.options)
+    _check_reader(source.reader)
+    return read_layout(source.path, source.reader, ask=False, **source.options)
 
 
 def chosen_options(source: DataSource) -> dict[str, Any]:
     """Return the options of a data set's reader that are not its defaults."""
     if source.reader == "memory":
         return dict(source.options)
-    known = inspect.signature(_reader(source.reader)).parameters
-    return {name: value for name, value in source.options.items() if name not in known or known[name].default != value}
+    if source.reader == STUDIO:
+        from srgformer_lab.data.studio import studio
+
+        known = {name: parameter.default for name, parameter in inspect.signature(studio).parameters.items()}
+    else:
+        _check_reader(source.reader)
+        known = {field.name: field.default for field in fields(ReadingOptions)}
+    chosen = {name: value for name, value in source.options.items() if name not in known or known[name] != value}
+    return chosen if source.reader in (STUDIO, *RECOGNIZED) else {**chosen, "layout": source.reader}
 
 
 def source_from_dict(values: Mapping[str, Any]) -> DataSource:
@@ -85,16 +114,14 @@ def folder_state(folder: str | Path) -> str:
         DataError: There is no such folder.
     """
     path, found = existing_folder(folder), []
-    for part in (".", "features", "images"):
-        with suppress(OSError), os.scandir(path / part) as listed:  # no such folder, or none that can be listed
-            for entry in listed:
-                try:
-                    stat = entry.stat()
-                except OSError:  # it went meanwhile, or is a link to nothing
-                    found.append((part, entry.name))
-                    continue
-                if S_ISREG(stat.st_mode):
-                    found.append((part, entry.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev))
+    for name, file in Listing(path).files.items():
+        try:
+            stat = file.stat()
+        except OSError:  # it went meanwhile, or is a link to nothing
+            found.append((name,))
+            continue
+        if S_ISREG(stat.st_mode):
+            found.append((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev))
     return hashlib.sha256(repr(sorted(found)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -107,37 +134,17 @@ def source_state(source: DataSource) -> str:
     return folder_state(source.path) if source.path else ""
 
 
-def layout_of(folder: Path) -> str:
-    """Return which layout a folder has: ``mmrec`` or ``folder``.
+def _studio(given: Mapping[str, Any], options: Mapping[str, Any]) -> Dataset:
+    from srgformer_lab.data.studio import studio  # folders need none of it
 
-    Raises:
-        DataError: It has neither or both.
-    """
-    inter, plain = entries(folder, "*.inter"), os.path.lexists(folder / INTERACTIONS)
-    if inter and plain:
-        raise DataError(f"{folder} holds {inter[0].name} and {INTERACTIONS}, which are two layouts; keep one of the two")
-    if not inter and not plain:
-        raise DataError(f"{folder} holds no data set: neither {INTERACTIONS} nor a .inter file; add one, or give the folder that holds it")
-    return "mmrec" if inter else "folder"
-
-
-def _read(reader: str, path: str, options: Mapping[str, Any]) -> Dataset:
-    function = _reader(reader)
-    known = [name for name in inspect.signature(function).parameters if name != "folder"]
+    known = list(inspect.signature(studio).parameters)
     if unknown := sorted(name for name in options if name not in known):
-        raise ConfigError(f"{function.__name__} has no option {', '.join(unknown)}; its options are {', '.join(known)}")
-    given = {name: value for name, value in options.items() if value is not None}
-    return (function if reader == STUDIO else partial(function, path))(**given)
+        raise ConfigError(f"studio has no option {', '.join(unknown)}; its options are {', '.join(known)}")
+    return studio(**given)
 
 
-def _reader(name: str) -> Callable[..., Dataset]:
-    if name == STUDIO:
-        from srgformer_lab.data.studio import studio  # folders need none of it
-
-        return studio
-    readers = {"mmrec": read_mmrec, "folder": read_folder}
-    if name in readers:
-        return readers[name]
+def _check_reader(name: str) -> None:
     if name == "memory":
         raise DataError("a data set built by hand can't be opened again; save it in a folder and read it from there")
-    raise DataError(f"no reader is called {name!r}; there are {', '.join((STUDIO, *readers))}")
+    if name not in (known := layouts()):
+        raise DataError(f"no reader is called {name!r}; there are {', '.join((STUDIO, *known))}")

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from srgformer_lab.data.delimited import Wanted, read_delimited
 from srgformer_lab.data.pictures import OpenedPictures
+from srgformer_lab.data.problems import Problems
 from srgformer_lab.data.readers import core, read_folder
-from srgformer_lab.data.tables import Problems, read_table
 from srgformer_lab.errors import ConfigError, DataError
 
 
@@ -49,7 +50,7 @@ def test_source_opens_the_same_again(tmp_path):
     data = read_folder(write_shop(tmp_path), min_rating=2, split="time", seed=3)
     assert data.source.reader == "folder"
     assert data.source.path == str(tmp_path)
-    assert data.source.options == {"min_rating": 2, "k_core": None, "split": "time", "duplicates": "error", "seed": 3}
+    assert data.source.options == {"min_rating": 2, "k_core": None, "split": "time", "duplicates": "merge", "seed": 3}
     assert read_folder(data.source.path, **data.source.options).fingerprint == data.fingerprint
 
 
@@ -69,7 +70,7 @@ def test_ids_are_text(tmp_path):
     np.save(tmp_path / "features" / "image.npy", matrix(2, 4))
     Image.new("RGB", (4, 4)).save(tmp_path / "images" / "ein Stück.png")
     Image.new("RGB", (4, 4)).save(tmp_path / "images" / "物.webp")
-    data = read_folder(tmp_path)
+    data = read_folder(tmp_path, ids="exact")
     assert data.user_ids == ("01", "1", "10")
     assert data.item_ids == ("007", "7", "ein Stück", "物")
     assert [data.picture(name) is not None for name in data.item_ids] == [False, False, True, True]
@@ -245,7 +246,10 @@ class TestTables:
 
     def test_missing_file(self, tmp_path, name, column):
         (write_shop(tmp_path) / name).unlink()
-        refused(tmp_path, f"{name} is missing in {tmp_path}", "add it", column)
+        if name == "items.csv":
+            refused(tmp_path, "features/audio.npy: its rows can't be matched with items", "add items.csv")
+        else:
+            refused(tmp_path, f"{name} is missing in {tmp_path}", "add it")
 
     def test_folder_instead_of_file(self, tmp_path, name, column):
         (write_shop(tmp_path) / name).unlink()
@@ -255,7 +259,7 @@ class TestTables:
     @pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf"])
     def test_empty_file(self, tmp_path, name, column, content):
         (write_shop(tmp_path) / name).write_bytes(content)
-        refused(tmp_path, f"{name} is empty", "give it a header", column)
+        refused(tmp_path, f"{name} is empty", "give it a header", "item_id")
 
     def test_header_only(self, tmp_path, name, column):
         path = write_shop(tmp_path) / name
@@ -264,30 +268,14 @@ class TestTables:
 
     def test_missing_column(self, tmp_path, name, column):
         path = write_shop(tmp_path) / name
-        path.write_text(path.read_text().replace(column, "other"))
-        refused(tmp_path, f"{name}: row 1: no column {column} among", "other", "name the columns so, divided by commas")
-
-    def test_semicolons_instead_of_commas(self, tmp_path, name, column):
-        path = write_shop(tmp_path) / name
-        path.write_text(path.read_text().replace(",", ";"))
-        refused(tmp_path, f"{name}: row 1: no column", "divided by commas")
+        missing = "item_id" if name == "items.csv" else column
+        path.write_text(path.read_text().replace(missing, "other"))
+        refused(tmp_path, f"{name}: row 1: no column {missing} among", "other", "divided by commas", f"columns='{missing[:4]}=NAME'")
 
     def test_column_that_stands_twice(self, tmp_path, name, column):
         path = write_shop(tmp_path) / name
         path.write_text("".join(f"{line},{line.split(',')[0]}\n" for line in path.read_text().splitlines()))
         refused(tmp_path, f"{name}: row 1: the column", "stands twice", "rename or remove")
-
-    def test_text_that_is_not_utf8(self, tmp_path, name, column):
-        path = write_shop(tmp_path) / name
-        lines = path.read_bytes().splitlines()
-        lines[3] = lines[3].replace(b"i", b"\xfc", 1)
-        path.write_bytes(b"\n".join(lines))
-        refused(tmp_path, f"{name}: line 4: byte 0xfc is no UTF-8 text", "save the file as UTF-8")
-
-    def test_utf16(self, tmp_path, name, column):
-        path = write_shop(tmp_path) / name
-        path.write_bytes(path.read_text().encode("utf-16"))
-        refused(tmp_path, f"{name}: line 1: byte 0xff", "save the file as UTF-8")
 
     def test_too_few_and_too_many_cells(self, tmp_path, name, column):
         path = write_shop(tmp_path) / name
@@ -315,21 +303,16 @@ def test_rows_are_counted_as_a_spreadsheet_counts_them(tmp_path):
 # ----------------------------------------------------------------- rows that fail
 
 
-@pytest.mark.parametrize("value", ["good", "", "nan", "inf", "4·5"])
+@pytest.mark.parametrize("value", ["good", "inf", "4·5"])
 def test_rating_that_is_no_number(tmp_path, value):
     replace_row(write_shop(tmp_path) / "interactions.csv", 7, f"u1,i1,{value},100")
     refused(tmp_path, f"interactions.csv: row 7: rating {value!r} is no number", "write a number, or remove the column")
 
 
-@pytest.mark.parametrize("value", ["yesterday", "2020-01-01", "", "1e300"])
+@pytest.mark.parametrize("value", ["yesterday", "1e300"])
 def test_timestamp_that_is_no_number(tmp_path, value):
     replace_row(write_shop(tmp_path) / "interactions.csv", 7, f"u1,i1,3,{value}")
-    refused(tmp_path, f"interactions.csv: row 7: timestamp {value!r} is no number", "seconds since 1970")
-
-
-def test_missing_ids(tmp_path):
-    replace_row(write_shop(tmp_path) / "interactions.csv", 6, ",i4,5,400")
-    refused(tmp_path, "interactions.csv: row 6: no user_id", "give every interaction a user_id")
+    refused(tmp_path, f"interactions.csv: row 7: timestamp {value!r} is no number and no date", "seconds since 1970")
 
 
 def test_item_without_id(tmp_path):
@@ -346,15 +329,11 @@ def test_unknown_items_are_named_and_counted(tmp_path):
     )
 
 
-def test_item_that_stands_twice(tmp_path):
-    replace_row(write_shop(tmp_path) / "items.csv", 6, "i1,Again,2004,x")
-    refused(tmp_path, "items.csv: row 6: item_id 'i1' stands in row 3 already", "an id of its own")
-
-
 def test_interaction_that_stands_twice(tmp_path):
     path = write_shop(tmp_path) / "interactions.csv"
     path.write_text(path.read_text() + "u1,i2,1,7\n")
-    refused(tmp_path, "interactions.csv: row 22: user id 'u1' and item id 'i2' stand in row 8 already", "remove one", "duplicates='merge'")
+    said = "interactions.csv: row 22: user id 'u1' and item id 'i2' stand in row 8 already"
+    refused(tmp_path, said, "remove one", "duplicates='merge'", duplicates="error")
 
 
 def test_unknown_split_label(tmp_path):
@@ -363,17 +342,10 @@ def test_unknown_split_label(tmp_path):
     refused(tmp_path, "interactions.csv: row 2: split 'Trian' is no split (also 6, 10)", "write one of train, valid, test")
 
 
-def test_user_without_training_interaction(tmp_path):
-    labels = ["train", "train", "valid", "test"]
-    rows = [f"u{user},i{item},{labels[item] if user else 'test'}" for user in range(3) for item in range(4)]
-    write_shop(tmp_path, interactions=rows, interactions_header="user_id,item_id,split")
-    refused(tmp_path, "interactions.csv: user id 'u0' has no training interaction", "into train, or remove the user")
-
-
 def test_empty_split_of_the_files_own(tmp_path):
-    rows = [f"u{user},i{item},{'train' if item else 'test'}" for user in range(3) for item in range(4)]
+    rows = [f"u{user},i{item},{'train' if item else 'valid'}" for user in range(3) for item in range(4)]
     write_shop(tmp_path, interactions=rows, interactions_header="user_id,item_id,split")
-    refused(tmp_path, "interactions.csv: no row is in the split valid", "label some in the column split, or remove the column")
+    refused(tmp_path, "interactions.csv: no row is in the split test", "label some in the column split, or remove the column")
 
 
 def test_split_by_the_protocol_needs_three_interactions(tmp_path):
@@ -398,7 +370,6 @@ def test_filters_that_leave_nothing(tmp_path):
         (np.where(matrix(2) == 5, np.nan, matrix(2)), ("row 2 (item i2) holds a NaN value", "repair or drop")),
         (np.where(matrix(2) == 7, -np.inf, matrix(2)), ("row 3 (item i3) holds an infinite value", "repair or drop")),
         (np.full((6, 2), 1e60), ("infinite value, 6 such rows", "repair or drop")),
-        (matrix(2).astype(int), ("int64", "convert them to float32")),
         (np.full((6, 2), "a"), ("<U1", "convert them to float32")),
         (matrix(2)[:, 0], ("must be a matrix (items, width)",)),
         (matrix(2)[:, :0], ("has no column", "numpy.save")),
@@ -444,7 +415,7 @@ def test_pickle_is_never_run(tmp_path):
 def test_features_folder_without_a_matrix(tmp_path):
     for path in (write_shop(tmp_path) / "features").iterdir():
         path.unlink()
-    refused(tmp_path, "features/ holds no .npy file", "add one for each modality, or remove the folder")
+    refused(tmp_path, "features/ holds no matrix", "or remove the folder")
 
 
 # ------------------------------------------------------------- pictures that fail
@@ -456,45 +427,10 @@ def png_of(width, height):
     return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
 
 
-def test_pictures_that_cannot_be_decoded(tmp_path):
-    images = write_shop(tmp_path) / "images"
-    (images / "i1.jpg").write_bytes(b"hello")
-    (images / "i4.jpg").write_bytes(b"GIF89a")
-    refused(tmp_path, "images/i1.jpg: the picture of item 'i1' is neither JPEG nor PNG nor WebP (also i4.jpg)", "replace or remove it")
-
-
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_truncated_picture_with_a_good_header(tmp_path, suffix):
-    images = write_shop(tmp_path) / "images"
-    (images / "i1.jpg").unlink()
-    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    path = images / f"i1.{suffix}"
-    Image.fromarray(noise).save(path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    refused(tmp_path, f"images/i1.{suffix}: the picture of item 'i1' can't be decoded", "replace or remove it")
-
-
-def test_empty_picture(tmp_path):
-    (write_shop(tmp_path) / "images" / "i1.jpg").write_bytes(b"")
-    refused(tmp_path, "images/i1.jpg", "is empty", "replace or remove it")
-
-
-@pytest.mark.parametrize("side", [7_000, 12_000, 60_000])
-def test_huge_picture_is_refused_by_its_header_and_pillow_warns_of_nothing(tmp_path, side):
-    (write_shop(tmp_path) / "images" / "i1.jpg").write_bytes(png_of(side, side))
-    refused(tmp_path, "images/i1.jpg", f"has {side:,} × {side:,} pixels, more than 48 million", "replace or remove it")
-
-
 def test_picture_of_another_format_than_its_name_says_is_fine(tmp_path):
     write_shop(tmp_path)
     Image.new("RGB", (5, 5)).save(tmp_path / "images" / "i1.jpg", format="PNG")
     assert read_folder(tmp_path).picture("i1").size == (5, 5)
-
-
-def test_two_pictures_of_one_item(tmp_path):
-    write_shop(tmp_path)
-    Image.new("RGB", (5, 5)).save(tmp_path / "images" / "i1.png")
-    refused(tmp_path, "item id 'i1' has the pictures i1.jpg and i1.png", "keep one")
 
 
 def test_pictures_of_removed_items_are_not_looked_at(tmp_path):
@@ -525,15 +461,6 @@ def test_slash_in_an_id_only_means_no_picture(tmp_path):
     assert read_folder(tmp_path).picture("shop/i0") is None
 
 
-def test_link_that_leads_out_of_images(tmp_path):
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    picture = write_shop(folder) / "images" / "i1.jpg"
-    picture.rename(tmp_path / "elsewhere.jpg")
-    picture.symlink_to(tmp_path / "elsewhere.jpg")
-    refused(folder, "images/i1.jpg", "is a link that leads out of images/", "replace or remove it")
-
-
 # ---------------------------------------------------------------------- options
 
 
@@ -541,7 +468,7 @@ def test_link_that_leads_out_of_images(tmp_path):
     ("options", "words"),
     [
         ({"split": "foo"}, "split='foo' must be one of protocol, time"),
-        ({"duplicates": "drop"}, "duplicates='drop' must be one of error, merge"),
+        ({"duplicates": "drop"}, "duplicates='drop' must be one of merge, error"),
         ({"k_core": 0}, "k_core=0 must be a whole number from 1 up"),
         ({"k_core": 2.5}, "k_core=2.5 must be a whole number"),
         ({"k_core": True}, "k_core=True"),
@@ -559,8 +486,8 @@ def test_options_out_of_range(tmp_path, options, words):
 @pytest.mark.parametrize(
     ("options", "header", "words"),
     [
-        ({"split": "time"}, "user_id,item_id,rating,when", "split='time' needs times, and interactions.csv has no timestamps"),
-        ({"min_rating": 3}, "user_id,item_id,stars,timestamp", "min_rating=3 needs ratings, and interactions.csv has no column rating"),
+        ({"split": "time"}, "user_id,item_id,rating,moment", "split='time' needs times, and interactions.csv has no timestamps"),
+        ({"min_rating": 3}, "user_id,item_id,points,timestamp", "min_rating=3 needs ratings, and interactions.csv has no column rating"),
     ],
 )
 def test_options_that_need_a_column(tmp_path, options, header, words):
@@ -569,7 +496,7 @@ def test_options_that_need_a_column(tmp_path, options, header, words):
 
 
 def test_split_by_time_against_the_files_own_split(tmp_path):
-    rows = [f"u{user},i{item},{item},train" for user in range(3) for item in range(4)]
+    rows = [f"u{user},i{item},{item},{'test' if item == 3 else 'train'}" for user in range(3) for item in range(4)]
     write_shop(tmp_path, interactions=rows, interactions_header="user_id,item_id,timestamp,split")
     with pytest.raises(ConfigError, match=r"contradicts the column split of interactions\.csv; leave one of the two out"):
         read_folder(tmp_path, split="time")
@@ -602,7 +529,7 @@ def test_unquoted_table_is_read_as_the_quoted_one(tmp_path_factory, rows):
     (folder / "plain.csv").write_text("".join(f"{a},{b}\n" for a, b in [("x", "y"), *rows]), encoding="utf-8", newline="")
     (folder / "quoted.csv").write_text("".join(f'"{a}",{b}\n' for a, b in [("x", "y"), *rows]), encoding="utf-8", newline="")
     for name in ("plain.csv", "quoted.csv"):
-        table = read_table(folder / name, ("x", "y"), Problems())
+        table = read_delimited(folder / name, Wanted(columns=("x", "y")), Problems())
         assert list(zip(table["x"], table["y"], strict=True)) == rows
 
 

@@ -1,0 +1,333 @@
+"""Text tables read in blocks: what divides the cells is found out, quotes and escapes are undone, blank rows are left out."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+
+from srgformer_lab.data.blocks import Look, free_memory, look, text_blocks
+from srgformer_lab.data.problems import Problems, few
+from srgformer_lab.data.tables import Interner, Table
+from srgformer_lab.errors import DataError
+
+MOST_COLUMNS = 1_000
+LONGEST_CELL = 4_000_000
+"""In characters; a picture as text in a cell is longer."""
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "::": "double colons", " ": "spaces"}
+RECORDS = 200_000
+"""Rows that are divided at a time."""
+SAMPLE_ROWS = 30
+csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL + 1))  # its own limit refuses long descriptions
+
+Choose = Callable[[Sequence[str]], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file's cells are divided."""
+
+    separator: str
+    quoting: str = "none"
+    """``none``, ``double`` (a quote in a cell is doubled) or ``backslash``."""
+    skip: int = 0
+    """Lines before the header that hold none of the table."""
+
+    @property
+    def named(self) -> str:
+        """What people call it."""
+        escaped = ", quotes escaped by backslashes" if self.quoting == "backslash" else ""
+        return f"{SEPARATORS.get(self.separator, repr(self.separator))}{escaped}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a layout knows of a file beforehand."""
+
+    separator: str = ","
+    quotes: bool = True
+    encoding: str | None = None
+    header: Sequence[str] = ()
+    """The columns' names where the file has no header."""
+    columns: Sequence[str] = ()
+    """Columns that are there if cells are divided as the layout has them."""
+    choose: Choose | None = None
+    """Which columns to read, from all that there are; all by default."""
+
+
+def read_delimited(path: Path, wanted: Wanted, problems: Problems) -> Table | None:
+    """Read a text table; every cell stays a string. Nothing comes back where it can't be read at all.
+
+    Raises:
+        DataError: The table has a problem, and problems are not collected.
+    """
+    try:
+        seen = look(path, wanted.encoding)
+        if seen is None:
+            raise DataError(f"{path.name} is empty; give it a header with the columns {', '.join(wanted.columns)}, and rows")
+        return _read_either(path, seen, _dialect(seen, wanted), wanted, problems)
+    except DataError as error:
+        problems.add(str(error))
+    except FileNotFoundError:
+        problems.add(f"{path.name} is missing in {path.parent}; add it, with the columns {', '.join(wanted.columns)}")
+    except OSError as error:
+        problems.add(f"{path.name} can't be read ({error.strerror}); check what it is and its permissions")
+    return None
+
+
+def _read_either(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, problems: Problems) -> Table | None:
+    """Read a table with doubled quotes, or with quotes escaped by backslashes where the other way fails.
+
+    Raises:
+        DataError: It can be read in neither way, or problems are not collected and it has some.
+    """
+    fault: Exception | None = None
+    noted = Problems(collect=True)
+    table = None
+    try:
+        table = _read(path, seen, dialect, wanted, noted)
+    except csv.Error as error:
+        fault = error
+    if (fault or noted.found) and dialect.quoting == "double" and any('\\"' in text for text, _ in text_blocks(path, seen.encoding)):
+        again = Problems(collect=True)
+        with suppress(csv.Error):
+            escaped = _read(path, seen, replace(dialect, quoting="backslash"), wanted, again)
+            if not again.found:
+                table, noted, fault = escaped, again, None
+    if fault is not None:
+        raise DataError(
+            f"{path.name}: line {_line_of_fault(path, seen, dialect)}: malformed CSV ({fault}); "
+            "close the quote that opens there, and double the quotes inside of a quoted cell"
+        ) from fault
+    problems.notes += noted.notes
+    for problem in noted.found:
+        problems.add(problem)
+    return table
+
+
+def header_of(path: Path, wanted: Wanted) -> list[str]:
+    """Return the names of a file's columns, to see what it is; none where it can't be read."""
+    try:
+        seen = look_at_start(path, wanted.encoding)
+        return [] if seen is None else _header(seen, _dialect(seen, wanted), wanted)
+    except (DataError, OSError, csv.Error):
+        return []
+
+
+def look_at_start(path: Path, encoding: str | None = None) -> Look | None:
+    """Look at a file's first lines only."""
+    from srgformer_lab.data.blocks import MARKS, SAMPLE, raw_blocks
+
+    start = next(raw_blocks(path, SAMPLE), b"")
+    marked = next((name for mark, name in MARKS if start.startswith(mark)), "utf-8")
+    text = start.decode(encoding or marked, "replace")
+    return Look(encoding or marked, text, '"' in text, len(start)) if text.strip() else None
+
+
+def without_names(header: Sequence[str]) -> bool:
+    """Return whether what should be the names of columns looks like a row of numbers."""
+    return bool(header) and sum(name.replace(".", "", 1).isdigit() for name in header) > len(header) / 2
+
+
+def no_header(file: str, header: Sequence[str]) -> str:
+    """Say that a file has no header, and what to do."""
+    return f"{file} has no header: its first row is {few(header, 8)}; add one, or number the columns, as in columns='user=1,item=2'"
+
+
+def _dialect(seen: Look, wanted: Wanted) -> Dialect:
+    """Return how cells are divided: as the layout has it where that gives its columns, else as most of the first rows agree on."""
+    lines = seen.sample.splitlines()
+    skip = next((k for k, line in enumerate(lines) if line.strip()), 0)
+    head = lines[skip].strip().strip('"') if lines else ""
+    if head.lower().startswith("sep=") and len(head) in (5, 4):
+        return Dialect(head[4:] or "\t", "double" if seen.quotes else "none", skip + 1)
+    for separator in (wanted.separator, None):
+        separator = separator or _most_agreed(lines[skip : skip + SAMPLE_ROWS], wanted.separator)
+        quoting = "double" if seen.quotes and wanted.quotes and len(separator) == 1 and separator != " " else "none"
+        dialect = Dialect(separator, quoting, 0)
+        found = _header(seen, dialect, wanted)
+        if wanted.header or (wanted.columns and set(wanted.columns) <= set(found)):
+            return dialect
+    return dialect
+
+
+def _most_agreed(lines: Sequence[str], usual: str) -> str:
+    """Return the separator that the first rows have equally often, and most often."""
+    best, chosen = (0.0, 0), usual
+    for separator in SEPARATORS:
+        counts = [line.count(separator) for line in lines if line.strip()]
+        if not counts or not counts[0] or separator == " ":
+            continue
+        agreed = sum(count >= counts[0] for count in counts) / len(counts)
+        rank = (agreed >= 0.8, counts[0] + (separator == usual) / 2 + len(separator) / 4)
+        if rank > best:
+            best, chosen = rank, separator
+    return chosen
+
+
+def _header(seen: Look, dialect: Dialect, wanted: Wanted) -> list[str]:
+    if wanted.header:
+        return list(wanted.header)
+    lines = io.StringIO("".join(seen.sample.splitlines(keepends=True)[dialect.skip :]), newline="")
+    try:
+        first = next((record for record in _records(lines, dialect) if record and any(cell.strip() for cell in record)), [])
+    except csv.Error:
+        first = []
+    return [name.strip() for name in first]
+
+
+def _records(lines: Iterator[str] | io.StringIO, dialect: Dialect) -> Iterator[list[str]]:
+    if dialect.quoting == "none":
+        for line in lines:
+            text = line.rstrip("\r\n")
+            yield text.split(dialect.separator) if text else []
+        return
+    escape = "\\" if dialect.quoting == "backslash" else None
+    yield from csv.reader(lines, delimiter=dialect.separator, strict=True, escapechar=escape)
+
+
+def _read(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, problems: Problems) -> Table | None:
+    header = _header(seen, dialect, wanted)
+    while header and not header[-1] and not wanted.header:
+        header.pop()
+    if (n_columns := len(header)) > MOST_COLUMNS:
+        raise DataError(
+            f"{path.name}: row 1: {n_columns:,} columns, and at most {MOST_COLUMNS:,} can be read; leave out those that no card needs"
+        )
+    header = [name or f"column {place}" for place, name in enumerate(header, start=1)]
+    if without_names(header) and not wanted.header and not set(wanted.columns) <= set(header):
+        raise DataError(no_header(path.name, header))
+    if twice := sorted(name for name, count in Counter(header).items() if count > 1):
+        problems.add(f"{path.name}: row 1: the column {twice[0]!r} stands twice; rename or remove one")
+        return None
+    chosen = list(header if wanted.choose is None else wanted.choose(header))
+    grid = _Grid(path.name, header, chosen, dialect)
+    lines = chain.from_iterable(_lines_of(path, seen, dialect, grid))
+    records = enumerate(_records(lines, dialect) if dialect.skip == 0 else islice(_records(lines, dialect), dialect.skip, None))
+    first_row = 1 + dialect.skip
+    if not wanted.header:
+        for _, record in records:
+            first_row += 1
+            if record and any(cell.strip() for cell in record):
+                break
+    body = (record for _, record in records)
+    while batch := list(islice(body, RECORDS)):
+        grid.add(batch, first_row)
+        grid.check_memory(seen.n_bytes)
+        first_row += len(batch)
+    return grid.table(seen, problems)
+
+
+def _lines_of(path: Path, seen: Look, dialect: Dialect, grid: "_Grid") -> Iterator[Iterator[str] | io.StringIO]:
+    for text, n_read in text_blocks(path, seen.encoding):
+        grid.n_read = n_read
+        if len(text) > LONGEST_CELL:
+            _check_cells(path.name, text, dialect.separator)
+        if dialect.quoting == "none":
+            yield iter(text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n"))
+        else:
+            yield io.StringIO(text, newline="")
+
+
+def _check_cells(file: str, text: str, separator: str) -> None:
+    for line in text.split("\n"):
+        if len(line) > LONGEST_CELL and (longest := max(map(len, line.split(separator)))) > LONGEST_CELL:
+            raise DataError(f"{file}: a cell of {longest:,} characters, and at most {LONGEST_CELL:,} can be read; shorten it")
+
+
+class _Grid:
+    """The columns of a table while its rows come in."""
+
+    def __init__(self, file: str, header: list[str], chosen: list[str], dialect: Dialect) -> None:
+        self.file, self.header, self.chosen, self.dialect = file, header, chosen, dialect
+        self.places = [header.index(name) for name in chosen]
+        self.parts: list[list[np.ndarray]] = [[] for _ in chosen]
+        self.rows: list[np.ndarray] = []
+        self.interners = [Interner() for _ in chosen]
+        self.ragged: list[tuple[int, int]] = []
+        self.n_bytes = self.n_rows = self.n_read = self.n_blank = self.n_trailing = 0
+
+    def add(self, records: list[list[str]], first_row: int) -> None:
+        """Take some rows, the first of which is that of a spreadsheet."""
+        n_columns = len(self.header)
+        widths = np.fromiter(map(len, records), np.int64, len(records))
+        for place in np.flatnonzero((widths != n_columns) & (widths > 0)):
+            record = records[place]
+            if not any(cell.strip() for cell in record):
+                self.n_blank += 1
+                widths[place] = 0
+            elif len(record) > n_columns and not any(cell.strip() for cell in record[n_columns:]):
+                records[place] = record[:n_columns]
+                widths[place] = n_columns
+                self.n_trailing += 1
+            else:
+                self.ragged.append((first_row + int(place), len(record)))
+        fits = widths == n_columns
+        kept = records if fits.all() else [record for record, fit in zip(records, fits, strict=True) if fit]
+        rows = first_row + np.flatnonzero(fits)
+        if not kept:
+            return
+        cells = np.array(list(chain.from_iterable(kept)), dtype=object).reshape(-1, n_columns)
+        blank = cells[:, 0] == ""
+        if blank.any():
+            blank[blank] = [not any(cell.strip() for cell in row) for row in cells[blank]]
+            self.n_blank += int(blank.sum())
+            cells, rows = cells[~blank], rows[~blank]
+        for part, place, interner in zip(self.parts, self.places, self.interners, strict=True):
+            column, n_bytes = interner.column(np.ascontiguousarray(cells[:, place]))
+            part.append(column)
+            self.n_bytes += n_bytes
+        self.rows.append(rows)
+        self.n_rows += len(rows)
+
+    def check_memory(self, n_bytes: int) -> None:
+        """Refuse a table that would not fit into memory, by what its first rows took.
+
+        Raises:
+            DataError: With the estimate.
+        """
+        needed = int(self.n_bytes * max(n_bytes / max(self.n_read, 1), 1) * 2.5)  # columns are joined, and numbered, beside themselves
+        if needed - self.n_bytes > (free := free_memory()):
+            raise DataError(
+                f"{self.file} needs about {needed / 2**30:.1f} GiB of memory to be read, and {free / 2**30:.1f} GiB are free; "
+                "keep fewer rows, leave out columns, or close other programs"
+            )
+
+    def table(self, seen: Look, problems: Problems) -> Table:
+        """Return what came in, and note what was left out."""
+        if self.ragged:
+            (row, width), rows = self.ragged[0], [row for row, _ in self.ragged]
+            also = f" (also {few([str(other) for other in rows[1:]], 5)})" if rows[1:] else ""
+            problems.add(
+                f"{self.file}: row {row}: {width} cells for {len(self.header)} columns{also}; "
+                f"give one cell for each of {', '.join(self.header)}; a cell that holds a comma needs double quotes"
+            )
+        elif not self.n_rows:
+            problems.add(f"{self.file} holds a header but no row; add rows")
+        if seen.example:
+            problems.note(f"{self.file} is no UTF-8 and was read as {seen.named}: {seen.example.strip()[:80]!r}")
+        if self.n_blank:
+            problems.note(f"{self.file}: {self.n_blank:,} blank rows left out")
+        if self.n_trailing:
+            problems.note(f"{self.file}: {self.n_trailing:,} rows end in cells without a column, which are empty and left out")
+        columns = {name: np.concatenate(part) if part else np.empty(0, object) for name, part in zip(self.chosen, self.parts, strict=True)}
+        rows = np.concatenate(self.rows) if self.rows else np.empty(0, np.int64)
+        return Table(self.file, columns, rows, f"{seen.named}, divided by {self.dialect.named}", tuple(self.header))
+
+
+def _line_of_fault(path: Path, seen: Look, dialect: Dialect) -> int:
+    """Find the line where the record starts that the csv module refuses."""
+    lines = chain.from_iterable(io.StringIO(text, newline="") for text, _ in text_blocks(path, seen.encoding))
+    reader = csv.reader(lines, delimiter=dialect.separator, strict=True)
+    line = 1
+    try:
+        for _ in reader:
+            line = reader.line_num + 1
+    except csv.Error:
+        pass
+    return line
