@@ -42,6 +42,8 @@ from .config import TrainConfig as TrainConfig
 from .data.changing import thinned as thinned
 from .data.check import check as check
 from .data.dataset import Dataset as Dataset
+from .data.importing import Imported as Imported
+from .data.importing import import_data as import_data
 from .data.layouts import Layout as Layout
 from .data.layouts import add_layout as add_layout
 from .data.readers import read_folder as read_folder

@@ -1,4 +1,5 @@
-"""The command line: ``srgformer-lab app | train | stop | evaluate | recommend | report | runs | check | lessons | experiment | bench``.
+"""The command line: ``srgformer-lab app | train | stop | evaluate | recommend | report | runs | check | import |
+lessons | experiment | bench``.
 
 The options of ``train`` are the fields of the configurations of all models, with their meanings and ranges. A setting that several models
 have has one option.

@@ -190,6 +190,14 @@ def check(options: argparse.Namespace) -> int:
     return 1 if report.problems else 0
 
 
+def import_folder(options: argparse.Namespace) -> int:
+    """Print what was understood of a folder, and write it as a plain folder where one is asked for."""
+    from srgformer_lab.data.importing import import_data
+
+    say(in_command_words(str(import_data(options.folder, options.output, **reader_options(options)))))
+    return 0
+
+
 def experiment(options: argparse.Namespace) -> int:
     """Answer one of the paper's questions by trainings, or by measuring."""
     from srgformer_lab.experiments import catalog

@@ -82,6 +82,12 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     add_reading(check)
     check.set_defaults(command=commands.check)
 
+    importing = named.add_parser("import", help="say what is understood of a folder in any layout, and write it as a plain folder")
+    importing.add_argument("folder", type=file_path, help="a download, a shop's export, tables of any kind")
+    importing.add_argument("--output", type=file_path, help="the folder to write; without it nothing is written")
+    add_reading(importing)
+    importing.set_defaults(command=commands.import_folder)
+
     add_lessons(named.add_parser("lessons", help="list the lessons; open one to work on it, or check those that are filled in"))
 
     experiment = named.add_parser("experiment", help="repeat one of the paper's questions over seeds, with intervals")

@@ -177,7 +177,12 @@ def _matrices(listing: Listing, layout: Layout) -> dict[str, tuple[str, Path]]:
     found: dict[str, tuple[int, str, Path]] = {}
     for name, path in listing.files.items():
         match = MATRIX.fullmatch(name)
-        if match and match[3].lower() in KINDS and not name.endswith(("_ids.csv", "_ids.npy")) and (match[1] or layout.name != "folder"):
+        if (
+            match
+            and match[3].lower() in KINDS
+            and not name.endswith(("_ids.csv", "_ids.npy", "_knn.npz"))
+            and (match[1] or layout.name != "folder")
+        ):
             modality, rank = match[1] or match[2], KINDS.index(match[3].lower())
             if modality not in found or rank < found[modality][0]:
                 found[modality] = (rank, name, path)
@@ -262,14 +267,16 @@ def neighbors_of(listing: Listing, features: Mapping[str, np.ndarray], problems:
 
     neighbors = {}
     for name, path in listing.files.items():
-        if not name.endswith("_knn.npz") or "/" in name:
+        modality = name.removeprefix("features/").removesuffix("_knn.npz")
+        if not name.endswith("_knn.npz") or "/" in modality:
             continue
         problems.used.add(name)
-        modality = name.removesuffix("_knn.npz")
         if modality in features:
             lists = read_neighbors(path, name, len(features[modality]), problems)
             if lists is not None:
                 neighbors[modality] = frozen(lists)
-        elif f"{modality}_feat.npy" not in listing.files:  # features that are there but bad were reported already
+        elif f"{modality}_feat.npy" not in listing.files and not name.startswith(
+            "features/"
+        ):  # features that are there but bad were reported already
             problems.add(f"{name}: there is no {modality}_feat.npy whose rows it could list; add it, or remove the lists")
     return neighbors

@@ -14,6 +14,8 @@ from srgformer_lab.data.records import UNQUOTED, columns_of, ending, is_table
 from srgformer_lab.data.tables import Table
 from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
 
+ANSWERS = "answers.json"
+"""Where a folder that was imported keeps what its owner answered."""
 DEEPEST = 4
 """So many folders below a data folder are looked through."""
 MOST_FILES = 2_000_000

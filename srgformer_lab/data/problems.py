@@ -43,6 +43,8 @@ class Problems:
     found: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
+    """Options that the folder's owner has answered already."""
     used: set[str] = field(default_factory=set)
     """Paths of the files that something was taken from."""
 
@@ -67,7 +69,7 @@ class Problems:
         Raises:
             DataError: Problems are not collected.
         """
-        if not self.ask:
+        if not self.ask or option in self.answered:
             self.note(what)
             return
         self.questions.append(Question(option, what, answers))

@@ -1,5 +1,6 @@
 """The readers of data folders: one pass for every layout, from a listing of files to a data set."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -21,10 +22,10 @@ from srgformer_lab.data.columns import DESCRIBING, plain
 from srgformer_lab.data.contents import Contents, assemble, make_cards, one_of_each
 from srgformer_lab.data.dataset import Dataset, DataSource
 from srgformer_lab.data.features import Features
-from srgformer_lab.data.files import existing_folder
+from srgformer_lab.data.files import existing_folder, open_file
 from srgformer_lab.data.identities import to_known
 from srgformer_lab.data.interactions import read_interactions
-from srgformer_lab.data.layouts import Layout, Listing, recognized
+from srgformer_lab.data.layouts import ANSWERS, Layout, Listing, recognized
 from srgformer_lab.data.problems import Problems, counted, few
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.tables import Table, natural_order, positions
@@ -108,6 +109,7 @@ def gather(folder: Path, problems: Problems, options: ReadingOptions | None = No
     listing = Listing(folder)
     layout, files = recognized(listing, options.layout or name, options.given)
     problems.by_name = options.layout is not None
+    problems.answered |= _answered(listing, problems)
     problems.note(f"layout {layout.name}: {layout.about}{'' if options.layout is None else ', as was asked for'}")
     if options.encoding:
         object.__setattr__(layout := _copy(layout), "encoding", options.encoding)
@@ -157,11 +159,24 @@ def gather(folder: Path, problems: Problems, options: ReadingOptions | None = No
         options=options,
         problems=problems,
         encode=layout.encode and not read,
-        neighbors=neighbors_of(listing, features, problems) if layout.rows_are_ids and not options.k_core else None,
+        neighbors=neighbors_of(listing, features, problems) if not options.k_core else None,
     )
     _note_unused(listing, read, problems)
     _note_modalities(contents, layout, problems)
     return contents
+
+
+def _answered(listing: Listing, problems: Problems) -> set[str]:
+    """Return the options that an import has written down as answered."""
+    if ANSWERS not in listing.files:
+        return set()
+    problems.used.add(ANSWERS)
+    try:
+        with open_file(listing.files[ANSWERS], 2**16) as file:
+            return set(json.load(file)) & {"ids", "min_rating"}
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        problems.note(f"{ANSWERS} can't be read ({error}), so what it answers may be asked again")
+        return set()
 
 
 def _copy(layout: Layout) -> Layout:
@@ -226,11 +241,14 @@ def _catalogue(
     known, file = list(items.table["item_id"]), items.table.file
     if table is None:
         return None, known
+    asked = len(problems.questions)
     table = to_known(table, known, file, problems, options.ids)
     ids = table["item_id"]
     unknown = positions(known, ids) < 0
     if not unknown.any():
         return table, known
+    if len(problems.questions) > asked:  # whose answer says what becomes of these rows
+        return table.keep(~unknown), known
     if by_row:
         remedy = "add the item there, or remove this row"
         return problems.drop(table, unknown, lambda row: f"item id {ids[row]!r} is not in {file}", remedy), known
