@@ -1,5 +1,4 @@
-"""The command line: ``srgformer-lab app | train | stop | evaluate | recommend | report | runs | check | import |
-lessons | experiment | bench``.
+"""The command line: ``srgformer-lab``, with a command for each thing to do.
 
 The options of ``train`` are the fields of the configurations of all models, with their meanings and ranges. A setting that several models
 have has one option.

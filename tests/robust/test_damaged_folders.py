@@ -12,7 +12,7 @@ from PIL import Image
 
 import srgformer_lab as lab
 from benchmarks import damage, odd_pictures
-from srgformer_lab.data import delimited, files, matrices, pictures
+from srgformer_lab.data import delimited, files, grid, matrices, pictures
 from srgformer_lab.training import worker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,7 +92,7 @@ def test_tables_have_limits(shops, monkeypatch):
     both(shops["plain"], "items.csv: row 1: 20,00", "columns, and at most 1,000 can be read", "leave out those that no card needs")
     path.write_text(f"item_id,title\ni0,{'A' * (delimited.LONGEST_CELL + 1)}\n")
     both(shops["plain"], "items.csv: a cell of 4,000,001 characters")
-    monkeypatch.setattr(delimited, "free_memory", lambda: 1_000)
+    monkeypatch.setattr(grid, "free_memory", lambda: 1_000)
     both(shops["plain"], "interactions.csv needs about", "GiB of memory to be read, and 0.0 GiB are free")
 
 

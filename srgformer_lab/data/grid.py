@@ -1,0 +1,110 @@
+"""The columns of a text table while its rows come in: what fits is kept, what is blank or ragged is counted."""
+
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from srgformer_lab.data.blocks import Look, free_memory
+from srgformer_lab.data.problems import Problems, few
+from srgformer_lab.data.tables import Interner, Table
+from srgformer_lab.errors import DataError
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "::": "double colons", " ": "spaces"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file's cells are divided."""
+
+    separator: str
+    quoting: str = "none"
+    """``none``, ``double`` (a quote in a cell is doubled) or ``backslash``."""
+    skip: int = 0
+    """Lines before the header that hold none of the table."""
+
+    @property
+    def named(self) -> str:
+        """What people call it."""
+        escaped = ", quotes escaped by backslashes" if self.quoting == "backslash" else ""
+        return f"{SEPARATORS.get(self.separator, repr(self.separator))}{escaped}"
+
+
+class Grid:
+    """The columns of a table while its rows come in."""
+
+    def __init__(self, file: str, header: list[str], chosen: list[str], dialect: Dialect) -> None:
+        self.file, self.header, self.chosen, self.dialect = file, header, chosen, dialect
+        self.places = [header.index(name) for name in chosen]
+        self.parts: list[list[np.ndarray]] = [[] for _ in chosen]
+        self.rows: list[np.ndarray] = []
+        self.interners = [Interner() for _ in chosen]
+        self.ragged: list[tuple[int, int]] = []
+        self.n_bytes = self.n_rows = self.n_read = self.n_blank = self.n_trailing = 0
+
+    def add(self, records: list[list[str]], first_row: int) -> None:
+        """Take some rows, the first of which is that of a spreadsheet."""
+        n_columns = len(self.header)
+        widths = np.fromiter(map(len, records), np.int64, len(records))
+        for place in np.flatnonzero((widths != n_columns) & (widths > 0)):
+            record = records[place]
+            if not any(cell.strip() for cell in record):
+                self.n_blank += 1
+                widths[place] = 0
+            elif len(record) > n_columns and not any(cell.strip() for cell in record[n_columns:]):
+                records[place] = record[:n_columns]
+                widths[place] = n_columns
+                self.n_trailing += 1
+            else:
+                self.ragged.append((first_row + int(place), len(record)))
+        fits = widths == n_columns
+        kept = records if fits.all() else [record for record, fit in zip(records, fits, strict=True) if fit]
+        rows = first_row + np.flatnonzero(fits)
+        if not kept:
+            return
+        cells = np.array(list(chain.from_iterable(kept)), dtype=object).reshape(-1, n_columns)
+        blank = cells[:, 0] == ""
+        if blank.any():
+            blank[blank] = [not any(cell.strip() for cell in row) for row in cells[blank]]
+            self.n_blank += int(blank.sum())
+            cells, rows = cells[~blank], rows[~blank]
+        for part, place, interner in zip(self.parts, self.places, self.interners, strict=True):
+            column, n_bytes = interner.column(np.ascontiguousarray(cells[:, place]))
+            part.append(column)
+            self.n_bytes += n_bytes
+        self.rows.append(rows)
+        self.n_rows += len(rows)
+
+    def check_memory(self, n_bytes: int) -> None:
+        """Refuse a table that would not fit into memory, by what its first rows took.
+
+        Raises:
+            DataError: With the estimate.
+        """
+        needed = int(self.n_bytes * max(n_bytes / max(self.n_read, 1), 1) * 2.5)  # columns are joined, and numbered, beside themselves
+        if needed - self.n_bytes > (free := free_memory()):
+            raise DataError(
+                f"{self.file} needs about {needed / 2**30:.1f} GiB of memory to be read, and {free / 2**30:.1f} GiB are free; "
+                "keep fewer rows, leave out columns, or close other programs"
+            )
+
+    def table(self, seen: Look, problems: Problems) -> Table:
+        """Return what came in, and note what was left out."""
+        if self.ragged:
+            (row, width), rows = self.ragged[0], [row for row, _ in self.ragged]
+            also = f" (also {few([str(other) for other in rows[1:]], 5)})" if rows[1:] else ""
+            problems.add(
+                f"{self.file}: row {row}: {width} cells for {len(self.header)} columns{also}; "
+                f"give one cell for each of {', '.join(self.header)}; a cell that holds a comma needs double quotes"
+            )
+        elif not self.n_rows:
+            problems.add(f"{self.file} holds a header but no row; add rows")
+        if seen.example:
+            problems.note(f"{self.file} is no UTF-8 and was read as {seen.named}: {seen.example.strip()[:80]!r}")
+        if self.n_blank:
+            problems.note(f"{self.file}: {self.n_blank:,} blank rows left out")
+        if self.n_trailing:
+            problems.note(f"{self.file}: {self.n_trailing:,} rows end in cells without a column, which are empty and left out")
+        columns = {name: np.concatenate(part) if part else np.empty(0, object) for name, part in zip(self.chosen, self.parts, strict=True)}
+        rows = np.concatenate(self.rows) if self.rows else np.empty(0, np.int64)
+        return Table(self.file, columns, rows, f"{seen.named}, divided by {self.dialect.named}", tuple(self.header))
