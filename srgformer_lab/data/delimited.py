@@ -132,7 +132,9 @@ def _dialect(seen: Look, wanted: Wanted) -> Dialect:
         quoting = "double" if seen.quotes and wanted.quotes and len(separator) == 1 and separator != " " else "none"
         dialect = Dialect(separator, quoting, 0)
         found = _header(seen, dialect, wanted)
-        if wanted.header or (wanted.columns and set(wanted.columns) <= set(found)):
+        if wanted.header and lines[skip].count(separator) + 1 == len(wanted.header):
+            return dialect
+        if not wanted.header and wanted.columns and set(wanted.columns) <= set(found):
             return dialect
     return dialect
 
