@@ -54,12 +54,10 @@ def _one_thread():
 @pytest.fixture(scope="session", autouse=True)
 def _studios_once():
     """Draw each built-in shop that is opened by its name once a process: a data set never changes, and its pictures take seconds."""
-    find, kept = source._reader, {}
+    find, kept = source._world, {}
 
-    def reader(name):
-        found = find(name)
-        if name != source.STUDIO:
-            return found
+    def world():
+        found = find()
 
         @functools.wraps(found)
         def once(**options):
@@ -71,7 +69,7 @@ def _studios_once():
         return once
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "_reader", reader)
+        patch.setattr(source, "_world", world)
         yield
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from stat import S_ISREG
@@ -134,9 +134,14 @@ def source_state(source: DataSource) -> str:
     return folder_state(source.path) if source.path else ""
 
 
-def _studio(given: Mapping[str, Any], options: Mapping[str, Any]) -> Dataset:
+def _world() -> Callable[..., Dataset]:
     from srgformer_lab.data.studio import studio  # folders need none of it
 
+    return studio
+
+
+def _studio(given: Mapping[str, Any], options: Mapping[str, Any]) -> Dataset:
+    studio = _world()
     known = list(inspect.signature(studio).parameters)
     if unknown := sorted(name for name in options if name not in known):
         raise ConfigError(f"studio has no option {', '.join(unknown)}; its options are {', '.join(known)}")
