@@ -41,7 +41,6 @@ from .grid import with_missing as with_missing
 from .hyperedges import Hyperedges as Hyperedges
 from .hyperedges import addable_items as addable_items
 from .hyperedges import carrying_hyperedges as carrying_hyperedges
-from .hyperedges import categories as categories
 from .hyperedges import chosen_places as chosen_places
 from .hyperedges import items_of_hyperedge as items_of_hyperedge
 from .hyperedges import membership_paths as membership_paths

@@ -9,6 +9,7 @@ from scipy import stats
 
 import srgformer_lab as lab
 from srgformer_lab import backend
+from srgformer_lab.analysis.grouping import categories
 from srgformer_lab.backend import attention
 
 
@@ -149,5 +150,5 @@ def test_the_slider_of_epochs_holds_the_kept_ones_and_the_best(page, shop):
 
 
 def test_categories_are_planted_groups_or_a_column_of_words(tiny):
-    planted = backend.categories(tiny, "image")
+    planted = categories(tiny, "image")
     assert set(planted) - {""} <= set(tiny.truth.group_names)
