@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 
 import srgformer_lab as lab
-from srgformer_lab import backend
 from srgformer_lab.analysis.grouping import categories
 from srgformer_lab.backend import attention
 
