@@ -22,11 +22,13 @@ def csv_bytes(table: "pd.DataFrame") -> bytes:
 
     A text that begins like a formula gets an apostrophe before it; numbers, also those in a column of texts, stay as they are.
     """
+    import pandas as pd
+
     safe = table.copy()
     safe.columns = [_harmless(name) for name in table.columns]
     for place, (_, column) in enumerate(table.items()):
         if column.dtype.kind not in "biufcmM":
-            safe.isetitem(place, column.astype(object).map(_harmless))
+            safe.isetitem(place, pd.Series([_harmless(cell) for cell in column], column.index, object))  # not texts of pyarrow's, all UTF-8
     return safe.to_csv(index=False, lineterminator="\n").encode("utf-8-sig", "backslashreplace")
 
 

@@ -38,7 +38,7 @@ def test_numbers_stay_numbers():
 
 
 def test_columns_of_one_name_and_lone_surrogates_are_written():
-    table = pd.DataFrame([["=1", "é\udcff"]], columns=["a", "a"])
+    table = pd.DataFrame([["=1", "é\udcff"]], columns=["a", "a"], dtype=object)  # pyarrow's texts hold no lone surrogates
     assert cells(table) == [["a", "a"], ["'=1", "é\\udcff"]]
 
 
