@@ -15,13 +15,14 @@ from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from importlib.util import module_from_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import marimo as mo
 
 from srgformer_lab import places, plots
-from srgformer_lab.lessons import catalog, progress
+from srgformer_lab.lessons import catalog, grading, progress
 
 sys.path.insert(0, str(places.apps_folder()))
 import common
@@ -181,17 +182,20 @@ def solution_text(number: int, exercise: str) -> str:
 class Own:
     """A lesson's helpers, which run what the learner wrote where it passes its check, and the reference where it doesn't."""
 
-    def __init__(self, number: int, *answers: Callable[..., Any]) -> None:
+    def __init__(self, number: int, *answers: Callable[..., Any], also: Mapping[str, Callable[..., Any]] | None = None) -> None:
+        """Take a lesson's functions, and with ``also`` those of earlier lessons that are known to pass."""
         lesson = catalog.lesson(number)
         self.names = [answer.__name__ for answer in answers]
         self.passed = {answer.__name__: answer for answer in answers if lesson.check(answer.__name__)(answer).passed}
         self._reference = import_module(f"solutions.{lesson.module}")
-        self._helpers = _copied(self._reference, self.passed) if self.passed else self._reference
+        functions = {**(also or {}), **self.passed}
+        self._helpers = _copied(self._reference, functions) if functions else self._reference
 
     def __getattr__(self, name: str) -> Any:
         """Return a helper, an exercise's function or a constant of the lesson."""
         value = getattr(self._helpers, name)
-        return partial(self._run, name) if self.passed and callable(value) and not inspect.isclass(value) else value
+        is_run = self._helpers is not self._reference and callable(value) and not inspect.isclass(value)
+        return partial(self._run, name) if is_run else value
 
     def _run(self, name: str, *arguments: Any, **options: Any) -> Any:
         try:
@@ -208,6 +212,48 @@ class Own:
             return fact(f"What follows is computed by your {_listed(self.names)} as soon as they pass; until then by the reference.")
         rest = f"; {_listed(left)} {'is' if len(left) == 1 else 'are'} still the reference's" if left else ""
         return fact(f"What follows is computed by your {_listed(list(self.passed))}{rest}.")
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a learner wrote in earlier lessons: by exercise its lesson, the function where it passes, and what is said of it."""
+
+    lessons: Mapping[str, int]
+    passed: Mapping[str, Callable[..., Any]]
+    told: Mapping[str, str]
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a row for each exercise."""
+        return [
+            {"function": name, "lesson": number, "used is": "yours" if name in self.passed else f"the reference's ({self.told[name]})"}
+            for name, number in self.lessons.items()
+        ]
+
+
+def earlier(exercises: Iterable[str]) -> Earlier:
+    """Find a learner's functions of earlier lessons in the copies that lie beside this one."""
+    numbers = {name: one.number for name in exercises for one in catalog.LESSONS if name in one.exercises}
+    folder = mo.notebook_dir()
+    passed, told = {}, {}
+    for name, number in numbers.items():
+        lesson = catalog.lesson(number)
+        path = (folder or places.tutorials_folder()) / lesson.file
+        told[name] = f"no {lesson.file} in this folder"
+        if path.is_file() and not path.samefile(lesson.path) and (found := _written(path, lesson, name, told)):
+            passed[name] = found
+    return Earlier(numbers, passed, told)
+
+
+def _written(path: Path, lesson: catalog.Lesson, name: str, told: dict[str, str]) -> Callable[..., Any] | None:
+    """Read a learner's function, where it passes; say in ``told`` why not."""
+    try:
+        function = getattr(grading.opened(path, f"earlier_{lesson.number}"), name)
+        verdict = lesson.check(name)(function)
+    except Exception as error:  # a learner's file may hold anything
+        told[name] = f"{path.name} stops with {type(error).__name__}"
+        return None
+    told[name] = "yours does not pass yet"
+    return function if verdict.passed else None
 
 
 def _copied(helpers: ModuleType, functions: Mapping[str, Callable[..., Any]]) -> ModuleType:

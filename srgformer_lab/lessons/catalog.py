@@ -1,4 +1,4 @@
-"""The eleven lessons in their order: file, question, goal, minutes, and the functions that a learner writes."""
+"""The twelve lessons in their order: file, question, goal, minutes, and the functions that a learner writes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,6 +139,14 @@ LESSONS = (
         "Make a small table with seeds, selection on validation and paired intervals, and say what it does not show.",
         60,
         ("report", "paired", "interval"),
+    ),
+    Lesson(
+        12,
+        "whole_model",
+        "Can you build it whole?",
+        "Put sampling, model, loss, a training step and the evaluation together into an SRGFormer that trains.",
+        75,
+        ("draw", "assemble", "total_loss", "train_step", "mean_recall"),
     ),
 )
 

@@ -14,7 +14,7 @@ import pytest
 from tests.lessons.conftest import EXERCISES, NAMES, solution
 from tests.lessons.mutants import mutants
 
-TRAINED = {"light_gcn", "bpr_loss", "cosines", "info_nce"}
+TRAINED = {"light_gcn", "bpr_loss", "cosines", "info_nce", "assemble", "total_loss"}
 """Exercises through whose value a model is trained: a gradient must come back."""
 
 SAMPLE = 12
@@ -26,14 +26,16 @@ COSTLY = {"memberships_hold": 6, "scores_repeat": 6}
 RIGHT_AS_WELL = {
     "no value is below 0": {
         "top_k|recall_at_k|ndcg_at_k|normalized_adjacency|bpr_loss|incidence|adjacency_of|memberships|user_memberships|gumbel_softmax"
-        "|attention_weights|attend|info_nce|without|knowing_nothing|stop|report": "sizes only",
+        "|attention_weights|attend|info_nce|without|knowing_nothing|stop|report|draw|total_loss|train_step|mean_recall": "sizes only",
     },
     "the order of a sum, or of independent steps, does not matter": {
-        "recall_at_k|ndcg_at_k|light_gcn|incidence|fuse|descend|rank_agreement|memberships_hold": r".*\[::-1\].*",
+        "recall_at_k|ndcg_at_k|light_gcn|incidence|fuse|descend|rank_agreement|memberships_hold"
+        "|assemble|total_loss|mean_recall": r".*\[::-1\].*",
     },
     "the last of two axes is axis 1": {
         "normalized_adjacency|memberships|user_memberships|gumbel_softmax|fuse|shares|take_apart|cosines|info_nce|pushes"
-        "|memberships_hold": r".*(axis=|dim=|sum\(|softmax\()-1.*",
+        "|memberships_hold|assemble|total_loss": r".*(axis=|dim=|sum\(|softmax\()-1.*",
+        "draw": r".*known\.shape\[-1\].*",
         "cosines|rank_agreement": r".*(length|away)\[-1\].*",
     },
     "an adjacency is symmetric": {
@@ -76,6 +78,12 @@ RIGHT_AS_WELL = {
     },
     "there are more curves than are needed: the others still catch every rule": {"chooses_blindly": r"(valid|choices) = .*"},
     "tuples of NumPy's integers are equal to those of Python's": {"hides_test": "return .*"},
+    "rows are normalised along axis 1 by default": {"assemble": r".*normalize\((attention|sum\(hyperedges\)|rows)\).*"},
+    "rows of users are picked out of the first n_users": {
+        "total_loss": r"users, items = \(nodes(\[:(n_users \+ 1)?\])?, .*"
+        r"|of_users = info_nce\(images(\[:(n_users \+ 1)?\])?, texts\[:n_users\].*",
+    },
+    "a loss may stay a tensor": {"train_step": "return loss"},
     "a list is as good as an array": {"paired": r"return \[ours\[seed\].*"},
 }
 
