@@ -14,6 +14,7 @@ with app.setup(hide_code=True):
 
     import marimo as mo
     import pandas as pd
+    import torch  # noqa: F401 for what the learner writes
     from torch.nn.functional import normalize  # noqa: F401 for what the learner writes
 
     import srgformer_lab as lab
@@ -404,8 +405,8 @@ def _(dark, data, go, high, low, mean, own):
 
 
 @app.cell(hide_code=True)
-def _():
-    slip = mo.ui.dropdown(list(by_hand.SLIPS[1:]), value=by_hand.SLIPS[1], label="Leave out")
+def _(own):
+    slip = mo.ui.dropdown(list(own.SLIPS[1:]), value=own.SLIPS[1], label="Leave out")
     return (slip,)
 
 

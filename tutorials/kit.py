@@ -174,8 +174,9 @@ def solution(number: int, exercise: str) -> mo.Html:
 def solution_text(number: int, exercise: str) -> str:
     """Write a solution so that it works where it is pasted: what it calls of other exercises, it calls ``by_hand``."""
     lesson = catalog.lesson(number)
-    source = inspect.getsource(getattr(import_module(f"solutions.{lesson.module}"), exercise)).strip()
-    others = "|".join(name for name in lesson.exercises if name != exercise)
+    solutions = import_module(f"solutions.{lesson.module}")
+    source = inspect.getsource(getattr(solutions, exercise)).strip()
+    others = "|".join(name for name in (*lesson.exercises, *getattr(solutions, "EARLIER", ())) if name != exercise)
     return re.sub(rf"(?<![\w.])({others})\(", r"by_hand.\1(", source)
 
 

@@ -1,7 +1,6 @@
 """Filled-in notebooks are graded by what their functions do; whatever is wrong with a file becomes a row that says so."""
 
-import inspect
-import textwrap
+import importlib
 
 import pandas as pd
 import pytest
@@ -9,14 +8,15 @@ import pytest
 from srgformer_lab.cli import main
 from srgformer_lab.errors import LabError
 from srgformer_lab.lessons import catalog, grading
-from tests.lessons.conftest import LESSONS, filled_in, solution
+from tests.lessons.conftest import LESSONS, filled_in
 
 FIRST = catalog.lesson(1)
 NAN = "def recall_at_k(ranked, relevant, k):\n    return len(set(ranked[:k]) & relevant) / k"
 
 
 def solved(lesson):
-    return {exercise: textwrap.dedent(inspect.getsource(solution(lesson, exercise))) for exercise in lesson.exercises}
+    kit = importlib.import_module("kit")
+    return {exercise: kit.solution_text(lesson.number, exercise) for exercise in lesson.exercises}
 
 
 def test_each_exercise_gets_its_own_verdict_and_no_solution_is_shown(tmp_path):

@@ -78,7 +78,8 @@ RIGHT_AS_WELL = {
     },
     "there are more curves than are needed: the others still catch every rule": {"chooses_blindly": r"(valid|choices) = .*"},
     "tuples of NumPy's integers are equal to those of Python's": {"hides_test": "return .*"},
-    "rows are normalised along axis 1 by default": {"assemble": r".*normalize\((attention|sum\(hyperedges\)|rows)\).*"},
+    "a factor before the division by the length cancels": {"assemble": r"groups = .*mean\(0\)"},
+    "rows are normalised along axis 1 by default": {"assemble": r".*normalize\((attention|groups|rows)\).*"},
     "rows of users are picked out of the first n_users": {
         "total_loss": r"users, items = \(nodes(\[:(n_users \+ 1)?\])?, .*"
         r"|of_users = info_nce\(images(\[:(n_users \+ 1)?\])?, texts\[:n_users\].*",

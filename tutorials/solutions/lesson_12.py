@@ -38,7 +38,8 @@ def draw(pairs, known, draws):
 
 
 def assemble(collaborative, modalities, attention, hyperedges, alpha, beta):
-    structure = alpha * normalize(attention, dim=1) + beta * normalize(sum(hyperedges), dim=1)
+    groups = torch.stack(hyperedges).sum(0)
+    structure = alpha * normalize(attention, dim=1) + beta * normalize(groups, dim=1)
     return collaborative + sum(normalize(rows, dim=1) for rows in modalities) + structure
 
 
@@ -175,6 +176,8 @@ def trained(data, seed=0, epochs=60, slip=RIGHT):
             if valid > best.valid:
                 kept = {name: values.detach().clone() for name, values in weights.items()}
                 best = SimpleNamespace(valid=valid, epoch=epoch, scores=scores, weights=kept)
+            elif epoch - best.epoch >= settings.patience:
+                break
     test = mean_recall(best.scores, taken, hidden["test"], 20)
     return SimpleNamespace(history=pd.DataFrame(history), best_epoch=best.epoch, test=test, weights=best.weights, branches=branches)
 
@@ -211,6 +214,7 @@ def stored(table):
 def library(data, seeds=range(5)):
     """Train the library's SRGFormer with the shipped run's settings from five starts: seed, and test Recall@20 at its best epoch."""
     config, rows = lab.shipped_run().config, []
+    assert isinstance(config.model, lab.ModelConfig)
     for seed in seeds:
         model = lab.SRGFormer(data, config.model.replace(seed=seed))
         best, test = -1.0, 0.0
@@ -235,7 +239,7 @@ def shipped(data):
     model = run.model(data)
     names = {"user_embedding": "users", "item_embedding": "items"}
     names |= {f"attention.{name}": name for name in ("query", "key", "value")}
-    for name in model.modalities:
+    for name in data.features:
         names |= {f"projection.{name}": f"{name} map", f"implicit_attribute.{name}": f"{name} groups"}
     weights = {names[name]: values.detach() for name, values in model.named_parameters()}
     return SimpleNamespace(weights=weights, branches=Branches(data, run.config.model))
