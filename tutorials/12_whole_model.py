@@ -52,7 +52,7 @@ def _():
             one, and passes:
             """,
         ),
-        mo.ui.table(earlier.table(), selection=None, show_column_summaries=False, show_data_types=False, pagination=False),
+        kit.markdown(earlier.text()),
         kit.markdown(
             f"The mark to reach: from five starts, the library's SRGFormer finds {plots.metric_value('recall', mean)} of what is hidden "
             f"(test Recall@20 on the built-in shop, at the best epoch by validation). One more start of the same model lies between "
@@ -365,8 +365,8 @@ def _():
             "Explain",
             "From nothing to a list",
             """
-            Now without anybody's weights: drawn at random, 60 epochs of these functions with the shipped run's settings, and the epoch
-            that is best on validation is kept.
+            Now without anybody's weights: drawn at random, at most 60 epochs of these functions with the shipped run's settings, until 20
+            in a row bring nothing better on validation; the best epoch is kept.
             """,
         ),
         go,

@@ -230,6 +230,11 @@ class Earlier:
             for name, number in self.lessons.items()
         ]
 
+    def text(self) -> str:
+        """Write the rows as a table in markdown."""
+        rows = "\n".join(f"| `{row['function']}` | {row['lesson']} | {row['used is']} |" for row in self.table())
+        return f"| function | lesson | used is |\n|:---|:---|:---|\n{rows}"
+
 
 def earlier(exercises: Iterable[str]) -> Earlier:
     """Find a learner's functions of earlier lessons in the copies that lie beside this one."""
