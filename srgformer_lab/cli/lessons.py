@@ -144,6 +144,10 @@ def handed_out(options: argparse.Namespace) -> int:
     from srgformer_lab.lessons import catalog, course, gradebook
     from srgformer_lab.training.files import write_bytes
 
+    if options.notebooks:
+        require("nbformat", "course")  # said before anything is written
+    elif options.points:
+        raise LabError("--points stand in Jupyter notebooks alone: add --notebooks, or give them to lessons collect")
     lessons = [catalog.lesson(number) for number in options.lesson] if options.lesson else catalog.available()
     copies = course.hand_out(options.folder, lessons, _ids(options.ids) if options.ids else ())
     for copy in copies:

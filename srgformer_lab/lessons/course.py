@@ -4,6 +4,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +40,7 @@ def hand_out(folder: Path, lessons: Sequence[Lesson], students: Sequence[str] = 
 
     Raises:
         ConfigError: An id is none, or stands twice.
-        LabError: A copy is there already, or can't be written; then none was written.
+        LabError: A copy is there already, and none was written; or one can't be written, and none is left.
     """
     for place, student in enumerate(students):
         if not _ID.fullmatch(student):
@@ -54,12 +55,15 @@ def hand_out(folder: Path, lessons: Sequence[Lesson], students: Sequence[str] = 
     }
     if there := [path for path in copies if path.exists()]:
         raise LabError(f"{there[0]} is there already, and nothing was written; name an empty folder")
-    for path, text in copies.items():
-        try:
+    try:
+        for path, text in copies.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LabError(f"{path.parent} can't be made: {error}; name another folder") from error
-        write_bytes(path, text.encode())
+            write_bytes(path, text.encode())
+    except (OSError, LabError) as error:
+        for path in copies:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise LabError(f"the copies can't be written, and none is left: {error}; name another folder") from error
     return list(copies)
 
 
@@ -199,6 +203,10 @@ class _Shape(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Name(self._named(node.id), node.ctx)
 
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        is_other_exercise = isinstance(node.value, ast.Name) and node.value.id in _REFERENCES
+        return ast.Name(node.attr, node.ctx) if is_other_exercise else self.generic_visit(node)
+
     def visit_arg(self, node: ast.arg) -> ast.AST:
         return ast.arg(self._named(node.arg))
 
@@ -232,8 +240,10 @@ def _reference(text: str, number: float | None, exercise: str, shape: str) -> st
     node = _function(text, exercise) if exercise else None
     if node is None or number is None:
         return ""
-    if any(isinstance(part, ast.Name) and part.id in _REFERENCES for part in ast.walk(node)):
-        return CALLED
+    parts = list(ast.walk(node))
+    is_named = any(exercise in (getattr(part, "attr", ""), getattr(part, "value", "")) for part in parts)
+    if is_named and any(isinstance(part, ast.Name) and part.id in _REFERENCES for part in parts):
+        return CALLED  # the solutions of other exercises may be called: lessons say so
     written = _text(places.tutorials_folder() / "solutions" / f"{lesson(int(number)).module}.py")
     return EQUAL if shape and shape == _shape(written, exercise) else ""
 

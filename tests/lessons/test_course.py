@@ -111,6 +111,24 @@ def test_answers_of_one_program_and_copied_references_are_marked(tmp_path, verdi
     assert (table.loc[table["exercise"] != "top_k", "alike"] == 0).all()  # stubs are nobody's answer
 
 
+def test_whoever_calls_another_exercise_as_the_lesson_says_has_not_copied():
+    solutions = FIRST.path.parent / "solutions" / "lesson_12.py"
+    given = ast.parse(solutions.read_text("utf-8"))
+    shown = next(ast.unparse(node) for node in given.body if isinstance(node, ast.FunctionDef) and node.name == "mean_recall")
+    pasted = shown.replace("top_k(", "by_hand.top_k(").replace("recall_at_k(", "by_hand.recall_at_k(")
+    own = pasted.replace("values.append(", "values += [").replace("items, k))", "items, k)]")
+    for text, mark in ((pasted, course.EQUAL), (own, ""), (own.replace("by_hand.top_k", "by_hand.mean_recall"), course.CALLED)):
+        assert course._reference(text, 12, "mean_recall", course._shape(text, "mean_recall")) == mark
+
+
+def test_where_a_copy_cannot_be_written_none_is_left(tmp_path):
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "b2").write_text("no folder")
+    with pytest.raises(LabError, match="none is left"):
+        course.hand_out(tmp_path / "class", [FIRST], ["a1", "b2"])
+    assert [path.name for path in (tmp_path / "class").rglob("*") if path.is_file()] == ["b2"]
+
+
 def test_a_lesson_left_out_costs_its_points(tmp_path, verdicts):
     handed_in(tmp_path / "ann", {"top_k": TOP_K})
     (tmp_path / "bob").mkdir()
