@@ -109,7 +109,7 @@ def wrong_contrasts(nodes: Tensor, contrasts: Contrasts, triples: Tensor) -> dic
     def right(images: Tensor, texts: Tensor) -> Tensor:
         return _contrast(images, texts, triples, 3, tau)
 
-    wrong = {
+    wrong: dict[str, Tensor | tuple[Tensor, Tensor]] = {
         "no contrast": rest,
         "users only": added(lambda images, texts: _info_nce(images[:3], texts[:3], triples[:, 0], tau)),
         "others contrasted": added(lambda images, texts: right(images, texts) + _info_nce(images[3:], texts[3:], triples[:, 2], tau)),
