@@ -6,10 +6,10 @@ Marimo meets the package here. Nothing is computed: frames and numbers come from
 import html
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import marimo as mo
+import top
 import widgets
 
 from srgformer_lab import Dataset, LabError, Run, backend, plots
@@ -30,7 +30,7 @@ def arrive(asked: Mapping[str, Any]) -> backend.Scene:
 def alone(kind: plots.Kind) -> tuple[backend.Link, mo.Html]:
     """Read what a page that runs by itself shows, from its link first, then from the command line; and give its strip."""
     scene = arrive(mo.query_params().to_dict())
-    return scene.link, stack(styles(), strip(scene, kind), theme_link(scene.link), notes(scene.notes))
+    return scene.link, stack(styles(), top.strip(scene, kind), top.bar(scene.link, top.form_links(scene)), notes(scene.notes))
 
 
 def opened(link: backend.Link, **changes: Any) -> backend.Scene:
@@ -80,36 +80,6 @@ def stack(*parts: Any) -> mo.Html:
 def styles() -> mo.Html:
     """Return the cards' style; once a page."""
     return mo.Html(plots.STYLE)
-
-
-def strip(scene: backend.Scene, kind: plots.Kind) -> mo.Html:
-    """Say what is being looked at: data, run, person, item, what was chosen together, and the knobs that Python used."""
-    data, link = scene.data, scene.link
-
-    def shown(item_id: str) -> dict[str, str]:
-        return {"title": backend.title(data, item_id), "picture": backend.picture(data, item_id, backend.SMALL_WIDTH)}
-
-    return mo.Html(
-        plots.strip(
-            data.name,
-            f"{link.run}, epoch {link.epoch}" if link.run and link.epoch is not None else link.run or "no run yet",
-            [shown(item_id) for item_id in data.history(link.user)[: plots.MOST_FACES]] if link.user else (),
-            shown(link.item) if link.item else None,
-            scene.knobs or None,
-            scene.trained_knobs or None,
-            kind,
-            f"cohort: {backend.COHORTS[link.cohort]}" if link.cohort else "",
-            [shown(item_id) for item_id in link.items[: plots.MOST_FACES]],
-            f"{len(link.items)} chosen together",
-        )
-    )
-
-
-def theme_link(link: backend.Link, page: str = "") -> mo.Html:
-    """Offer the same state on a page of the other brightness; marimo reads that from the address when it loads."""
-    other = "light" if link.is_dark else "dark"
-    address = html.escape(replace(link, theme=other).address(page))
-    return mo.Html(f'<p class="lab-theme"><a href="{address}">{other} page</a></p>')
 
 
 def heading(question: str, answer: str, kind: plots.Kind) -> mo.Html:

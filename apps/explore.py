@@ -76,12 +76,13 @@ def _(get_page, write_link):
 @app.cell
 def _(asked):
     import common
+    import top
 
     from srgformer_lab import backend
 
     first_scene = common.arrive(asked)
     get_scene, set_scene = mo.state(first_scene)
-    return backend, common, first_scene, get_scene, set_scene
+    return backend, common, first_scene, get_scene, set_scene, top
 
 
 @app.cell
@@ -96,10 +97,20 @@ def _(backend, set_scene, write_link):
 
 
 @app.cell
-def _(common, get_scene, nav):
+def _(change, get_scene, top):
+    def _choose(name):
+        scene = get_scene()
+        change(scene, scene.link.change(run=name))
+
+    forms = top.form_switch(get_scene(), _choose)
+    return (forms,)
+
+
+@app.cell
+def _(common, forms, get_scene, nav, top):
     _scene = get_scene()  # its notes say what the link got wrong, until something is chosen
-    _strip = common.strip(_scene, PAGES[nav.value][2])
-    common.stack(common.styles(), _strip, common.theme_link(_scene.link, nav.value), common.notes(_scene.notes))
+    _strip, _bar = top.strip(_scene, PAGES[nav.value][2]), top.bar(_scene.link, forms, nav.value)
+    common.stack(common.styles(), _strip, _bar, common.notes(_scene.notes))
     return
 
 

@@ -37,6 +37,8 @@ from .analysis.projection import project as project
 from .analysis.rivers import hyperedge_river as hyperedge_river
 from .analysis.rivers import match_hyperedges as match_hyperedges
 from .analysis.spaces import space_names as space_names
+from .analysis.structure import measure_structure as measure_structure
+from .analysis.structure import untrained as untrained
 from .config import ModelConfig as ModelConfig
 from .config import TrainConfig as TrainConfig
 from .data.changing import thinned as thinned

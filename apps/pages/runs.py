@@ -194,7 +194,7 @@ def _(act, delete, get_chosen, get_table, name_box, rename):
     _title = common.section(f"The chosen run: {_name}" if _name else "The chosen run")
     if not backend.may_manage():
         _note = common.fact("In a class the runs belong to all: nobody renames or deletes them.")
-    common.stack(_title, _offer if backend.may_manage() and _name not in ("", backend.SHIPPED) else _note)
+    common.stack(_title, _offer if backend.may_manage() and _name not in ("", *backend.SHIPPED_RUNS) else _note)
     return
 
 

@@ -23,7 +23,6 @@ from .comparing import MOST_RUNS as MOST_RUNS
 from .comparing import as_trained as as_trained
 from .comparing import changed_users as changed_users
 from .comparing import cohort_differences as cohort_differences
-from .comparing import comparable_runs as comparable_runs
 from .comparing import first_side as first_side
 from .comparing import is_changed as is_changed
 from .comparing import other_sides as other_sides
@@ -73,6 +72,8 @@ from .limits import most_epochs as most_epochs
 from .limits import widths as widths
 from .link import KNOB_OF as KNOB_OF
 from .link import SHIPPED as SHIPPED
+from .link import SHIPPED_FOUND as SHIPPED_FOUND
+from .link import SHIPPED_RUNS as SHIPPED_RUNS
 from .link import STUDIO as STUDIO
 from .link import Link as Link
 from .link import join_names as join_names
@@ -88,10 +89,12 @@ from .report import Report as Report
 from .report import report_on as report_on
 from .report import sections_of as sections_of
 from .resolving import MOST_ITEMS as MOST_ITEMS
+from .runs import comparable_runs as comparable_runs
 from .runs import default_run as default_run
 from .runs import find_run as find_run
 from .runs import known_runs as known_runs
 from .runs import runs_of as runs_of
+from .runs import shipped_forms as shipped_forms
 from .runs import trained_pass as trained_pass
 from .session import NOTHING_TRAINED as NOTHING_TRAINED
 from .session import SESSION as SESSION

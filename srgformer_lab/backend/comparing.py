@@ -3,7 +3,6 @@
 Each side is a scene: the link's run counts as the link has it, at its epoch and knobs; the others as trained, at their best epoch.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
@@ -13,9 +12,8 @@ from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.cohorts import cohort_mean, mean_metrics, served, served_users, tested_ranking
 from srgformer_lab.backend.inventory import COHORTS, cohort_users
 from srgformer_lab.backend.link import KNOB_OF
-from srgformer_lab.backend.runs import known_runs
+from srgformer_lab.backend.runs import comparable_runs
 from srgformer_lab.backend.session import Scene
-from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.ranking import compare_lists
 from srgformer_lab.training.evaluation import SELECTION_METRIC
@@ -23,12 +21,6 @@ from srgformer_lab.training.evaluation import SELECTION_METRIC
 MOST_RUNS = 4
 """So many runs can be looked at beside one another."""
 COMPARED_METRICS = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
-
-
-def comparable_runs(data: Dataset) -> list[str]:
-    """Name the runs of this data, of any model, that have weights to look at; the best valid recall@20 first."""
-    found = {name: known.status.best_metric for name, known in known_runs(data).items() if known.has_weights}
-    return sorted(found, key=lambda name: -found[name] if found[name] == found[name] else math.inf)
 
 
 def as_trained(scene: Scene, name: str) -> Scene:
@@ -54,7 +46,7 @@ def first_side(scene: Scene) -> Scene | None:
     known = comparable_runs(scene.data)
     if scene.link.run in known:
         return scene
-    return as_trained(scene, known[0]) if known else None
+    return as_trained(scene, next(iter(known))) if known else None
 
 
 def other_sides(first: Scene) -> dict[str, str]:

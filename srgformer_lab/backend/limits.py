@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from srgformer_lab.backend import visitors
-from srgformer_lab.backend.link import DATA_NAMES, OPTION_KINDS, SHIPPED, STUDIO, Link
+from srgformer_lab.backend.link import DATA_NAMES, OPTION_KINDS, SHIPPED_RUNS, STUDIO, Link
 from srgformer_lab.backend.visitors import Visitor, visitor
 from srgformer_lab.config import Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
@@ -145,7 +145,7 @@ def check_owner(run: Run) -> None:
 
 def is_offered(name: str) -> bool:
     """Return whether a run may be shown to those who chose none: in a class what comes with the package or was there before it."""
-    return _class is None or name == SHIPPED or name in _class.offered
+    return _class is None or name in SHIPPED_RUNS or name in _class.offered
 
 
 def most_epochs() -> int:

@@ -10,7 +10,9 @@ from srgformer_lab.data.dataset import DataSource
 from srgformer_lab.data.source import chosen_options
 from srgformer_lab.errors import DataError
 
-STUDIO, SHIPPED = "studio", "shipped"
+STUDIO, SHIPPED, SHIPPED_FOUND = "studio", "shipped", "shipped-found"
+SHIPPED_RUNS: Mapping[str, str] = {SHIPPED: "studio", SHIPPED_FOUND: "studio_found"}
+"""What a link calls the runs that come with the package, and the presets that they were trained by."""
 SEED = "data_seed"
 """What a link calls the option ``seed`` of a reader, so that it can't be taken for that of a training."""
 OPTION_KINDS: Mapping[str, type] = {
@@ -45,7 +47,7 @@ class Link:
     image_signal: str = ""
     text_signal: str = ""
     run: str = ""
-    """The name of a run folder, or ``shipped``."""
+    """The name of a run folder, or one of ``SHIPPED_RUNS``."""
     user: str = ""
     item: str = ""
     alpha: float | None = field(default=None, metadata={"knob": "attention_scale", "read": float})

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from srgformer_lab.backend import limits
-from srgformer_lab.backend.link import OF_RUN, SHIPPED, Link
+from srgformer_lab.backend.link import OF_RUN, SHIPPED_RUNS, Link
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.training import managing
@@ -33,12 +33,12 @@ def rename_run(name: str, wanted: str) -> str:
     """Give a run folder another name and return it, without blanks around it.
 
     Raises:
-        ConfigError: The new name is not a plain folder name, or is kept for the shipped run.
+        ConfigError: The new name is not a plain folder name, or is kept for a shipped run.
         RunError: The run is shipped, gone or being trained, another one has the name, or the folder can't be written.
     """
     wanted = wanted.strip()
-    if wanted == SHIPPED:
-        raise ConfigError(f"the name {SHIPPED!r} is kept for the run that comes with the package; choose another")
+    if wanted in SHIPPED_RUNS:
+        raise ConfigError(f"the name {wanted!r} is kept for a run that comes with the package; choose another")
     return managing.rename_run(_own(name, "renam"), wanted).name
 
 
@@ -81,8 +81,8 @@ def without_run(link: Link, name: str, renamed: str = "") -> dict[str, Any]:
 def _own(name: str, verb: str) -> Run:
     """Return a run folder that is the visitors' to move; ``verb`` is what is to be done, without its ending."""
     _check_class(name, f"{verb}ed")
-    if name == SHIPPED:
-        raise RunError(f"the run that comes with the package stays as it is: {verb}ing it is not possible; choose another")
+    if name in SHIPPED_RUNS:
+        raise RunError(f"run {name} comes with the package and stays as it is: {verb}ing it is not possible; choose another")
     if not name or Path(name).name != name or name.startswith(".") or not (RUNS / name).is_dir():
         raise RunError(f"there is no run {name!r} in {RUNS.resolve()}; it may have been renamed or deleted meanwhile")
     return Run(RUNS / name)

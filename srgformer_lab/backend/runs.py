@@ -1,12 +1,13 @@
-"""Which runs a link can name: those of the working folder, read anew only where their files changed, and the shipped one."""
+"""Which runs a link can name: those of the working folder, read anew only where their files changed, and the shipped ones."""
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from srgformer_lab.backend import limits
-from srgformer_lab.backend.link import SHIPPED, shortened
+from srgformer_lab.backend.link import SHIPPED, SHIPPED_FOUND, SHIPPED_RUNS, shortened
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
 from srgformer_lab.models.srgformer import SRGFormer
@@ -19,6 +20,8 @@ from srgformer_lab.training.run import RUNS, Run
 Stamp = tuple[tuple[int, ...], ...]
 FILES = ("config.json", "status.json", "history.jsonl", "result.json", "knobs.json", "best.safetensors")
 """What a run's page can show depends on these."""
+FORMS = {SHIPPED: "as published", SHIPPED_FOUND: "found"}
+"""What people call the two forms, as whose examples the shipped runs stand beside one another."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,16 @@ def run_stamp(folder: Path) -> Stamp:
 
 
 def known_runs(data: Dataset) -> dict[str, KnownRun]:
-    """Return the runs of this data in the working folder by name, the newest first, and the shipped one if it is its own.
+    """Return the runs of this data in the working folder by name, the newest first, and then the shipped ones if it is their own.
 
     Damaged ones are left out. Only folders whose files changed since are read.
     """
     found = sorted(filter(None, map(_read, _folders())), key=lambda known: -known.config.created)
     named = {known.run.name: known for known in found}
-    with suppress(LabError):  # an installation without it still opens
-        if shipped := _read(shipped_run().path):
-            named[SHIPPED] = shipped
+    for name, preset in SHIPPED_RUNS.items():
+        with suppress(LabError):  # an installation without it still opens
+            if shipped := _read(shipped_run(preset).path):
+                named[name] = shipped
     return {name: known for name, known in named.items() if data.matches(known.config.fingerprint)}
 
 
@@ -67,25 +71,46 @@ def runs_of(data: Dataset) -> dict[str, Run]:
     return {name: known.run for name, known in known_runs(data).items()}
 
 
+def comparable_runs(data: Dataset) -> dict[str, KnownRun]:
+    """Return the runs of this data that have weights, of whatever model, the best valid recall@20 first and those without one last.
+
+    The shipped one whose structure is found comes after all others: what is shown unasked is SRGFormer as published.
+    """
+
+    def place(name: str) -> tuple[bool, float]:
+        value = known[name].status.best_metric
+        return name == SHIPPED_FOUND, -value if value == value else math.inf
+
+    known = {name: each for name, each in known_runs(data).items() if each.has_weights}
+    return {name: known[name] for name in sorted(known, key=place)}
+
+
 def default_run(data: Dataset) -> str:
     """Return the name of the SRGFormer run with the best valid recall@20 on this data; empty if there is none with weights.
 
     In a class it is one that was there before it, and that all can open.
     """
-    known = {name: known for name, known in known_runs(data).items() if known.can_show and limits.is_offered(name)}
-    values = {name: each.status.best_metric for name, each in known.items()}
-    judged = [name for name, value in values.items() if value == value and limits.can_open(data, known[name].config.model)]
-    return max(judged, key=lambda name: values[name], default="")
+    for name, known in comparable_runs(data).items():
+        is_judged = known.can_show and not math.isnan(known.status.best_metric)
+        if is_judged and limits.is_offered(name) and limits.can_open(data, known.config.model):
+            return name
+    return ""
+
+
+def shipped_forms(data: Dataset) -> dict[str, str]:
+    """Name the two forms of SRGFormer of which a finished run comes with the package, each with that run; none on other data."""
+    known = known_runs(data)
+    return {words: name for name, words in FORMS.items() if name in known} if SHIPPED_FOUND in known else {}
 
 
 def run_path(name: str) -> Path:
     """Return where the run of a name lies, if it is there.
 
     Raises:
-        RunError: The shipped run is missing, or the name is not a plain one.
+        RunError: A shipped run is missing, or the name is not a plain one.
     """
-    if name == SHIPPED:
-        return shipped_run().path
+    if name in SHIPPED_RUNS:
+        return shipped_run(SHIPPED_RUNS[name]).path
     if Path(name).name != name or "\0" in name or len(name) > 200:
         raise RunError(f"there is no run {shortened(name)} in {RUNS.resolve()}; choose one of those that the Train page lists")
     return RUNS / name

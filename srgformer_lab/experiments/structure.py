@@ -3,13 +3,12 @@
 import math
 from typing import Any
 
-from srgformer_lab.analysis.attention import attention_auc
+from srgformer_lab.analysis import structure
 from srgformer_lab.analysis.faithfulness import faithfulness
-from srgformer_lab.analysis.grouping import against_labels, categories
+from srgformer_lab.analysis.structure import measure_structure
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
 from srgformer_lab.models.srgformer import SRGFormer
-from srgformer_lab.models.trace import Trace
 from srgformer_lab.presets import preset
 
 UNTRAINED = "untrained "
@@ -62,20 +61,11 @@ def structure_of(model: SRGFormer, data: Dataset) -> dict[str, float]:
         few words; ``AUC attention`` where chance interactions are known; both also as ``untrained …``; and how far contribution
         and attention rank a history as true removals do, ``ρ contribution`` and ``ρ attention``.
     """
-    fresh = SRGFormer(data, model.config)
-    found = meaning(model.trace(), data)
-    found |= {f"{UNTRAINED}{name}": value for name, value in meaning(fresh.trace(), data).items()}
-    return found | _faithful(model, data)
-
-
-def meaning(trace: Trace, data: Dataset) -> dict[str, float]:
-    """Compare one pass with what is known of the items and the interactions."""
-    found: dict[str, float] = {}
-    for name in trace.hypergraph:
-        labels = categories(data, name)
-        if labels is not None:
-            found[f"{NMI}{name}"] = against_labels(trace, data, name, labels).nmi
-    return found | ({AUC: attention_auc(trace, data)} if data.truth is not None else {})
+    rows = measure_structure(model.trace(), data)
+    rows = rows[rows["measure"].isin([structure.NMI, structure.AUC])]
+    names = [f"{NMI}{name}" if name else AUC for name in rows["modality"]]
+    before = [f"{UNTRAINED}{name}" for name in names]
+    return dict(zip(names + before, [*rows["value"], *rows["untrained"]], strict=True)) | _faithful(model, data)
 
 
 def _faithful(model: SRGFormer, data: Dataset) -> dict[str, float]:

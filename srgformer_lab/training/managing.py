@@ -6,11 +6,13 @@ from pathlib import Path
 
 from srgformer_lab import places
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import RunError
+from srgformer_lab.errors import RunError, UnknownIdError
 from srgformer_lab.training.files import folders_in, moved, numbered
 from srgformer_lab.training.records import RunConfig
 from srgformer_lab.training.run import RUNS, Run, check_name
 
+SHIPPED_PRESETS = ("studio", "studio_found")
+"""The presets of which a finished run comes with the package; the first is the one that is meant where none is named."""
 TRASH = ".trash"
 """The hidden folder beside the runs that deleted ones wait in."""
 KEPT_SECONDS = 24 * 3600
@@ -39,17 +41,24 @@ def damaged_runs(root: Path | str = RUNS) -> dict[Path, str]:
     return _read(root)[1]
 
 
-def shipped_run() -> Run:
-    """Return the finished run on ``studio(seed=0)`` that comes with the package.
+def shipped_run(preset: str = SHIPPED_PRESETS[0]) -> Run:
+    """Return a finished run on ``studio(seed=0)`` that comes with the package.
+
+    Args:
+        preset: What it was trained by: ``studio``, SRGFormer as published, or ``studio_found``, whose hyperedges and attention
+            find what was planted.
 
     Returns:
         A run that is read-only where the package is installed so.
 
     Raises:
+        UnknownIdError: No run of that preset comes with the package.
         RunError: Its folder is damaged.
         LabError: The installation lacks it.
     """
-    return Run.open(places.shipped_runs_folder() / "studio")
+    if not isinstance(preset, str) or preset not in SHIPPED_PRESETS:
+        raise UnknownIdError("shipped run", preset, SHIPPED_PRESETS)
+    return Run.open(places.shipped_runs_folder() / preset)
 
 
 def rename_run(run: Run, wanted: str) -> Run:

@@ -7,7 +7,7 @@ import shutil
 from playwright.sync_api import expect
 
 import srgformer_lab as lab
-from srgformer_lab.backend import SHIPPED
+from srgformer_lab.backend import SHIPPED, SHIPPED_RUNS
 from tests.browser.conftest import LIMIT
 from tests.browser.steps import ask, choose_page, question, slider
 
@@ -46,8 +46,8 @@ def test_runs_are_renamed_deleted_brought_back_and_compared(studio_app, visit):
     rows.get_by_role("checkbox").click()
     words.fill(SHIPPED)
     words.press("Enter")
-    expect(rows.filter(has_text=SHIPPED)).to_be_visible()
-    rows.get_by_role("checkbox").click()
+    expect(rows).to_have_count(len(SHIPPED_RUNS))
+    rows.first.get_by_role("checkbox").click()
     page.get_by_role("button", name="Compare the 2 ticked").click()
     expect(question(page, "What changed between runs?")).to_be_visible()
     assert {*ask(page)["run"], *ask(page)["runs"]} == {"tidy", SHIPPED}

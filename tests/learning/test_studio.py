@@ -7,6 +7,7 @@ from torch.nn.functional import normalize
 
 import srgformer_lab as lab
 from srgformer_lab.statistics import over_users
+from srgformer_lab.training.managing import SHIPPED_PRESETS
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +42,33 @@ def test_an_interest_scores_higher_than_a_chance_interaction(world, learned):
     assert scores[~noise].mean() > scores[noise].mean() + scores.std() / 2
 
 
-def test_the_shipped_run_is_of_the_built_in_world_and_says_the_truth():
-    run = lab.shipped_run()
+@pytest.mark.parametrize("name", SHIPPED_PRESETS)
+def test_a_shipped_run_is_of_the_built_in_world_and_says_the_truth(name):
+    run, chosen = lab.shipped_run(name), lab.preset(name)
     data = run.open_data()
+    keeps = {"keep_epochs": chosen.train.keep_epochs}
+    assert (run.config.model, run.config.train.replace(**keeps)) == (chosen.model, chosen.train)
     assert data.fingerprint == lab.studio(seed=0).fingerprint
     assert run.status().state == "finished"
     again = lab.evaluate(run.model(data), data, "test")
     assert again == pytest.approx(run.test_metrics(), abs=2e-3)  # the features' last bits differ between machines
     assert sum(path.stat().st_size for path in run.path.rglob("*")) < 3_000_000
     assert {0, run.status().epoch} <= set(run.epochs())
+    best = run.history().set_index("epoch").loc[run.status().best_epoch]
+    assert lab.evaluate(run.model(data), data, "valid") == pytest.approx(best[list(again)].to_dict(), abs=2e-3)
+
+
+def test_the_shipped_runs_show_what_was_found_and_what_was_not():
+    published, found = (lab.measure_structure(lab.shipped_run(name).model().trace()) for name in SHIPPED_PRESETS)
+    gains = [
+        (table["value"] - table["untrained"])[table["measure"].isin(["NMI with categories", "attention AUC"])]
+        for table in (published, found)
+    ]
+    assert list(map(len, gains)) == [3, 3]
+    assert gains[0].max() < 0.1
+    assert gains[1].min() > 0.35
+
+
+def test_only_the_named_runs_are_shipped():
+    with pytest.raises(lab.UnknownIdError, match="studio_found"):
+        lab.shipped_run("baby")

@@ -30,7 +30,7 @@ def test_a_renamed_run_is_the_same_run(run, tiny):
     assert contents("runs/wide one") == before
 
 
-@pytest.mark.parametrize("wanted", ["", " ", ".hidden", "a/b", "..", "a\nb", "shipped"])
+@pytest.mark.parametrize("wanted", ["", " ", ".hidden", "a/b", "..", "a\nb", *backend.SHIPPED_RUNS])
 def test_a_name_that_no_folder_can_have_is_refused(run, tiny, wanted):
     with pytest.raises(lab.ConfigError, match="name"):
         backend.rename_run(run.name, wanted)
@@ -52,10 +52,11 @@ def test_what_is_no_run_is_refused(run, name):
             act(name)
 
 
-def test_the_shipped_run_stays(run):
+@pytest.mark.parametrize("name", backend.SHIPPED_RUNS)
+def test_a_shipped_run_stays(run, name):
     for act in (backend.delete_run, lambda name: backend.rename_run(name, "other")):
         with pytest.raises(lab.RunError, match="comes with the package"):
-            act(backend.SHIPPED)
+            act(name)
 
 
 def test_what_is_trained_or_waits_is_neither_renamed_nor_deleted(run):

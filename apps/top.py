@@ -1,0 +1,61 @@
+"""What stands above every page: what is looked at, the switch between the two shipped runs, and the page of the other brightness."""
+
+import html
+from collections.abc import Callable
+from dataclasses import replace
+
+import marimo as mo
+
+from srgformer_lab import backend, plots
+
+FORMS_LABEL = "Hyperedges and attention"
+"""What the switch of the shipped runs is about."""
+
+
+def strip(scene: backend.Scene, kind: plots.Kind) -> mo.Html:
+    """Say what is being looked at: data, run, person, item, what was chosen together, and the knobs that Python used."""
+    data, link = scene.data, scene.link
+
+    def shown(item_id: str) -> dict[str, str]:
+        return {"title": backend.title(data, item_id), "picture": backend.picture(data, item_id, backend.SMALL_WIDTH)}
+
+    return mo.Html(
+        plots.strip(
+            data.name,
+            f"{link.run}, epoch {link.epoch}" if link.run and link.epoch is not None else link.run or "no run yet",
+            [shown(item_id) for item_id in data.history(link.user)[: plots.MOST_FACES]] if link.user else (),
+            shown(link.item) if link.item else None,
+            scene.knobs or None,
+            scene.trained_knobs or None,
+            kind,
+            f"cohort: {backend.COHORTS[link.cohort]}" if link.cohort else "",
+            [shown(item_id) for item_id in link.items[: plots.MOST_FACES]],
+            f"{len(link.items)} chosen together",
+        )
+    )
+
+
+def form_switch(scene: backend.Scene, choose: Callable[[str], None]) -> mo.ui.radio | None:
+    """Make the switch between the two shipped runs; none on other data than theirs."""
+    forms = backend.shipped_forms(scene.data)
+    here = next((words for words, name in forms.items() if name == scene.link.run), None)
+    return mo.ui.radio(forms, value=here, inline=True, label=FORMS_LABEL, on_change=choose) if forms else None
+
+
+def form_links(scene: backend.Scene) -> mo.Html | None:
+    """Offer the same state on the shipped runs, where a page runs alone and can't load another by itself."""
+    others = {words: name for words, name in backend.shipped_forms(scene.data).items() if name != scene.link.run}
+    addresses = {words: html.escape(scene.link.change(run=name).address()) for words, name in others.items()}
+    links = ", ".join(f'<a href="{address}">{html.escape(words)}</a>' for words, address in addresses.items())
+    return mo.Html(f'<p class="lab-fact">{FORMS_LABEL}: {links}</p>') if links else None
+
+
+def bar(link: backend.Link, forms: mo.Html | None, page: str = "") -> mo.Html:
+    """Put the switch of forms and a link to the same state on a page of the other brightness in a row.
+
+    Marimo reads the brightness from the address when it loads.
+    """
+    other = "light" if link.is_dark else "dark"
+    address = html.escape(replace(link, theme=other).address(page))
+    switch = mo.as_html(forms).text if forms is not None else "<span></span>"
+    return mo.Html(f'<div class="lab-bar">{switch}<p class="lab-theme"><a href="{address}">{other} page</a></p></div>')
