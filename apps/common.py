@@ -119,11 +119,12 @@ def data_line(data: Dataset) -> str:
 
 
 def item_facts(data: Dataset, item_id: str, letters: int = 400) -> mo.Html:
-    """Say what is known of an item: the columns of the item table, and the beginning of its text."""
+    """Say what is known of an item: the columns of the item table, the beginning of its text, and which modalities it lacks."""
     row = data.item_row(item_id)
     details = [f"{html.escape(str(name))}: {html.escape(str(values.iloc[row]))}" for name, values in data.cards.details.items()]
     text = html.escape(data.cards.texts[row][:letters])
-    return mo.Html(f'<p class="lab-fact">{", ".join(details)}</p><p class="lab-fact">{text}</p>')
+    said = [", ".join(details), text, *map(html.escape, backend.gaps(data, item_id))]
+    return mo.Html("".join(f'<p class="lab-fact">{words}</p>' for words in said))
 
 
 def run_line(name: str, run: Run) -> str:

@@ -38,7 +38,8 @@ def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
     left = plots.digits(why.residual, 2)
     said = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {left}, is rounding."
     table = plots.parts_table(why.parts, dark=dark)
-    return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), common.fact(said))
+    lacking = [common.fact(f"It has {sentence}.") for sentence in why.absent.values()]
+    return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), *lacking, common.fact(said))
 
 
 def history(why: Explanation, dark: bool) -> mo.Html:

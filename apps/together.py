@@ -55,7 +55,8 @@ def ring(scene: backend.Scene, count: int) -> mo.Html | None:
 
 def marked(cards: pd.DataFrame, chosen: Container[str]) -> pd.DataFrame:
     """Mark those of a card frame that are among the chosen."""
-    return cards.assign(mark=[MARK if item_id in chosen else "" for item_id in cards["item_id"]])
+    marks = cards["mark"] if "mark" in cards else [""] * len(cards)
+    return cards.assign(mark=[MARK if item_id in chosen else mark for item_id, mark in zip(cards["item_id"], marks, strict=True)])
 
 
 def _place(row: dict[str, Any]) -> str:

@@ -42,6 +42,7 @@ from .analysis.structure import untrained as untrained
 from .config import ModelConfig as ModelConfig
 from .config import TrainConfig as TrainConfig
 from .data.changing import thinned as thinned
+from .data.changing import without_features as without_features
 from .data.check import check as check
 from .data.dataset import Dataset as Dataset
 from .data.importing import Imported as Imported

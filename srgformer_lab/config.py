@@ -185,6 +185,13 @@ class ModelConfig(Config):
         choices=("sum", "mean", "lift"),
     )
     normalize_features: bool = setting(False, "nz(X)", "divide each feature row by its norm")
+    missing_features: str = setting(
+        "zero",
+        "x_i",
+        "what stands for an item's features of a modality that it lacks: zeros, the mean of all items' or of the items that the same "
+        "people took; or its terms of that modality are left out of the fusion (omit)",
+        choices=("zero", "mean", "neighbors", "omit"),
+    )
     as_released: bool = setting(False, "–", "repeat the public release's slip in the user memberships, to compare with the paper's numbers")
     modalities: tuple[str, ...] | None = setting(None, "m", "names of the modalities to use; none given means all of the data set")
     seed: int = setting(999, "–", "seed of the initial weights", *SEEDS)

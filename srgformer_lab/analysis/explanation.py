@@ -1,5 +1,6 @@
 """Why this item, and why this whole list: what scores are made of, down to history items, heads and hyperedges."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from srgformer_lab.analysis.decomposition import NodeComponents, Walks, node_com
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import Id, on_own_data
+from srgformer_lab.models.missing import absent
 from srgformer_lab.models.ranking import rank_of, recommend
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
@@ -34,6 +36,8 @@ class Explanation:
     parts: pd.DataFrame
     """``user_part``, ``item_part``, ``contribution``: ⟨e_u^(p), e_i^(q)⟩ for every pair of parts; the cells sum to the score."""
     _nodes: dict[str, NodeComponents] = field(repr=False)
+    absent: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """For each modality that the item lacks, a sentence that says what its part is then."""
 
     @property
     def by_part(self) -> pd.DataFrame:
@@ -175,6 +179,7 @@ def explain(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -
             "user": node_components(walks, data, user, item_parts, names),
             "item": node_components(walks, data, item, user_parts, names),
         },
+        absent=absent(data, item - data.n_users, trace.config, tuple(trace.modality)),
     )
 
 

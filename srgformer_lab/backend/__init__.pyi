@@ -55,6 +55,7 @@ from .inventory import coverage as coverage
 from .inventory import default_user as default_user
 from .inventory import facts as facts
 from .inventory import find_items as find_items
+from .inventory import gaps as gaps
 from .inventory import item_cards as item_cards
 from .inventory import item_counts as item_counts
 from .inventory import item_groups as item_groups

@@ -13,6 +13,8 @@ from srgformer_lab import plots
 from srgformer_lab.backend.cache import Cache
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError, UnknownIdError
+from srgformer_lab.models.missing import gaps as gaps_of
+from srgformer_lab.models.missing import lacks
 
 COHORTS: Mapping[str, str] = MappingProxyType({"cold": "short histories", "middle": "middling histories", "heavy": "long histories"})
 """The thirds of the users by the number of items that they have to learn from, and what a person calls them."""
@@ -74,7 +76,7 @@ def coverage(data: Dataset) -> pd.DataFrame:
 
     A modality is known of an item whose features are not all 0; readers put zeros where there are none.
     """
-    known = [(f"{name} features", name, (matrix != 0).any(axis=1).sum()) for name, matrix in data.features.items()]
+    known = [(f"{name} features", name, has.sum()) for name, has in data.known.items()]
     cards = data.cards
     known += [
         ("picture to show", "", sum(picture is not None for picture in cards.pictures)),
@@ -237,7 +239,14 @@ def with_pictures(frame: pd.DataFrame, data: Dataset, width: int = PICTURE_WIDTH
 
 
 def item_cards(data: Dataset, item_ids: Sequence[str], lines: Sequence[str] | None = None, width: int = PICTURE_WIDTH) -> pd.DataFrame:
-    """Make a card frame of items."""
+    """Make a card frame of items; one that lacks a modality says so on its card."""
     titles = [title(data, item_id) for item_id in item_ids]
     frame = pd.DataFrame({"item_id": list(item_ids), "title": titles, "line": list(lines) if lines else [""] * len(titles)})
-    return with_pictures(frame, data, width)
+    rows = [data.item_row(item_id) for item_id in item_ids]
+    lacking = [", ".join(lacks(name) for name, known in data.known.items() if not known[row]) for row in rows]
+    return with_pictures(frame.assign(mark=lacking) if any(lacking) else frame, data, width)
+
+
+def gaps(data: Dataset, item_id: str | None = None) -> list[str]:
+    """Say of an item which modalities it lacks, or of all how many lack one; a sentence each, and none where nothing is missing."""
+    return gaps_of(data, None if item_id is None else data.item_row(item_id))

@@ -15,7 +15,7 @@ from srgformer_lab import plots
 from srgformer_lab.backend.alignment import Alignment
 from srgformer_lab.backend.cohorts import health, served_users
 from srgformer_lab.backend.hyperedges import Hyperedges
-from srgformer_lab.backend.inventory import COHORTS, SMALL_WIDTH, cohort_users, item_cards, title
+from srgformer_lab.backend.inventory import COHORTS, SMALL_WIDTH, cohort_users, gaps, item_cards, title
 from srgformer_lab.backend.session import SESSION, Scene
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.output import csv_bytes
@@ -56,7 +56,8 @@ def looked_at(scene: Scene) -> Section:
     every |= {f"training {name}": value for name, value in run.config.train.to_dict().items()}
     every |= {f"version {name}": value for name, value in run.config.versions.items()}
     table = pd.DataFrame({"name": [*settings, *every], "value": [*settings.values(), *map(_plain, every.values())]})
-    known = f"<p>{html.escape(repr(scene.data))}</p>{_html_table(table.head(len(settings)))}"
+    said = [repr(scene.data), *gaps(scene.data)]
+    known = f"{''.join(f'<p>{html.escape(line)}</p>' for line in said)}{_html_table(table.head(len(settings)))}"
     address = f"<p>The same state in the app: put <code>{html.escape(scene.link.address('why'))}</code> behind its address.</p>"
     more = f"<details><summary>All settings and versions</summary>{_html_table(table.iloc[len(settings) :])}</details>"
     block = plots.Block("What is looked at", known + address + more)
@@ -94,7 +95,9 @@ def _explanation(scene: Scene) -> Section:
     taken = scene.data.history(why.user_id)[-HISTORY_LENGTH:]
     past = item_cards(scene.data, taken, [plots.signed(added[item]) if item in added else "" for item in taken], width=SMALL_WIDTH)
     place = f"number {why.rank:,}" if why.rank else "not ranked, as it is known already"
-    body = f"<p>“{html.escape(name)}” is {place} for this person; its score is {why.score:.6f}. What they took, and what each adds:</p>"
+    body = f"<p>“{html.escape(name)}” is {place} for this person; its score is {why.score:.6f}.</p>"
+    body += "".join(f"<p>It has {html.escape(sentence)}.</p>" for sentence in why.absent.values())
+    body += "<p>What they took, and what each adds:</p>"
     frames = {
         "parts": ("the score as user parts times item parts", why.parts),
         "by_part": ("the score as one number a part; they sum to it", why.by_part),

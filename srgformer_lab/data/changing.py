@@ -105,12 +105,45 @@ def with_shuffled_modality(data: Dataset, modality: str, seed: int = 0) -> Datas
     Raises:
         DataError: There is no such modality.
     """
-    if modality not in data.features:
-        raise DataError(f"{data.name} has no modality {modality!r}; it has {', '.join(data.modalities) or 'none'}")
+    _check_modality(data, modality)
     order = np.random.default_rng(check_seed(seed)).permutation(data.n_items)
     shuffled = {**data.features, modality: data.features[modality][order]}
     left = {name: lists for name, lists in data.neighbors.items() if name != modality}
     return replace(data, features=shuffled, neighbors=left, truth=None, source=DataSource("memory"))
+
+
+def without_features(data: Dataset, modality: str, share: float, seed: int = 0) -> Dataset:
+    """Return a data set in which a share of the items that have a modality lack it: their features are 0.
+
+    A seed puts these items into one random order, and the first ones lose theirs; so what a smaller share takes, a larger one takes too.
+    Lists of neighbours by this modality are dropped.
+
+    Args:
+        data: Whose features.
+        modality: Which of them.
+        share: From 0 to 1, of the items that have it.
+        seed: Which order.
+
+    Returns:
+        The data set; ``known`` says which items have what.
+
+    Raises:
+        DataError: There is no such modality, or the share is out of range.
+        ConfigError: The seed is no whole number from 0 to 2⁶².
+    """
+    _check_modality(data, modality)
+    if not 0 <= share <= 1:
+        raise DataError(f"share={share!r} of the items must lie between 0 and 1; try 0.5")
+    order = np.random.default_rng(check_seed(seed)).permutation(np.flatnonzero(data.known[modality]))
+    matrix = data.features[modality].copy()
+    matrix[order[: round(share * len(order))]] = 0
+    left = {name: lists for name, lists in data.neighbors.items() if name != modality}
+    return replace(data, features={**data.features, modality: matrix}, neighbors=left, truth=None, source=DataSource("memory"))
+
+
+def _check_modality(data: Dataset, modality: str) -> None:
+    if modality not in data.features:
+        raise DataError(f"{data.name} has no modality {modality!r}; it has {', '.join(data.modalities) or 'none'}")
 
 
 def thinned(data: Dataset, share: float, seed: int = 0) -> Dataset:

@@ -106,7 +106,11 @@ def _describe_lists(pairs: Interactions, n_users: int, n_items: int) -> list[tup
 def _describe_modalities(contents: Contents) -> list[tuple[str, str]]:
     if contents.features:
         listed = {name: f", with {lists.shape[1]:,} neighbours of each item" for name, lists in contents.neighbors.items()}
-        return [("modality", f"{name}, {matrix.shape[1]:,} wide{listed.get(name, '')}") for name, matrix in contents.features.items()]
+        n_items = len(contents.item_ids)
+        known = {name: int(matrix.any(axis=1).sum()) for name, matrix in contents.features.items()}
+        have = {name: "" if count == n_items else f", of {count:,} of {n_items:,} items" for name, count in known.items()}
+        widths = {name: f"{matrix.shape[1]:,} wide" for name, matrix in contents.features.items()}
+        return [("modality", f"{name}, {width}{have[name]}{listed.get(name, '')}") for name, width in widths.items()]
     cards = contents.cards
     made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values) and contents.encode]
     return [("modality", f"{name}, made by the built-in encoder") for name in made] or [("modality", "none")]

@@ -39,13 +39,16 @@ class Contents:
 
     def to_dataset(self, source: DataSource, reading: Sequence[str] = ()) -> Dataset:
         """Build the data set; the built-in encoders make features where there are none."""
-        features = built_in_features(self.cards) if self.encode else self.features
+        features = built_in_features(self.cards, self.item_ids) if self.encode else self.features
         parts = (self.name, self.user_ids, self.item_ids, self.interactions, features, self.cards, source)
         return check_learnable(Dataset(*parts, neighbors=self.neighbors, reading=tuple(reading)))
 
 
-def built_in_features(cards: ItemCards) -> Mapping[str, np.ndarray]:
-    """Encode pictures and texts with the package's own encoders; a modality that no item has is left out."""
+def built_in_features(cards: ItemCards, item_ids: Sequence[str]) -> Mapping[str, np.ndarray]:
+    """Encode pictures and texts with the package's own encoders; a modality that no item has is left out.
+
+    An item without a picture lacks that modality, and so does one with neither a title, but its id, nor a text.
+    """
     from srgformer_lab.data.encoders import encode_pictures, encode_texts
     from srgformer_lab.data.pictures import OpenedPictures
 
@@ -53,7 +56,8 @@ def built_in_features(cards: ItemCards) -> Mapping[str, np.ndarray]:
     if any(cards.pictures):
         features["image"] = encode_pictures(OpenedPictures(cards.pictures))
     if any(cards.texts):
-        features["text"] = encode_texts([f"{title}. {text}" for title, text in zip(cards.titles, cards.texts, strict=True)])
+        words = zip(cards.titles, cards.texts, item_ids, strict=True)
+        features["text"] = encode_texts([f"{title}. {text}" if text or title != name else "" for title, text, name in words])
     return features
 
 

@@ -11,12 +11,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 from scipy import sparse
 
 from srgformer_lab.data.fingerprint import fingerprint, fingerprint_of_0_1_0, is_as_made
-from srgformer_lab.data.matrices import check_features, check_neighbors
+from srgformer_lab.data.matrices import check_features, check_neighbors, zeros_for_nan
 from srgformer_lab.data.parts import SPLITS, DataSource, Interactions, ItemCards, Part, Truth, frozen, ids
 from srgformer_lab.data.pictures import open_picture
 from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
@@ -41,7 +41,8 @@ class Dataset(Part):
     item_ids: Sequence[str]
     interactions: Interactions
     features: Mapping[str, Float[np.ndarray, "items _"]]
-    """float32 matrices by modality; kept in the order image, text, then alphabetically."""
+    """float32 matrices by modality; kept in the order image, text, then alphabetically. An item without a modality has a row of 0 there,
+    or is given one of NaN, which becomes 0."""
     cards: ItemCards
     source: DataSource = field(default_factory=lambda: DataSource("memory"))
     truth: Truth | None = None
@@ -60,11 +61,12 @@ class Dataset(Part):
             raise DataError(f"a modality is called {strange[0]!r}; give it a name, such as image")
         ordered = [name for name in FIRST_MODALITIES if name in self.features]
         ordered += sorted(set(self.features) - set(ordered))
-        for name in ordered:
-            check_features(name, np.asarray(self.features[name]), self.n_items, self.item_ids)
+        given = {name: zeros_for_nan(np.asarray(self.features[name])) for name in ordered}
+        for name, matrix in given.items():
+            check_features(name, matrix, self.n_items, self.item_ids)
         for name, lists in self.neighbors.items():
             check_neighbors(name, np.asarray(lists), self.n_items)
-        features = {name: frozen(self.features[name], np.float32) for name in ordered}
+        features = {name: frozen(matrix, np.float32) for name, matrix in given.items()}
         neighbors = {name: frozen(self.neighbors[name], np.int64) for name in sorted(self.neighbors)}
         object.__setattr__(self, "features", MappingProxyType(features))
         object.__setattr__(self, "neighbors", MappingProxyType(neighbors))
@@ -119,6 +121,11 @@ class Dataset(Part):
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities, in their order."""
         return tuple(self.features)
+
+    @cached_property
+    def known(self) -> Mapping[str, Bool[np.ndarray, " items"]]:
+        """For each modality, which items have it: those whose features are not all 0. Read-only, and part of identity by the features."""
+        return MappingProxyType({name: frozen(matrix.any(axis=1)) for name, matrix in self.features.items()})
 
     def pairs(self, split: str) -> Int[np.ndarray, "pairs 2"]:
         """Return the interactions of one split as rows.

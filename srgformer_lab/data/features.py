@@ -12,7 +12,7 @@ import numpy as np
 from srgformer_lab.data.columns import roles_of
 from srgformer_lab.data.delimited import Wanted, header_of
 from srgformer_lab.data.files import open_file, size_of
-from srgformer_lab.data.matrices import MOST_BYTES, check_features, load_npy
+from srgformer_lab.data.matrices import MOST_BYTES, check_features, load_npy, zeros_for_nan
 from srgformer_lab.data.parts import frozen
 from srgformer_lab.data.problems import Problems, counted, few
 from srgformer_lab.data.records import PARQUET, ending, read_any
@@ -24,7 +24,7 @@ KINDS = (".npy", ".npz", ".pt", ".pth", ".csv", ".tsv", ".parquet")
 IDS_FILES = ("_ids.txt", "_names.txt", "_ids.csv", ".ids.txt", "_ids.npy")
 """Endings of files with an id a line, for the rows of the matrix beside it."""
 USUAL = ("features", "feats", "embeddings", "embedding", "arr_0", "emb", "x")
-COMMON_ROW = 0.2
+COMMON_ROW = 0.05
 """From this share of items on that have the same vector, it is said to be a placeholder."""
 
 
@@ -69,7 +69,10 @@ def fitted(found: Features, item_ids: Sequence[str], problems: Problems, unit: s
     Raises:
         DataError: The rows don't fit the items.
     """
-    matrix = found.matrix
+    matrix = zeros_for_nan(found.matrix)
+    if matrix is not found.matrix:
+        n_empty = int(np.isnan(found.matrix).all(axis=1).sum())
+        problems.note(f"{found.file}: {counted(n_empty, 'row')} of nothing but NaN, taken as items without it")
     if found.ids is not None:
         place = positions(found.ids, list(item_ids))
         if (place < 0).all():
@@ -89,22 +92,31 @@ def fitted(found: Features, item_ids: Sequence[str], problems: Problems, unit: s
             f"or a file {Path(found.file).stem}_ids.txt beside it with an id a line"
         )
     check_features(found.file, matrix, len(item_ids), item_ids)
-    note_alike(found.file, matrix, problems)
+    note_alike(found.file, matrix, item_ids, problems)
     return frozen(matrix, np.float32)
 
 
-def note_alike(file: str, matrix: np.ndarray, problems: Problems) -> None:
+def note_alike(file: str, matrix: np.ndarray, item_ids: Sequence[str], problems: Problems) -> None:
     """Say where many items have no vector, or one and the same."""
     n = len(matrix)
     empty = ~matrix.any(axis=1)
     if empty.any():
-        problems.note(f"{file}: {'all' if empty.all() else f'{empty.sum():,} of'} {n:,} items have zeros only: they tell nothing apart")
-    rest = matrix[~empty]
-    if len(rest) > 2:
-        keys = np.ascontiguousarray(rest).view(np.dtype((np.void, rest.dtype.itemsize * rest.shape[1]))).ravel()
-        most = int(np.unique(keys, return_counts=True)[1].max())
-        if most > max(2, COMMON_ROW * n):
-            problems.note(f"{file}: {most:,} of {n:,} items have the same vector, which looks like a placeholder")
+        if empty.all():
+            problems.note(f"{file}: all {n:,} items have zeros only: they tell nothing apart")
+        else:
+            first = item_ids[int(np.argmax(empty))]
+            problems.note(f"{file}: {empty.sum():,} of {n:,} items have zeros only, such as {first}: they count as items without it")
+    places = np.flatnonzero(~empty)
+    if len(places) > 2:
+        rest = np.ascontiguousarray(matrix[places])
+        keys = rest.view(np.dtype((np.void, rest.dtype.itemsize * rest.shape[1]))).ravel()
+        _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+        if (most := int(counts.max())) > max(2, COMMON_ROW * n):
+            named = item_ids[int(places[first[int(counts.argmax())]])]
+            problems.note(
+                f"{file}: {most:,} of {n:,} items have the same vector, such as {named}, which looks like a placeholder; "
+                "write rows of 0 or NaN where an item has none, and they count as missing"
+            )
 
 
 def _chosen(file: str, modality: str, arrays: Mapping[str, Any]) -> Features:

@@ -177,6 +177,14 @@ def check_features(name: str, matrix: np.ndarray, n_items: int, item_ids: Sequen
         raise DataError(f"{name}: row {bad[0]}{label} holds {kind} value, {len(bad)} such rows in all; repair or drop these items")
 
 
+def zeros_for_nan(matrix: np.ndarray) -> np.ndarray:
+    """Return a matrix with rows of 0, which say that an item lacks the modality, in the place of those that are NaN throughout."""
+    if matrix.ndim != 2 or matrix.dtype.kind != "f" or not np.isnan(matrix).any():
+        return matrix
+    empty = np.asarray(np.isnan(matrix).all(axis=1))
+    return np.where(empty[:, None], matrix.dtype.type(0), matrix) if empty.any() else matrix
+
+
 def check_neighbors(name: str, lists: np.ndarray, n_items: int) -> None:
     """Refuse lists that are not (items, k) different item rows each; ``name`` is the modality or its file.
 

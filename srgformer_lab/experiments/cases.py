@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from cachetools import cached
 
 from srgformer_lab.config import FOUND_STRUCTURE, Config, ModelConfig, TrainConfig, check_number, check_seed, refuse_unknown
-from srgformer_lab.data.changing import thinned
+from srgformer_lab.data.changing import thinned, without_features
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.fingerprint import fingerprint_of_0_1_0
 from srgformer_lab.data.source import open_data
@@ -29,7 +29,7 @@ NUMBERS_SINCE = "0.1.0"
 """The release since which the same settings train to the same numbers. Another one here makes every experiment begin anew."""
 
 
-LATER = (*FOUND_STRUCTURE, "membership_balance")
+LATER = (*FOUND_STRUCTURE, "membership_balance", "missing_features")
 """Settings that 0.1.0 did not have."""
 
 
@@ -47,6 +47,8 @@ class Recipe:
     """The reader's options, without its seed."""
     share: float = 1.0
     """How much of the training interactions to keep, above 0 and at most 1."""
+    lost: tuple[str, float] | None = None
+    """A modality, and the share of the items which have it that are to lack it."""
 
     def __post_init__(self) -> None:
         """Refuse options that are no names with values, a seed among them, and a share that keeps nothing."""
@@ -56,22 +58,26 @@ class Recipe:
         object.__setattr__(self, "share", check_number("share", self.share, 0, 1, "part of the training interactions that is kept"))
         if not self.share:
             raise ConfigError("share=0 keeps no training interaction; give a part above 0, such as 0.5")
+        if self.lost is not None:
+            modality, share = self.lost
+            object.__setattr__(self, "lost", (modality, check_number("lost", share, 0, 1, "part of the items that is to lack a modality")))
 
     def open(self, seed: int) -> Dataset:
         """Open the data of one seed.
 
         Args:
-            seed: What the world or the split, and the thinning, are drawn from.
+            seed: What the world or the split, the thinning and the loss are drawn from.
 
         Returns:
-            The data set, of whose training interactions ``share`` is kept.
+            The data set, of whose training interactions ``share`` is kept, and whose items lack what is ``lost``.
 
         Raises:
-            DataError: The folder is missing or not in order.
+            DataError: The folder is missing or not in order, or has no such modality.
             ConfigError: The options are none of the reader's.
         """
         data = open_data(self.path, seed=seed, **self.options)
-        return data if self.share == 1 else thinned(data, self.share, seed)
+        data = data if self.share == 1 else thinned(data, self.share, seed)
+        return without_features(data, *self.lost, seed) if self.lost else data
 
     @cached({}, key=lambda recipe, seed: (recipe.path, repr(sorted(recipe.options.items())), seed))
     def fingerprint(self, seed: int) -> str:
@@ -113,7 +119,7 @@ class TrainingCase:
     def key(self) -> str:
         """Name the run folder: cases share one if, and only if, nothing that decides the training differs."""
         settings = {
-            "data": [self.recipe.fingerprint(self.seed), self.recipe.share, self.seed],
+            "data": [self.recipe.fingerprint(self.seed), self.recipe.share, self.seed, *(self.recipe.lost or ())],
             "model": [self.model_name, _since_0_1_0(self.model)],
             "train": _since_0_1_0(self.train),
             "version": NUMBERS_SINCE,
@@ -229,6 +235,21 @@ class Setup:
             if name not in names:
                 raise UnknownIdError(label, name, names)
         return list(self.only) or names
+
+    def without(self, modality: str, share: float) -> "Setup":
+        """Return the same setup on items of which a part lacks a modality.
+
+        Args:
+            modality: Which one.
+            share: From 0 to 1, of the items that have it; 0 changes nothing.
+
+        Returns:
+            A setup.
+
+        Raises:
+            ConfigError: The share is out of range.
+        """
+        return replace(self, recipe=replace(self.recipe, lost=(modality, share))) if share else self
 
     def of_share(self, share: float) -> "Setup":
         """Return the same setup on a part of the training interactions.

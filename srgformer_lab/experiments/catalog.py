@@ -16,6 +16,7 @@ from srgformer_lab.experiments.cases import Setup, TrainingCase, settings_of
 from srgformer_lab.experiments.cost import Cost
 from srgformer_lab.experiments.latency import Latency
 from srgformer_lab.experiments.measurement import Measurement
+from srgformer_lab.experiments.missing import BY, COMPLETE, ZEROS, cases_of_missing, figures_of_missing
 from srgformer_lab.experiments.outcomes import METRICS
 from srgformer_lab.experiments.structure import PUBLISHED, forms_of_structure
 from srgformer_lab.presets import PRESETS
@@ -255,6 +256,7 @@ PAYS = "On how few interactions does structure stop paying?"
 SERVES = "Do the hyperedges and knobs of one data set serve another?"
 SAVES = "What do shortcuts in a training cost, and what do they save?"
 MEANS = "Do hyperedges and attention mean something, as published and when objectives of their own teach them?"
+REPLACES = "What is lost where items lack a modality, and what does each treatment save?"
 WEIGHS = "Does it matter how attention weighs a history, or that it does?"
 
 EXPERIMENTS: Mapping[str, Experiment | Measurement] = MappingProxyType(
@@ -265,6 +267,7 @@ EXPERIMENTS: Mapping[str, Experiment | Measurement] = MappingProxyType(
             Experiment("ablation", BRINGS, ("variant",), {"variant": WHOLE}, _ablated, draw=losses),
             Experiment("sensitivity", MATTERS, ("knob", "value"), {"knob": PRESET, "value": ""}, _moved, draw=_curves),
             Experiment("sparsity", PAYS, ("share", "model"), {"model": "LightGCN"}, _thinned, draw=_by_share),
+            Experiment("missing", REPLACES, BY, ZEROS, cases_of_missing, draw=figures_of_missing, others=(COMPLETE,)),
             Experiment("transfer", SERVES, ("settings of",), {"settings of": OWN}, of_variants("settings of", _presets)),
             Experiment("freezing", SAVES, ("shortcut",), {"shortcut": EXACT}, of_variants("shortcut", SHORTCUTS), draw=losses),
             Experiment("attention", WEIGHS, ("attention",), {"attention": RELEASED}, of_variants("attention", ATTENTIONS)),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.graph import Graph
+from srgformer_lab.models.missing import completed, entering, known_mean
 from srgformer_lab.models.parts import unit
 from srgformer_lab.models.step import Product, Step
 
@@ -77,18 +78,23 @@ ROUNDED = 1e-5
 class Features(nn.Module):
     """X of one modality, as a constant: Ã^L [·] (X W) = (Ã^L [·] X) W lets narrow features be propagated once."""
 
-    def __init__(self, data: Dataset, name: str, normalize: bool, centres: bool = False) -> None:
-        """Keep the data set's features, each row divided by its norm if wanted.
+    def __init__(self, data: Dataset, name: str, normalize: bool, centres: bool = False, missing: str = "zero") -> None:
+        """Keep the data set's features, with what stands for ``missing`` ones, and each row divided by its norm if wanted.
 
         ``centres``: memberships read them centred and divided by their norms, (x − x̄)/‖x − x̄‖ with x̄ the mean over the items that
         have any; a row of zeros, which is an item without features, stays one.
         """
         super().__init__()
-        values = torch.tensor(data.features[name], dtype=torch.get_default_dtype())
+        self.data, self.name, self.normalize, self.missing = data, name, normalize, missing
+        self.mean = known_mean(data, name) if missing in ("mean", "neighbors") else None
         self.values: Tensor
         self.propagated: Tensor | None
-        self.register_buffer("values", unit(values) if normalize else values, persistent=False)
+        self.entering: Tensor | None
+        self.register_buffer("values", torch.empty(0, dtype=torch.get_default_dtype()), persistent=False)
         self.register_buffer("propagated", None, persistent=False)
+        self._complete()
+        mask = entering(data, name, missing)
+        self.register_buffer("entering", None if mask is None else torch.tensor(mask).unsqueeze(1).to(self.values.dtype), persistent=False)
         self.centre: Tensor | None
         self.centred: Tensor | None
         self.register_buffer("centre", None, persistent=False)
@@ -96,6 +102,18 @@ class Features(nn.Module):
         if centres:
             has_any = self.values.any(1, keepdim=True)
             self.centre_on(self.values.sum(0) / has_any.sum().clamp_min(1))
+
+    def _complete(self) -> None:
+        values = torch.tensor(completed(self.data, self.name, self.missing, self.mean)).to(self.values)
+        self.values = unit(values) if self.normalize else values
+
+    def learned_as(self, other: "Features") -> None:
+        """Take what stands for missing features, and what memberships are centred on, from those that a model was trained with."""
+        if self.mean is not None:
+            self.mean = other.mean
+            self._complete()
+        if other.centre is not None:
+            self.centre_on(other.centre)
 
     def centre_on(self, centre: Float[Tensor, " width"]) -> None:
         """Centre what memberships read on this point: on other data, the one that they were learned with."""

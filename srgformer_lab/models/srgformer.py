@@ -68,8 +68,8 @@ class SRGFormer(Trainable[Batch]):
         form, is_contrasted = self.config.attention_form, self.config.attention_objective == "contrast"
         self.attention = EdgeAttention(dim, self.config.n_heads, draws, self.config.scaled_attention, offset, form, is_contrasted)
         centres = self.config.membership_features == "unit"
-        features = {name: Features(data, name, self.config.normalize_features, centres) for name in self.modalities}
-        self.features = ByModality(features)
+        stored, missing = self.config.normalize_features, self.config.missing_features
+        self.features = ByModality({name: Features(data, name, stored, centres, missing) for name in self.modalities})
         self.sampler = TripleSampler(data)
         self.hooks = Hooks(self.modalities)
         self._draws: torch.Generator | None = None
@@ -133,6 +133,7 @@ class SRGFormer(Trainable[Batch]):
             projected={name: reading.projected for name, reading in read.items() if reading.projected is not None},
             collaborative=Embeddings(collaborative, everyone, graph.n_users, graph.n_nodes),
             modality=parts,
+            entering={name: X.entering for name, X in self.features.items() if X.entering is not None},
             hypergraph=hypergraph,
             attention=attention,
             hooks=hooks,

@@ -33,6 +33,8 @@ class Trace:
     """E^id, all nodes."""
     modality: Mapping[str, Embeddings]
     """E^m, all nodes."""
+    entering: Mapping[str, Float[Tensor, "nodes 1"]]
+    """1 for the nodes whose terms of a modality enter the fusion, 0 for items that lack it; only where missing ones are left out."""
     hypergraph: Mapping[str, HypergraphTrace]
     """Memberships, hyperedges and their products, all nodes."""
     attention: AttentionTrace
@@ -62,14 +64,15 @@ class Trace:
     def parts(self) -> Mapping[str, Embeddings]:
         """The terms of the fusion by name: ``id``, each modality, ``attention``, ``hypergraph``.
 
-        E^id, nz(E^m), α nz(E^att) and β nz(Σ_m E^{m,H}), with nz(x) = x / max(‖x‖, 1e-12) row by row. They sum to E*.
+        E^id, nz(E^m), α nz(E^att) and β nz(Σ_m E^{m,H}), with nz(x) = x / max(‖x‖, 1e-12) row by row. They sum to E*. Where
+        ``missing_features`` is ``omit``, nz(E^m) and E^{m,H} of an item that lacks m are 0 in them.
 
         Source: Eq. 15 of the paper (arXiv 2511.00584).
         """
         rows = self.attention.output
         whole = self.collaborative
         parts = {"id": self.collaborative.values}
-        parts |= {name: part.unit.values for name, part in self.modality.items()}
+        parts |= {name: self._entered(name, part.unit.values) for name, part in self.modality.items()}
         parts = {name: values if len(rows.nodes) == whole.n_nodes else values.index_select(0, rows.nodes) for name, values in parts.items()}
         parts["attention"] = self.config.attention_scale * unit(rows.values)
         parts["hypergraph"] = self.config.hypergraph_scale * unit(self._hypergraph_rows())
@@ -77,7 +80,14 @@ class Trace:
 
     def _hypergraph_rows(self) -> Float[Tensor, "rows dim"]:
         rows = self.attention.output
-        return sum((part.of(rows.nodes) for part in self.hypergraph.values()), torch.zeros_like(rows.values))
+        found = (self._entered(name, part.of(rows.nodes), rows.nodes) for name, part in self.hypergraph.items())
+        return sum(found, torch.zeros_like(rows.values))
+
+    def _entered(self, name: str, values: Tensor, nodes: Int[Tensor, " rows"] | None = None) -> Tensor:
+        if name not in self.entering:
+            return values
+        mask = self.entering[name]
+        return values * (mask if nodes is None or len(nodes) == len(mask) else mask.index_select(0, nodes))
 
     @cached_property
     def fused(self) -> Embeddings:

@@ -50,8 +50,7 @@ def carry_over(model: SRGFormer, data: Dataset, after: Dataset) -> Variant:
         raise DataError(f"{wrong[0]} would be {given} on {after.name}, but the model's is {wanted}; give features of the same widths")
     other.load_state_dict(state)
     for name, features in model.features.items():
-        if features.centre is not None:
-            other.features[name].centre_on(features.centre)
+        other.features[name].learned_as(features)
     other.config = model.config
     other.hooks.adopt(model.hooks)
     return Variant(other.eval(), after)

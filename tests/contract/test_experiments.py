@@ -50,7 +50,9 @@ TRAINED = [name for name, each in EXPERIMENTS.items() if isinstance(each, Experi
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_experiment_ends_with_a_complete_table(name, tmp_path, monkeypatch):
     monkeypatch.setattr(structure, "REMOVALS_OF", 2)
-    only = {"sensitivity": ("τ",), "sparsity": ("LightGCN", "SRGFormer"), "structure": ("published", "LightGCN")}.get(name, ())
+    only = {"sensitivity": ("τ",), "sparsity": ("LightGCN", "SRGFormer"), "structure": ("published", "LightGCN"), "missing": ("text",)}.get(
+        name, ()
+    )
     setup = setup_of(seeds=(0,), changes=SMALL | {"epochs": 1}, only=only)
     texts = texts_of(name, tmp_path, setup)
     assert "Not finished" not in texts
@@ -135,16 +137,20 @@ def test_cases_share_a_run_exactly_if_nothing_that_decides_the_training_differs(
         setup.case({}, 0, membership_balance=0.2),
         setup.case({}, 0, "lightgcn"),
         setup.of_share(0.5).case({}, 0),
+        setup.without("image", 0.5).case({}, 0),
+        setup.without("text", 0.5).case({}, 0),
+        setup.without("text", 0.5).case({}, 0, missing_features="mean"),
         setup_of(recipe=Recipe("studio", WORLD | {"n_users": 61})).case({}, 0),
     ]
     assert setup_of(recipe=Recipe("studio", {**WORLD, "image_signal": 1.0})).case({}, 0).key == one.key, "the data counts, not its words"
     assert len({one.key, *(case.key for case in others)}) == 1 + len(others)
+    assert setup.without("image", 0.0).case({}, 0).key == one.key
 
 
 def test_settings_that_came_later_leave_the_names_of_older_runs_alone():
     """A folder that was trained before there were such settings is found again by the settings that it has."""
     one = setup_of().case({}, 0)
-    model = {name: value for name, value in one.model.to_dict().items() if name not in FOUND_STRUCTURE}
+    model = {name: value for name, value in one.model.to_dict().items() if name not in (*FOUND_STRUCTURE, "missing_features")}
     train = {name: value for name, value in one.train.to_dict().items() if name != "membership_balance"}
     settings = {
         "data": [one.recipe.fingerprint(0), 1.0, 0],

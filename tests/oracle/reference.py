@@ -55,9 +55,25 @@ def feature_matrices(data, config):
     chosen = data.modalities if config.modalities is None else [name for name in data.modalities if name in config.modalities]
     matrices = {}
     for name in chosen:
-        X = np.asarray(data.features[name], dtype=np.float64)
+        X = with_stand_ins(np.asarray(data.features[name], dtype=np.float64), interaction_matrix(data), config.missing_features)
         matrices[name] = nz_numpy(X) if config.normalize_features else X
     return matrices
+
+
+def with_stand_ins(X, R, treatment):
+    """X with what stands for rows of 0: the mean row, or item by item the mean over whom the same users took, counted by shared users."""
+    has = [bool(row.any()) for row in X]
+    filled = X.copy()
+    if treatment in ("zero", "omit") or not any(has):
+        return filled
+    mean = sum(row for row, known in zip(X, has, strict=True) if known) / sum(has)
+    for item in range(len(X)):
+        if has[item]:
+            continue
+        shared = [sum(R[user, item] * R[user, other] for user in range(len(R))) if has[other] else 0 for other in range(len(X))]
+        near = treatment == "neighbors" and sum(shared) > 0
+        filled[item] = sum(weight * X[other] for other, weight in enumerate(shared)) / sum(shared) if near else mean
+    return filled
 
 
 def centred(X):
@@ -317,9 +333,15 @@ def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None
     score = kept.get("score", score)
     attention, weight = attention_branch(A, E_read, score, W_value, config.as_released, edits, config.attention_form)
 
-    parts = {"id": collaborative, **{name: nz(value) for name, value in modality.items()}}
+    enters = {name: torch.ones(len(collaborative), 1, dtype=E0.dtype) for name in features}
+    for name in features:
+        for item, row in enumerate(data.features[name]):
+            if config.missing_features == "omit" and not row.any():
+                enters[name][data.n_users + item] = 0
+    parts = {"id": collaborative, **{name: enters[name] * nz(value) for name, value in modality.items()}}
     parts["attention"] = config.attention_scale * nz(attention)
-    parts["hypergraph"] = config.hypergraph_scale * nz(sum(hypergraph.values(), torch.zeros_like(collaborative)))
+    of_hyperedges = sum((enters[name] * value for name, value in hypergraph.items()), torch.zeros_like(collaborative))
+    parts["hypergraph"] = config.hypergraph_scale * nz(of_hyperedges)
     fused = sum(parts.values())
     return Pass(
         data.n_users,
@@ -343,14 +365,16 @@ def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None
 def is_generic(outcome, data, edits=(), floor=1e-3):
     """Whether every row that a unit vector is made of is either 0 by construction or far from 0, where direction is noise.
 
-    By construction 0 are what an isolated node gets from its neighbours, what an edit blanked, and what flows through no hyperedge.
+    By construction 0 are what an isolated node gets from its neighbours, what nodes get that reach no item with features, what an edit
+    blanked, and what flows through no hyperedge.
     What flows through some must also be no small rest of large hyperedges.
     """
     blank = {edit[1] for edit in edits if edit[0] in ("blank_modality", "without_modality")}
     is_mute = all(("mute_head", head) in edits for head in range(len(outcome.attention_weight)))
     degree = torch.from_numpy(adjacency(interaction_matrix(data)).sum(1))
     for values in ([] if is_mute else [outcome.attention]) + [values for name, values in outcome.modality.items() if name not in blank]:
-        if ((values.norm(dim=1) < floor) & (degree > 0)).any():
+        norm = values.norm(dim=1)
+        if ((norm < floor) & (norm > 0) & (degree > 0)).any():
             return False
     if not outcome.hypergraph:
         return True

@@ -123,7 +123,8 @@ def test_a_word_is_one_of_its_choices_and_a_refusal_names_them(kind, item):
 
 def test_attention_has_its_choices():
     of_attention = {"attention_form", "attention_input", "attention_reads", "attention_objective"}
-    assert {item.name for _, item in WORDS} == of_attention | {"membership_objective", "membership_features", "user_membership"}
+    others = {"membership_objective", "membership_features", "user_membership", "missing_features"}
+    assert {item.name for _, item in WORDS} == of_attention | others
 
 
 @pytest.mark.parametrize("form", ["cosine", "linear", "uniform"])
@@ -213,6 +214,7 @@ TABLE = {
     "membership_features": ("raw", "raw", "raw"),
     "user_membership": ("sum", "sum", "sum"),
     "normalize_features": (False, False, False),
+    "missing_features": ("zero", "zero", "zero"),
     "as_released": (False, False, False),
     "modalities": (None, None, None),
 }

@@ -47,6 +47,29 @@ def run(root, monkeypatch):
     return lab.Run.open(root / "runs" / "small")
 
 
+def test_what_an_item_lacks_is_said_where_it_is_explained_and_on_its_card(run):
+    """One of the items has a title alone; another's row of features is 0, which its data, its card and its score's account say."""
+    data = lab.read_folder(run.path.parents[1] / "shop")
+    blank = lab.without_features(data, "text", 1 / N_ITEMS, seed=1)
+    gone = data.item_ids[int(np.argmin(blank.known["text"]))]
+    assert backend.gaps(blank) == ["1 of 8 items have no text: their own text features are 0 by definition"]
+    assert backend.gaps(blank, gone) == ["no text: its own text features are 0 by definition"]
+    assert [backend.gaps(data), backend.gaps(data, gone)] == [[], []]
+    assert list(backend.item_cards(blank, data.item_ids)["mark"]) == ["no text" if item == gone else "" for item in data.item_ids]
+    folder = run.path.parents[1] / "gappy"
+    lab.import_data(run.path.parents[1] / "shop", folder)
+    (folder / "features").mkdir()
+    np.save(folder / "features" / "text.npy", blank.features["text"])
+    opened = lab.read_folder(folder)
+    model = lab.SRGFormer(opened, lab.ModelConfig(embedding_dim=4, n_heads=1, n_hyperedges=2, missing_features="omit"))
+    made = report_on(lab.fit(model, opened, lab.TrainConfig(epochs=1, batch_size=64), folder / "runs", "omit"), "u1", gone)
+    page = html.unescape(made.html())
+    assert "It has no text: its text part is 0 by definition, and its text hyperedges are left out." in page
+    assert "1 of 8 items have no text" in page
+    parts = made.frames()["parts"][1]
+    assert (parts.loc[parts["item_part"] == "text", "contribution"] == 0).all()
+
+
 def test_a_user_who_has_everything_gets_a_report_of_what_they_had(run):
     made = report_on(run, "u0")
     data, item = made.scene.data, made.scene.link.item
