@@ -10,6 +10,8 @@ from typing import Any, Self
 from srgformer_lab.errors import ConfigError
 
 LOWEST_TEMPERATURE = 0.05
+TREATMENTS = ("zero", "mean", "neighbors", "omit")
+"""What may stand for an item's features of a modality that it lacks: zeros, the mean of all, that of items with the same users, nothing."""
 SEEDS = (0, 2**62)
 """The least and the largest seed."""
 
@@ -186,11 +188,7 @@ class ModelConfig(Config):
     )
     normalize_features: bool = setting(False, "nz(X)", "divide each feature row by its norm")
     missing_features: str = setting(
-        "zero",
-        "x_i",
-        "what stands for an item's features of a modality that it lacks: zeros, the mean of all items' or of the items that the same "
-        "people took; or its terms of that modality are left out of the fusion (omit)",
-        choices=("zero", "mean", "neighbors", "omit"),
+        "zero", "x_i", "what stands for features that an item lacks; omit leaves its terms out of the fusion", choices=TREATMENTS
     )
     as_released: bool = setting(False, "–", "repeat the public release's slip in the user memberships, to compare with the paper's numbers")
     modalities: tuple[str, ...] | None = setting(None, "m", "names of the modalities to use; none given means all of the data set")
@@ -265,12 +263,8 @@ def check_device(name: object) -> None:
 
 
 FOUND_STRUCTURE = (
-    "attention_reads",
-    "attention_objective",
-    "membership_objective",
-    "membership_noise",
-    "membership_features",
-    "user_membership",
+    *("attention_reads", "attention_objective"),
+    *("membership_objective", "membership_noise", "membership_features", "user_membership"),
 )
 """Settings of a model by which structure is found; their defaults are the published form."""
 MODEL_KNOBS = ("attention_scale", "hypergraph_scale", "membership_temperature")

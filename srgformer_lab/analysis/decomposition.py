@@ -111,7 +111,7 @@ class Walks:
             piece = _Piece("neighbor", projected[neighbors - n_users].double() / (len(neighbors) + DEGREE_OFFSET), neighbors, 1)
         else:
             piece = _Piece("own", projected[node - n_users, None].double())
-        table.add(name, [piece], self._entering(name, node) / _norm(self.trace.modality[name].values[node]))
+        table.add(name, [piece], self.trace.enters(name, node) / _norm(self.trace.modality[name].values[node]))
 
     def _add_attention(self, table: "_Table", node: int) -> None:
         attention, n_heads = self.trace.attention, self.trace.config.n_heads
@@ -133,14 +133,10 @@ class Walks:
         pieces = []
         for name, part in self.trace.hypergraph.items():
             vectors = getattr(part.membership, side)[row, :, None].double() * part.hyperedges.double()  # (hyperedges, dim)
-            pieces.append(_Piece("hyperedge", self._entering(name, node) * vectors, modality=name, hyperedge=torch.arange(len(vectors))))
-        whole = [self._entering(name, node) * part.embedding.values[node] for name, part in self.trace.hypergraph.items()]
+            pieces.append(_Piece("hyperedge", self.trace.enters(name, node) * vectors, modality=name, hyperedge=torch.arange(len(vectors))))
+        whole = [self.trace.enters(name, node) * part.embedding.values[node] for name, part in self.trace.hypergraph.items()]
         total = torch.stack(whole).sum(0) if whole else None
         table.add("hypergraph", pieces, 0.0 if total is None else self.trace.config.hypergraph_scale / _norm(total))
-
-    def _entering(self, name: str, node: int) -> float:
-        """Return 1, or 0 where a node's terms of a modality are left out of the fusion."""
-        return float(self.trace.entering[name][node, 0]) if name in self.trace.entering else 1.0
 
 
 def _norm(values: Float[Tensor, " dim"]) -> Float[Tensor, ""]:

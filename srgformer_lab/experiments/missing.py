@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from srgformer_lab import plots
+from srgformer_lab.config import TREATMENTS
 from srgformer_lab.experiments.cases import Setup, TrainingCase
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 LOST = (0.0, 0.3, 0.6, 0.9)
 """Shares of the items that lack a modality; those of a smaller share are among those of a larger one of the same seed."""
-TREATMENTS = ("zero", "mean", "neighbors", "omit")
 BY: tuple[str, ...] = ("modality", "missing", "treatment")
 ZEROS: dict[str, str | float] = {"treatment": "zero"}
 """What a row is held against: the published treatment of the same data, ..."""

@@ -83,6 +83,10 @@ class Trace:
         found = (self._entered(name, part.of(rows.nodes), rows.nodes) for name, part in self.hypergraph.items())
         return sum(found, torch.zeros_like(rows.values))
 
+    def enters(self, name: str, node: int) -> float:
+        """Return 1, or 0 where a node's terms of a modality are left out of the fusion."""
+        return float(self.entering[name][node, 0]) if name in self.entering else 1.0
+
     def _entered(self, name: str, values: Tensor, nodes: Int[Tensor, " rows"] | None = None) -> Tensor:
         if name not in self.entering:
             return values
