@@ -11,8 +11,9 @@ with app.setup:
     import common
     import marimo as mo
     import tour
+    import wizard
 
-    from srgformer_lab import LabError, backend, plots
+    from srgformer_lab import backend, plots
 
 
 @app.cell
@@ -144,22 +145,6 @@ def _(jump, memory, steps, ways):
 
 
 @app.cell
-def _(link):
-    _texts = {
-        "data": mo.ui.text(value=link.data, label="Data: “studio”, or the path of a folder", full_width=True),
-        "min_rating": mo.ui.text(value=link.min_rating, label="Ratings from", placeholder="all"),
-        "k_core": mo.ui.text(value=link.k_core, label="Fewest interactions", placeholder="any number"),
-    }
-    _laid_out = mo.Html("<div>{data}</div><div class='lab-form'>{min_rating}{k_core}</div>").batch(**_texts)
-    opener = _laid_out.form(submit_button_label="Open this data", bordered=False)
-    _words, _choices = link.only().to_params(), backend.data_choices()
-    if _choices:  # a class chooses from a list
-        _here = next((label for label, words in _choices.items() if words.items() <= _words.items()), None)
-        opener = mo.ui.dropdown(_choices, value=_here, label="Data", full_width=True)
-    return (opener,)
-
-
-@app.cell
 def _(scene, link):
     _runs = {common.run_line(name, run): name for name, run in backend.runs_of(scene.data).items()}
     _here = next((line for line, name in _runs.items() if name == link.run), None)
@@ -168,32 +153,78 @@ def _(scene, link):
 
 
 @app.cell
-def _(scene, opener, run_box):
+def _(link, set_opened):
+    _words, _choices = link.only().to_params(), backend.data_choices() or {"the built-in data": backend.built_in()}
+    _here = next((label for label, words in _choices.items() if words.items() <= _words.items()), None)
+    data_box = mo.ui.dropdown(_choices, value=_here, label="Data that is always here", full_width=True, on_change=set_opened)
+    return (data_box,)
+
+
+@app.cell
+def _(data_box, scene, run_box):
     _run = run_box if run_box.options else common.fact("There is no run on this data yet.")
-    _columns = common.side_by_side(_run, opener)
-    common.stack(common.section("What is loaded"), common.fact(common.data_line(scene.data)), _columns)
+    common.stack(common.section("What is loaded"), common.fact(common.data_line(scene.data)), common.side_by_side(_run, data_box))
     return
 
 
 @app.cell
-def _(opener, link):
-    opened, _trouble = {}, None
-    if opener.value:
-        try:
-            backend.SESSION.dataset(link.change(**opener.value))
-            opened = dict(opener.value)
-        except LabError as _error:
-            _safe = "What you were looking at is still open."
-            _trouble = common.problem(_error, _safe, "“srgformer-lab check FOLDER” lists everything that is wrong with a folder.")
-    _trouble
-    return (opened,)
+def _(memory):
+    get_wanted, set_wanted = mo.state(memory.get("wizard.wanted"))
+    get_refused, set_refused = mo.state(None, allow_self_loops=True)
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
+    get_opened, set_opened = mo.state({})
+    ask = wizard.asker(set_wanted, set_refused, memory)
+    return ask, get_news, get_opened, get_refused, get_wanted, set_news, set_opened, set_refused
 
 
 @app.cell
-def _(get_user, memory, opened, run_box, link):
+def _(ask, link):
+    folder, dropped = wizard.folder_form(link, ask), wizard.drop_area(ask)
+    return dropped, folder
+
+
+@app.cell
+def _(dropped, folder, get_refused):
+    _refused = get_refused()
+    common.stack(
+        common.section("Open your own data"),
+        common.fact("A download, a shop's export, tables of any kind. Nothing opens before you have seen what was understood of it."),
+        common.side_by_side(folder, dropped),
+        common.problem(backend.in_page_words(str(_refused)), "What you were looking at is still open.") if _refused else None,
+    )
+    return
+
+
+@app.cell
+def _(get_news, get_wanted, set_news):
+    get_news()
+    wanted = get_wanted()
+    ticks, report, fault = wizard.looked_through(wanted, set_news)
+    wizard.understood(wanted, report, fault, ticks) if wanted else None
+    return report, ticks, wanted
+
+
+@app.cell
+def _(ask, report, set_opened, set_refused, wanted):
+    answers = wizard.answers(wanted, report, ask)
+    open_button = wizard.open_button(wanted, report, set_opened)
+    save_form = wizard.save_form(wanted, report, set_opened, set_refused)
+    return answers, open_button, save_form
+
+
+@app.cell
+def _(answers, open_button, save_form, wanted):
+    mo.stop(wanted is None)
+    common.stack(answers, wizard.ways_on(wanted, open_button, save_form))
+    return
+
+
+@app.cell
+def _(get_opened, get_user, memory, run_box, link):
     picked, loads = {"user": get_user()}, {}
-    if opened and link.change(**opened) != link:
-        loads = opened
+    if get_opened() and link.change(**get_opened()) != link:
+        loads = get_opened()
+        memory.pop("wizard.wanted", None)
     elif run_box.value and run_box.value != link.run:
         loads = {"run": run_box.value}
     common.way_on(link, loads, memory)

@@ -31,8 +31,8 @@ OURS = "SRGFORMER_LAB"
 """Set for servers that a command of ours starts."""
 ADDRESS = "x-lab-address"
 """The header in which a notebook finds where a request came from; what a visitor sends under this name is thrown away."""
-MOST_BYTES = 4 * 2**20
-"""The body of a request, and a websocket's message, have at most so many."""
+MOST_BYTES, MOST_BYTES_ALONE = 4 * 2**20, 64 * 2**20
+"""The body of a request has at most so many in a class, and where one person drops their own files; a websocket's message the former."""
 MOST_PAGES, MOST_PAGES_OF_ONE = 100, 50
 """Open pages of a class, and of one address in it; each is a thread with up to 48 MiB of its own."""
 PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -75,7 +75,8 @@ class Guard:
             if scope["type"] == "websocket":
                 await self._websocket(scope, receive, send, trouble)
             else:
-                await self._http(scope, receive, _with_headers(send), trouble, headers)
+                most = MOST_BYTES if _is_class(state.session_manager) else MOST_BYTES_ALONE
+                await self._http(scope, receive, _with_headers(send), trouble, headers, most)
         finally:
             self.opening[page] -= 1
             self.opening += Counter()  # forgets what is at zero
@@ -101,7 +102,7 @@ class Guard:
 
         await self.app(scope, receive_small, send_while_open)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send, trouble: str, headers: Headers) -> None:
+    async def _http(self, scope: Scope, receive: Receive, send: Send, trouble: str, headers: Headers, most: int) -> None:
         if trouble:
             await PlainTextResponse(trouble, 403)(scope, receive, send)
             return
@@ -109,12 +110,12 @@ class Guard:
         message: Message = {"type": "http.request"}
         n_bytes = int(length) if length.isdecimal() else 0
         is_whole = False
-        while n_bytes <= MOST_BYTES and not is_whole:
+        while n_bytes <= most and not is_whole:
             message = await receive()
             body += message.get("body", b"")
             n_bytes, is_whole = max(n_bytes, len(body)), not message.get("more_body")
-        if n_bytes > MOST_BYTES:
-            await PlainTextResponse(f"a request has at most {MOST_BYTES} bytes", 413, {"connection": "close"})(scope, receive, send)
+        if n_bytes > most:
+            await PlainTextResponse(f"a request has at most {most} bytes", 413, {"connection": "close"})(scope, receive, send)
             return
         whole = [dict(message) | {"body": bytes(body)}]  # a visitor who has left sends no body, and nobody reads one then
 
@@ -133,7 +134,7 @@ class Guard:
 
     def _crowd(self, manager: Any, page: str, address: str) -> str:
         """Note where a new page of a class comes from, or return why it can't be opened; ``page`` is empty before it has a session."""
-        if page in manager.sessions or "serve" not in manager.cli_args:
+        if page in manager.sessions or not _is_class(manager):
             return ""
         self.pages = {known: place for known, place in self.pages.items() if known in manager.sessions or known in self.opening}
         trouble = crowded(self.pages.values(), address)
@@ -215,6 +216,10 @@ def _notebooks(workspace: Any) -> list[str]:
     """List the notebook, or the folder of notebooks, that a server shows."""
     single = workspace.single_file()
     return [str(part) for part in (single.path if single else None, workspace.directory) if part]
+
+
+def _is_class(manager: Any) -> bool:
+    return "serve" in manager.cli_args
 
 
 def _session_of(scope: Scope) -> str:

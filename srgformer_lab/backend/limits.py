@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
-from srgformer_lab.backend import visitors
+from srgformer_lab.backend import dropped, visitors
 from srgformer_lab.backend.link import DATA_NAMES, OPTION_KINDS, SHIPPED_RUNS, STUDIO, Link
 from srgformer_lab.backend.visitors import Visitor, visitor
 from srgformer_lab.config import Config, TrainConfig
@@ -159,14 +159,14 @@ def widths() -> list[int]:
 
 
 def check_data(link: Link) -> None:
-    """Refuse data that is not on the list.
+    """Refuse data that is neither on the list nor was dropped here.
 
     Raises:
         DataError: The link names other data, or other options of its reader.
     """
     wanted = {name: getattr(link, name) for name in DATA_NAMES}
     wanted["data"] = wanted["data"] or STUDIO
-    if is_class() and wanted not in data_choices().values():
+    if is_class() and wanted not in data_choices().values() and not dropped.is_kept(link.data):
         about = " ".join(f"{name}={value}" for name, value in wanted.items() if value)
         raise DataError(f"{about} is not open to this class; choose {' or '.join(data_choices())} on the first page")
 

@@ -9,10 +9,11 @@ import pandas as pd
 from srgformer_lab.analysis.comparison import Versus, versus
 from srgformer_lab.analysis.counterfactual import Change, WhatIf, what_if
 from srgformer_lab.analysis.explanation import Explanation, explain
-from srgformer_lab.backend import limits
+from srgformer_lab.backend import dropped, limits
 from srgformer_lab.backend.cache import Cache
 from srgformer_lab.backend.inventory import default_user
 from srgformer_lab.backend.link import KNOB_OF, STUDIO, Link, shortened
+from srgformer_lab.backend.opening import in_page_words
 from srgformer_lab.backend.resolving import resolve_knobs, resolve_places, resolve_run
 from srgformer_lab.backend.runs import trained_pass
 from srgformer_lab.config import MODEL_KNOBS
@@ -186,7 +187,7 @@ class Session:
 
     def __init__(self) -> None:
         """Begin with nothing loaded."""
-        self._data, self._weights, self._passes = Cache(3), Cache(8), Cache(16)
+        self._data, self._dropped, self._weights, self._passes = Cache(3), Cache(3), Cache(8), Cache(16)
         self.lists, self.values = Cache(64), Cache(256)
 
     def open(self, link: Link) -> Scene:
@@ -198,7 +199,7 @@ class Session:
         try:
             data = self.dataset(link)
         except (LabError, OSError, ValueError) as error:
-            notes.append(f"The data could not be opened: {str(error)[:400]}. What you see is the built-in data.")
+            notes.append(f"The data could not be opened: {in_page_words(str(error)[:400])}. What you see is the built-in data.")
             link = Link(theme=link.theme)
             data = self.dataset(link)
         link, run = resolve_run(replace(link, data=link.data or STUDIO, unread=()), data, notes)
@@ -236,7 +237,8 @@ class Session:
         options = link.options
         limits.check_world(options)
         name = link.data or STUDIO
-        return self._data.get((name, *options.items(), _data_state(name)), lambda: open_data(name, **options))
+        cache = self._dropped if dropped.is_kept(name) else self._data  # what visitors bring must not push out what all look at
+        return cache.get((name, *options.items(), _data_state(name)), lambda: open_data(name, **options))
 
     def of_run(self, run: Run, user: str = "", item: str = "") -> Scene:
         """Return the scene of a run wherever it lies, on its own data: for one of its users and one item, or the defaults.

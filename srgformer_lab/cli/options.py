@@ -1,7 +1,6 @@
 """The options that several commands share: which data, and one for each setting of a model or of a training."""
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import Field, fields
 from pathlib import Path
@@ -44,9 +43,9 @@ def add_reading(parser: argparse.ArgumentParser, world: bool = False, without: S
 
 def in_command_words(text: str) -> str:
     """Return a message with the options of readers as the command line writes them: ``--min-rating 1`` for ``min_rating=1``."""
-    names = "|".join(READER_OPTIONS)
-    written = re.compile(rf"\b({names})=('[^']*'|[\w.+-]*\w)")
-    return written.sub(lambda found: f"{flag(option_of(found[1]))} {found[2]}", text)
+    from srgformer_lab.data.reading_options import with_options_as
+
+    return with_options_as(text, lambda name, value: f"{flag(option_of(name))} {value}")
 
 
 def option_of(name: str) -> str:

@@ -1,11 +1,14 @@
 """Looks a data folder through before anyone trains on it: what it holds, and everything that is wrong with it."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from srgformer_lab.data.contents import Contents
 from srgformer_lab.data.dataset import SPLITS, DataSource, Interactions
@@ -15,6 +18,9 @@ from srgformer_lab.data.readers import gather, refuse_unknown_options
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.splitting import LISTED, candidates_of, check_trainable, metric_for
 from srgformer_lab.errors import DataError
+
+SHOWN = 5
+"""So many interactions are shown."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,10 @@ class Report:
     """Which file and column was taken for what, what was done, and what was left out."""
     questions: list[Question] = field(default_factory=list)
     """Those of the problems that an option answers."""
+    first: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The first interactions, as a person would read them."""
+    pictures: Sequence[Path | bytes | None] = ()
+    """The picture of the item in each of these rows."""
 
     def __str__(self) -> str:
         """Say both, for reading."""
@@ -68,7 +78,29 @@ def check(folder: str | Path, **options: Any) -> Report:
             check_trainable(replace(contents, encode=False).to_dataset(DataSource("memory")))
         except DataError as error:
             problems.add(str(error))
-    return Report(str(path), lines, problems.found, problems.notes, problems.questions)
+    shown = contents.interactions.item[:SHOWN]
+    pictures = [contents.cards.pictures[row] for row in shown]
+    return Report(str(path), lines, problems.found, problems.notes, problems.questions, first_rows(contents), pictures)
+
+
+def first_rows(contents: Contents) -> pd.DataFrame:
+    """Return the first interactions, as a person would read them: the item by its title, the time as a date."""
+    pairs = contents.interactions
+    shown = range(min(SHOWN, len(pairs)))
+    table = {"user": [contents.user_ids[pairs.user[row]] for row in shown]}
+    table["item"] = [contents.item_ids[pairs.item[row]] for row in shown]
+    table["title"] = [contents.cards.titles[pairs.item[row]][:60] for row in shown]
+    if contents.rating is not None:
+        table["rating"] = [f"{contents.rating[row]:g}" for row in shown]
+    if pairs.timestamp is not None:
+        table["time"] = [_date(int(pairs.timestamp[row])) for row in shown]
+    return pd.DataFrame({**table, "split": [SPLITS[pairs.split[row]] for row in shown]})
+
+
+def _date(seconds: int) -> str:
+    with suppress(ValueError, OverflowError, OSError):
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+    return str(seconds)
 
 
 def _describe(contents: Contents) -> list[tuple[str, str]]:

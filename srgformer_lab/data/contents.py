@@ -202,13 +202,12 @@ def _note_empty_splits(file: str, split: np.ndarray, column: str | None, problem
     """Note empty splits; ``column`` is given where the file's own column made the split."""
     if problems.found:  # rows that were dropped may be what is missing
         return
-    for code, name in enumerate(SPLITS):
-        if (split == code).any():
-            continue
-        if column:
-            problems.add(f"{file}: no row is in the split {name}; label some in the column {column}, or remove the column")
-        else:
-            problems.add(
-                f"{file}: the split {name} is empty, since no user has {SMALLEST_SPLIT_HISTORY} interactions; "
-                "add interactions, or a column with a split of your own"
-            )
+    empty = [name for code, name in enumerate(SPLITS) if not (split == code).any()]
+    named = f"the split{'s' if len(empty) > 1 else ''} {' and '.join(empty)}"
+    if empty and column:
+        problems.add(f"{file}: no row is in {named}; label some in the column {column}, or remove the column")
+    elif empty:
+        problems.add(
+            f"{file}: {named} {'are' if len(empty) > 1 else 'is'} empty, since no user has {SMALLEST_SPLIT_HISTORY} interactions; "
+            "add interactions, or a column with a split of your own"
+        )

@@ -100,6 +100,19 @@ def header_of(path: Path, wanted: Wanted) -> list[str]:
         return []
 
 
+def fault_of_text(path: Path, wanted: Wanted) -> str | None:
+    """Return what keeps a file of text from being a table with names of columns, if anything does.
+
+    Raises:
+        DataError: It is no text.
+        OSError: It can't be read.
+    """
+    if (seen := look(path, wanted.encoding)) is None:
+        return f"{path.name} is empty; add rows"
+    header = _header(seen, _dialect(seen, wanted), wanted)
+    return no_header(path.name, header) if without_names(header) else None
+
+
 def look_at_start(path: Path, encoding: str | None = None) -> Look | None:
     """Look at a file's first lines only."""
     from srgformer_lab.data.blocks import MARKS, SAMPLE, raw_blocks

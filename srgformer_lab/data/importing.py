@@ -5,9 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +13,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from srgformer_lab.data.check import first_rows
 from srgformer_lab.data.contents import Contents
 from srgformer_lab.data.dataset import SPLITS, DataSource
 from srgformer_lab.data.files import existing_folder
@@ -25,7 +24,6 @@ from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.errors import DataError
 
 ENDING_OF = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"RI": ".webp", b"GI": ".gif", b"BM": ".bmp", b"II": ".tif", b"MM": ".tif"}
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -68,31 +66,11 @@ def import_data(folder: str | Path, output: str | Path | None = None, **options:
     chosen = ReadingOptions(**{name: value for name, value in options.items() if value is not None})
     problems = Problems()
     contents = gather(path, problems, chosen)
-    contents.to_dataset(DataSource("memory"))
+    replace(contents, encode=False).to_dataset(DataSource("memory"))
     target = None if output is None else Path(output).expanduser().absolute()
     if target is not None:
         _write_whole(contents, chosen, target)
     return Imported(tuple(problems.notes), first_rows(contents), target)
-
-
-def first_rows(contents: Contents) -> pd.DataFrame:
-    """Return the first interactions, as a person would read them: the item by its title, the time as a date."""
-    pairs = contents.interactions
-    shown = range(min(SHOWN, len(pairs)))
-    table = {"user": [contents.user_ids[pairs.user[row]] for row in shown]}
-    table["item"] = [contents.item_ids[pairs.item[row]] for row in shown]
-    table["title"] = [contents.cards.titles[pairs.item[row]][:60] for row in shown]
-    if contents.rating is not None:
-        table["rating"] = [f"{contents.rating[row]:g}" for row in shown]
-    if pairs.timestamp is not None:
-        table["time"] = [_date(int(pairs.timestamp[row])) for row in shown]
-    return pd.DataFrame({**table, "split": [SPLITS[pairs.split[row]] for row in shown]})
-
-
-def _date(seconds: int) -> str:
-    with suppress(ValueError, OverflowError, OSError):
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
-    return str(seconds)
 
 
 def _write_whole(contents: Contents, options: ReadingOptions, target: Path) -> None:

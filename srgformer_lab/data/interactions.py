@@ -172,6 +172,7 @@ def _of_events(table: Table, events: str | None, problems: Problems) -> Table:
             "events",
             f"{table.file}: {len(named)} kinds of events, {listed}",
             {repr(last): "to learn from these alone (several: divided by commas)", "'all'": "if each counts as much as another"},
+            list(named),
         )
     return table
 

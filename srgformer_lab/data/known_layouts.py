@@ -10,6 +10,7 @@ import numpy as np
 
 from srgformer_lab.data.blocks import MOST_BYTES, text_blocks
 from srgformer_lab.data.columns import roles_of
+from srgformer_lab.data.delimited import without_names
 from srgformer_lab.data.files import open_file, size_of
 from srgformer_lab.data.interactions import SHARD
 from srgformer_lab.data.layouts import Layout, Listing
@@ -152,15 +153,16 @@ class Pairs(Layout):
         tables = [name for name in listing.files if is_table(Path(name)) and (name.count("/") == 0 or name.startswith("data/"))]
         pairs: dict[str, list[str]] = {}
         alone: dict[str, list[str]] = {}
+        numbered = any(given.get(role, "").isdigit() for role in ("user", "item"))
         for name in tables:
             stem = SHARD.sub("", Path(name.removesuffix(".gz")).stem)
             columns = columns_of(listing.files[name], self.wanted("interactions", name))
-            if not columns and any(given.get(role, "").isdigit() for role in ("user", "item")):
-                columns = []
+            if numbered and (without_names(columns) or len(tables) == 1 or name == given.get("interactions")):
+                columns = [str(place) for place in range(1, len(columns) + 1)]
             roles = roles_of(columns, ("user", "item"), given=given)
             if {"user", "item"} <= set(roles):
                 pairs.setdefault(stem, []).append(name)
-            elif "item" in roles_of(columns, ("item", "title"), given={k: v for k, v in given.items() if k != "user"}):
+            elif "item" in roles_of(columns, ("item", "title"), given={k: v for k, v in given.items() if k != "user" and not v.isdigit()}):
                 alone.setdefault(stem, []).append(name)
         for role, groups in (("interactions", pairs), ("items", alone)):
             if chosen := given.get(role):

@@ -10,7 +10,7 @@ from typing import Any
 from srgformer_lab.data.delimited import Wanted
 from srgformer_lab.data.files import is_folder
 from srgformer_lab.data.problems import Problems, few
-from srgformer_lab.data.records import UNQUOTED, columns_of, ending, is_table
+from srgformer_lab.data.records import UNQUOTED, columns_of, ending, fault_of, is_table
 from srgformer_lab.data.tables import Table
 from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
 
@@ -19,6 +19,8 @@ ANSWERS = "answers.json"
 DEEPEST = 4
 """So many folders below a data folder are looked through."""
 MOST_FILES = 2_000_000
+MOST_LOOKED_AT = 20
+"""Tables of a folder that nothing is recognised in are looked at, to say what is wrong with them."""
 JUNK = ("._", ".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", ".~lock", "~$")
 """Beginnings of names that systems leave behind and that hold no data."""
 NO_FOLDERS = (".npy", ".npz", ".pt", ".jpg", ".jpeg", ".png", ".webp", ".gif")
@@ -253,6 +255,9 @@ def _nothing(listing: Listing) -> str:
             f"{words}; {pickles[0]} is a pickle, which is never opened since it may run code. If you trust it, convert it in Python: "
             f"import pickle, scipy.sparse; scipy.sparse.save_npz('{stem}.npz', pickle.load(open('{pickles[0]}', 'rb')))"
         )
+    for name in tables[:MOST_LOOKED_AT]:
+        if fault := fault_of(listing.files[name], Wanted()):
+            return f"{listing.root} holds no data set: {fault}"
     if tables:
         columns = [f"{name} has the columns {few(columns_of(listing.files[name], Wanted()), 8) or 'nothing'}" for name in tables[:2]]
         return f"{words}; {'; '.join(columns)}. Say which are what, such as columns='user=NAME,item=NAME', or give the folder that holds it"

@@ -1,6 +1,6 @@
 """What readers and the checker say of a folder: what is wrong with it, what they took for what, and what only its owner can answer."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ class Question:
     """What was found, with its file, a count and an example."""
     answers: Mapping[str, str]
     """What the option may be, each with what it means."""
+    kinds: Sequence[str] = ()
+    """What there is to choose several of, divided by commas, where the option takes several."""
 
     def __str__(self) -> str:
         """Say it in one sentence, with all answers."""
@@ -63,7 +65,7 @@ class Problems:
         """Keep what was understood, done or left out."""
         self.notes.append(shortened(sentence))
 
-    def question(self, option: str, what: str, answers: Mapping[str, str]) -> None:
+    def question(self, option: str, what: str, answers: Mapping[str, str], kinds: Sequence[str] = ()) -> None:
         """Ask what changes meaning.
 
         Raises:
@@ -72,7 +74,7 @@ class Problems:
         if not self.ask or option in self.answered:
             self.note(what)
             return
-        self.questions.append(Question(option, what, answers))
+        self.questions.append(Question(option, what, answers, kinds))
         self.add(str(self.questions[-1]))
 
     def drop(self, table: "Table", bad: np.ndarray, what: Callable[[int], str], remedy: str) -> "Table":

@@ -1,11 +1,13 @@
 """What readers of data folders may be told, checked before a folder is opened."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from srgformer_lab.config import READER_OPTIONS
 from srgformer_lab.data.columns import read_columns
 from srgformer_lab.data.identities import IDS
 from srgformer_lab.data.values import DATES
@@ -13,6 +15,7 @@ from srgformer_lab.errors import ConfigError
 
 RULES = ("protocol", "time")
 WAYS_WITH_DUPLICATES = ("merge", "error")
+_WRITTEN = re.compile(rf"\b({'|'.join(READER_OPTIONS)})=('[^']*'|[\w.+-]*\w)")
 
 
 @dataclass(frozen=True)
@@ -61,3 +64,13 @@ class ReadingOptions:
         """Return the options as a plain dictionary, without those of later versions that were not given."""
         old = ("min_rating", "k_core", "split", "duplicates", "seed")
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None or field.name in old}
+
+
+def with_options_as(text: str, write: Callable[[str, str], str]) -> str:
+    """Return a message with the options that it names, ``min_rating=1`` say, written as the place has them where it is read.
+
+    Args:
+        text: The message.
+        write: Given an option's name and value, returns what stands there.
+    """
+    return _WRITTEN.sub(lambda found: write(found[1], found[2]), text)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from srgformer_lab.data.blocks import MOST_BYTES, free_memory, raw_blocks, text_blocks
-from srgformer_lab.data.delimited import RECORDS, Wanted, header_of, read_delimited
+from srgformer_lab.data.delimited import RECORDS, Wanted, fault_of_text, header_of, read_delimited
 from srgformer_lab.data.files import open_file
 from srgformer_lab.data.problems import Problems
 from srgformer_lab.data.tables import Interner, Table
@@ -67,19 +67,29 @@ def read_any(path: Path, wanted: Wanted, problems: Problems) -> Table | None:
 
 def columns_of(path: Path, wanted: Wanted) -> list[str]:
     """Return the names of a file's columns, to see what it is; none where it can't be read."""
-    kind = ending(path)
     try:
-        if kind in JSON:
-            return list(next(_json_rows(path, wanted.encoding), {}))
-        if kind in PARQUET:
-            require("pyarrow", "formats")
-            return list(next(_parquet_rows(path), {}))
-        if kind in EXCEL:
-            require("openpyxl", "formats")
-            return list(next(_excel_rows(path), {}))
-        return header_of(path, wanted)
+        return _keys(path, wanted) if ending(path) in (*JSON, *PARQUET, *EXCEL) else header_of(path, wanted)
     except (DataError, OSError, MissingPackageError):
         return []
+
+
+def fault_of(path: Path, wanted: Wanted) -> str | None:
+    """Return what keeps a file from being a table with names of columns, if anything does."""
+    try:
+        if ending(path) in (*JSON, *PARQUET, *EXCEL):
+            return None if _keys(path, wanted) else f"{path.name} holds no row; add rows"
+        return fault_of_text(path, wanted)
+    except (DataError, OSError) as error:
+        return str(error)
+    except MissingPackageError as error:
+        return f"{path.name}: {error}"
+
+
+def _keys(path: Path, wanted: Wanted) -> list[str]:
+    if ending(path) in JSON:
+        return list(next(_json_rows(path, wanted.encoding), {}))
+    require("pyarrow" if ending(path) in PARQUET else "openpyxl", "formats")
+    return list(next(_parquet_rows(path) if ending(path) in PARQUET else _excel_rows(path), {}))
 
 
 def _gathered(path: Path, rows: Iterator[dict[str, Any]], kind: str, wanted: Wanted) -> Table:

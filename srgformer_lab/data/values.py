@@ -180,7 +180,7 @@ def _order(table: Table, words: list[str], problems: Problems, dates: str | None
         f"{table.file}: {len(parts):,} different dates such as {example!r} can be read in two ways",
         {"'day-first'": "for day, month, year", "'month-first'": "for month, day, year"},
     )
-    return "month-first", ", month first"
+    return "month-first", ", month first until that is answered" if problems.questions else ", month first"
 
 
 def _as_iso(word: str, order: str) -> str:

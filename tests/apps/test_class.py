@@ -23,13 +23,13 @@ def in_class(shop, monkeypatch):
 
 def test_start_offers_a_list_and_no_field_for_a_folder(page, in_class):
     shown, names = page("start", in_class)
-    assert "the path of a folder" not in shown
-    assert list(names["opener"].options) == ["the built-in data", "shop"]
-    assert (names["opener"].selected_key, names["picked"]) == ("shop", {"user": in_class.user})
+    assert "Path of a folder" not in shown
+    assert list(names["data_box"].options) == ["the built-in data", "shop"]
+    assert (names["data_box"].selected_key, names["picked"]) == ("shop", {"user": in_class.user})
 
 
 def test_without_a_class_any_folder_may_be_typed(page, shop):
-    assert "the path of a folder" in page("start", shop)[0]
+    assert "Path of a folder" in page("start", shop)[0]
 
 
 def test_train_offers_what_may_be_asked_for(page, in_class):

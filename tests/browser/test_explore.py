@@ -137,8 +137,8 @@ def test_a_wrong_link_is_said_and_the_page_still_works(studio_app, visit):
 def test_data_that_cannot_be_opened_costs_nothing(studio_app, visit):
     page = visit(studio_app.link(page="start"))
     expect(page.locator(".srg-flow-part")).to_have_count(5)
-    page.get_by_label("Data: ").fill("/no/such/folder")
-    page.get_by_role("button", name="Open this data").click()
+    page.get_by_label("Path of a folder").fill("/no/such/folder")
+    page.get_by_role("button", name="Look at this folder").click()
     expect(page.get_by_text("What you were looking at is still open.")).to_be_visible()
     expect(page.locator(".srg-flow-part")).to_have_count(5)
     expect(page.locator(".srg-strip")).to_contain_text("studio")
@@ -147,7 +147,8 @@ def test_data_that_cannot_be_opened_costs_nothing(studio_app, visit):
 def test_the_empty_page_leads_to_a_first_run(studio_app, visit):
     page = visit(studio_app.link(page="start"))
     expect(page.locator(".srg-flow-part")).to_have_count(5)
-    page.get_by_label("Data: ").fill(str(studio_app.folder / "shop"))
+    page.get_by_label("Path of a folder").fill(str(studio_app.folder / "shop"))
+    page.get_by_role("button", name="Look at this folder").click()
     page.get_by_role("button", name="Open this data").click()
     expect(page.get_by_text("No model is trained on this data yet.").first).to_be_visible()
     expect(page.locator(".srg-strip")).to_contain_text("no run yet")

@@ -61,7 +61,7 @@ def test_a_large_request_is_refused(server):
     host, _, port = server.address.removeprefix("http://").partition(":")
     connection = HTTPConnection(host, int(port), timeout=60)
     connection.putrequest("POST", "/api/kernel/set_ui_element_value")
-    connection.putheader("Content-Length", str(guard.MOST_BYTES + 1))  # that much is on its way; it is refused before it comes
+    connection.putheader("Content-Length", str(guard.MOST_BYTES_ALONE + 1))  # that much is on its way; it is refused before it comes
     connection.putheader("Marimo-Server-Token", token)
     connection.endheaders()
     assert connection.getresponse().status == 413

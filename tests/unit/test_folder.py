@@ -351,7 +351,7 @@ def test_empty_split_of_the_files_own(tmp_path):
 def test_split_by_the_protocol_needs_three_interactions(tmp_path):
     rows = [f"u{user},i{item}" for user in range(4) for item in range(2)]
     write_shop(tmp_path, interactions=rows, interactions_header="user_id,item_id")
-    refused(tmp_path, "the split valid is empty, since no user has 3 interactions", "add interactions")
+    refused(tmp_path, "the splits valid and test are empty, since no user has 3 interactions", "add interactions")
 
 
 def test_filters_that_leave_nothing(tmp_path):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from srgformer_lab import places
-from srgformer_lab.backend import guard
+from srgformer_lab.backend import dropped, guard
 
 LOCAL, CLASS = "127.0.0.1", "0.0.0.0"
 
@@ -138,16 +138,23 @@ def test_every_answer_of_ours_has_the_headers():
         assert {name.decode(): value.decode() for name, value in got[0]["headers"]}.items() >= guard.HEADERS.items()
 
 
-def test_a_large_body_is_refused_whether_it_says_so_or_comes_in_parts():
-    shop = served(APP)
-    part = b"x" * (guard.MOST_BYTES // 2)
+@pytest.mark.parametrize(("arguments", "most"), [(["serve"], guard.MOST_BYTES), ((), guard.MOST_BYTES_ALONE)])
+def test_a_large_body_is_refused_whether_it_says_so_or_comes_in_parts(arguments, most):
+    shop = served(APP, arguments)
+    part = b"x" * (most // 2)
     exact = [{"type": "http.request", "body": part, "more_body": True}, {"type": "http.request", "body": part}]
     assert ask(shop, messages=exact)[0]["status"] == 200
     assert shop[2][0][1] == {"type": "http.request", "body": part + part}
     endless = [{"type": "http.request", "body": part, "more_body": True}] * 3
     assert ask(shop, messages=endless)[0]["status"] == 413
-    assert ask(shop, content_length=str(guard.MOST_BYTES + 1), messages=[{"type": "none"}])[0]["status"] == 413
+    assert ask(shop, content_length=str(most + 1), messages=[{"type": "none"}])[0]["status"] == 413
     assert len(shop[2]) == 1
+
+
+def test_what_may_be_dropped_fits_into_a_request():
+    """Marimo writes files as base64, four letters for three bytes, with their names beside them."""
+    for most, fits in ((dropped.MOST_BYTES, guard.MOST_BYTES_ALONE), (dropped.MOST_BYTES_IN_CLASS, guard.MOST_BYTES)):
+        assert most * 4 / 3 + dropped.MOST_FILES * 10 + 10_000 < fits
 
 
 def test_a_large_message_ends_its_websocket():

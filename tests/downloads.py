@@ -1,0 +1,216 @@
+"""Popular downloads and exports in miniature, with their headers and quirks: written by tests that open them."""
+
+import csv
+import gzip
+import io
+import json
+
+import numpy as np
+from PIL import Image
+from scipy import sparse
+
+N_USERS, N_ITEMS = 8, 12
+PAIRS = [(user, (3 * user + place) % N_ITEMS) for user in range(N_USERS) for place in range(6)]
+DAY = 86_400
+
+
+def matrix(width, n_items):
+    """Features that differ from item to item."""
+    return np.arange(n_items * width, dtype=np.float32).reshape(n_items, width) / 7
+
+
+def table(path, header, rows, separator=",", encoding="utf-8"):
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerows([header, *rows])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.getvalue().encode(encoding))
+
+
+def lines(path, rows, encoding="utf-8"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = ("\n".join(rows) + "\n").encode(encoding)
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def movielens(folder):
+    table(folder / "ratings.csv", ["userId", "movieId", "rating", "timestamp"], [[u + 1, i + 1, 3.5, DAY * (u + i)] for u, i in PAIRS])
+    titles = [[i + 1, f"Thing {i}, The (19{80 + i})", "Drama|Sci-Fi" if i else "(no genres listed)"] for i in range(N_ITEMS)]
+    table(folder / "movies.csv", ["movieId", "title", "genres"], titles)
+    table(folder / "tags.csv", ["userId", "movieId", "tag", "timestamp"], [[1, 1, "fun", 5]])
+
+
+def movielens_dat(folder):
+    lines(folder / "ratings.dat", [f"{u + 1}::{i + 1}::4::{DAY * (u + i)}" for u, i in PAIRS])
+    lines(folder / "movies.dat", [f"{i + 1}::Café {i} (1990)::Drama|War" for i in range(N_ITEMS)], "latin-1")
+    lines(folder / "users.dat", ["1::F::1::10::48067"])
+
+
+def movielens_100k(folder):
+    lines(folder / "u.data", [f"{u + 1}\t{i + 1}\t4\t{DAY * (u + i)}" for u, i in PAIRS])
+    flags = "|".join(["0", "1", *["0"] * 17])
+    lines(folder / "u.item", [f"{i + 1}|Café {i} (1990)|01-Jan-1990||http://x.example|{flags}" for i in range(N_ITEMS)], "latin-1")
+    lines(folder / "u.genre", ["unknown|0", "Action|1"])
+
+
+def recbole(folder):
+    table(
+        folder / "ml.inter",
+        ["user_id:token", "item_id:token", "rating:float", "timestamp:float"],
+        [[u, i, 4, u + i] for u, i in PAIRS],
+        "\t",
+    )
+    rows = [[i, f"Thing {i}", 1990, "Drama War", f"{i} 1 2.5"] for i in range(N_ITEMS)]
+    header = ["item_id:token", "movie_title:token_seq", "release_year:token", "class:token_seq", "vector:float_seq"]
+    table(folder / "ml.item", header, rows, "\t")
+    table(folder / "ml.user", ["user_id:token", "age:token"], [[0, 9]], "\t")
+
+
+def recbole_split(folder):
+    for place, name in enumerate(("train", "valid", "test")):
+        rows = [pair for number, pair in enumerate(PAIRS) if (0 if number % 6 < 4 else number % 6 - 3) == place]
+        table(folder / f"ml.{name}.inter", ["user_id:token", "item_id:token"], rows, "\t")
+
+
+def amazon(folder):
+    reviews = [
+        {
+            "rating": 4.0,
+            "title": "ok",
+            "text": "fine",
+            "asin": f"C{i}",
+            "parent_asin": f"B{i:03}",
+            "user_id": f"AE{u}",
+            "timestamp": 10**12 + i,
+        }
+        for u, i in PAIRS
+    ]
+    lines(folder / "All_Beauty.jsonl.gz", map(json.dumps, reviews))
+    meta = [
+        {"title": f"Thing {i}", "features": ["red", "warm"], "description": [], "price": None, "images": [], "store": "Acme"}
+        for i in range(N_ITEMS)
+    ]
+    lines(folder / "meta_All_Beauty.jsonl.gz", [json.dumps(one | {"parent_asin": f"B{i:03}"}) for i, one in enumerate(meta)])
+
+
+def hm(folder):
+    rows = [[f"2020-09-{10 + i}", f"{u:064x}", f"0{108775000 + i}", 0.04, 2] for u, i in PAIRS]
+    table(folder / "transactions_train.csv", ["t_dat", "customer_id", "article_id", "price", "sales_channel_id"], [*rows, rows[0]])
+    articles = [[f"0{108775000 + i}", f"Thing {i}", "Vest top", "Black" if i % 2 else "Red", "a warm vest"] for i in range(N_ITEMS)]
+    table(folder / "articles.csv", ["article_id", "prod_name", "product_type_name", "colour_group_name", "detail_desc"], articles)
+    table(folder / "customers.csv", ["customer_id", "age"], [["0", 30]])
+    (folder / "images" / "010").mkdir(parents=True)
+    for i in range(1, N_ITEMS):
+        Image.new("RGB", (8, 8), (20 * i, 0, 0)).save(folder / "images" / "010" / f"0{108775000 + i}.jpg")
+
+
+def shopify(folder):
+    rows = []
+    for number, (u, i) in enumerate(PAIRS):
+        first = number % 6 == 0
+        buyer = [f"u{u}@x.example", "paid", f"2020-09-14 06:4{u}:10 +0200"] if first else ["", "", ""]
+        rows.append([f"#10{u:02}", *buyer, 1, f"Thing {i} - Small / Red", f"SKU-{i}"])
+    rows.append(["#2000", "", "paid", "2020-09-14 06:41:10 +0200", 1, "Thing 0 - Small / Red", "SKU-0"])
+    table(
+        folder / "orders_export.csv",
+        ["Name", "Email", "Financial Status", "Created at", "Lineitem quantity", "Lineitem name", "Lineitem sku"],
+        rows,
+    )
+    header = ["Handle", "Title", "Body (HTML)", "Vendor", "Type", "Tags", "Variant SKU", "Image Src"]
+    products = []
+    for i in range(N_ITEMS):
+        products.append(
+            [f"thing-{i}", f"Thing {i}", "<p>A <b>warm</b> thing</p>", "Acme", "Chair", "red", f"SKU-{i}", "https://x.example/a.jpg"]
+        )
+        products.append([f"thing-{i}", "", "", "", "", "", f"SKU-{i}-L", ""])
+    table(folder / "products_export.csv", header, products)
+
+
+def by_split():
+    parts = {name: {} for name in ("train", "val", "test")}
+    for number, (u, i) in enumerate(PAIRS):
+        name = "train" if number % 6 < 4 else "val" if number % 6 == 4 else "test"
+        parts[name].setdefault(u, []).append(i)
+    return parts
+
+
+def lattice(folder):
+    for name, users in by_split().items():
+        lines(folder / f"{name}.json", [json.dumps(users)])
+    for name in ("image", "text"):
+        np.save(folder / f"{name}_feat.npy", matrix(3, N_ITEMS))
+
+
+def lightgcn(folder):
+    for name, users in by_split().items():
+        if name != "val":
+            lines(folder / f"{name}.txt", [" ".join(map(str, [u, *items])) for u, items in users.items()])
+
+
+def diffmm(folder):
+    folder.mkdir(exist_ok=True)
+    for name, users in by_split().items():
+        u, i = np.array([(u, i) for u, items in users.items() for i in items]).T
+        made = sparse.coo_matrix((np.ones(len(u)), (u, i)), (N_USERS, N_ITEMS))
+        sparse.save_npz(folder / f"{ {'train': 'trn', 'val': 'val', 'test': 'tst'}[name] }Mat.npz", made)
+    np.save(folder / "image_feat.npy", matrix(3, N_ITEMS))
+
+
+def mmrec(folder):
+    rows = [[u, i, 1, u + i, 0 if place % 6 < 4 else place % 6 - 3] for place, (u, i) in enumerate(PAIRS)]
+    table(folder / "baby.inter", ["userID", "itemID", "rating", "timestamp", "x_label"], rows, "\t")
+    np.save(folder / "image_feat.npy", matrix(3, N_ITEMS))
+    np.savez(folder / "image_knn.npz", indices=(np.arange(N_ITEMS)[:, None] + [1, 2]) % N_ITEMS)
+    table(folder / "items.csv", ["itemID", "title"], [[i, f"Thing {i}"] for i in range(N_ITEMS)])
+
+
+def three_files(folder):
+    for name, users in by_split().items():
+        table(folder / f"{name}.csv", ["user_id", "item_id"], [(u, i) for u, items in users.items() for i in items])
+
+
+def parquet(folder):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (folder / "data").mkdir(parents=True)
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(picture, "PNG")
+    for part, pairs in enumerate((PAIRS[:20], PAIRS[20:])):
+        columns = {"user_id": [f"u{u}" for u, _ in pairs], "item_id": [f"i{i}" for _, i in pairs]}
+        pq.write_table(pa.table(columns), folder / "data" / f"train-0000{part}-of-00002.parquet")
+    ids = [f"i{i}" for i in range(N_ITEMS)]
+    columns = {"item_id": ids, "title": ids, "image": [{"bytes": picture.getvalue(), "path": "a.png"}] * N_ITEMS}
+    columns["clip_embedding"] = matrix(3, N_ITEMS).tolist()
+    pq.write_table(pa.table(columns), folder / "data" / "items-00000-of-00001.parquet")
+
+
+def excel(folder):
+    import openpyxl
+
+    folder.mkdir(exist_ok=True)
+    book = openpyxl.Workbook()
+    book.active.append(["Kunde", "Artikel", "Datum"])
+    for u, i in PAIRS:
+        book.active.append([f"u{u}", i, np.datetime64("2020-09-14", "s").astype(object)])
+    book.save(folder / "Bestellungen.xlsx")
+    rows = [[i, f"Größe {i}", "19,99"] for i in range(N_ITEMS)]
+    table(folder / "Artikel.csv", ["Artikel", "Bezeichnung", "Preis"], rows, ";", "cp1252")
+
+
+IMITATIONS = {  # what writes it, its modalities, a title, and what it says of itself
+    "movielens": (movielens, ("text",), "Thing 1, The (1981)", "not used: tags.csv"),
+    "movielens-dat": (movielens_dat, ("text",), "Café 1 (1990)", "not used: users.dat"),
+    "movielens-100k": (movielens_100k, ("text",), "Café 1 (1990)", "not used: u.genre"),
+    "recbole": (recbole, ("vector",), "Thing 1", "not used: ml.user"),
+    "recbole-split": (recbole_split, (), "1", "no modality"),
+    "amazon-2023": (amazon, ("text",), "Thing 1", "not used: title, text, asin"),
+    "hm": (hm, ("image", "text"), "Thing 1", "1 row left out, which repeat a user and an item"),
+    "shopify": (shopify, ("text",), "Thing 1", "1 row left out, without a user ('')"),
+    "lattice": (lattice, ("image", "text"), "1", "image_feat.npy: features image, 12 × 3"),
+    "lightgcn": (lightgcn, (), "1", "there is no validation split"),
+    "diffmm": (diffmm, ("image",), "1", "a sparse matrix of users and items"),
+    "mmrec": (mmrec, ("image",), "Thing 1", "x_label as split"),
+    "three files": (three_files, (), "1", "no modality"),
+    "parquet": (parquet, ("clip",), "i1", "clip_embedding with pictures or vectors"),
+    "excel": (excel, (), "Größe 1", "Kunde as user, Artikel as item, Datum as time"),
+}
