@@ -196,6 +196,11 @@ def tiles(values: Iterable[tuple[str, str, str]]) -> mo.Html:
     return mo.Html(f'<dl class="lab-tiles">{inside}</dl>')
 
 
+def table(head: str, rows: str) -> mo.Html:
+    """Return a table of the markup of its head's cells and of its rows; where it is wider than the page, it scrolls."""
+    return mo.Html(f'<div class="lab-scroll"><table class="lab-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>')
+
+
 def problem(error: Exception | str, safe: str = "", remedy: str = "") -> mo.Html:
     """Say what happened, what is safe and what to do."""
     parts = [f"<strong>{html.escape(_sentence(str(error)))}</strong>", html.escape(safe), html.escape(remedy)]

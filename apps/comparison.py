@@ -77,7 +77,7 @@ def quality_table(quality: pd.DataFrame) -> mo.Html:
         marked = [f"<b>{cell}</b>" if row[name] == best[name] else cell for name, cell in zip(metrics, cells, strict=True)]
         written = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in written)}</tr>".replace("<td>", '<td style="min-width:5.5em">', 1)
-    return _table(head, rows)
+    return common.table(head, rows)
 
 
 def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
@@ -95,11 +95,7 @@ def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
             bounds = f'<small style="white-space:nowrap">{difference} [{low}, {high}]</small>'
             cells.append(f"{plots.metric_value(metric, row['value'])}<br>{bounds}")
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-    return _table(head, rows)
-
-
-def _table(head: str, rows: str) -> mo.Html:
-    return mo.Html(f'<div class="lab-scroll"><table class="lab-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>')
+    return common.table(head, rows)
 
 
 def winners(

@@ -56,17 +56,19 @@ def chosen_one(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
     words = f"Words that set it apart: {', '.join(card['words'])}." if card["words"] else "No words set it apart."
     return common.stack(
         common.finding(plots.hyperedge_finding(card)),
-        common.tiles(tiles(card, len(groups.cards), groups.share_of_user)),
+        common.tiles(tiles(card, len(groups.cards), groups.share_of_user, groups.untrained("purity"))),
         common.fact(f"{words} These are most in it; choose one, and every page looks at it."),
         widgets.picker(buttons),
         held_items(groups),
     )
 
 
-def tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float) -> list[tuple[str, str, str]]:
-    """Return the numbers of a hyperedge, and how far this person is in it, for ``common.tiles``."""
+def tiles(card: Mapping[str, Any], n_hyperedges: int, own_share: float, untrained: float) -> list[tuple[str, str, str]]:
+    """Return the numbers of a hyperedge, and how far this person is in it, for ``common.tiles``; ``untrained`` is a usual purity."""
     even = plots.percent(1 / n_hyperedges)
-    category = f"most are “{card['label']}”" if card["labelled"] else "no categories are known"
+    category = "no categories are known"
+    if card["labelled"]:
+        category = f"most are “{card['label']}”; an untrained model has {plots.digits(untrained, 2)} over all"
     return [
         ("items", f"{card['items']:,}", "have it as their first"),
         ("users", f"{card['users']:,}", "have it as their first"),

@@ -182,7 +182,10 @@ def _(drawn, space):
     _measured = []
     try:
         if space.pair:
-            _measured = [(_row.measure, plots.measured(_row.value), _row.meaning) for _row in space.geometry().itertuples()]
+            _measured = [
+                (_row.measure, plots.measured(_row.value), f"untrained {plots.measured(_row.untrained)}. {_row.meaning}")
+                for _row in space.geometry().itertuples()
+            ]
         _numbers = common.tiles([*_quality, *_measured])
     except LabError as _error:
         _numbers = common.problem(_error)

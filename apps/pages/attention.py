@@ -13,6 +13,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import dials
+    import learned
     import marimo as mo
     import together
     import waiting
@@ -206,7 +207,10 @@ def _(head, scene, link):
     mo.stop(scene.trained is None)
     _figure = plots.entropy_scatter(attention.spread(scene, head.value), scene.link.user, dark=link.is_dark)
     _line = "A point is a person. The weights of a long history can hardly be anything but small; their spread says whether a head chooses."
-    common.stack(common.section("Does it choose, or look at everything alike?", "instant"), common.chart(_figure), common.fact(_line))
+    _section = common.section("Does it choose, or look at everything alike?", "instant")
+    _rows = backend.learned_structure(scene)
+    _tiles = learned.tiles(_rows[_rows["modality"] == ""])
+    common.stack(_section, _tiles, common.fact(learned.NOTE), common.chart(_figure), common.fact(_line))
     return
 
 

@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import comparison
+    import learned
     import marimo as mo
     import waiting
     import widgets
@@ -137,7 +138,7 @@ def _(judge, judged, judging, metric, second_metric, sides, link):
             _plane = plots.metric_plane(_quality, metric.value, second_metric.value, dark=link.is_dark)
             _tables = comparison.cohort_table(differences, _first, metric.value), comparison.quality_table(_quality)
             _charts = common.side_by_side(common.chart(_paired), common.chart(_plane))
-            _shown = common.stack(_controls, _charts, common.side_by_side(*_tables))
+            _shown = common.stack(_controls, _charts, common.side_by_side(*_tables), learned.table(sides))
         except LabError as _error:
             _shown = comparison.problem(_error)
     common.stack(common.section("Who is served how well?", "from finished runs"), _shown)

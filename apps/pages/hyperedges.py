@@ -13,6 +13,7 @@ with app.setup:
     import common
     import dials
     import groups
+    import learned
     import marimo as mo
     import waiting
     import widgets
@@ -158,6 +159,12 @@ def _(hyperedges, scene):
 
 
 @app.cell
+def _(hyperedges):
+    common.stack(common.section("Did it learn that?", "instant"), common.fact(learned.NOTE), learned.tiles(hyperedges.learned))
+    return
+
+
+@app.cell
 def _(cards, hyperedges, scene, link):
     _figures = [plots.incidence_heatmap(hyperedges.incidence, dark=link.is_dark), plots.usage_bars(cards, dark=link.is_dark)]
     _asked = "How decided are the memberships, and is each hyperedge used?"
@@ -168,8 +175,13 @@ def _(cards, hyperedges, scene, link):
 @app.cell
 def _(hyperedges, link):
     _draw = partial(plots.agreement_table, first=hyperedges.modality, dark=link.is_dark)
-    _found = {_other: hyperedges.beside(_other) for _other in hyperedges.others} | {"category": hyperedges.beside_categories()}
-    _tables = [_draw(_one.contingency, second=_name, nmi=_one.nmi, chance=_one.chance) for _name, _one in _found.items() if _one]
+    _found = {_other: (hyperedges.beside(_other), hyperedges.beside_untrained(_other)) for _other in hyperedges.others}
+    _found["category"] = hyperedges.beside_categories(), hyperedges.untrained("NMI with categories")
+    _tables = [
+        _draw(_one.contingency, second=_name, nmi=_one.nmi, chance=_one.chance, untrained=_before)
+        for _name, (_one, _before) in _found.items()
+        if _one
+    ]
     _none = common.fact("There is one modality and no category is known, so there is nothing to compare with.")
     common.stack(
         common.section("Do they agree with anything?", "instant"),

@@ -116,6 +116,9 @@ from .session import NOTHING_TRAINED as NOTHING_TRAINED
 from .session import SESSION as SESSION
 from .session import Scene as Scene
 from .session import Session as Session
+from .structure import before_training as before_training
+from .structure import compared_structure as compared_structure
+from .structure import learned_structure as learned_structure
 from .training import GOING as GOING
 from .training import MOST_WAITING as MOST_WAITING
 from .training import adjusted as adjusted

@@ -10,6 +10,7 @@ from srgformer_lab.analysis.alignment import NeighborAgreement, cosines, cross_m
 from srgformer_lab.analysis.projection import Projection, project
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.session import Scene, Value
+from srgformer_lab.backend.structure import before_training
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.trace import Trace
@@ -60,37 +61,33 @@ class Alignment:
         return BackgroundTask(("umap", *self.scene.key), compute)
 
     def recall(self) -> pd.DataFrame:
-        """Ask how often an item's vector in one modality finds its own in the other; see ``cross_modal_recall``."""
+        """Ask how often an item's vector in one modality finds its own in the other; see ``cross_modal_recall``, and ``untrained``."""
         sizes = tuple(k for k in (1, 5, 10) if k < self.scene.data.n_items)
-        return self._keep("recall", lambda: cross_modal_recall(self.trace, *self._both(), k=sizes))
+        found, before = self._twice("recall", lambda trace: cross_modal_recall(trace, *self._both(), k=sizes))
+        return found.assign(untrained=before["recall"])
 
     def cosines(self) -> pd.DataFrame:
         """Return the cosines of own pairs and of strangers; see ``cosines``."""
         return self._keep("cosines", lambda: cosines(self.trace, *self._both()))
 
     def geometry(self) -> pd.DataFrame:
-        """Measure alignment, uniformity and the modality gap; see ``geometry``."""
-        return self._keep("geometry", lambda: geometry(self.trace, *self._both()))
+        """Measure alignment, uniformity and the modality gap; see ``geometry``, and ``untrained``."""
+        found, before = self._twice("geometry", lambda trace: geometry(trace, *self._both()))
+        return found.assign(untrained=before["value"])
 
     def neighbors(self) -> NeighborAgreement:
         """Measure which share of an item's nearest ones two modalities have in common; see ``neighbor_agreement``."""
         k = min(10, self.scene.data.n_items - 2)
         return self._keep("neighbors", lambda: neighbor_agreement(self.trace, self.scene.data, *self._both(), k=k))
 
-    def before_training(self) -> "Alignment | None":
-        """Return the same of the run's first weights, where the run kept them."""
-        if self.scene.run is None or 0 not in self.scene.run.epochs():
-            return None
-        return Alignment.of(self.scene.at(epoch=0))
-
     def since_training(self) -> str:
         """Say in words what training changed in how often a modality finds its other."""
-        before = self.before_training()
-        if before is None or self.scene.link.epoch == 0:
+        if self.scene.link.epoch == 0:
             return ""
-        (then, now), weight = (_mean_recall(other.recall()) for other in (before, self)), self._contrast_weight()
+        recall, weight = self.recall(), self._contrast_weight()
+        k = int(recall["k"].max())
+        then, now = recall.loc[recall["k"] == k, ["untrained", "recall"]].mean()
         verb = "rose" if now > then + STILL else "fell" if now < then - STILL else "stayed"
-        k = int(self.recall()["k"].max())
         first, last = (plots.metric_value(f"recall@{k}", share) for share in (then, now))
         moved = f"{verb} from {first} before training to {last}" if verb != "stayed" else f"stayed at {last}, as before training"
         trained = f"The run was trained with γ = {plots.setting(weight)}."
@@ -116,6 +113,6 @@ class Alignment:
     def _keep(self, name: str, compute: Callable[[], Value]) -> Value:
         return self.scene.keep(name, compute)
 
-
-def _mean_recall(recall: pd.DataFrame) -> float:
-    return float(recall.loc[recall["k"] == recall["k"].max(), "recall"].mean())
+    def _twice(self, name: str, compute: Callable[[Trace], Value]) -> tuple[Value, Value]:
+        """Return what is found in the scene's pass, and in the untrained one."""
+        return self._keep(name, lambda: compute(self.trace)), before_training(self.scene, name, compute)

@@ -23,6 +23,7 @@ from srgformer_lab.analysis.rivers import hyperedge_river
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.runs import trained_pass
 from srgformer_lab.backend.session import NOTHING_TRAINED, Scene, Value
+from srgformer_lab.backend.structure import before_training, learned_structure
 from srgformer_lab.errors import RunError
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.ranking import compare_lists
@@ -101,6 +102,22 @@ class Hyperedges:
     def others(self) -> list[str]:
         """The other modalities that the model has hyperedges of."""
         return [name for name in self._trace.hypergraph if name != self.modality]
+
+    @property
+    def learned(self) -> pd.DataFrame:
+        """How much all of them mean and how they are used, beside the untrained model: rows of ``measure_structure``."""
+        rows = learned_structure(self.scene)
+        return rows[rows["modality"] == self.modality]
+
+    def untrained(self, measure: str) -> float:
+        """Return a measure of ``learned`` before training; NaN where it is not measured."""
+        rows = self.learned
+        return float(rows.loc[rows["measure"] == measure, "untrained"].max())
+
+    def beside_untrained(self, other: str) -> float:
+        """Return the NMI of both modalities' hyperedges before training."""
+        data, modality = self.scene.data, self.modality
+        return before_training(self.scene, ("beside", modality, other), lambda trace: agreement(trace, data, modality, other).nmi)
 
     def beside(self, other: str) -> Agreement:
         """Say how far another modality groups the items alike."""

@@ -17,6 +17,7 @@ from srgformer_lab.backend.cohorts import health, served_users
 from srgformer_lab.backend.hyperedges import Hyperedges
 from srgformer_lab.backend.inventory import COHORTS, SMALL_WIDTH, cohort_users, gaps, item_cards, title
 from srgformer_lab.backend.session import SESSION, Scene
+from srgformer_lab.backend.structure import learned_structure
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.output import csv_bytes
 from srgformer_lab.training.run import Run
@@ -128,7 +129,14 @@ def _hyperedge(scene: Scene) -> Section:
     top = list(card["top_items"])
     body = f"<p>{html.escape(said)}</p>{plots.card_row(item_cards(scene.data, top, [''] * len(top), width=SMALL_WIDTH))}"
     plain = cards.assign(**{name: [json.dumps(values, ensure_ascii=False) for values in cards[name]] for name in LISTS})
-    frames = {"hyperedges": (f"the hyperedges of {modality}, one a row; lists are JSON", plain)}
+    learned = learned_structure(scene)
+    frames = {
+        "hyperedges": (f"the hyperedges of {modality}, one a row; lists are JSON", plain),
+        "structure": ("what hyperedges and attention mean, beside the untrained model and chance", learned),
+    }
+    shown = learned[learned["modality"].isin([modality, ""])]
+    numbers = shown[["value", "untrained", "chance"]].map(lambda value: plots.digits(value) if value == value else "")
+    body += _html_table(shown[["measure"]].join(numbers))
     return Section(plots.Block("What does the hyperedge hold?", body, [plots.usage_bars(cards, dark=scene.link.is_dark)]), frames)
 
 

@@ -167,6 +167,7 @@ def agreement_table(
     second: str = "text",
     nmi: Number | None = None,
     chance: Number | None = None,
+    untrained: Number | None = None,
     *,
     dark: bool = False,
     hint: str | None = None,
@@ -181,6 +182,7 @@ def agreement_table(
         second: What the columns are.
         nmi: The normalised mutual information of both sides, for the finding.
         chance: What shuffled items would give.
+        untrained: What the model had before training.
 
     Raises:
         DataError: A column is missing, or a pair is missing or stands twice.
@@ -194,7 +196,8 @@ def agreement_table(
     text = "Strong cells in a diagonal: both group the items alike." if hint is None else hint
     left = 34 + 7 * max(map(len, rows))
     height = min(360, 150 + max(150, 22 * len(rows)))
-    figure = new_figure(_agreement_finding(table, first, second, nmi, chance), text, dark, height, left=left, right=16, bottom=44)
+    finding = _agreement_finding(table, first, second, nmi, chance, untrained)
+    figure = new_figure(finding, text, dark, height, left=left, right=16, bottom=44)
     hover = f"{safe(first)} %{{customdata[0]}} × {safe(second)} %{{customdata[1]}}<br>%{{z}} items<extra></extra>"
     gaps = {"xgap": 1 if len(columns) <= 32 else 0, "ygap": 1 if len(rows) <= 32 else 0}
     heatmap(figure, values, HYPERGRAPH_SCALE[dark], 0, int(values.max()), customdata=pairs, hovertemplate=hover, **gaps)
@@ -219,7 +222,9 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[:, np.lexsort((-shared, partner))]
 
 
-def _agreement_finding(table: pd.DataFrame, first: str, second: str, nmi: Number | None, chance: Number | None) -> str:
+def _agreement_finding(
+    table: pd.DataFrame, first: str, second: str, nmi: Number | None, chance: Number | None, untrained: Number | None
+) -> str:
     one, two = table.stack().idxmax()
     most, total = int(table.loc[one, two]), int(table.to_numpy().sum())
     pair = f"{first} {shorten(one, 16)} and {second} {shorten(two, 16)} share most: {most:,} of {counted(total, 'item')}"
@@ -229,5 +234,12 @@ def _agreement_finding(table: pd.DataFrame, first: str, second: str, nmi: Number
     excess = (float(nmi) - base) / max(1 - base, 1e-9)
     verdict = "hardly agree" if excess < 0.1 else "agree in part" if excess < 0.5 else "agree closely"
     names = f"{first[:1].upper()}{first[1:]} and {second}"
-    beside = "" if chance is None else f" ({digits(base, 2)} by chance)"
-    return first_that_fits(f"{names} {verdict}: NMI {digits(nmi, 2)}{beside}", f"They {verdict}: NMI {digits(nmi, 2)}")
+    before = "" if untrained is None or not np.isfinite(float(untrained)) else f"{digits(untrained, 2)} untrained"
+    by_chance = "" if chance is None else f"{digits(base, 2)} by chance"
+    beside = ", ".join(filter(None, (before, by_chance)))
+    all_of_it, short = (f" ({words})" if words else "" for words in (beside, before))
+    return first_that_fits(
+        f"{names} {verdict}: NMI {digits(nmi, 2)}{all_of_it}",
+        f"They {verdict}: NMI {digits(nmi, 2)}{all_of_it}",
+        f"They {verdict}: NMI {digits(nmi, 2)}{short}",
+    )

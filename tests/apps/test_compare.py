@@ -37,6 +37,17 @@ def test_runs_of_any_model_are_set_beside_one_another(page, shop, three):
     assert found["picked"]["runs"] == ("no-hypergraph", "lightgcn")
 
 
+def test_what_each_side_learned_stands_beside_its_untrained_self(page, shop, three):
+    shown, _ = page("compare", shop.change(runs=("no-hypergraph", "lightgcn")))
+    table = shown.partition("Did they learn that?")[2].partition("</table>")[0]
+    trace = backend.find_run("first").model(three).trace()
+    learned = lab.measure_structure(trace)
+    assert table.count("<tr>") == 1 + len(learned)
+    assert "lightgcn" not in table  # it has neither hyperedges nor attention
+    for row in learned[learned["measure"] == "membership entropy"].itertuples():
+        assert f"<td>{lab.plots.digits(row.value, 2)}<br><small>untrained {lab.plots.digits(row.untrained, 2)}</small>" in table
+
+
 def test_without_a_choice_the_best_other_run_is_shown(page, shop, three):
     _, found = page("compare", shop)
     best = max(("no-hypergraph", "lightgcn"), key=lambda name: backend.find_run(name).status().best_metric)

@@ -38,11 +38,12 @@ def test_points_name_their_items_once_whatever_space_they_are_of(shop):
 
 
 def test_what_training_changed_is_computed_from_both_ends(shop):
-    space = backend.Alignment.of(backend.SESSION.open(shop))
-    if (before := space.before_training()) is None:
-        assert space.since_training() == ""
-        return
-    ends = [other.recall().query("k == k.max()")["recall"].mean() for other in (before, space)]
+    scene = backend.SESSION.open(shop)
+    space, first = (backend.Alignment.of(each) for each in (scene, scene.at(epoch=0)))
+    assert first.since_training() == ""
+    ends = [other.recall().query("k == k.max()")["recall"].mean() for other in (first, space)]
+    pd.testing.assert_series_equal(space.recall()["untrained"], first.recall()["recall"], check_names=False)
+    pd.testing.assert_series_equal(space.geometry()["untrained"], first.geometry()["value"], check_names=False)
     shares = [float(share) for share in re.findall(r"([\d.]+)\s%", space.since_training())]
     assert shares == pytest.approx([100 * end for end in ends][-len(shares) :], abs=0.06)
 

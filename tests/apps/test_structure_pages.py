@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 import srgformer_lab as lab
+from srgformer_lab import backend
 from srgformer_lab.analysis.grouping import categories
 from srgformer_lab.backend import attention
 
@@ -67,6 +68,23 @@ def test_hyperedges_say_what_their_absence_would_change(page, shop):
     model = scene.run.model(scene.data)
     found = lab.what_if(model, scene.data, shop.user, lab.drop_hyperedge("image", names["hyperedges"].chosen))
     assert html.escape(lab.plots.describe_moves(lab.compare_lists(found.before, found.after), 10)) in shown
+
+
+def test_pages_say_what_the_untrained_model_has(page, shop):
+    _, names = page("hyperedges", shop.change(tau=1.0))
+    scene = names["scene"]
+    kept = scene.run.model(scene.data, 0).trace().fuse(membership_temperature=1.0)
+    first = names["hyperedges"].learned.set_index("measure")["untrained"]
+    assert first["membership entropy"] == pytest.approx(lab.hyperedge_usage(kept, "image").membership_entropy)
+    labels = categories(scene.data, "image")
+    if labels is not None:
+        assert first["NMI with categories"] == pytest.approx(lab.against_labels(kept, scene.data, "image", labels).nmi)
+    assert names["hyperedges"].beside_untrained("text") == pytest.approx(lab.agreement(kept, scene.data, "image", "text").nmi)
+    for name, modality in (("hyperedges", "image"), ("attention", "")):
+        shown, names = page(name, shop)
+        rows = backend.learned_structure(backend.SESSION.open(shop))
+        for value in rows.loc[rows["modality"] == modality, "untrained"]:
+            assert f"untrained {lab.plots.digits(value, 2)}" in shown or f"untrained {value:.0f}" in shown
 
 
 def test_the_river_is_that_of_the_kept_epochs(page, shop):

@@ -247,6 +247,11 @@ def test_agreement_is_judged_beyond_chance(nmi, chance, finding):
     assert plain(agreement_table(frame, nmi=nmi, chance=chance)) == finding
 
 
+@pytest.mark.parametrize(("untrained", "beside"), [(0.3, "0.30 untrained, 0.10 by chance"), (float("nan"), "0.10 by chance")])
+def test_agreement_stands_beside_the_untrained_one(untrained, beside):
+    assert f"NMI 0.90 ({beside})" in plain(agreement_table(counts(4, 3), nmi=0.9, chance=0.1, untrained=untrained))
+
+
 # ---------------------------------------------------------------- the river
 
 
