@@ -35,7 +35,9 @@ def overview(data: Dataset, dark: bool) -> mo.Html:
         plots.coverage_bars(backend.coverage(data), data.n_items, dark=dark),
     ]
     tail, lengths, known = map(common.chart, charts)
-    return common.stack(common.side_by_side(tiles, known), *map(common.fact, backend.gaps(data)), common.side_by_side(tail, lengths))
+    return common.stack(
+        common.side_by_side(tiles, known), *map(common.fact, backend.gaps(data) + backend.origins(data)), common.side_by_side(tail, lengths)
+    )
 
 
 def filters(data: Dataset, memory: dict[str, Any]) -> mo.ui.dictionary:

@@ -53,6 +53,8 @@ from .data.readers import read_folder as read_folder
 from .data.readers import read_mmrec as read_mmrec
 from .data.source import open_data as open_data
 from .data.studio import studio as studio
+from .encoding.folder import Encoded as Encoded
+from .encoding.folder import encode as encode
 from .errors import ConfigError as ConfigError
 from .errors import DataError as DataError
 from .errors import LabError as LabError

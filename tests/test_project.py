@@ -73,7 +73,9 @@ def test_broken_installation_says_what_to_do(find, tmp_path: Path, monkeypatch: 
         find()
 
 
-EXTRAS = sorted(PROJECT["optional-dependencies"].keys() - {"dev", "docs"})
+NOT_FOR_TESTS = {"dev", "docs", "encoders"}
+"""Encoders bring gigabytes; whatever of them is installed is tested."""
+EXTRAS = sorted(PROJECT["optional-dependencies"].keys() - NOT_FOR_TESTS)
 
 
 def test_dependencies_are_those_that_are_imported() -> None:

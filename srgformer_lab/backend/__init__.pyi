@@ -59,6 +59,7 @@ from .inventory import gaps as gaps
 from .inventory import item_cards as item_cards
 from .inventory import item_counts as item_counts
 from .inventory import item_groups as item_groups
+from .inventory import origins as origins
 from .inventory import people as people
 from .inventory import picture as picture
 from .inventory import takers as takers

@@ -247,6 +247,11 @@ def item_cards(data: Dataset, item_ids: Sequence[str], lines: Sequence[str] | No
     return with_pictures(frame.assign(mark=lacking) if any(lacking) else frame, data, width)
 
 
+def origins(data: Dataset) -> list[str]:
+    """Say which encoder made the features of each modality, where that is known."""
+    return [f"{name} features: {about}" for name, about in data.made_by.items()]
+
+
 def gaps(data: Dataset, item_id: str | None = None) -> list[str]:
     """Say of an item which modalities it lacks, or of all how many lack one; a sentence each, and none where nothing is missing."""
     return gaps_of(data, None if item_id is None else data.item_row(item_id))

@@ -61,6 +61,25 @@ def trainings_bar() -> Iterator[Any]:
         yield watch
 
 
+def inputs_bar() -> Callable[[str, int, int], None]:
+    """Show how many texts or pictures are encoded, and the time that is left: a line now and then."""
+    shown, started = _lines(_inputs, lambda state: state[1] == state[2]), time.monotonic()
+    first: dict[str, int] = {}
+
+    def watch(name: str, n_done: int, n_inputs: int) -> None:
+        begun = first.setdefault(name, n_done)
+        pace = (time.monotonic() - started) / (n_done - begun) if n_done > begun else float("nan")
+        shown((name, n_done, n_inputs, pace * (n_inputs - n_done)))
+
+    return watch
+
+
+def _inputs(state: tuple[str, int, int, float]) -> str:
+    name, n_done, n_inputs, seconds = state
+    left = "" if n_done == n_inputs else f"; {_left(seconds, 'about {} are left')}"
+    return f"{name}: {n_done:,} of {n_inputs:,} encoded{left}"
+
+
 def _lines(words: Callable[[Any], str], is_last: Callable[[Any], bool]) -> Callable[[Any], None]:
     due = 0.0
 

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srgformer_lab.cli.bars import epochs_bar, trainings_bar
+from srgformer_lab.cli.bars import epochs_bar, inputs_bar, trainings_bar
 from srgformer_lab.cli.options import configurations, flag, in_command_words, opened_data, option_of, preset_note, reader_options
 from srgformer_lab.cli.terminal import say
 from srgformer_lab.config import READER_OPTIONS, ModelConfig, TrainConfig
@@ -195,6 +195,16 @@ def import_folder(options: argparse.Namespace) -> int:
     from srgformer_lab.data.importing import import_data
 
     say(in_command_words(str(import_data(options.folder, options.output, **reader_options(options)))))
+    return 0
+
+
+def encode_folder(options: argparse.Namespace) -> int:
+    """Write features that pretrained models make of a folder's texts and pictures."""
+    from srgformer_lab.encoding.folder import encode
+
+    given = (options.folder, options.text, options.image)
+    made = encode(*given, batch_size=options.batch_size, device=options.device, watch=inputs_bar(), **reader_options(options))
+    say(in_command_words(str(made)))
     return 0
 
 

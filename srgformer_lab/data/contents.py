@@ -36,12 +36,14 @@ class Contents:
     neighbors: Mapping[str, np.ndarray] = field(default_factory=dict)
     encode: bool = False
     """Whether the built-in encoders make the features."""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """What made the features, by modality, where a sidecar says so."""
 
     def to_dataset(self, source: DataSource, reading: Sequence[str] = ()) -> Dataset:
         """Build the data set; the built-in encoders make features where there are none."""
         features = built_in_features(self.cards, self.item_ids) if self.encode else self.features
         parts = (self.name, self.user_ids, self.item_ids, self.interactions, features, self.cards, source)
-        return check_learnable(Dataset(*parts, neighbors=self.neighbors, reading=tuple(reading)))
+        return check_learnable(Dataset(*parts, neighbors=self.neighbors, reading=tuple(reading), made_by=self.made_by))
 
 
 def built_in_features(cards: ItemCards, item_ids: Sequence[str]) -> Mapping[str, np.ndarray]:

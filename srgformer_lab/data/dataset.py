@@ -50,6 +50,8 @@ class Dataset(Part):
     """For some modalities, each item's most similar items by it, the nearest first, as rows; most data sets bring none."""
     reading: Sequence[str] = ()
     """What its reader took for what, did and left out, a sentence each; no part of what the data is."""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """For features that an encoder made, which one, how and from what; no part of what the data is."""
 
     def __post_init__(self) -> None:
         """Copy everything, put modalities and interactions in their order, and check that everything fits."""

@@ -15,6 +15,7 @@ from srgformer_lab.data.files import open_file, size_of
 from srgformer_lab.data.matrices import MOST_BYTES, check_features, load_npy, zeros_for_nan
 from srgformer_lab.data.parts import frozen
 from srgformer_lab.data.problems import Problems, counted, few
+from srgformer_lab.data.provenance import noted_provenance
 from srgformer_lab.data.records import PARQUET, ending, read_any
 from srgformer_lab.data.tables import positions
 from srgformer_lab.errors import DataError
@@ -35,6 +36,8 @@ class Features:
     file: str
     matrix: np.ndarray
     ids: Sequence[str] | None = None
+    made_by: str = ""
+    """What made it, where a sidecar says so."""
 
 
 def read_features(path: Path, file: str, modality: str, most: int, problems: Problems) -> Features:
@@ -54,13 +57,14 @@ def read_features(path: Path, file: str, modality: str, most: int, problems: Pro
         found = _chosen(file, modality, _torch(path, file, most))
     else:
         found = _table(path, file, problems)
-    matrix = found.matrix
+    matrix, made = found.matrix, noted_provenance(path, file, problems) if kind == ".npy" else None
+    ids = made.ids if made and found.ids is None and len(made.ids) == len(matrix) else found.ids
     if matrix.dtype.kind in "biu":
         problems.note(f"{file}: numbers are {matrix.dtype}, taken as float32")
     if matrix.dtype.kind not in "biuf":
         raise DataError(f"{file}: features are {matrix.dtype}; convert them to float32")
     with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is reported as such
-        return Features(file, np.ascontiguousarray(matrix, np.float32), found.ids)
+        return Features(file, np.ascontiguousarray(matrix, np.float32), ids, str(made or ""))
 
 
 def fitted(found: Features, item_ids: Sequence[str], problems: Problems, unit: str) -> np.ndarray:

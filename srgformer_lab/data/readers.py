@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,7 @@ def gather(folder: Path, problems: Problems, options: ReadingOptions | None = No
         encode=layout.encode and not read,
         neighbors=neighbors_of(listing, features, problems) if not options.k_core else None,
     )
+    contents = replace(contents, made_by={name: one.made_by for name, one in read.items() if one.made_by})
     _note_unused(listing, read, problems)
     _note_modalities(contents, layout, problems)
     return contents

@@ -13,6 +13,7 @@ import pytest
 import srgformer_lab as lab
 from srgformer_lab import backend
 from srgformer_lab.backend import Link, report_on
+from srgformer_lab.data.provenance import Provenance, sha256_of
 
 N_ITEMS = 8
 WITHOUT_TEXT = "i7"
@@ -60,12 +61,17 @@ def test_what_an_item_lacks_is_said_where_it_is_explained_and_on_its_card(run):
     lab.import_data(run.path.parents[1] / "shop", folder)
     (folder / "features").mkdir()
     np.save(folder / "features" / "text.npy", blank.features["text"])
+    sha256 = sha256_of(folder / "features" / "text.npy")
+    made_by = Provenance("a model", "a library 1", "r1", blank.features["text"].shape[1], "title, text", 7, sha256, "")
+    (folder / "features" / "text.json").write_text(made_by.to_json())
     opened = lab.read_folder(folder)
     model = lab.SRGFormer(opened, lab.ModelConfig(embedding_dim=4, n_heads=1, n_hyperedges=2, missing_features="omit"))
     made = report_on(lab.fit(model, opened, lab.TrainConfig(epochs=1, batch_size=64), folder / "runs", "omit"), "u1", gone)
     page = html.unescape(made.html())
     assert "It has no text: its text part is 0 by definition, and its text hyperedges are left out." in page
     assert "1 of 8 items have no text" in page
+    assert backend.origins(opened) == [f"text features: {made_by}"]
+    assert f"text features: {made_by}" in page
     parts = made.frames()["parts"][1]
     assert (parts.loc[parts["item_part"] == "text", "contribution"] == 0).all()
 
