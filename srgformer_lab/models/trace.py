@@ -84,7 +84,15 @@ class Trace:
         return sum(found, torch.zeros_like(rows.values))
 
     def enters(self, name: str, node: int) -> float:
-        """Return 1, or 0 where a node's terms of a modality are left out of the fusion."""
+        """Return 1, or 0 where a node's terms of a modality are left out of the fusion.
+
+        Args:
+            name: The modality.
+            node: The node, users first.
+
+        Returns:
+            What the terms are multiplied by.
+        """
         return float(self.entering[name][node, 0]) if name in self.entering else 1.0
 
     def _entered(self, name: str, values: Tensor, nodes: Int[Tensor, " rows"] | None = None) -> Tensor:
