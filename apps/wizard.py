@@ -1,7 +1,7 @@
 """Opening one's own data: a folder or dropped files, what was understood of them, what only their owner knows, and then open or save."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import common
@@ -9,7 +9,7 @@ import marimo as mo
 import waiting
 import widgets
 
-from srgformer_lab import LabError, backend
+from srgformer_lab import Dataset, LabError, backend
 from srgformer_lab.data.check import Report
 
 Ask = Callable[[Callable[[], backend.Link]], None]
@@ -80,17 +80,26 @@ def understood(wanted: backend.Link, report: Report | None, error: LabError | No
         return common.problem(backend.in_page_words(str(error)), safe, "Change the path or an answer, and look again.")
     if report is None:
         return mo.Html(f'<p class="lab-fact">Reading {html.escape(wanted.data)} … {ticks.text if ticks else ""}</p>')
-    notes = "".join(f"<li>{html.escape(backend.in_page_words(note))}</li>" for note in report.reading)
+    notes = _listed(report.reading)
     asked = [str(question) for question in report.questions]
     wrong = [backend.in_page_words(problem) for problem in report.problems if problem not in asked]
     faults = common.problem("; ".join(wrong), safe, "Mend the files, or choose otherwise below; then look again.") if wrong else None
     verdict = "It opens." if not report.problems else "One answer is missing." if len(asked) == 1 and not wrong else "It does not open yet."
     return common.stack(
         common.finding(f"What was understood of {wanted.data}. {verdict}"),
-        mo.Html(f'<ul class="lab-notes">{notes}</ul>') if notes else None,
+        mo.Html(notes) if report.reading else None,
         faults,
         first_rows(report) if len(report.first) else None,
     )
+
+
+def _listed(notes: Sequence[str]) -> str:
+    return f'<ul class="lab-notes">{"".join(f"<li>{html.escape(backend.in_page_words(note))}</li>" for note in notes)}</ul>'
+
+
+def how_it_was_read(data: Dataset) -> mo.Html | None:
+    """Fold away what was understood of the data that is open, done to it and left out of it."""
+    return mo.Html(f"<details><summary>How it was read</summary>{_listed(data.reading)}</details>") if data.reading else None
 
 
 def first_rows(report: Report) -> mo.Html:

@@ -168,6 +168,36 @@ def three_files(folder):
         table(folder / f"{name}.csv", ["user_id", "item_id"], [(u, i) for u, items in users.items() for i in items])
 
 
+def m3l(folder):
+    for name, users in by_split().items():
+        rows = [(u, i, DAY * (u + i)) for u, items in users.items() for i in items]
+        table(folder / f"{ {'val': 'valid'}.get(name, name) }.tsv", ["user_id", "item_id", "timestamp"], rows, "\t")
+    np.save(folder / "image_feat.npy", matrix(3, N_ITEMS))
+
+
+def inter_split(folder):
+    for name, users in by_split().items():
+        rows = [(u, i) for u, items in users.items() for i in items]
+        table(folder / f"{ {'val': 'valid'}.get(name, name) }.inter", ["userID", "itemID"], rows, "\t")
+    np.save(folder / "v_feat.npy", matrix(3, N_ITEMS))
+
+
+def json_lines(folder):
+    pairs = [{"user_id": f"u{u}", "item_id": f"i{i}", "rating": 4.0, "timestamp": DAY * (u + i)} for u, i in PAIRS]
+    lines(folder / "interactions.jsonl", map(json.dumps, pairs))
+    items = [{"item_id": f"i{i}", "title": f"Thing {i}", "text": "warm and red", "tags": ["a", "b"], "price": None} for i in range(N_ITEMS)]
+    lines(folder / "items.jsonl", map(json.dumps, items))
+
+
+def tiktok(folder):
+    """As the field's TikTok set: no titles, no pictures or texts, but features of both, and users that occur in test only."""
+    rows = [[u, i, 0 if place % 6 < 4 else place % 6 - 3] for place, (u, i) in enumerate(PAIRS)]
+    cold = [[N_USERS + extra, (extra + place) % N_ITEMS, 2] for extra in range(10) for place in range(2)]
+    table(folder / "tiktok.inter", ["userID", "itemID", "x_label"], rows + cold, "\t")
+    np.save(folder / "visual_feat.npy", matrix(5, N_ITEMS))
+    np.save(folder / "acoustic_feat.npy", matrix(3, N_ITEMS))
+
+
 def parquet(folder):
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -211,6 +241,10 @@ IMITATIONS = {  # what writes it, its modalities, a title, and what it says of i
     "diffmm": (diffmm, ("image",), "1", "a sparse matrix of users and items"),
     "mmrec": (mmrec, ("image",), "Thing 1", "x_label as split"),
     "three files": (three_files, (), "1", "no modality"),
+    "m3l": (m3l, ("image",), "1", "valid.tsv: 8 rows"),
+    "inter-split": (inter_split, ("v",), "1", "userID as user, itemID as item"),
+    "json lines": (json_lines, ("text",), "Thing 1", "shown with the items: tags, price"),
+    "tiktok": (tiktok, ("acoustic", "visual"), "1", "10 of 18 users have no training interaction, such as 8, 9, 10 and 7 more"),
     "parquet": (parquet, ("clip",), "i1", "clip_embedding with pictures or vectors"),
     "excel": (excel, (), "Größe 1", "Kunde as user, Artikel as item, Datum as time"),
 }

@@ -163,7 +163,12 @@ def _(link, set_opened):
 @app.cell
 def _(data_box, scene, run_box):
     _run = run_box if run_box.options else common.fact("There is no run on this data yet.")
-    common.stack(common.section("What is loaded"), common.fact(common.data_line(scene.data)), common.side_by_side(_run, data_box))
+    common.stack(
+        common.section("What is loaded"),
+        common.fact(common.data_line(scene.data)),
+        wizard.how_it_was_read(scene.data),
+        common.side_by_side(_run, data_box),
+    )
     return
 
 

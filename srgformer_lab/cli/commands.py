@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from srgformer_lab.cli.bars import epochs_bar, inputs_bar, trainings_bar
 from srgformer_lab.cli.options import configurations, flag, in_command_words, opened_data, option_of, preset_note, reader_options
-from srgformer_lab.cli.terminal import say
+from srgformer_lab.cli.terminal import Progress, say
 from srgformer_lab.config import READER_OPTIONS, ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, RunError, require
 
@@ -124,7 +124,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
     run = Run.open(options.run)
     data = run.open_data()
-    say(f"{run.name} on {data}")
+    say("\n".join([f"{run.name} on {data}", *(f"  {in_command_words(note)}" for note in data.reading)]))
     for name, value in evaluation.evaluate(run.model(data), data, options.split).items():
         say(f"{options.split} {name:10} {value:.4f}")
     return 0
@@ -185,7 +185,7 @@ def check(options: argparse.Namespace) -> int:
     """Print what a data folder holds and what is wrong with it; the exit code is 1 if anything is."""
     from srgformer_lab.data.check import check as look_at
 
-    report = look_at(options.folder, **reader_options(options))
+    report = look_at(options.folder, Progress(), **reader_options(options))
     say(in_command_words(str(report)))
     return 1 if report.problems else 0
 
@@ -194,7 +194,7 @@ def import_folder(options: argparse.Namespace) -> int:
     """Print what was understood of a folder, and write it as a plain folder where one is asked for."""
     from srgformer_lab.data.importing import import_data
 
-    say(in_command_words(str(import_data(options.folder, options.output, **reader_options(options)))))
+    say(in_command_words(str(import_data(options.folder, options.output, Progress(), **reader_options(options)))))
     return 0
 
 

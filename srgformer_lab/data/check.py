@@ -1,6 +1,6 @@
 """Looks a data folder through before anyone trains on it: what it holds, and everything that is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -51,11 +51,12 @@ class Report:
         return "\n".join([self.folder, *body, "", verdict, *(f"- {problem}" for problem in self.problems)])
 
 
-def check(folder: str | Path, **options: Any) -> Report:
+def check(folder: str | Path, watch: Callable[[str], None] | None = None, **options: Any) -> Report:
     """Return what a data folder holds, how it is read, and everything that is wrong with it, as ``open_data`` would find it.
 
     Args:
         folder: Where it lies.
+        watch: Hears what is seen of a large table while its rows are counted.
         **options: The options of ``open_data``.
 
     Returns:
@@ -67,7 +68,7 @@ def check(folder: str | Path, **options: Any) -> Report:
     """
     path = existing_folder(folder)
     refuse_unknown_options("check", options)
-    problems = Problems(collect=True)
+    problems = Problems(collect=True, watch=watch)
     try:
         contents = gather(path, problems, ReadingOptions(**{name: value for name, value in options.items() if value is not None}))
         lines = [f"{name:<13} {value}" for name, value in _describe(contents)]

@@ -11,7 +11,7 @@ from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.splitting import SMALLEST_SPLIT_HISTORY, check_learnable, split_by_protocol, split_by_time
-from srgformer_lab.data.tables import Table, natural_order, positions
+from srgformer_lab.data.tables import Table, natural_order, numbered, positions
 from srgformer_lab.errors import ConfigError
 
 NO_ID = np.empty(0, dtype=object)
@@ -69,10 +69,12 @@ def one_of_each(table: Table, merge: bool, problems: Problems) -> Table:
     Raises:
         DataError: A pair stands twice, ``merge`` is off, and problems are not collected.
     """
-    user, item = (pd.factorize(table[name])[0] for name in ("user_id", "item_id"))
+    user, item = (numbered(table[name])[0] for name in ("user_id", "item_id"))
     keys = user.astype(np.int64) * (int(item.max(initial=0)) + 1) + item
-    if not (again := pd.Series(keys).duplicated().to_numpy()).any():
+    in_order = np.sort(keys)
+    if not (in_order[1:] == in_order[:-1]).any():
         return table
+    again = pd.Series(keys).duplicated().to_numpy()
     chosen = np.isin(keys, keys[again])  # only these rows are put in order
     places = np.flatnonzero(chosen)
     preference = [-places, *(_known(table[name][chosen]) for name in ("rating", "timestamp") if merge and name in table)]
@@ -144,7 +146,7 @@ def assemble(
         ConfigError: The split by time is asked for without times, or against the file's own split.
     """
     known = table if table is not None else Table("", {"user_id": NO_ID, "item_id": NO_ID}, np.empty(0, int))
-    user_ids = natural_order(set(pd.unique(known["user_id"])))
+    user_ids = natural_order(set(numbered(known["user_id"])[1]))
     user, item = positions(user_ids, known["user_id"]), positions(item_ids, known["item_id"])
     time = known.columns.get("timestamp")
     timestamp = time if time is not None and len(time) and (time != time[0]).any() else None

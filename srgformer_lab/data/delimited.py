@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from srgformer_lab.data.blocks import Look, look, text_blocks
-from srgformer_lab.data.grid import SEPARATORS, Dialect, Grid
+from srgformer_lab.data.grid import RECORDS, SEPARATORS, Dialect, Grid
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.tables import Table
 from srgformer_lab.errors import DataError
@@ -18,8 +18,6 @@ from srgformer_lab.errors import DataError
 MOST_COLUMNS = 1_000
 LONGEST_CELL = 4_000_000
 """In characters; a picture as text in a cell is longer."""
-RECORDS = 200_000
-"""Rows that are divided at a time."""
 SAMPLE_ROWS = 30
 csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL + 1))  # its own limit refuses long descriptions
 
@@ -68,14 +66,14 @@ def _read_either(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, probl
         DataError: It can be read in neither way, or problems are not collected and it has some.
     """
     fault: Exception | None = None
-    noted = Problems(collect=True)
+    noted = Problems(collect=True, watch=problems.watch)
     table = None
     try:
         table = _read(path, seen, dialect, wanted, noted)
     except csv.Error as error:
         fault = error
     if (fault or noted.found) and dialect.quoting == "double" and any('\\"' in text for text, _ in text_blocks(path, seen.encoding)):
-        again = Problems(collect=True)
+        again = Problems(collect=True, watch=problems.watch)
         with suppress(csv.Error):
             escaped = _read(path, seen, replace(dialect, quoting="backslash"), wanted, again)
             if not again.found:
@@ -203,35 +201,57 @@ def _read(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, problems: Pr
         return None
     chosen = list(header if wanted.choose is None else wanted.choose(header))
     grid = Grid(path.name, header, chosen, dialect)
-    lines = chain.from_iterable(_lines_of(path, seen, dialect, grid))
-    records = enumerate(_records(lines, dialect) if dialect.skip == 0 else islice(_records(lines, dialect), dialect.skip, None))
-    first_row = 1 + dialect.skip
-    if not wanted.header:
-        for _, record in records:
-            first_row += 1
-            if record and any(cell.strip() for cell in record):
-                break
-    body = (record for _, record in records)
-    while batch := list(islice(body, RECORDS)):
-        grid.add(batch, first_row)
+    problems.say(f"{path.name}: {seen.named}, divided by {dialect.named}: {few(header, 12)}")
+    for n_rows in (_read_lines if dialect.quoting == "none" else _read_records)(path, seen, dialect, wanted, grid):
         grid.check_memory(seen.n_bytes)
-        first_row += len(batch)
+        problems.say(f"{path.name}: {n_rows:,} rows, {min(grid.n_read / max(seen.n_bytes, 1), 1):.0%}")
     return grid.table(seen, problems)
 
 
-def _lines_of(path: Path, seen: Look, dialect: Dialect, grid: Grid) -> Iterator[Iterator[str] | io.StringIO]:
+def _read_lines(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, grid: Grid) -> Iterator[int]:
+    """Read a table without quotes block by block, and return again and again how many rows there are."""
+    row, to_skip, is_headed = 1, dialect.skip, bool(wanted.header)
+    for block, grid.n_read in text_blocks(path, seen.encoding):
+        if len(block) > LONGEST_CELL:
+            _check_cells(path.name, block, dialect.separator)
+        text = block.replace("\r\n", "\n").replace("\r", "\n")
+        while text and (to_skip or not is_headed):
+            line, _, text = text.partition("\n")
+            row += 1
+            is_headed = is_headed or (not to_skip and any(cell.strip() for cell in line.split(dialect.separator)))
+            to_skip = max(to_skip - 1, 0)
+        if text:
+            row = grid.add_text(text, row)
+            yield grid.n_rows
+
+
+def _read_records(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, grid: Grid) -> Iterator[int]:
+    """Read a table with quotes some records at a time, and return again and again how many rows there are."""
+    lines = chain.from_iterable(_lines_of(path, seen, dialect, grid))
+    records = _records(lines, dialect) if dialect.skip == 0 else islice(_records(lines, dialect), dialect.skip, None)
+    first_row = 1 + dialect.skip
+    if not wanted.header:
+        for record in records:
+            first_row += 1
+            if record and any(cell.strip() for cell in record):
+                break
+    while batch := list(islice(records, RECORDS)):
+        grid.add(batch, first_row)
+        first_row += len(batch)
+        yield grid.n_rows
+
+
+def _lines_of(path: Path, seen: Look, dialect: Dialect, grid: Grid) -> Iterator[io.StringIO]:
     for text, n_read in text_blocks(path, seen.encoding):
         grid.n_read = n_read
         if len(text) > LONGEST_CELL:
             _check_cells(path.name, text, dialect.separator)
-        if dialect.quoting == "none":
-            yield iter(text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n"))
-        else:
-            yield io.StringIO(text, newline="")
+        yield io.StringIO(text, newline="")
 
 
 def _check_cells(file: str, text: str, separator: str) -> None:
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    for line in lines if max(map(len, lines)) > LONGEST_CELL else ():
         if len(line) > LONGEST_CELL and (longest := max(map(len, line.split(separator)))) > LONGEST_CELL:
             raise DataError(f"{file}: a cell of {longest:,} characters, and at most {LONGEST_CELL:,} can be read; shorten it")
 

@@ -1,9 +1,14 @@
 """The columns of a text table while its rows come in: what fits is kept, what is blank or ragged is counted."""
 
+import csv
+import io
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from srgformer_lab.data.blocks import Look, free_memory
 from srgformer_lab.data.problems import Problems, few
@@ -11,6 +16,10 @@ from srgformer_lab.data.tables import Interner, Table
 from srgformer_lab.errors import DataError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "::": "double colons", " ": "spaces"}
+
+RECORDS = 200_000
+"""Rows that are divided at a time."""
+NEWLINE = 10
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,6 @@ class Grid:
     def __init__(self, file: str, header: list[str], chosen: list[str], dialect: Dialect) -> None:
         self.file, self.header, self.chosen, self.dialect = file, header, chosen, dialect
         self.places = [header.index(name) for name in chosen]
-        self.parts: list[list[np.ndarray]] = [[] for _ in chosen]
         self.rows: list[np.ndarray] = []
         self.interners = [Interner() for _ in chosen]
         self.ragged: list[tuple[int, int]] = []
@@ -68,10 +76,43 @@ class Grid:
             blank[blank] = [not any(cell.strip() for cell in row) for row in cells[blank]]
             self.n_blank += int(blank.sum())
             cells, rows = cells[~blank], rows[~blank]
-        for part, place, interner in zip(self.parts, self.places, self.interners, strict=True):
-            column, n_bytes = interner.column(np.ascontiguousarray(cells[:, place]))
-            part.append(column)
-            self.n_bytes += n_bytes
+        self._take([np.ascontiguousarray(cells[:, place]) for place in self.places], rows)
+
+    def add_text(self, text: str, first_row: int) -> int:
+        """Take lines without quotes, the first of which is this row of a spreadsheet, and return the row after them."""
+        columns = self._whole_columns(text)
+        if columns is not None:
+            n_lines = len(columns[0]) if columns else 0
+            self._take(columns, np.arange(first_row, first_row + n_lines))
+            return first_row + n_lines
+        lines = text.removesuffix("\n").split("\n")
+        for start in range(0, len(lines), RECORDS):
+            self.add([line.split(self.dialect.separator) if line else [] for line in lines[start : start + RECORDS]], first_row + start)
+        return first_row + len(lines)
+
+    def _whole_columns(self, text: str) -> list[np.ndarray] | None:
+        """Divide a block at once where each of its lines has a cell for each column, the first not empty; else nothing."""
+        separator, n_columns = self.dialect.separator, len(self.header)
+        try:
+            raw = (text if text.endswith("\n") else f"{text}\n").encode()
+        except UnicodeEncodeError:
+            return None
+        if not self.places or len(separator) > 1 or not separator.isascii() or b"\0" in raw or raw.startswith(BOM_UTF8):
+            return None
+        letters = np.frombuffer(raw, np.uint8)
+        marks = np.flatnonzero((letters == ord(separator)) | (letters == NEWLINE))
+        ends = np.flatnonzero(letters[marks] == NEWLINE)
+        first = letters[np.concatenate([[0], marks[ends[:-1]] + 1])]
+        if (np.diff(ends, prepend=-1) != n_columns).any() or ((first == NEWLINE) | (first == ord(separator))).any():
+            return None
+        how: dict[str, Any] = {"header": None, "index_col": False, "quoting": csv.QUOTE_NONE, "na_filter": False, "dtype": object}
+        frame = pd.read_csv(
+            io.BytesIO(raw), sep=separator, usecols=self.places, skip_blank_lines=False, low_memory=False, engine="c", **how
+        )
+        return [frame[place].to_numpy(object) for place in self.places] if len(frame) == len(ends) else None
+
+    def _take(self, columns: list[np.ndarray], rows: np.ndarray) -> None:
+        self.n_bytes += sum(interner.add(column) for interner, column in zip(self.interners, columns, strict=True))
         self.rows.append(rows)
         self.n_rows += len(rows)
 
@@ -105,6 +146,6 @@ class Grid:
             problems.note(f"{self.file}: {self.n_blank:,} blank rows left out")
         if self.n_trailing:
             problems.note(f"{self.file}: {self.n_trailing:,} rows end in cells without a column, which are empty and left out")
-        columns = {name: np.concatenate(part) if part else np.empty(0, object) for name, part in zip(self.chosen, self.parts, strict=True)}
+        columns = {name: interner.column() for name, interner in zip(self.chosen, self.interners, strict=True)}
         rows = np.concatenate(self.rows) if self.rows else np.empty(0, np.int64)
         return Table(self.file, columns, rows, f"{seen.named}, divided by {self.dialect.named}", tuple(self.header))

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 import numpy as np
-import pandas as pd
 
 from srgformer_lab.data.problems import Problems, counted
-from srgformer_lab.data.tables import Table, positions
+from srgformer_lab.data.tables import Table, numbered, positions
 from srgformer_lab.data.values import NOTHING, by_unique
 
 IDS = ("exact", "match", "from1")
@@ -41,7 +40,7 @@ def with_ids(table: Table, columns: Sequence[str], words: dict[str, str], proble
     """
     for column in columns:
         cells = table[column]
-        codes, uniques = pd.factorize(cells)
+        codes, uniques = numbered(cells)
         if any(padded := [name for name in uniques if name != name.strip()]):
             problems.note(f"{table.file}: spaces around {words[column]} are left out, as in {padded[0]!r}")
             uniques = np.array([name.strip() for name in uniques], dtype=object)
@@ -73,7 +72,7 @@ def ask_about_rounding(table: Table, column: str, word: str, problems: Problems,
 
 def merged_ids(table: Table, column: str, word: str, problems: Problems, how: str | None) -> Table:
     """Ask about ids of one column that differ by leading zeros, ``.0``, case or Unicode form, or make them one if asked to."""
-    uniques = pd.unique(table[column])
+    uniques = numbered(table[column])[1]
     groups: dict[str, list[str]] = defaultdict(list)
     for name in uniques:
         groups[core_of(name)].append(name)
@@ -109,7 +108,7 @@ def matched(names: Collection[str], known: Sequence[str]) -> dict[str, str]:
 
 def to_known(table: Table, known: Sequence[str], where: str, problems: Problems, how: str | None) -> Table:
     """Hold item ids against those of the catalogue; near matches are asked about, or taken if asked to."""
-    uniques = list(pd.unique(table["item_id"]))
+    uniques = list(numbered(table["item_id"])[1])
     near = matched(uniques, known) if how in (None, "match") else {}
     if not near:
         return table

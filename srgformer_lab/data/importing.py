@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,9 @@ class Imported:
         return "\n".join([*(f"- {note}" for note in self.reading), "", self.first.to_string(index=False), *written])
 
 
-def import_data(folder: str | Path, output: str | Path | None = None, **options: Any) -> Imported:
+def import_data(
+    folder: str | Path, output: str | Path | None = None, watch: Callable[[str], None] | None = None, **options: Any
+) -> Imported:
     """Read a folder in any layout, and write what is in it as a plain folder.
 
     The split is written where the data brings its own or the options make one; otherwise the plain folder is split when it is opened.
@@ -52,6 +54,7 @@ def import_data(folder: str | Path, output: str | Path | None = None, **options:
     Args:
         folder: What to read.
         output: The folder to write, which must not exist yet or be empty; without it nothing is written.
+        watch: Hears what is seen of a large table while its rows are counted.
         **options: The options of ``open_data``.
 
     Returns:
@@ -64,7 +67,7 @@ def import_data(folder: str | Path, output: str | Path | None = None, **options:
     path = existing_folder(folder)
     refuse_unknown_options("import_data", options)
     chosen = ReadingOptions(**{name: value for name, value in options.items() if value is not None})
-    problems = Problems()
+    problems = Problems(watch=watch)
     contents = gather(path, problems, chosen)
     replace(contents, encode=False).to_dataset(DataSource("memory"))
     target = None if output is None else Path(output).expanduser().absolute()

@@ -15,7 +15,7 @@ from srgformer_lab.data.parts import SPLITS
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.records import columns_of, read_any
-from srgformer_lab.data.tables import Table
+from srgformer_lab.data.tables import Table, numbered
 from srgformer_lab.data.values import by_unique, unknown, with_ratings, with_times
 from srgformer_lab.errors import ConfigError, DataError
 
@@ -156,7 +156,7 @@ def _of_events(table: Table, events: str | None, problems: Problems) -> Table:
                 f"events={events!r} needs a column of events, and {table.file} has none; leave it out, or say columns='event=NAME'"
             )
         return table
-    codes, kinds = pd.factorize(table["event"])
+    codes, kinds = numbered(table["event"])
     counts = np.bincount(codes, minlength=len(kinds))
     named = {kind: int(count) for kind, count in sorted(zip(kinds, counts, strict=True), key=lambda pair: -pair[1])}
     if events is not None and events != "all":

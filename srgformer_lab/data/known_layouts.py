@@ -203,6 +203,13 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout("recbole", "RecBole's atomic files", ("*.inter",), items=("*.item",), needs=(":token",), separator="\t", prepare=_typed),
     Layout(
+        *("inter-split", "three files of interactions, train, valid and test"),
+        splits={part: tuple(f"{name}.inter" for name in names) for part, names in SPLIT_NAMES.items()},
+        items=("*.item", *_files("items")),
+        separator="\t",
+        prepare=_typed,
+    ),
+    Layout(
         *("mmrec", "the multimodal benchmarks' folder", ("*.inter",)),
         items=_files("items"),
         columns={"user": ("userID",), "item": ("itemID",), "split": ("x_label",)},

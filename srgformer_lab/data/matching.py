@@ -8,13 +8,13 @@ from srgformer_lab.data.features import Features
 from srgformer_lab.data.identities import to_known
 from srgformer_lab.data.problems import Problems, counted, few
 from srgformer_lab.data.reading_options import ReadingOptions
-from srgformer_lab.data.tables import Table, natural_order, positions
+from srgformer_lab.data.tables import Table, natural_order, numbered, positions
 
 
 def are_rows(read: dict[str, Features], table: Table | None) -> bool:
     """Return whether all item ids are numbers of rows."""
     n_rows = min(len(features.matrix) for features in read.values() if features.ids is None)
-    ids = pd.unique(table["item_id"]) if table is not None else ()
+    ids = numbered(table["item_id"])[1] if table is not None else ()
     return all(name.isascii() and name.isdigit() and str(int(name)) == name and int(name) < n_rows for name in ids)
 
 
@@ -24,7 +24,7 @@ def ids_of_rows(
     """Return the ids of items whose ids are numbers of rows, and the rows of the matrices that are theirs."""
     first = next(features for features in read.values() if features.ids is None)
     n_rows = len(first.matrix)
-    ids = pd.unique(table["item_id"]) if table is not None else ()
+    ids = numbered(table["item_id"])[1] if table is not None else ()
     whole = [int(name) for name in ids if name.isascii() and name.isdigit()]
     low, high = (min(whole), max(whole)) if whole else (0, 0)
     empty = all(not features.matrix[:1].any() for features in read.values())
@@ -59,7 +59,7 @@ def all_items(
 ) -> tuple[Table | None, list[str]]:
     """Return the interactions and the ids of all items: those of the table, then those that only occur in interactions."""
     if items is None:
-        return table, natural_order(set(pd.unique(table["item_id"]) if table else ()))
+        return table, natural_order(set(numbered(table["item_id"])[1] if table else ()))
     known, file = list(items.table["item_id"]), items.table.file
     if table is None:
         return None, known

@@ -49,6 +49,13 @@ class Problems:
     """Options that the folder's owner has answered already."""
     used: set[str] = field(default_factory=set)
     """Paths of the files that something was taken from."""
+    watch: Callable[[str], None] | None = None
+    """Hears what is seen while a large file is read."""
+
+    def say(self, sentence: str) -> None:
+        """Tell whoever watches how far reading is."""
+        if self.watch is not None:
+            self.watch(sentence)
 
     def add(self, message: str) -> None:
         """Note a problem.

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Int
 
 from srgformer_lab.data.catalogue import (
@@ -27,7 +26,7 @@ from srgformer_lab.data.layouts import ANSWERS, Layout, Listing, recognized
 from srgformer_lab.data.matching import all_items, are_rows, ids_of_rows, known_rows
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.reading_options import ReadingOptions
-from srgformer_lab.data.tables import Table, positions
+from srgformer_lab.data.tables import Table, numbered, positions
 from srgformer_lab.errors import ConfigError
 
 
@@ -143,7 +142,7 @@ def gather(folder: Path, problems: Problems, options: ReadingOptions | None = No
     if table is not None and len(table):
         table = _choose(one_of_each(table, options.duplicates == "merge", problems), options, problems)
     if options.k_core and table is not None:
-        kept = np.flatnonzero(positions(pd.unique(table["item_id"]), item_ids) >= 0)
+        kept = np.flatnonzero(positions(numbered(table["item_id"])[1], item_ids) >= 0)
         item_ids = [item_ids[row] for row in kept]
         features = {name: matrix[kept] for name, matrix in features.items()}
     cards = make_cards(None if items is None else items.table, item_ids, pictures_of(listing, items, item_ids, problems, options.ids))
@@ -229,7 +228,7 @@ def _choose(table: Table, options: ReadingOptions, problems: Problems) -> Table:
         low = ~(table["rating"] >= options.min_rating)
         table = problems.leave_out(table, low, lambda _: f"rated below {options.min_rating:g} or not at all")
     if options.k_core:
-        user, item = (pd.factorize(table[name])[0] for name in ("user_id", "item_id"))
+        user, item = (numbered(table[name])[0] for name in ("user_id", "item_id"))
         table = table.keep(core(user, item, options.k_core))
     if given and not len(table):
         asked = ", ".join(f"{name}={value:g}" for name, value in (("min_rating", options.min_rating), ("k_core", options.k_core)) if value)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from srgformer_lab.data.blocks import MOST_BYTES, free_memory, raw_blocks, text_blocks
-from srgformer_lab.data.delimited import RECORDS, Wanted, fault_of_text, header_of, read_delimited
+from srgformer_lab.data.delimited import Wanted, fault_of_text, header_of, read_delimited
 from srgformer_lab.data.files import open_file
+from srgformer_lab.data.grid import RECORDS
 from srgformer_lab.data.problems import Problems
 from srgformer_lab.data.tables import Interner, Table
 from srgformer_lab.errors import DataError, MissingPackageError, require
@@ -101,17 +102,15 @@ def _gathered(path: Path, rows: Iterator[dict[str, Any]], kind: str, wanted: Wan
     chosen = list(names if wanted.choose is None else wanted.choose(names))
     solid = [name for name in chosen if any(_is_value(row.get(name)) for row in first)]
     plain = [name for name in chosen if name not in solid]
-    interners, parts = [Interner() for _ in plain], [[] for _ in plain]
+    interners = [Interner() for _ in plain]
     values: dict[str, list] = {name: [] for name in solid}
     n_rows, held, batch = 0, 0, first
     while batch:
         n_rows += len(batch)
-        for name, interner, part in zip(plain, interners, parts, strict=True):
+        for name, interner in zip(plain, interners, strict=True):
             cells = np.empty(len(batch), dtype=object)
             cells[:] = [as_text(row.get(name)) for row in batch]
-            column, n_bytes = interner.column(cells)
-            part.append(column)
-            held += n_bytes
+            held += interner.add(cells)
         for name in solid:
             cells = [_value(row.get(name)) for row in batch]
             held += sum(map(sys.getsizeof, cells))
@@ -119,7 +118,7 @@ def _gathered(path: Path, rows: Iterator[dict[str, Any]], kind: str, wanted: Wan
         if held > (free := free_memory()):
             raise DataError(f"{path.name} needs more memory than the {free / 2**30:.1f} GiB that are free; keep fewer rows or columns")
         batch = list(islice(rows, RECORDS))
-    columns = {name: np.concatenate(part) for name, part in zip(plain, parts, strict=True)}
+    columns = {name: interner.column() for name, interner in zip(plain, interners, strict=True)}
     return Table(path.name, columns, np.arange(n_rows) + (2 if kind == "Excel" else 1), kind, names, values)
 
 

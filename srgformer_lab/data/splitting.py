@@ -40,9 +40,9 @@ def split_by_protocol(
     """
     draw = np.random.default_rng(check_seed(seed)).random(len(user))
     if item is not None:
-        in_order = np.lexsort((item, user))
+        in_order = sorted_by(user, item)
         draw[in_order] = draw.copy()
-    return _hold_back_last(user, np.lexsort((draw, user)), n_users)
+    return _hold_back_last(user, sorted_by(user, draw), n_users)
 
 
 def split_by_time(user: Int[np.ndarray, " pairs"], timestamp: Int[np.ndarray, " pairs"]) -> Int[np.ndarray, " pairs"]:
@@ -53,8 +53,20 @@ def split_by_time(user: Int[np.ndarray, " pairs"], timestamp: Int[np.ndarray, " 
     Returns:
         Positions in ``SPLITS``: 0 train, 1 valid, 2 test.
     """
-    # lexsort is stable, which is what settles ties
-    return _hold_back_last(user, np.lexsort((timestamp, user)), int(user.max(initial=-1)) + 1)
+    # the order is stable, which is what settles ties
+    return _hold_back_last(user, sorted_by(user, timestamp), int(user.max(initial=-1)) + 1)
+
+
+def sorted_by(first: Int[np.ndarray, " rows"], then: np.ndarray) -> Int[np.ndarray, " rows"]:
+    """Return ``np.lexsort((then, first))``, in a fraction of its time where there are millions of rows.
+
+    Whole numbers from 0 up are put in order by 16 bits at a time, which takes as many steps as there are rows.
+    """
+    order = np.argsort(then, kind="stable")
+    for shift in range(0, max(int(first.max(initial=0)).bit_length(), 1), 16):
+        part = ((first >> shift) & 0xFFFF).astype(np.uint16)
+        order = order[np.argsort(part[order], kind="stable")]
+    return order
 
 
 def held_back(n: Int[np.ndarray, " users"]) -> tuple[Int[np.ndarray, " users"], Int[np.ndarray, " users"]]:

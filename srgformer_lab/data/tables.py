@@ -1,5 +1,6 @@
 """Tables whose cells are text, whatever file they come from, and what readers do with ids."""
 
+import weakref
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -46,20 +47,66 @@ class Table:
 
 
 class Interner:
-    """Makes equal cells of a column share one string, so that a million rows of few words take little memory."""
+    """Gathers a column in parts whose equal cells share one string, so that a million rows of few words take little memory."""
 
     def __init__(self) -> None:
         """Know no cell yet."""
-        self.known: dict[str, str] = {}
+        self.known: dict[str, int] = {}
+        self.parts: list[np.ndarray] = []
+        self.is_coded = True
+        """Whether the parts are places among the known cells; where hardly any cell repeats they are the cells themselves."""
 
-    def column(self, cells: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return cells that share their strings with earlier ones, and about how many bytes the new ones take."""
-        codes, uniques = pd.factorize(cells)
-        if len(uniques) > len(cells) // 2:  # hardly any repeats: nothing is gained
-            return cells, 8 * len(cells) + sum(map(len, uniques)) + 56 * len(uniques)
+    def add(self, cells: np.ndarray) -> int:
+        """Take some cells, and return about how many bytes they take."""
+        codes, uniques = pd.factorize(cells) if self.is_coded else ((), ())
+        if self.is_coded and len(uniques) > len(cells) // 2:
+            known = as_cells(list(self.known))
+            self.parts, self.is_coded = [known[part] for part in self.parts], False
+            self.known.clear()
+        if not self.is_coded:
+            self.parts.append(cells)
+            return 64 * len(cells) + sum(map(len, cells))
         before = len(self.known)
-        shared = np.array([self.known.setdefault(cell, cell) for cell in uniques], dtype=object)
-        return shared[codes], 8 * len(cells) + 120 * (len(self.known) - before)
+        places = [self.known.setdefault(cell, len(self.known)) for cell in uniques]
+        self.parts.append(np.array(places, np.int32)[codes])
+        return 12 * len(cells) + 120 * (len(self.known) - before)
+
+    def column(self) -> np.ndarray:
+        """Return all cells; what is the same in them is known from then on."""
+        if not self.is_coded or not self.parts:
+            return np.concatenate(self.parts) if self.parts else np.empty(0, object)
+        uniques, codes = as_cells(list(self.known)), np.concatenate(self.parts)
+        self.parts.clear()
+        cells = uniques[codes]
+        _remember(cells, codes, uniques)
+        return cells
+
+
+LARGE = 100_000
+"""Columns from this length on are numbered once."""
+_numbered: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+"""Codes and different cells of columns that are alive, by their identity."""
+
+
+def numbered(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each cell its place among the different ones, and those in the order in which they come; large columns once."""
+    if id(cells) in _numbered:
+        return _numbered[id(cells)]
+    codes, uniques = pd.factorize(cells)
+    if len(cells) >= LARGE and cells.dtype == object:
+        _remember(cells, codes, uniques)
+    return codes, uniques
+
+
+def is_numbered(cells: np.ndarray) -> bool:
+    """Return whether the different cells of a column are known already."""
+    return id(cells) in _numbered
+
+
+def _remember(cells: np.ndarray, codes: np.ndarray, uniques: np.ndarray) -> None:
+    cells.setflags(write=False)  # else it might become another one
+    _numbered[id(cells)] = codes, uniques
+    weakref.finalize(cells, _numbered.pop, id(cells), None)
 
 
 def natural_order(ids: Collection[str]) -> list[str]:
@@ -71,7 +118,7 @@ def natural_order(ids: Collection[str]) -> list[str]:
 
 def positions(ids: Collection[str], wanted: Collection[str]) -> np.ndarray:
     """Return the place of each wanted id among ``ids``, -1 where it is not there."""
-    codes, uniques = pd.factorize(as_cells(wanted))
+    codes, uniques = numbered(as_cells(wanted))
     places = pd.Index(list(ids), dtype=object).get_indexer(list(uniques)).astype(np.int64)
     return places[codes] if len(places) else np.full(len(codes), -1)
 

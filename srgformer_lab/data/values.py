@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from srgformer_lab.data.problems import Problems
-from srgformer_lab.data.tables import Table
+from srgformer_lab.data.tables import Table, is_numbered, numbered
 
 NOTHING = frozenset({"", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "none", "\\N", "NA", "N/A", "n/a", "<NA>", "NaT", "-", "?"})
 """Cells that say that nothing is known."""
@@ -24,6 +24,8 @@ _COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|
 def numbers(values: np.ndarray) -> np.ndarray:
     """Read cells as float64; NaN where a cell is not a finite number."""
     try:
+        if is_numbered(values):
+            raise ValueError("each different cell is read once")
         found = values.astype(np.float64)
     except ValueError:
         found = by_unique(values, lambda cells: np.array([_number(cell) for cell in cells]))
@@ -32,7 +34,7 @@ def numbers(values: np.ndarray) -> np.ndarray:
 
 def by_unique(values: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Read each different cell once."""
-    codes, uniques = pd.factorize(values)
+    codes, uniques = numbered(values)
     return read(uniques)[codes] if len(uniques) else np.empty(0)
 
 
@@ -98,7 +100,8 @@ def with_times(table: Table, problems: Problems, dates: str | None) -> Table:
         return table
     cells = table["timestamp"]
     seconds, bad = _whole_seconds(table, cells, problems, dates)
-    missing = unknown(cells)
+    missing = np.zeros(len(cells), dtype=bool)
+    missing[bad] = unknown(cells[bad])  # what is a time says something
     bad &= ~missing
     if missing.all():
         problems.note(f"{table.file}: the column of times is empty")
@@ -141,7 +144,7 @@ def _are_compact(cells: np.ndarray) -> bool:
 
 
 def _dates(table: Table, cells: np.ndarray, problems: Problems, dates: str | None) -> tuple[np.ndarray, np.ndarray]:
-    codes, uniques = pd.factorize(cells)
+    codes, uniques = numbered(cells)
     words = [cell.strip() for cell in uniques]
     order, how = _order(table, words, problems, dates)
     texts = pd.Series([_as_iso(word, order) for word in words], dtype=object)

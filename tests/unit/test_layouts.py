@@ -1,6 +1,5 @@
 """Popular downloads and exports open as they are, and what is imported from them opens as the same data set."""
 
-import json
 import pickle
 
 import pytest
@@ -8,9 +7,10 @@ from folders import write_rows
 from scipy import sparse
 
 import srgformer_lab as lab
+from srgformer_lab import cli
 from srgformer_lab.data import layouts as registry
 from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
-from tests.downloads import IMITATIONS, N_ITEMS, N_USERS, PAIRS, diffmm, hm, lattice, movielens, shopify, table
+from tests.downloads import IMITATIONS, N_ITEMS, N_USERS, PAIRS, diffmm, hm, movielens, shopify, table, tiktok
 
 
 @pytest.mark.parametrize("name", IMITATIONS)
@@ -18,7 +18,7 @@ def test_a_download_opens_with_no_option_and_what_is_imported_opens_as_the_same(
     write, modalities, title, words = IMITATIONS[name]
     write(tmp_path / "download")
     data = lab.open_data(tmp_path / "download")
-    assert data.source.reader == (name if name in registry.layouts() else "pairs")
+    assert data.source.reader == {"json lines": "folder", "tiktok": "mmrec"}.get(name, name if name in registry.layouts() else "pairs")
     assert (data.n_users, data.n_items, data.modalities) == (N_USERS, N_ITEMS, modalities)
     assert len(data.interactions) == len(PAIRS) - (8 if name == "lightgcn" else 0)
     assert data.cards.titles[1] == title
@@ -81,21 +81,16 @@ def test_a_pickle_is_opened_by_name_only_and_builds_matrices_only(tmp_path):
     assert not marker.exists()
 
 
-def test_data_with_cold_users_and_other_modalities_trains(tmp_path):
-    """As the field's TikTok set: two modalities without pictures or texts, no titles, users that occur in test only."""
-    lattice(tmp_path)
-    for old, new in (("image", "visual"), ("text", "acoustic")):
-        (tmp_path / f"{old}_feat.npy").rename(tmp_path / f"{new}_feat.npy")
-    test = json.loads((tmp_path / "test.json").read_text())
-    (tmp_path / "test.json").write_text(json.dumps(test | {"100": [1, 2], "101": [3]}))
-    data = lab.open_data(tmp_path)
-    assert (data.modalities, data.n_users) == (("acoustic", "visual"), N_USERS)
-    assert any(
-        "2 of 10 users have no training interaction, such as 100, 101: they and their 3 interactions" in note for note in data.reading
-    )
+def test_data_with_cold_users_and_other_modalities_trains(tmp_path, capsys):
+    tiktok(tmp_path / "tiktok")
+    data = lab.open_data(tmp_path / "tiktok")
     model = lab.SRGFormer(data, lab.ModelConfig(embedding_dim=8, n_hyperedges=2))
     run = lab.fit(model, data, lab.TrainConfig(epochs=1, batch_size=32), folder=tmp_path / "runs", name="x")
-    assert set(lab.evaluate(run.model(data), data))
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(run.path)]) == 0
+    printed = capsys.readouterr().out
+    assert "they and their 20 interactions are left out, since nothing could be learned of them" in printed
+    assert "recall@20" in printed
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import srgformer_lab as lab
-from srgformer_lab.data.splitting import selection_metric, split_by_protocol, split_by_time
+from srgformer_lab.data.splitting import selection_metric, sorted_by, split_by_protocol, split_by_time
 from srgformer_lab.training.loop import cutoffs_for
 from tests.worlds import world
 
@@ -133,3 +133,10 @@ def test_the_metric_that_chooses_can_tell_two_models_apart(n_items, metric):
 def test_without_validated_users_recall_stays():
     data = world([(0, 0), (1, 1)], 2, 3)
     assert selection_metric(data) == "recall@20"
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**18), st.integers(-3, 3)), max_size=60), st.booleans())
+def test_rows_are_sorted_as_by_lexsort(rows, as_floats):
+    first, then = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+    then = then / 4 if as_floats else then
+    assert sorted_by(first, then).tolist() == np.lexsort((then, first)).tolist()
