@@ -1,6 +1,7 @@
 """Hyperedges as a page shows them: a wall to choose from, and the chosen one with its numbers, its words and its items."""
 
 import html
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,17 +10,17 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, backend, plots
+from srgformer_lab import Dataset, LabError, backend, plots
 
 MOST_CARDS = 24
 REMEDY = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
 
 
-def wall(groups: backend.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:
-    """Make a button of each of the largest hyperedges, and of those that hold what was chosen together."""
+def wall(groups: backend.Hyperedges, choose: Callable[[str], None], words: str = "") -> mo.ui.array:
+    """Make a button of each of the largest hyperedges with these words, and of those that hold what was chosen together."""
     data, chosen, held, count = groups.scene.data, groups.chosen, groups.held, len(groups.scene.link.items)
     notes = {number: f"{n} of the {count} chosen" for number, n in held.items()}
-    cards = {card["hyperedge"]: card for card in groups.largest(MOST_CARDS)}
+    cards = {card["hyperedge"]: card for card in groups.largest(MOST_CARDS, words)}
     return mo.ui.array([button(data, card, number == chosen, choose, notes.get(number, "")) for number, card in cards.items()])
 
 
@@ -28,16 +29,19 @@ def button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callabl
     images = "".join(widgets.small_picture(data, item_id, backend.SMALL_WIDTH) for item_id in card["top_items"][:4])
     twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
     line = f"{plots.counted(card['items'], 'item')}, {plots.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
-    words = html.escape(", ".join(card["words"][:2]) or "no words")
+    words = html.escape(f"“{card['name']}”" if card["name"] else ", ".join(card["words"][:2]) or "no words")
     mark = f"<small><b>● {html.escape(note)}</b></small>" if note else ""
     classes = f"lab-pick lab-pick-hyperedge{' lab-chosen' if chosen else ''}{' lab-dead' if card['is_dead'] else ''}"
     label = f'<div class="{classes}"><span>{images}</span><b>{card["hyperedge"]} · {words}</b><small>{line}</small>{mark}</div>'
     return mo.ui.button(label=label, value=card["hyperedge"], on_click=lambda value: value, on_change=choose)
 
 
-def shown_wall(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
-    """Lay out the hyperedges to choose from, and say which of them are of no use."""
-    rest, wrong = len(groups.cards) - len(buttons.elements), plots.hyperedge_warning(groups.cards)
+def shown_wall(groups: backend.Hyperedges, buttons: mo.ui.array, words: str = "") -> mo.Html:
+    """Lay out the hyperedges to choose from, and say which of them are of no use; or that none has the ``words``."""
+    if words and not len(buttons):
+        return common.fact("No hyperedge has these words, in its name, its note, its things, their words or their category.")
+    found = backend.matching_hyperedges(groups.named_cards, words)
+    rest, wrong = len(found) - len(buttons.elements), plots.hyperedge_warning(groups.cards)
     warning = common.problem(wrong, remedy=REMEDY) if wrong else None
     more = common.fact(f"And {rest} smaller ones; the bars below count them too.") if rest else None
     return common.stack(warning, widgets.picker(buttons), more)
@@ -50,12 +54,54 @@ def members(groups: backend.Hyperedges, choose: Callable[[str], None]) -> mo.ui.
     return mo.ui.array([widgets.item_button(scene.data, item_id, line, item_id == scene.link.item, choose) for item_id, line in shown])
 
 
+def chosen_card(groups: backend.Hyperedges) -> pd.Series:
+    """Return the named card of the chosen hyperedge."""
+    return groups.named_cards.set_index("hyperedge", drop=False).loc[groups.chosen]
+
+
+def naming(groups: backend.Hyperedges, noted: Callable[[int], None], refuse: Callable[[LabError | None], None]) -> Any:
+    """Make the form for the name and the note of the chosen hyperedge; nothing for who may not write them."""
+    if not backend.may_note(groups.scene):
+        return None
+    card, modality, chosen = chosen_card(groups), groups.modality, groups.chosen
+
+    def keep(values: dict[str, Any] | None) -> None:
+        try:
+            if values is not None:
+                backend.note_hyperedge(groups.scene, modality, chosen, values["name"], values["note"])
+                refuse(None)
+        except LabError as error:
+            refuse(error)
+        noted(time.monotonic_ns())
+
+    boxes = {
+        "name": mo.ui.text(value=card["name"], label="Your name for it", placeholder="what do its things have in common?", full_width=True),
+        "note": mo.ui.text_area(value=card["note"], label="Note", placeholder="how sure are you, and why?", rows=2, full_width=True),
+    }
+    layout = mo.Html("<div>{name}</div><div>{note}</div>").batch(**boxes)
+    return layout.form(submit_button_label="Keep with the run", bordered=False, on_change=keep)
+
+
+def shown_naming(groups: backend.Hyperedges, form: Any, trouble: LabError | None) -> mo.Html:
+    """Show the form, what was refused, and where names are kept; or who may write them."""
+    run, wrong = groups.scene.run, trouble
+    assert run is not None
+    try:
+        run.hyperedge_notes()
+    except LabError as error:
+        wrong = wrong or error
+    said = f"Kept in {run.notes_path}, found by the words above, and carried in the report."
+    told = common.fact(said if form is not None else "In a class everybody names the hyperedges of the trainings that they have started.")
+    return common.stack(common.problem(wrong, "Nothing was changed.") if wrong else None, form, told)
+
+
 def chosen_one(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
     """Show the chosen hyperedge: its finding, its numbers, its words, its items, and which of those chosen together it holds."""
-    card = groups.cards.set_index("hyperedge", drop=False).loc[groups.chosen]
+    card = chosen_card(groups)
     words = f"Words that set it apart: {', '.join(card['words'])}." if card["words"] else "No words set it apart."
     return common.stack(
         common.finding(plots.hyperedge_finding(card)),
+        *map(common.fact, card["note"].splitlines()),
         common.tiles(tiles(card, len(groups.cards), groups.share_of_user, groups.untrained("purity"))),
         common.fact(f"{words} These are most in it; choose one, and every page looks at it."),
         widgets.picker(buttons),

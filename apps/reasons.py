@@ -71,7 +71,8 @@ def hyperedge_buttons(data: Dataset, carried: pd.DataFrame, choose: Callable[[tu
         pictures = [widgets.small_picture(data, item_id) for item_id in row["top_items"]]
         belongs = f"this person belongs to it with {plots.percent(row['membership'])}"
         words = f" ({', '.join(row['words'][:3])})" if len(row["words"]) else ""
-        line = f"{row['modality']} hyperedge {row['hyperedge']}{words}: {plots.signed(row['contribution'])}; {belongs}"
+        name = f" “{row['name']}”" if row["name"] else ""
+        line = f"{row['modality']} hyperedge {row['hyperedge']}{name}{words}: {plots.signed(row['contribution'])}; {belongs}"
         target = (row["modality"], row["hyperedge"])
         buttons.append(widgets.pictures_button(pictures, line, target, choose))
     return mo.ui.array(buttons)

@@ -60,6 +60,8 @@ def _(base, link):
     get_epoch, set_epoch = mo.state(link.epoch)
     get_tau, set_tau = mo.state(link.tau)
     get_rebuilt, set_rebuilt = mo.state(0)
+    get_noted, set_noted = mo.state(0)
+    get_refused, set_refused = mo.state(None)
 
     def choose_modality(name):
         set_hyperedge(None)  # numbers mean something else in another modality
@@ -71,8 +73,8 @@ def _(base, link):
         return count
 
     return (
-        choose_modality, first_modality, get_epoch, get_hyperedge, get_item, get_modality, get_rebuilt, get_tau,
-        reset_tau, set_epoch, set_hyperedge, set_item, set_tau,
+        choose_modality, first_modality, get_epoch, get_hyperedge, get_item, get_modality, get_noted, get_rebuilt, get_refused, get_tau,
+        reset_tau, set_epoch, set_hyperedge, set_item, set_noted, set_refused, set_tau,
     )  # fmt: skip
 
 
@@ -119,14 +121,27 @@ def _(base, epochs, modalities, reset, tau, link):
 
 
 @app.cell
-def _(hyperedges, set_hyperedge):
-    wall = groups.wall(hyperedges, set_hyperedge)
+def _(memory):
+    words = mo.ui.text(
+        value=memory.get("hyperedges.words", ""),
+        label="Only those with these words",
+        placeholder="a name, a thing, a word, …",
+        on_change=lambda value: memory.update({"hyperedges.words": value}),
+    )
+    words
+    return (words,)
+
+
+@app.cell
+def _(get_noted, hyperedges, set_hyperedge, words):
+    get_noted()  # a name was given
+    wall = groups.wall(hyperedges, set_hyperedge, words.value)
     return (wall,)
 
 
 @app.cell
-def _(hyperedges, wall):
-    groups.shown_wall(hyperedges, wall)
+def _(hyperedges, wall, words):
+    groups.shown_wall(hyperedges, wall, words.value)
     return
 
 
@@ -137,8 +152,22 @@ def _(hyperedges, set_item):
 
 
 @app.cell
-def _(hyperedges, members):
+def _(get_noted, hyperedges, members):
+    get_noted()
     groups.chosen_one(hyperedges, members)
+    return
+
+
+@app.cell
+def _(hyperedges, set_noted, set_refused):
+    naming = groups.naming(hyperedges, set_noted, set_refused)
+    return (naming,)
+
+
+@app.cell
+def _(get_noted, get_refused, hyperedges, naming):
+    get_noted()
+    groups.shown_naming(hyperedges, naming, get_refused())
     return
 
 
@@ -166,7 +195,10 @@ def _(hyperedges):
 
 @app.cell
 def _(cards, hyperedges, scene, link):
-    _figures = [plots.incidence_heatmap(hyperedges.incidence, dark=link.is_dark), plots.usage_bars(cards, dark=link.is_dark)]
+    _figures = [
+        plots.incidence_heatmap(hyperedges.incidence, dark=link.is_dark),
+        plots.usage_bars(hyperedges.named_cards, dark=link.is_dark),
+    ]
     _asked = "How decided are the memberships, and is each hyperedge used?"
     common.stack(common.section(_asked, "instant"), common.side_by_side(*map(common.chart, _figures)))
     return

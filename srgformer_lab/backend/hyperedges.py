@@ -21,6 +21,7 @@ from srgformer_lab.analysis.hyperedges import hyperedge_cards, hyperedge_inciden
 from srgformer_lab.analysis.paths import hypergraph_paths
 from srgformer_lab.analysis.rivers import hyperedge_river
 from srgformer_lab.backend.background import BackgroundTask
+from srgformer_lab.backend.notes import matching_hyperedges, with_notes
 from srgformer_lab.backend.runs import trained_pass
 from srgformer_lab.backend.session import NOTHING_TRAINED, Scene, Value
 from srgformer_lab.backend.structure import before_training, learned_structure
@@ -54,9 +55,19 @@ class Hyperedges:
             return self.scene.link.hyperedge
         return int(self.cards.loc[self.cards["mass"].idxmax(), "hyperedge"])
 
-    def largest(self, most: int) -> list[dict[str, Any]]:
-        """Return the largest of the ``cards``, the largest first; the chosen one and those of items chosen together in any case."""
-        by_mass, wanted = self.cards.sort_values("mass", ascending=False, kind="stable").to_dict("records"), {self.chosen, *self.held}
+    @property
+    def named_cards(self) -> pd.DataFrame:
+        """The ``cards`` with the ``name`` and the ``note`` that people gave."""
+        return with_notes(self.scene, self.cards)
+
+    def largest(self, most: int, words: str = "") -> list[dict[str, Any]]:
+        """Return the largest of the ``named_cards`` that hold all words, the largest first.
+
+        Without words, the chosen one and those of items chosen together are among them in any case.
+        """
+        found = matching_hyperedges(self.named_cards, words)
+        by_mass = found.sort_values("mass", ascending=False, kind="stable").to_dict("records")
+        wanted = {self.chosen, *self.held}
         return [card for place, card in enumerate(by_mass) if place < most or card["hyperedge"] in wanted]
 
     @property
@@ -198,8 +209,8 @@ def membership_paths(scene: Scene) -> pd.DataFrame:
 def carrying_hyperedges(scene: Scene, why: Explanation, count: int = 4) -> pd.DataFrame:
     """List the user's hyperedges that moved a score of the scene most, the largest in size first; none that did not.
 
-    Columns: ``modality``, ``hyperedge``, ``membership`` of the user, ``contribution``, and from the hyperedge's card ``top_items``
-    and ``words``.
+    Columns: ``modality``, ``hyperedge``, ``membership`` of the user, ``contribution``, ``top_items`` and ``words`` from the
+    hyperedge's card, and the ``name`` and ``note`` that people gave it.
 
     Raises:
         RunError: There is no trained SRGFormer to ask.
@@ -208,9 +219,10 @@ def carrying_hyperedges(scene: Scene, why: Explanation, count: int = 4) -> pd.Da
     mine = edges[(edges["side"] == "user") & (edges["contribution"] != 0)].drop(columns="side")
     mine = mine.loc[mine["contribution"].abs().sort_values(ascending=False, kind="stable").index].head(count)
     if not len(mine):
-        return mine.assign(top_items=[], words=[])
+        return mine.assign(top_items=[], words=[], name=[], note=[])
     cards = pd.concat([_cards_of(scene, trace, name) for name in mine["modality"].unique()])
-    return mine.merge(cards[["modality", "hyperedge", "top_items", "words"]], on=["modality", "hyperedge"], how="left")
+    shown = mine.merge(cards[["modality", "hyperedge", "top_items", "words"]], on=["modality", "hyperedge"], how="left")
+    return with_notes(scene, shown)
 
 
 def _cards_of(scene: Scene, trace: Trace, modality: str) -> pd.DataFrame:

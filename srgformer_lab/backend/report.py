@@ -121,13 +121,15 @@ def _hyperedge(scene: Scene) -> Section:
     of = scene.require_trace().hypergraph
     modality = scene.link.modality if scene.link.modality in of else next(iter(of))
     found = Hyperedges(scene, modality)
-    cards, chosen = found.cards, found.chosen
+    cards, chosen = found.named_cards, found.chosen
     card = cards.set_index("hyperedge").loc[chosen]
     purity = f" {plots.percent(card['purity'])} of its items with a known category are “{card['label']}”." if card["labelled"] else ""
     words = f" Words that set it apart: {', '.join(card['words'])}." if card["words"] else ""
-    said = f"{card['items']:,} items and {card['users']:,} users are in hyperedge {chosen} of {modality} most.{purity}{words}"
+    named = f"hyperedge {chosen} of {modality}" + (f", called “{card['name']}”," if card["name"] else "")
+    said = f"{card['items']:,} items and {card['users']:,} users are in {named} most.{purity}{words}"
     top = list(card["top_items"])
-    body = f"<p>{html.escape(said)}</p>{plots.card_row(item_cards(scene.data, top, [''] * len(top), width=SMALL_WIDTH))}"
+    body = f"<p>{html.escape(said)}</p>" + "".join(f"<p>{html.escape(line)}</p>" for line in card["note"].splitlines())
+    body += plots.card_row(item_cards(scene.data, top, [""] * len(top), width=SMALL_WIDTH))
     plain = cards.assign(**{name: [json.dumps(values, ensure_ascii=False) for values in cards[name]] for name in LISTS})
     learned = learned_structure(scene)
     frames = {

@@ -89,9 +89,10 @@ def hyperedge_finding(card: Mapping[str, Any]) -> str:
     """Say in a sentence what one hyperedge gathers.
 
     Args:
-        card: ``hyperedge``, ``items``, ``words``, ``label``, ``purity``, ``labelled``, ``is_dead``, ``twin``, as in a row of cards.
+        card: ``hyperedge``, ``items``, ``words``, ``label``, ``purity``, ``labelled``, ``is_dead``, ``twin``, as in a row of cards;
+            and ``name``, if somebody has given it one.
     """
-    name = f"Hyperedge {card['hyperedge']}"
+    name = f"“{card['name']}”, hyperedge {card['hyperedge']}," if card.get("name") else f"Hyperedge {card['hyperedge']}"
     if card["is_dead"]:
         return f"{name} is dead: no item has it as its first"
     if not card["items"]:
@@ -133,7 +134,7 @@ def usage_bars(cards: pd.DataFrame, *, dark: bool = False, hint: str | None = No
 
     Args:
         cards: ``hyperedge``, ``mass``, ``items``, ``is_dead``, ``twin`` of one modality; where there is a column ``words``, the
-            first of them stand beside a bar.
+            first of them stand beside a bar, and where there is a column ``name`` and a name in it, that.
 
     Raises:
         DataError: A column is missing, or a hyperedge stands twice, as with the cards of several modalities.
@@ -163,7 +164,11 @@ def _usage_finding(cards: pd.DataFrame) -> str:
 
 def _usage_rows(cards: pd.DataFrame, finding: str, hint: str, dark: bool) -> go.Figure:
     words = cards["words"] if "words" in cards else [()] * len(cards)
-    names = [_named(number, said) for number, said in zip(cards["hyperedge"], words, strict=True)]
+    own = cards["name"] if "name" in cards else [""] * len(cards)
+    names = [
+        f"{shorten(name, 20)}  {number}" if name else _named(number, said)
+        for number, said, name in zip(cards["hyperedge"], words, own, strict=True)
+    ]
     left = 14 + max(len(name) for name in names) * 6
     figure = new_figure(finding, hint, dark, min(360, 116 + 24 * len(cards)), left=max(left, 40), right=16, bottom=26)
     figure.add_bar(x=cards["mass"], y=list(range(len(cards))), orientation="h", width=0.66, **_bars(cards, dark))

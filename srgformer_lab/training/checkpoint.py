@@ -55,6 +55,17 @@ def check_weights(path: Path) -> None:
     _read(path, with_tensors=False)
 
 
+def weight_names(path: Path) -> list[str]:
+    """Name the weights that a file holds, without reading them.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    check_weights(path)
+    with safe_open(path, "pt") as file:
+        return [name.removeprefix(WEIGHT) for name in file.keys() if name.startswith(WEIGHT)]  # noqa: SIM118 it is no mapping
+
+
 def load_training(path: Path, training: Training) -> dict[str, Any]:
     """Put weights, moments and progress back, and give the facts that were saved with them.
 

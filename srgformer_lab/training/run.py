@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from srgformer_lab import places
 from srgformer_lab.config import KNOBS, Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.source import reopen
@@ -16,7 +17,8 @@ from srgformer_lab.models.protocol import Recommender
 from srgformer_lab.training import requests
 from srgformer_lab.training.checkpoint import AGAIN, check_weights, load_weights
 from srgformer_lab.training.files import file_stamp, is_number, new_folder, read_json, sweep_folders, write_json
-from srgformer_lab.training.reading import RecordedFolder
+from srgformer_lab.training.notes import FILE as NOTES
+from srgformer_lab.training.notes import NotedFolder
 from srgformer_lab.training.records import Status, versions
 
 RUNS = Path("runs")
@@ -26,14 +28,20 @@ _found_good: dict[Path, tuple[tuple[int, ...], ...]] = {}
 """The stamps of runs whose files have been read through: the app opens all runs at every move, and histories are long."""
 
 
-class Run(RecordedFolder):
-    """A run folder. It only reads, and leaves requests; the process that trains the run writes the rest."""
+class Run(NotedFolder):
+    """A run folder. It only reads, and leaves requests and notes; the process that trains the run writes the rest."""
 
     def __repr__(self) -> str:
         """Say what was trained and how far."""
         status, config = self.status(), self.config
         best = f", valid {config.selection_metric} {status.best_metric:.4f} at epoch {status.best_epoch}" if status.best_epoch else ""
         return f"Run({self.name}: {config.model_name} on {config.data}; {status.state} after {status.epoch} epochs{best})"
+
+    @property
+    def notes_path(self) -> Path:
+        """The file that holds names and notes of hyperedges; of a run that comes with the package it lies beside one's own runs."""
+        is_shipped = self.path.resolve().is_relative_to(places.PACKAGE)
+        return RUNS / ".notes" / self.name / NOTES if is_shipped else self.path / NOTES
 
     @classmethod
     def create(cls, root: Path | str, name: str | None, data: Dataset, model_name: str, model: Config, train: TrainConfig) -> "Run":

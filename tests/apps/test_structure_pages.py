@@ -70,6 +70,32 @@ def test_hyperedges_say_what_their_absence_would_change(page, shop):
     assert html.escape(lab.plots.describe_moves(lab.compare_lists(found.before, found.after), 10)) in shown
 
 
+def test_a_name_that_is_given_is_shown_on_the_wall_sought_and_said_of_a_score(page, shop):
+    shown, names = page("hyperedges", shop)
+    run, chosen = names["scene"].run, names["hyperedges"].chosen
+    assert "Keep with the run" in shown
+    try:
+        names["naming"]._on_change({"name": "Straw & felt", "note": "to be checked"})
+        row = run.hyperedge_notes().iloc[0]
+        assert row.to_dict() == {"modality": "image", "hyperedge": chosen, "name": "Straw & felt", "note": "to be checked"}
+        shown, names = page("hyperedges", shop, **{"hyperedges.words": "felt"})
+        assert [card["hyperedge"] for card in names["hyperedges"].largest(9, "felt")] == [chosen]
+        assert len(names["wall"].elements) == 1
+        assert "“Straw &amp; felt”" in html.unescape(shown)
+        assert "to be checked" in shown
+        names["naming"]._on_change({"name": "x" * 99, "note": ""})
+        assert run.hyperedge_notes()["name"].tolist() == ["Straw & felt"]
+        shown, names = page("hyperedges", shop, **{"hyperedges.words": "nothing has these"})
+        assert "No hyperedge has these words" in shown
+        carried = backend.carrying_hyperedges(names["scene"], names["scene"].explanation(), count=50)
+        of_it = (carried["modality"] == "image") & (carried["hyperedge"] == chosen)
+        assert set(carried.loc[of_it, "name"]) == {"Straw & felt"}
+        run.note_hyperedge(str(carried["modality"].iloc[0]), int(carried["hyperedge"].iloc[0]), "carries most")
+        assert "“carries most”" in html.unescape(page("why", shop)[0])
+    finally:
+        run.notes_path.unlink(missing_ok=True)
+
+
 def test_pages_say_what_the_untrained_model_has(page, shop):
     _, names = page("hyperedges", shop.change(tau=1.0))
     scene = names["scene"]
