@@ -24,6 +24,7 @@ ELSEWHERE = {
 ROOMS = {
     "": "Settings and errors",
     "data": "Data sets",
+    "encoding": "Encoders",
     "models": "Models",
     "training": "Training",
     "analysis": "Explanations and analyses",

@@ -50,7 +50,7 @@ class NotedFolder(RecordedFolder):
 
     @checked
     def note_hyperedge(self, modality: str, hyperedge: int, name: str | None = None, note: str | None = None) -> None:
-        """Give a hyperedge a name, a note or both; of two people who write of different ones at once neither loses anything.
+        """Write down a name, a note or both for a hyperedge; of two people who write at once neither loses anything.
 
         Args:
             modality: Whose hyperedge.
