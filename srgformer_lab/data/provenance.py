@@ -11,7 +11,7 @@ from srgformer_lab.data.files import open_file
 from srgformer_lab.data.matrices import MOST_BYTES
 from srgformer_lab.data.problems import Problems
 
-MOST_SIDECAR = 2**28
+MOST_SIDECAR = 2**26
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ def encode(
 
     Raises:
         ConfigError: No model is asked for, one can't be loaded, or an option is out of its range.
+        UnknownIdError: There is no such picture model.
         DataError: The folder is not in order, holds nothing to encode, or features that were not made here are in the way.
         MissingPackageError: A package that a model needs is not installed.
         RunError: A file can't be written.
@@ -189,9 +190,8 @@ class _Job:
             n_done, total = len(set(filter(None, keys))) - len(todo), len(set(filter(None, keys)))
             for chunk in _runs(list(todo.items()), CHUNK):
                 fresh: dict[bytes, np.ndarray] = {}
-                for batch in _runs(chunk, self.batch_size):
-                    ready = list(pool.map(self._prepared, (one for _, one in batch)))
-                    fresh |= dict(zip((key for key, _ in batch), self._encoded(ready), strict=True))
+                for batch, coming in self._ahead(pool, chunk):
+                    fresh |= dict(zip((key for key, _ in batch), self._encoded(list(coming)), strict=True))
                     if self.watch:
                         self.watch(self.name, n_done + len(fresh), total)
                 self._keep(fresh)
@@ -202,6 +202,16 @@ class _Job:
             if key:
                 matrix[row] = vectors[key]
         return _write(self.path, self.name, matrix, item_ids, self.encoder, said, hashlib.sha256(b"".join(keys)).hexdigest())
+
+    def _ahead(self, pool: ThreadPoolExecutor, chunk: Sequence[Any]) -> Iterator[tuple[Sequence[Any], Iterator[Any]]]:
+        """Return batches, each with its inputs decoded while the model sees the batch before."""
+        begun = None
+        for batch in _runs(chunk, self.batch_size):
+            begun, before = (batch, pool.map(self._prepared, [one for _, one in batch])), begun
+            if before:
+                yield before
+        if begun:
+            yield begun
 
     def _prepared(self, one: Any) -> Any:
         try:

