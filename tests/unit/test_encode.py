@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import real
+from folders import real, replace_row
 from PIL import Image
 
 import srgformer_lab as lab
@@ -175,12 +175,16 @@ def test_vectors_that_are_no_numbers_are_refused(shop, spy, monkeypatch):
 
 def test_the_built_in_encoders_can_be_kept_beside_a_pretrained_one(shop, spy):
     before = lab.open_data(shop)
-    assert "the modality image is gone; encode it too, by image='built-in'" in str(lab.encode(shop, text="model"))
+    assert "the modality image is gone; encode it too, by the image model built-in" in str(lab.encode(shop, text="model"))
     assert list(lab.open_data(shop).features) == ["text"]
     assert "is gone" not in str(lab.encode(shop, text="model", image="built-in"))
     data = lab.open_data(shop)
     assert np.array_equal(data.features["image"], before.features["image"])
     assert "made by built-in (srgformer-lab" in data.made_by["image"]
+    for row in range(2, 9):
+        replace_row(shop / "items.csv", row, f"i{row - 2},Thing {row},,")
+    with pytest.raises(lab.DataError, match="no item has a text besides its title, and the built-in encoder reads both"):
+        lab.encode(shop, text="built-in")
 
 
 def test_a_picture_is_cut_in_the_middle_by_whole_pixels(tmp_path):
