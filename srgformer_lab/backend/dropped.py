@@ -53,7 +53,7 @@ def keep_files(files: Sequence[tuple[str, bytes]], in_class: bool = False) -> Pa
     names = [_name(name) for name, _ in files]
     if twice := [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]:
         raise DataError(f"two files are called {twice[0]}; give each another name, or type the path of the folder that holds both")
-    if in_class and (other := next((name for name in names if ending(Path(name)) not in (*TEXT, *JSON) or name.endswith(".gz")), None)):
+    if in_class and (other := next((name for name in names if ending(name) not in (*TEXT, *JSON) or name.endswith(".gz")), None)):
         raise DataError(f"{other} is no plain text table, and in a class nothing else can be dropped; save it as .csv")
     with _lock:
         _check_number(in_class)
@@ -100,7 +100,7 @@ def _name(given: str) -> str:
 
 def _called(names: Sequence[str]) -> str:
     """Return what the data set is called: as its first table that is not of items."""
-    tables = sorted(name for name in names if is_table(Path(name)))
+    tables = sorted(name for name in names if is_table(name))
     first = next((name for name in tables if not re.match(r"items|movies|products|articles|meta_", name, re.IGNORECASE)), "data")
     return re.sub(r"\W+", "_", first.partition(".")[0]).strip("_")[:40] or "data"
 
@@ -109,5 +109,5 @@ def _place(name: str) -> str:
     """Return where a data folder has a file of such a name."""
     if is_picture(name):
         return f"images/{name}"
-    is_matrix = ending(Path(name)) in KINDS and not is_table(Path(name)) and not name.lower().endswith("mat.npz")
+    is_matrix = ending(name) in KINDS and not is_table(name) and not name.lower().endswith("mat.npz")
     return f"features/{name}" if is_matrix and not MATRIX.fullmatch(name) and not name.endswith("_knn.npz") else name

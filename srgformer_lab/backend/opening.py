@@ -220,7 +220,7 @@ def built_in() -> dict[str, str]:
 def _tables(link: Link) -> dict[str, list[str]]:
     """Return the columns of a folder's tables, by file; their numbers where a file has no header."""
     listing, found = Listing(existing_folder(link.data)), {}
-    for name in [name for name in listing.files if is_table(Path(name)) and not name.startswith("features/")][:MOST_NAMES]:
+    for name in [name for name in listing.files if is_table(name) and not name.startswith("features/")][:MOST_NAMES]:
         columns = columns_of(listing.files[name], Wanted(encoding=link.encoding or None))
         found[name] = [str(place) for place in range(1, len(columns) + 1)] if without_names(columns) else columns
     return found

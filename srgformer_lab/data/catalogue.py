@@ -168,7 +168,7 @@ def read_all_features(listing: Listing, layout: Layout, items: Items | None, pro
 def is_empty_of_matrices(listing: Listing) -> bool:
     """Return whether there is a folder of features without any that can be read."""
     return (listing.root / "features").is_dir() and not any(
-        name.startswith("features/") and ending(Path(name)) in KINDS for name in listing.files
+        name.startswith("features/") and ending(name) in KINDS for name in listing.files
     )
 
 

@@ -150,7 +150,7 @@ class Pairs(Layout):
     def find(self, listing: Listing, given: Mapping[str, str] | None = None) -> dict[str, list[str]]:
         """Look through the columns of all tables, of the folder and of ``data/`` in it."""
         given = given or {}
-        tables = [name for name in listing.files if is_table(Path(name)) and (name.count("/") == 0 or name.startswith("data/"))]
+        tables = [name for name in listing.files if is_table(name) and (name.count("/") == 0 or name.startswith("data/"))]
         pairs: dict[str, list[str]] = {}
         alone: dict[str, list[str]] = {}
         numbered = any(given.get(role, "").isdigit() for role in ("user", "item"))

@@ -1,14 +1,15 @@
 """What a layout of data folders is, and which there are: how one is recognised, and which of its files and columns is what."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from srgformer_lab.data.delimited import Wanted
-from srgformer_lab.data.files import is_folder
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.records import UNQUOTED, columns_of, ending, fault_of, is_table
 from srgformer_lab.data.tables import Table
@@ -58,8 +59,8 @@ class Listing:
             name = inside + entry.name
             if entry.is_symlink() and not self._is_inside(Path(entry.path)):
                 self.outside.append(name)
-            is_inner = is_folder(Path(entry.path)) and not (entry.is_symlink() and name in self.outside)
-            if is_inner and not is_table(Path(name)) and ending(Path(name)) not in NO_FOLDERS:
+            is_inner = _is_folder(entry) and not (entry.is_symlink() and name in self.outside)
+            if is_inner and not is_table(name) and ending(name) not in NO_FOLDERS:
                 if depth < DEEPEST:
                     self._walk(Path(entry.path), f"{name}/", depth + 1)
             else:
@@ -76,9 +77,24 @@ class Listing:
     def matching(self, pattern: str) -> list[str]:
         """Return the files of a pattern, whatever their case, also those packed by gzip."""
         wanted = pattern.casefold()
-        depth = wanted.count("/")
-        names = ((name, name.casefold()) for name in self.files if name.count("/") == depth)
-        return [name for name, plain in names if fnmatch(plain, wanted) or fnmatch(plain.removesuffix(".gz"), wanted)]
+        return [
+            name for name, plain in self._plain[wanted.count("/")] if fnmatch(plain, wanted) or fnmatch(plain.removesuffix(".gz"), wanted)
+        ]
+
+    @cached_property
+    def _plain(self) -> Mapping[int, list[tuple[str, str]]]:
+        """The files and their names whatever their case, by the number of folders that they lie in."""
+        found = defaultdict(list)
+        for name in self.files:
+            found[name.count("/")].append((name, name.casefold()))
+        return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 @dataclass(frozen=True)
@@ -163,7 +179,7 @@ class Layout:
         Returns:
             How to read it.
         """
-        quotes = ending(Path(file)) not in UNQUOTED
+        quotes = ending(file) not in UNQUOTED
         separator = self.separator if part != "items" or self.separator != "\t" or not quotes else ","
         return Wanted(**{"separator": separator, "quotes": quotes, "encoding": self.encoding, "header": self.headers.get(part, ()), **more})
 
@@ -243,7 +259,7 @@ def _nothing(listing: Listing) -> str:
     below = sorted({name.split("/")[0] for name in listing.files if "/" in name})
     inner = [name for name in below if any(layout.find(Listing(listing.root / name)) for layout in layouts().values())]
     archives = [name for name in listing.files if name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z"))]
-    tables = [name for name in listing.files if is_table(Path(name))]
+    tables = [name for name in listing.files if is_table(name)]
     words = f"{listing.root} holds no data set: neither interactions.csv nor a .inter file, nor anything else that is known"
     if inner:
         return f"{words}; but its folder {inner[0]} does, so give {listing.root / inner[0]}"

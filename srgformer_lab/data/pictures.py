@@ -92,7 +92,7 @@ def find_pictures(
         return [None] * len(item_ids)
     by_name: dict[str, list[str]] = defaultdict(list)
     for path in files:
-        by_name[Path(path).stem].append(path)
+        by_name[path.rpartition("/")[2].rpartition(".")[0]].append(path)
     chosen = [_named(path, files) for path in named] if named else [None] * len(item_ids)
     chosen = [(by_name.get(name) or by_name.get(quote(name, safe="")) or [one])[0] for name, one in zip(item_ids, chosen, strict=True)]
     several = [name for name in item_ids if len(by_name.get(name, ())) > 1]

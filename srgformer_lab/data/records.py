@@ -30,13 +30,14 @@ KEYS_FROM = 2_000
 MOST_VALUES = 1.25 * 2**30
 
 
-def ending(path: Path) -> str:
+def ending(path: Path | str) -> str:
     """Return what says what a file is: its ending, without that of gzip, and without one that stands twice."""
-    name = path.name.lower().removesuffix(".gz")
-    return Path(name).suffix
+    name = path.rpartition("/")[2] if isinstance(path, str) else path.name  # a folder may hold a million names
+    stem, dot, end = name.lower().removesuffix(".gz").rpartition(".")
+    return dot + end if stem and end else ""
 
 
-def is_table(path: Path) -> bool:
+def is_table(path: Path | str) -> bool:
     """Return whether a file's name is that of a table."""
     return ending(path) in (*TEXT, *JSON, *PARQUET, *EXCEL)
 
