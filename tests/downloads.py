@@ -163,6 +163,14 @@ def mmrec(folder):
     table(folder / "items.csv", ["itemID", "title"], [[i, f"Thing {i}"] for i in range(N_ITEMS)])
 
 
+def mmrec_mapped(folder):
+    """Without titles, but with the ids that items and users had before they were numbered."""
+    mmrec(folder)
+    (folder / "items.csv").unlink()
+    table(folder / "i_id_mapping.csv", ["asin", "itemID"], [[f"B{i:09}", i] for i in range(N_ITEMS)], "\t")
+    table(folder / "u_id_mapping.csv", ["user_id", "userID"], [[f"A{u:013}", u] for u in range(N_USERS)], "\t")
+
+
 def three_files(folder):
     for name, users in by_split().items():
         table(folder / f"{name}.csv", ["user_id", "item_id"], [(u, i) for u, items in users.items() for i in items])
@@ -240,6 +248,7 @@ IMITATIONS = {  # what writes it, its modalities, a title, and what it says of i
     "lightgcn": (lightgcn, (), "1", "there is no validation split"),
     "diffmm": (diffmm, ("image",), "1", "a sparse matrix of users and items"),
     "mmrec": (mmrec, ("image",), "Thing 1", "x_label as split"),
+    "mmrec mapped": (mmrec_mapped, ("image",), "B000000001", "itemID as item, asin as title"),
     "three files": (three_files, (), "1", "no modality"),
     "m3l": (m3l, ("image",), "1", "valid.tsv: 8 rows"),
     "inter-split": (inter_split, ("v",), "1", "userID as user, itemID as item"),

@@ -250,10 +250,14 @@ def _lines_of(path: Path, seen: Look, dialect: Dialect, grid: Grid) -> Iterator[
 
 
 def _check_cells(file: str, text: str, separator: str) -> None:
-    lines = text.split("\n")
-    for line in lines if max(map(len, lines)) > LONGEST_CELL else ():
-        if len(line) > LONGEST_CELL and (longest := max(map(len, line.split(separator)))) > LONGEST_CELL:
-            raise DataError(f"{file}: a cell of {longest:,} characters, and at most {LONGEST_CELL:,} can be read; shorten it")
+    start = 0
+    while start + LONGEST_CELL < len(text):
+        end = text.rfind("\n", start, start + LONGEST_CELL + 1)
+        if end < 0:  # a line that is longer than a cell may be
+            end = text.find("\n", start) % (len(text) + 1)
+            if (longest := max(map(len, text[start:end].split(separator)))) > LONGEST_CELL:
+                raise DataError(f"{file}: a cell of {longest:,} characters, and at most {LONGEST_CELL:,} can be read; shorten it")
+        start = end + 1
 
 
 def _line_of_fault(path: Path, seen: Look, dialect: Dialect) -> int:

@@ -211,7 +211,8 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         *("mmrec", "the multimodal benchmarks' folder", ("*.inter",)),
-        items=_files("items"),
+        items=(*_files("items"), "i_id_mapping.csv"),
+        item_columns={"item": ("itemID",), "title": ("title", "asin", "raw_id", "item_id")},
         columns={"user": ("userID",), "item": ("itemID",), "split": ("x_label",)},
         separator="\t",
         rows_are_ids=True,

@@ -18,7 +18,9 @@ def test_a_download_opens_with_no_option_and_what_is_imported_opens_as_the_same(
     write, modalities, title, words = IMITATIONS[name]
     write(tmp_path / "download")
     data = lab.open_data(tmp_path / "download")
-    assert data.source.reader == {"json lines": "folder", "tiktok": "mmrec"}.get(name, name if name in registry.layouts() else "pairs")
+    assert data.source.reader == {"json lines": "folder", "tiktok": "mmrec", "mmrec mapped": "mmrec"}.get(
+        name, name if name in registry.layouts() else "pairs"
+    )
     assert (data.n_users, data.n_items, data.modalities) == (N_USERS, N_ITEMS, modalities)
     assert len(data.interactions) == len(PAIRS) - (8 if name == "lightgcn" else 0)
     assert data.cards.titles[1] == title
