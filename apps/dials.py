@@ -24,8 +24,13 @@ LIVE_KNOBS = tuple(STEPS)
 
 
 def knob_slider(name: str, value: float, turn: Callable[[Any], None] | None = None, marks: Iterable[float] = ()) -> mo.ui.slider:
-    """Make the slider of a knob; its steps hold the value and the marks, and it reports when it is let go."""
-    steps = sorted({*STEPS[name], float(value), *map(float, marks)})
+    """Make the slider of a knob; its steps hold the value and the marks, and it reports when it is let go.
+
+    The steps of α and β end at 1, or at the largest of value and marks.
+    """
+    held = {float(value), *map(float, marks)}
+    reach = max(1.0, *held) if STEPS[name] is SCALE_STEPS else 1.0
+    steps = sorted({*(round(reach * step, 4) for step in STEPS[name]), *held} if reach > 1 else {*STEPS[name], *held})
     return mo.ui.slider(steps=steps, value=float(value), debounce=True, full_width=True, on_change=turn, label=plots.knob_name(name))
 
 

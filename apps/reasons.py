@@ -12,6 +12,12 @@ import widgets
 from srgformer_lab import Dataset, Explanation, LabError, WhatIf, backend, compare_lists, plots
 
 LISTED = 10
+SHARED = {
+    "sum": "One possible way to share: along the straight path from no history to this one. Another path shares differently.",
+    "mean": "A person’s membership is the mean of their things’, so this way to share it is exact.",
+    "lift": "Memberships of the things, each weighed by how much more this person has of a hyperedge than others; that factor is held.",
+}
+"""How a person's membership is shared among their things, by how it is made of theirs."""
 NOTHING_ASKED = "Nothing is changed yet. Choose the first thing of the list above, and see how far the item falls."
 
 
@@ -82,13 +88,14 @@ def hyperedges(scene: backend.Scene, carried: mo.ui.array, dark: bool) -> mo.Htm
     """Show the hyperedges that carried the score, and which things made the person belong to them."""
     if not len(carried):
         return None
-    said, drawn = "Which things made this person belong to them:", None
+    said, drawn = "Which things made this person belong to them, and what each adds so:", None
     try:
         paths = backend.membership_paths(scene)
         is_start = paths["item_id"] == ""
         start = ", ".join(map(plots.signed, paths.loc[is_start, "total"]))
-        said = f"To belong to all of them alike, as without a history, would add {start}. What each thing adds to that:"
-        hint = "One possible way to share: along the straight path from no history to this one. Another path shares differently."
+        hint = SHARED[scene.require_trace().config.user_membership]
+        if float(paths.loc[is_start, "total"].abs().sum()):
+            said = f"To belong to all of them alike, as without a history, would add {start}. What each thing adds to that:"
         drawn = common.chart(plots.history_bars(paths[~is_start], dark=dark, hint=hint))
     except LabError as error:
         drawn = common.problem(error)

@@ -1,6 +1,7 @@
 """Take the pictures of this documentation from the running app: ``python docs/make_images.py``.
 
-It needs Debian's ``chromium`` and the package ``playwright``. Every page that the app has is taken on the built-in data and run.
+It needs Debian's ``chromium`` and the package ``playwright``. Every page that the app has is taken on the built-in data and the published
+run.
 """
 
 import re
@@ -16,7 +17,6 @@ from playwright.sync_api import expect, sync_playwright
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-import srgformer_lab as lab  # noqa: E402
 from tests.browser.server import APPS, FLAGS, serve  # noqa: E402
 
 WIDTH, HEIGHT, SHOWN_WIDTH = 1280, 1150, 960
@@ -44,14 +44,7 @@ def main() -> None:
     if not chromium:
         sys.exit("there is no chromium on this machine; install Debian's package chromium")
     with tempfile.TemporaryDirectory() as folder:
-        train_another(Path(folder) / "runs")
         take(names, chromium, Path(folder))
-
-
-def train_another(runs: Path) -> None:
-    """Train something that the shipped run can be compared with."""
-    data = lab.studio()
-    lab.fit(lab.LightGCN(data, lab.LightGCNConfig()), data, lab.TrainConfig(epochs=40), runs, "lightgcn")
 
 
 def take(names: list[str], chromium: str, folder: Path) -> None:

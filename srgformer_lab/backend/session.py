@@ -28,7 +28,7 @@ from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, metric
 from srgformer_lab.training.files import file_stamp
 from srgformer_lab.training.run import Run
 
-SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)  # of the trained value, where that is above 1
 QUICK_PAIRS = 2_000_000
 """Up to so many user–item pairs, an evaluation is quick enough to follow a slider."""
 NOTHING_TRAINED = "no trained SRGFormer is loaded; choose a run of SRGFormer on the Start page, or train one"
@@ -142,11 +142,11 @@ class Scene:
         Raises:
             RunError: There is no trained SRGFormer to ask.
         """
-        trace = self.require_trace()
+        trace, trained = self.require_trace(), [self.trained_knobs[name] for name in MODEL_KNOBS[:2]]
 
         def compute() -> pd.DataFrame:
             weighed = _with_own_hooks(trace) if tau is None else _with_own_hooks(trace).fuse(membership_temperature=tau)
-            alphas, betas = (sorted({*SURFACE_SCALES, self.trained_knobs[name]}) for name in MODEL_KNOBS[:2])
+            alphas, betas = (sorted({*(scale * max(1, own) for scale in SURFACE_SCALES), own}) for own in trained)
             return metric_surface(weighed, self.data, alphas, betas, metric=metric)
 
         return self.session.values.get(self._surface_key(tau, metric), compute)

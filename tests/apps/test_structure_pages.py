@@ -192,6 +192,16 @@ def test_the_slider_of_epochs_holds_the_kept_ones_and_the_best(page, shop):
     assert heard == [0, None]
 
 
+def test_a_knob_above_one_has_steps_up_to_there(page, shop):
+    _, names = page("knobs", shop)
+    make = names["dials"].knob_slider
+    for value, last in ((0.3, 1.0), (3.0, 3.0)):
+        steps = make("hypergraph_scale", value, None, [0.3]).steps
+        assert {0.0, 0.3, value, last} <= set(steps)
+        assert (steps[0], steps[-1], max(np.diff(steps))) == (0.0, last, pytest.approx(last / 20))
+    assert make("membership_temperature", 3.0).steps == list(names["dials"].TEMPERATURE_STEPS)
+
+
 def test_categories_are_planted_groups_or_a_column_of_words(tiny):
     planted = categories(tiny, "image")
     assert set(planted) - {""} <= set(tiny.truth.group_names)

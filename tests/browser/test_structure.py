@@ -83,3 +83,23 @@ def test_things_are_taken_away_beside_the_page_and_kept(movies_app, visit):
     expect(question(page, HYPEREDGES)).to_be_visible()
     choose_page(page, ATTENTION)
     expect(page.locator(".lab-finding").first).to_have_text(said)
+
+
+def test_one_switch_goes_between_the_shipped_runs_and_a_name_is_kept(studio_app, visit):
+    page = visit(studio_app.link(page="hyperedges", run="shipped", user="u3", item="i7"))
+    expect(page.locator(".lab-pick-hyperedge")).to_have_count(8)
+    page.get_by_role("radio", name="found", exact=True).click()
+    page.wait_for_url(re.compile("run=shipped-found"))
+    expect(page.locator(".lab-pick-hyperedge")).to_have_count(18)
+    assert (ask(page)["user"], ask(page)["item"]) == (["u3"], ["i7"])
+    page.get_by_label("Your name for it").fill("one pattern")
+    page.get_by_role("button", name="Keep with the run").click()
+    expect(page.locator(".lab-pick-hyperedge", has_text="one pattern")).to_be_visible()
+    kept = studio_app.folder / "runs" / ".notes" / "studio_found" / "hyperedges.json"
+    assert "one pattern" in kept.read_text()
+    page.get_by_label("Only those with these words").fill("ONE pattern")
+    page.keyboard.press("Enter")
+    expect(page.locator(".lab-pick-hyperedge")).to_have_count(1)
+    page.get_by_role("radio", name="as published").click()
+    page.wait_for_url(re.compile("run=shipped(&|$)"))
+    expect(page.get_by_text("No hyperedge has these words")).to_be_visible()

@@ -73,6 +73,15 @@ def test_switching_keeps_person_and_item_and_forgets_what_belongs_to_a_run():
     assert (other.link.alpha, other.link.epoch, other.link.hyperedge, other.notes) == (None, None, None, ())
 
 
+def test_the_map_of_the_found_run_reaches_from_zero_to_what_it_was_trained_with():
+    scene = backend.SESSION.open(Link(run=SHIPPED_FOUND))
+    surface = scene.surface()
+    assert sorted(surface["hypergraph_scale"].unique()) == pytest.approx([0, 0.45, 0.9, 1.35, 1.8, 2.4, 3])
+    assert surface["attention_scale"].max() == 1
+    trained = surface.set_index(["attention_scale", "hypergraph_scale"]).loc[(0.3, 3.0), "value"]
+    assert trained == pytest.approx(scene.run.status().best_metric, abs=2e-3)
+
+
 def test_an_installation_that_lacks_the_found_run_works_without_it(monkeypatch, empty):
     shutil.copytree(lab.shipped_run().path, empty / "shipped" / "studio")
     monkeypatch.setattr(lab.training.managing.places, "shipped_runs_folder", lambda: empty / "shipped")
