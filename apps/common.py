@@ -12,7 +12,7 @@ import marimo as mo
 import top
 import widgets
 
-from srgformer_lab import Dataset, LabError, Run, backend, plots
+from srgformer_lab import ConfigError, Dataset, LabError, Run, backend, plots
 from srgformer_lab.statistics import Interval
 from srgformer_lab.training.run import Status
 
@@ -137,6 +137,12 @@ def run_line(name: str, run: Run) -> str:
 def score(metric: str, value: float) -> str:
     """Write a metric's value as the texts of a page do, with a blank that may break."""
     return plots.metric_value(metric, value).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def difference(metric: str, value: float) -> str:
+    """Write a difference of a metric, in points where the metric is in percent: "19 % more" would be another number."""
+    factor, unit = plots.metric_unit(metric)
+    return plots.signed(factor * value) + (" points" if unit else "")
 
 
 def best_of(status: Status) -> str:
@@ -264,7 +270,11 @@ def nothing_trained(scene: backend.Scene, button: mo.ui.button, begun: bool, tro
     else:
         about = f"it is a {scene.run.config.model_name} run, {scene.run.status().state}"
         said = f"The run {scene.link.run} has no trained SRGFormer to show: {about}."
-    todo = "Train a small run; it takes a minute or so, and every page has something to show after it."
+    try:
+        takes = f"it takes at most about {plots.duration(backend.small_cost(scene.data).seconds_at_most)}, once its turn has come"
+    except ConfigError as error:
+        takes = f"though {error}"
+    todo = f"Train a small run; {takes}, and every page has something to show after it."
     after = fact("The training has started: watch it on the page “How does it learn?”.") if begun else None
     offer = mo.callout(stack(finding(said), fact(todo), button, after, problem(trouble) if trouble else None), kind="info")
     return stack(heading(question, "This page needs a trained model to look into.", "needs training") if question else None, offer)

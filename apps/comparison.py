@@ -105,14 +105,8 @@ def winners(
     gain, lose = changed[changed["difference"] > 0].head(count), changed[changed["difference"] < 0].tail(count).iloc[::-1]
 
     def button(row: Mapping[Any, Any]) -> mo.ui.button:
-        line = f"{plots.metric_name(metric)} {_difference(metric, row['difference'])}"
+        line = f"{plots.metric_name(metric)} {common.difference(metric, row['difference'])}"
         return widgets.person_button(data, row["user_id"], row["user_id"] == chosen, choose, line)
 
     gaining, losing = (mo.ui.array([button(row) for row in those.to_dict("records")]) for those in (gain, lose))
     return gaining, losing
-
-
-def _difference(metric: str, value: float) -> str:
-    """Write a difference of a metric, in points where the metric is in percent."""
-    factor, unit = plots.metric_unit(metric)
-    return plots.signed(factor * value) + (" points" if unit else "")

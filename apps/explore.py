@@ -49,7 +49,7 @@ def _():
     # the only cell that names `query`: a cell that reads it runs again at every change of the address
     query = mo.query_params()
     asked = query.to_dict()
-    get_page, set_page = mo.state(asked["page"] if asked.get("page") in PAGES else FIRST)
+    get_page, set_page = mo.state(asked["page"] if asked.get("page") in PAGES else FIRST, allow_self_loops=True)
     apps, sent, known, memory = {}, {}, {}, {}
 
     def write_link(values):
@@ -63,14 +63,37 @@ def _():
 
 
 @app.cell
-def _(get_page, write_link):
-    nav = mo.ui.radio(
-        {question: page for page, (question, *_) in PAGES.items()},
-        value=PAGES[get_page()][0],
-        on_change=lambda page: write_link({"page": page}),
-    )
-    mo.sidebar([mo.Html('<div class="lab-brand"><b>SRGFormer Lab</b><span>see, turn and question a recommender</span></div>'), nav])
+def _(apps, known, set_page, write_link):
+    def go(page, anew=False):
+        if anew:
+            apps.pop(page, None)
+            known.pop(page, None)
+        write_link({"page": page})
+        set_page(page)
+
+    return (go,)
+
+
+@app.cell
+def _(get_page, go):
+    def entry(page, question):
+        mark = '<span class="lab-here">, this page</span>' if page == get_page() else ""
+        return mo.ui.button(label=f'<span class="lab-page">{question}{mark}</span>', on_click=lambda _: go(page))
+
+    nav = mo.ui.array([entry(page, question) for page, (question, *_) in PAGES.items()])
+    _brand = '<div class="lab-brand"><b>SRGFormer Lab</b><span>see, turn and question a recommender</span></div>'
+    mo.sidebar(mo.Html(f'{_brand}<nav class="lab-pages" aria-label="Pages">{"".join(button.text for button in nav)}</nav>'))
     return (nav,)
+
+
+@app.cell
+def _(apps, get_page):
+    # the App itself must be a global name: interaction in the page runs the cells that name it
+    page = get_page()
+    if page not in apps:
+        apps[page] = import_module(f"pages.{page}").app.clone()
+    page_app = apps[page]
+    return page, page_app
 
 
 @app.cell
@@ -107,25 +130,17 @@ def _(change, get_scene, top):
 
 
 @app.cell
-def _(common, forms, get_scene, nav, top):
+def _(common, forms, get_scene, page, top):
     _scene = get_scene()  # its notes say what the link got wrong, until something is chosen
-    _strip, _bar = top.strip(_scene, PAGES[nav.value][2]), top.bar(_scene.link, forms, nav.value)
-    common.stack(common.styles(), _strip, _bar, common.notes(_scene.notes))
+    _question, _, _kind = PAGES[page]
+    _strip, _bar = top.strip(_scene, _kind), top.bar(_scene.link, forms, page)
+    common.stack(top.page_name(_question), common.styles(), _strip, _bar, common.notes(_scene.notes))
     return
 
 
 @app.cell
-def _(apps, nav):
-    # the App itself must be a global name: interaction in the page runs the cells that name it
-    if nav.value not in apps:
-        apps[nav.value] = import_module(f"pages.{nav.value}").app.clone()
-    page_app = apps[nav.value]
-    return (page_app,)
-
-
-@app.cell
-async def _(apps, change, get_scene, known, memory, nav, page_app, sent, set_page, write_link):
-    _page, _scene, _needs = nav.value, get_scene(), PAGES[nav.value][1]
+async def _(apps, change, get_scene, go, known, memory, page, page_app, sent, top):
+    _page, _scene, _needs = page, get_scene(), PAGES[page][1]
     for _ in range(3):
         _link = _scene.link
         if known.get(_page) != _link.only(*_needs):  # first visit, or the strip or another page chose
@@ -140,9 +155,8 @@ async def _(apps, change, get_scene, known, memory, nav, page_app, sent, set_pag
             break
     if _result.defs.get("jump") in PAGES:  # the page asks for another one; it starts anew when it is shown again
         del apps[_page], known[_page]
-        write_link({"page": _result.defs["jump"]})
-        set_page(_result.defs["jump"])
-    _result.output
+        go(_result.defs["jump"], anew=True)
+    top.main(_result.output)
     return
 
 

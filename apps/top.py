@@ -1,4 +1,4 @@
-"""What stands above every page: what is looked at, the switch between the two shipped runs, and the page of the other brightness."""
+"""What stands above and around every page: its name, what is looked at, the switch between the two shipped runs, and the page of the other brightness."""
 
 import html
 from collections.abc import Callable
@@ -10,6 +10,17 @@ from srgformer_lab import backend, plots
 
 FORMS_LABEL = "Hyperedges and attention"
 """What the switch of the shipped runs is about."""
+
+
+def page_name(question: str) -> mo.Html:
+    """Say which page this is to the browser's tab, to a screen reader and to the top of the window; head.html does it."""
+    said = html.escape(question)
+    return mo.Html(f'<lab-page question="{said}"><span class="lab-unseen" role="status">{said}</span></lab-page>')
+
+
+def main(page: mo.Html) -> mo.Html:
+    """Say that this is what a page is about, so that who can't see it may skip what stands around."""
+    return mo.Html(f"<main>{mo.as_html(page).text}</main>")
 
 
 def strip(scene: backend.Scene, kind: plots.Kind) -> mo.Html:

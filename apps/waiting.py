@@ -1,7 +1,6 @@
 """What takes time: what it will cost, how far it is, and how long it still takes."""
 
 import html
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,24 +8,14 @@ from typing import Any
 import common
 import marimo as mo
 
-from srgformer_lab import Run, TrainConfig, backend
+from srgformer_lab import Run, TrainConfig, backend, plots
 from srgformer_lab.training.estimate import Estimate
 from srgformer_lab.training.run import Status
 
 
-def duration(seconds: float) -> str:
-    """Write a time as people say it."""
-    if not math.isfinite(seconds):
-        return "an unknown time"
-    for size, name in ((3600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.2g} {name}" if seconds < 10 * size else f"{seconds / size:.0f} {name}"
-    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
 def cost(expected: Estimate, train: TrainConfig) -> mo.Html:
     """Say before the start what a training will take."""
-    time = f"About {duration(expected.seconds_per_epoch)} an epoch, at most {duration(expected.seconds_at_most)} in all"
+    time = f"About {plots.duration(expected.seconds_per_epoch)} an epoch, at most {plots.duration(expected.seconds_at_most)} in all"
     memory = f"{expected.memory_bytes / 1e9:.1f} GB of memory"
     return common.fact(f"{time}, and {memory}; it ends early after {train.patience} epochs without a better validation metric.")
 
@@ -36,7 +25,7 @@ def progress(run: Run, status: Status) -> mo.Html:
     most = run.config.train.epochs
     done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
     best = f"best {common.best_of(status)}" if status.best_epoch else ""
-    left = f"about {duration(status.eta_seconds)} left if it does not end early" if status.state == "running" and status.epoch else ""
+    left = f"about {plots.duration(status.eta_seconds)} left if it does not end early" if status.state == "running" and status.epoch else ""
     said = [f"<b>{status.state}</b>", f"{status.epoch} of at most {most} epochs", best, left, html.escape(status.message)]
     line = ", ".join(part for part in said if part)
     return mo.Html(
@@ -71,11 +60,11 @@ def task_line(task: backend.BackgroundTask[Any], button: mo.ui.button, ticks: mo
         remedy = "Press the button to try again; if that fails too, choose another run on the page “What is this?”."
         return common.stack(common.problem(task.error, "Nothing else is harmed.", remedy) if task.error else None, button)
     if task.is_late:
-        happened = f"This takes unusually long: for {duration(task.silence_seconds)} it has come no further"
+        happened = f"This takes unusually long: for {plots.duration(task.silence_seconds)} it has come no further"
         safe = "All pages work as before, and should it still end, its result is shown here."
         late = common.problem(happened, safe, "You need not wait for it: the button begins it anew.")
         return common.stack(late, button, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
-    left = f"about {duration(task.eta_seconds)} left" if task.share else "just begun"
+    left = f"about {plots.duration(task.eta_seconds)} left" if task.share else "just begun"
     bar = (
         f'<progress max="1" value="{task.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
     )

@@ -147,7 +147,7 @@ def page_changes(page: Page, question: str, sign: str) -> tuple[float, float]:
     waits = []
     for wanted, seen in ((question, sign), ("What is this?", "")) * 2:
         started = time.perf_counter()
-        page.get_by_role("radio", name=wanted).click()
+        page.get_by_role("navigation", name="Pages").get_by_role("button", name=wanted).click()
         (page.get_by_text(re.compile(seen)) if seen else page.locator(".srg-flow-part")).first.wait_for()
         waits.append(time.perf_counter() - started)
     page.context.close()

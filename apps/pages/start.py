@@ -102,7 +102,8 @@ def _(scene, link):
     _name = plots.metric_name(_health.metric)
     _found = "of the things held back for validation are in the first 20" if _health.metric == "recall@20" else "on validation"
     _spread = f"; over other such users {common.span(_sure.recall)}, at 95 %" if _sure else ""
-    _lead = f"; the run finds {common.span(_sure.lead)} more, at 95 %" if _sure else ""
+    _lead = [common.difference(_health.metric, bound) for bound in (_sure.lead.low, _sure.lead.high)] if _sure else []
+    _ahead = f"; over other such users {' to '.join(_lead)}, at 95 %" if _lead else ""
     _curve = plots.learning_curves(
         scene.run.history(), None, scene.run.knob_changes(), _health.metric, baseline={"popularity": _health.popularity}, dark=link.is_dark
     )
@@ -111,8 +112,8 @@ def _(scene, link):
             (_name, common.score(_health.metric, _health.recall), f"{_found}{_spread}"),
             (
                 "Against popularity",
-                f"{plots.digits(_health.gain)} ×",
-                f"recommending what most people took finds {common.score(_health.metric, _health.popularity)}{_lead}",
+                common.difference(_health.metric, _health.recall - _health.popularity),
+                f"against the {common.score(_health.metric, _health.popularity)} of recommending what most people took{_ahead}",
             ),
             ("Best epoch", f"{_health.best_epoch} of {_health.epochs}", "later ones were no better on validation"),
             (

@@ -138,6 +138,7 @@ from .training import going_on as going_on
 from .training import is_going as is_going
 from .training import run_table as run_table
 from .training import settings as settings
+from .training import small_cost as small_cost
 from .training import stop_run as stop_run
 from .training import update_run_knobs as update_run_knobs
 from .training import variants as variants

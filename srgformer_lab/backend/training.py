@@ -17,7 +17,7 @@ from srgformer_lab.errors import ConfigError, RunError, UnknownIdError
 from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
 from srgformer_lab.presets import preset
 from srgformer_lab.training import worker
-from srgformer_lab.training.estimate import Estimate
+from srgformer_lab.training.estimate import Estimate, estimate
 from srgformer_lab.training.managing import damaged_runs, list_runs
 from srgformer_lab.training.records import Status
 from srgformer_lab.training.run import RUNS, Run
@@ -26,7 +26,9 @@ GOING = ("queued", "running")
 SHOWN_SETTINGS = {"d": "embedding_dim", "K": "n_hyperedges", "α": "attention_scale", "β": "hypergraph_scale"}
 TRAINED_WITH = {"γ": "modality_contrast_weight", "contrast τ": "contrast_temperature"}
 """Settings of the training that SRGFormer alone obeys."""
-SMALL_EPOCHS = 25
+SMALL_EPOCHS, FEWEST_EPOCHS = 25, 5
+SMALL_SECONDS = 240
+"""What a small training should take at most, if so few epochs do it."""
 MOST_WAITING = 12
 """Trainings that may wait for a place in the working folder."""
 _lock = Lock()
@@ -130,8 +132,23 @@ def begin_small(data: Dataset, variant: str = "whole") -> Run:
     Raises:
         RunError: The folder can't be written, or too many trainings wait already.
     """
+    return begin(data, variant, *_small(data, variant))
+
+
+def small_cost(data: Dataset, variant: str = "whole") -> Estimate:
+    """Estimate what ``begin_small`` takes.
+
+    Raises:
+        ConfigError: It is too much for a class.
+    """
+    return cost(data, variant, *_small(data, variant))
+
+
+def _small(data: Dataset, variant: str) -> tuple[ModelConfig, TrainConfig]:
     chosen = preset("studio")
-    return begin(data, variant, chosen.model, chosen.train.replace(epochs=SMALL_EPOCHS))
+    each = estimate(data, *settings(variant, chosen.model, chosen.train)[1:]).seconds_per_epoch
+    epochs = max(FEWEST_EPOCHS, min(SMALL_EPOCHS, round(SMALL_SECONDS / each)))
+    return chosen.model, chosen.train.replace(epochs=epochs)
 
 
 def going_on(data: Dataset) -> str:

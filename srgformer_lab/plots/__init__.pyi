@@ -38,6 +38,7 @@ from .language import before_after as before_after
 from .language import correlation as correlation
 from .language import counted as counted
 from .language import digits as digits
+from .language import duration as duration
 from .language import knob_name as knob_name
 from .language import knob_symbol as knob_symbol
 from .language import measured as measured

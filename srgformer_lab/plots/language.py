@@ -93,6 +93,16 @@ def signed(value: Number) -> str:
     return f"+{written}" if value > 0 else written
 
 
+def duration(seconds: float) -> str:
+    """Return a time as people say it: ``8.2 s``, ``14 min``, ``2.5 h``."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
+    for size, name in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.2g} {name}" if seconds < 10 * size else f"{seconds / size:.0f} {name}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
 def measured(value: Number) -> str:
     """Return a measured value with three significant digits, and a whole one, such as a count, as it is."""
     return f"{value:,.0f}".replace("-", "−") if float(value).is_integer() else digits(value)

@@ -8,7 +8,7 @@ def question(page, words):
 
 
 def choose_page(page, words):
-    page.get_by_role("radio", name=words).click()
+    page.get_by_role("navigation", name="Pages").get_by_role("button", name=words).click()
 
 
 def slider(page, number):

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 import srgformer_lab as lab
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
 from tests.browser.steps import ask, choose_first, choose_page, question, slider
+from tests.shops import write_shop
 
 expect.set_options(timeout=LIMIT)
 
@@ -170,3 +171,54 @@ def test_a_dark_machine_gets_a_dark_page_with_dark_figures(studio_app, visit):
     page.wait_for_url(re.compile("theme=light"))
     expect(page.get_by_text(re.compile("The .* cells sum to"))).to_be_visible()
     expect(bars.locator("[style*='rgb(77, 77, 77)']").first).to_be_attached()
+
+
+def focused(page):
+    """Say what the keyboard is at, through shadow roots."""
+    return page.evaluate("""() => {
+        let at = document.activeElement;
+        while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+        return at.innerText;
+    }""")
+
+
+def test_pages_are_walked_by_keyboard_and_each_begins_at_its_top_with_its_own_title_and_one_step_of_back(studio_app, visit):
+    page = visit(studio_app.link(page="why"))
+    expect(question(page, QUESTIONS["why"])).to_be_visible()
+    pages = page.get_by_role("navigation", name="Pages").get_by_role("button")
+    pages.first.focus()
+    for name in list(QUESTIONS)[1:]:
+        page.keyboard.press("Tab")
+        assert focused(page).startswith(QUESTIONS[name])
+    page.locator("#App").evaluate("body => body.scrollTop = 900")
+    steps = page.evaluate("history.length")
+    page.get_by_role("button", name=QUESTIONS["knobs"]).press("Enter")
+    expect(question(page, QUESTIONS["knobs"])).to_be_visible()
+    expect(page).to_have_title(re.compile(re.escape(QUESTIONS["knobs"])))
+    assert page.locator("#App").evaluate("body => body.scrollTop") == 0
+    page.locator(".lab-picker button").nth(2).click()
+    page.wait_for_url(re.compile("user="))
+    assert page.evaluate("history.length") == steps + 2
+    page.go_back()
+    expect(question(page, QUESTIONS["knobs"])).to_be_visible()
+    page.go_back()
+    expect(question(page, QUESTIONS["why"])).to_be_visible()
+
+
+def test_radios_are_chosen_by_arrow_keys(studio_app, visit):
+    page = visit(studio_app.link(page="hyperedges", modality="image"))
+    page.get_by_role("radio", name="image", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="text", exact=True)).to_be_checked()
+    page.wait_for_url(re.compile("modality=text"))
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="image", exact=True)).to_be_checked()
+
+
+def test_a_first_training_is_watched_also_where_its_page_was_seen_before(studio_app, visit, tiny, tmp_path):
+    write_shop(tmp_path / "kiosk", tiny)
+    page = visit(studio_app.link(page="train", run="", data=str(tmp_path / "kiosk")))
+    expect(question(page, QUESTIONS["train"])).to_be_visible()
+    choose_page(page, QUESTIONS["why"])
+    page.get_by_role("button", name="Train a small run now").click()
+    expect(page.get_by_role("progressbar", name="epochs")).to_be_visible()
