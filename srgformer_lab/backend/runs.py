@@ -112,7 +112,7 @@ def run_path(name: str) -> Path:
     if name in SHIPPED_RUNS:
         return shipped_run(SHIPPED_RUNS[name]).path
     if Path(name).name != name or "\0" in name or len(name) > 200:
-        raise RunError(f"there is no run {shortened(name)} in {RUNS.resolve()}; choose one of those that the Train page lists")
+        raise RunError(f"there is no run {shortened(name)} in {RUNS.resolve()}; choose one on the page “Which runs are there?”")
     return RUNS / name
 
 
@@ -124,7 +124,7 @@ def find_run(name: str) -> Run:
     """
     path = run_path(name)
     if not path.is_dir():
-        raise RunError(f"there is no run {shortened(name)} in {RUNS.resolve()}; choose one of those that the Train page lists")
+        raise RunError(f"there is no run {shortened(name)} in {RUNS.resolve()}; choose one on the page “Which runs are there?”")
     return Run.open(path)
 
 

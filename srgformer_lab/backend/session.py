@@ -31,7 +31,7 @@ from srgformer_lab.training.run import Run
 SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)  # of the trained value, where that is above 1
 QUICK_PAIRS = 2_000_000
 """Up to so many user–item pairs, an evaluation is quick enough to follow a slider."""
-NOTHING_TRAINED = "no trained SRGFormer is loaded; choose a run of SRGFormer on the Start page, or train one"
+NOTHING_TRAINED = "no trained SRGFormer is loaded; choose a run of SRGFormer on the page “Which runs are there?”, or train one"
 
 Value = TypeVar("Value")
 
@@ -225,7 +225,10 @@ class Session:
         here = scene.link
         is_here = here.only("run", "epoch", *KNOB_OF) == link.only("run", "epoch", *KNOB_OF)
         is_whole = bool(link.user and link.item and (link.modality or not scene.data.modalities))
-        return replace(scene, link=link, notes=()) if is_here and is_whole and link.run not in link.runs else self.open(link)
+        if is_here and is_whole and link.run not in link.runs:
+            return replace(scene, link=link, notes=())
+        stood_in = scene.trained is None and link.item == _default_item(scene)  # for want of a list
+        return self.open(replace(link, item="") if stood_in else link)
 
     def dataset(self, link: Link) -> Dataset:
         """Open a link's data; a folder in which anything changed is read anew.

@@ -65,7 +65,7 @@ def test_a_new_visitor_sees_another_run_and_hears_why(looked_at, page, what):
 def test_a_page_on_a_spoilt_run_says_what_to_do(looked_at, page, name, what):
     SPOILS[what](Path("runs/first"))
     shown, _ = page(name, looked_at)
-    assert re.search("Choose other data or another run|delete the run|choose one of those that the Train page lists", shown)
+    assert re.search("Choose other data or another run|delete the run|choose one on the page “Which runs are there", shown)
 
 
 @pytest.mark.parametrize("what", SPOILS)

@@ -354,3 +354,16 @@ def test_the_link_of_a_data_set_opens_the_same_data_set(options):
     data = lab.studio(**({"n_users": 50, "n_items": 40, "n_groups": 4, "n_interactions": 650} | options))
     link = Link.of(dict(parse_qsl(Link().to_source(data.source).address()[1:])))
     assert backend.SESSION.dataset(link).fingerprint == data.fingerprint
+
+
+def test_an_item_that_stood_there_for_want_of_a_list_makes_room_for_the_first_of_the_first_list(tiny, tmp_path, monkeypatch):
+    shop = write_shop(tmp_path / "shop", tiny)
+    monkeypatch.chdir(tmp_path)
+    untrained = backend.SESSION.open(Link(data=str(shop)))
+    assert untrained.link.item in untrained.data.history(untrained.link.user)
+    train_shop(shop, tmp_path, epochs=1)
+    run = backend.default_run(untrained.data)
+    trained = backend.SESSION.follow(untrained, untrained.link.change(run=run))
+    assert trained.link.item == trained.ranking()["item_id"].iloc[0]
+    taken = backend.SESSION.follow(trained, trained.link.change(item=untrained.link.item))
+    assert taken.link.item == untrained.link.item  # who asks for it sees it
