@@ -1,4 +1,4 @@
-"""What stands above and around every page: its name, what is looked at, the switch between the two shipped runs, and the page of the other brightness."""
+"""What stands above and around every page: its name, what is looked at, the switch of the shipped runs, a link to the other brightness."""
 
 import html
 from collections.abc import Callable
