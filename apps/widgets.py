@@ -61,7 +61,7 @@ def person_button(data: Dataset, user_id: str, chosen: bool, choose: Callable[[s
     """Make a button that shows a person as the first things of their history; ``line`` in place of how many there are."""
     history = data.history(user_id)
     pictures = [small_picture(data, item_id) for item_id in history[:4]]
-    return pictures_button(pictures, line or f"{len(history)} items", user_id, choose, chosen)
+    return pictures_button(pictures, line or f"{user_id}: {len(history)} items", user_id, choose, chosen)
 
 
 def pictures_button(pictures: Iterable[str], line: str, value: Any, choose: Callable[[Any], None], chosen: bool = False) -> mo.ui.button:
@@ -92,16 +92,19 @@ def item_button(data: Dataset, item_id: str, line: str, chosen: bool, choose: Ca
 def people_picker(
     data: Dataset, chosen: str, memory: dict[str, Any], choose: Callable[[str], None], count: int = 6, cohort: str = ""
 ) -> mo.ui.array:
-    """Make a page of people of a cohort (of all without one) to choose from, and a last button that brings others."""
-    page = memory.get("people.page", 0)
-    shown = backend.people(data, page, count, cohort)
+    """Make a page of people to choose from: those found, or some of a cohort (of all without one); others; and what finds them."""
+    page, words = memory.get("people.page", 0), memory.get("people.search", "")
+    shown = backend.people(data, page, count, cohort, words)
 
-    def turn_over(value: str) -> None:
-        memory["people.page"] = page + 1
+    def show(page: int, words: str) -> None:
+        memory.update({"people.page": page, "people.search": words})
         choose(chosen)
 
-    others = mo.ui.button(label="Other people", value="", on_click=lambda value: value, on_change=turn_over)
-    return mo.ui.array([*(person_button(data, user_id, user_id == chosen, choose) for user_id in shown), others])
+    others = mo.ui.button(label="Other people", value="", on_click=lambda value: value, on_change=lambda _: show(page + 1, words))
+    nobody = "; nobody was found" if words and not backend.find_users(data, words, 1) else ""
+    label = f"Find a person by id, or by what they took{nobody}"
+    search = mo.ui.text(value=words, label=label, placeholder="an id, or a word", on_change=lambda value: show(0, value))
+    return mo.ui.array([*(person_button(data, user_id, user_id == chosen, choose) for user_id in shown), others, search])
 
 
 def run_rows(table: pd.DataFrame, chosen: str, choose: Callable[[str], None]) -> mo.ui.array:

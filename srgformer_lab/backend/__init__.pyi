@@ -30,6 +30,8 @@ from .comparing import run_moves as run_moves
 from .comparing import run_quality as run_quality
 from .comparing import side_name as side_name
 from .comparing import sides as sides
+from .finding import find_items as find_items
+from .finding import find_users as find_users
 from .grid import GRID_KNOBS as GRID_KNOBS
 from .grid import begin_points as begin_points
 from .grid import contrast_grid as contrast_grid
@@ -54,7 +56,6 @@ from .inventory import cohort_users as cohort_users
 from .inventory import coverage as coverage
 from .inventory import default_user as default_user
 from .inventory import facts as facts
-from .inventory import find_items as find_items
 from .inventory import gaps as gaps
 from .inventory import item_cards as item_cards
 from .inventory import item_counts as item_counts

@@ -11,6 +11,7 @@ import pandas as pd
 
 from srgformer_lab import plots
 from srgformer_lab.backend.cache import Cache
+from srgformer_lab.backend.finding import find_items, find_users
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError, UnknownIdError
 from srgformer_lab.models.missing import gaps as gaps_of
@@ -106,7 +107,7 @@ def choose_items(data: Dataset, words: str = "", group: tuple[str, str] | None =
 
     Args:
         data: Whose items.
-        words: All of them must stand in the title, or this is the item's id.
+        words: What ``find_items`` is asked for.
         group: One of ``item_groups``.
         popularity: One of ``POPULARITY``; ties are cut in the data's order.
 
@@ -178,29 +179,22 @@ def default_user(data: Dataset) -> str:
     return data.user_ids[int(np.argmin(np.abs(lengths - DEFAULT_HISTORY)))]
 
 
-def people(data: Dataset, page: int = 0, count: int = 6, cohort: str = "") -> list[str]:
+def people(data: Dataset, page: int = 0, count: int = 6, cohort: str = "", words: str = "") -> list[str]:
     """Name the users of one page of a fixed random order, those with a history worth showing first; pages go round.
+
+    With ``words`` these are the people that ``find_users`` finds, if there are any.
 
     Raises:
         UnknownIdError: There is no such cohort.
     """
+    if found := find_users(data, words, data.n_users):
+        return [found[place % len(found)] for place in range(page * count, page * count + min(count, len(found)))]
     rows = np.array([data.user_row(user) for user in cohort_users(data, cohort)], dtype=int)
     lengths = np.asarray(data.matrix("train").sum(axis=1)).ravel()[rows]
     order = np.random.default_rng(0).permutation(len(rows))
     order = order[np.argsort(lengths[order] < SHORTEST_STORY, kind="stable")]
     places = np.arange(page * count, page * count + min(count, len(rows))) % max(len(rows), 1)
     return [data.user_ids[int(row)] for row in rows[order[places]]]
-
-
-def find_items(data: Dataset, words: str, count: int = 8) -> list[str]:
-    """Find items whose title or id contains all the words, in any case; titles that begin with them first."""
-    wanted = words.casefold().split()
-    if not wanted:
-        return []
-    titles = [title.casefold() for title in data.cards.titles]
-    rows = [row for row, title in enumerate(titles) if all(word in title for word in wanted) or data.item_ids[row].casefold() == wanted[0]]
-    rows.sort(key=lambda row: (not titles[row].startswith(wanted[0]), row))
-    return [data.item_ids[row] for row in rows[:count]]
 
 
 def takers(data: Dataset, item_id: str, count: int = 6) -> list[str]:

@@ -187,6 +187,20 @@ def test_items_are_found_by_words_or_id(tiny):
     assert backend.find_items(tiny, "no such words") == []
 
 
+def test_accents_and_words_of_the_text_are_found_titles_first(tmp_path):
+    pairs = ["u1,a", "u1,b", "u2,b", "u2,c", "u3,c", "u3,a", "léon,c"]
+    (tmp_path / "interactions.csv").write_text("user_id,item_id,split\n" + "".join(f"{pair},train\n" for pair in pairs) + "u2,a,valid\nu3,b,test\n")
+    items = ["a,Léon: The Professional,,Besson", "b,Nikita,by the director of leon,Besson", "c,The Big Blue,,Bessón"]
+    (tmp_path / "items.csv").write_text("\n".join(["item_id,title,text,director", *items, ""]))
+    data = lab.read_folder(tmp_path)
+    assert backend.find_items(data, "LEON") == ["a", "b"]
+    assert backend.find_items(data, "besson blue") == ["c"]
+    assert backend.find_items(data, "c")[0] == "c"
+    assert backend.find_users(data, "leon") == ["léon", "u1", "u2", "u3"]
+    assert backend.people(data, words="u2")[0] == "u2"
+    assert set(backend.people(data, words="nobody has this")) == set(data.user_ids)
+
+
 def test_variants_are_the_ablations(tiny):
     model, train = lab.preset("studio").model, lab.preset("studio").train
     kinds = {key: backend.settings(key, model, train) for key in backend.variants(tiny).values()}
