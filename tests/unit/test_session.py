@@ -188,8 +188,8 @@ def test_items_are_found_by_words_or_id(tiny):
 
 
 def test_accents_and_words_of_the_text_are_found_titles_first(tmp_path):
-    pairs = ["u1,a", "u1,b", "u2,b", "u2,c", "u3,c", "u3,a", "léon,c"]
-    (tmp_path / "interactions.csv").write_text("user_id,item_id,split\n" + "".join(f"{pair},train\n" for pair in pairs) + "u2,a,valid\nu3,b,test\n")
+    learned = [f"{pair},train" for pair in ("u1,a", "u1,b", "u2,b", "u2,c", "u3,c", "u3,a", "léon,c")]
+    (tmp_path / "interactions.csv").write_text("\n".join(["user_id,item_id,split", *learned, "u2,a,valid", "u3,b,test", ""]))
     items = ["a,Léon: The Professional,,Besson", "b,Nikita,by the director of leon,Besson", "c,The Big Blue,,Bessón"]
     (tmp_path / "items.csv").write_text("\n".join(["item_id,title,text,director", *items, ""]))
     data = lab.read_folder(tmp_path)
