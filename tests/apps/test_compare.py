@@ -1,5 +1,7 @@
 """The page of comparisons says of several runs what the package computes of each."""
 
+import shutil
+
 import pytest
 
 import srgformer_lab as lab
@@ -9,10 +11,17 @@ from tests.shops import resolve
 from tests.worlds import as_if_ended, as_if_trained
 
 
+@pytest.fixture(scope="module")
+def root(shop_root, tmp_path_factory):
+    """Keep to a copy of the shop, so that other tests don't meet the runs that are made here."""
+    return shutil.copytree(shop_root, tmp_path_factory.mktemp("compared"), dirs_exist_ok=True)
+
+
 @pytest.fixture
-def shop(shop):
+def shop(root, monkeypatch):
     """Look at the first run, whether or not another one is better."""
-    return shop.change(run="first")
+    monkeypatch.chdir(root)
+    return resolve(backend.Link(data=str(root / "shop"), run="first"))[0]
 
 
 @pytest.fixture

@@ -215,8 +215,8 @@ def test_radios_are_chosen_by_arrow_keys(studio_app, visit):
     expect(page.get_by_role("radio", name="image", exact=True)).to_be_checked()
 
 
-def test_a_first_training_is_watched_also_where_its_page_was_seen_before(studio_app, visit, tiny, tmp_path):
-    write_shop(tmp_path / "kiosk", tiny)
+def test_a_first_training_is_watched_also_where_its_page_was_seen_before(studio_app, visit, tmp_path):
+    write_shop(tmp_path / "kiosk", lab.studio(n_users=50, n_items=30, n_groups=3, n_interactions=700, seed=2))
     page = visit(studio_app.link(page="train", run="", data=str(tmp_path / "kiosk")))
     expect(question(page, QUESTIONS["train"])).to_be_visible()
     choose_page(page, QUESTIONS["why"])
