@@ -18,7 +18,7 @@ from srgformer_lab.backend.resolving import resolve_knobs, resolve_places, resol
 from srgformer_lab.backend.runs import trained_pass
 from srgformer_lab.config import MODEL_KNOBS
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.data.source import folder_state, open_data
+from srgformer_lab.data.source import open_data
 from srgformer_lab.errors import LabError, RunError
 from srgformer_lab.models.hooks import Hooks
 from srgformer_lab.models.ranking import rank_items
@@ -227,8 +227,7 @@ class Session:
         is_whole = bool(link.user and link.item and (link.modality or not scene.data.modalities))
         if is_here and is_whole and link.run not in link.runs:
             return replace(scene, link=link, notes=())
-        stood_in = scene.trained is None and link.item == _default_item(scene)  # for want of a list
-        return self.open(replace(link, item="") if stood_in else link)
+        return self.open(replace(link, item="") if scene.trained is None and link.item == _default_item(scene) else link)
 
     def dataset(self, link: Link) -> Dataset:
         """Open a link's data; a folder in which anything changed is read anew.
@@ -290,10 +289,6 @@ def _with_own_hooks(trace: Trace) -> Trace:
 
 def _knobs(trace: Trace) -> dict[str, float]:
     return {name: getattr(trace.config, name) for name in MODEL_KNOBS}
-
-
-def _data_state(path: str) -> Hashable:
-    return () if path in ("", STUDIO) else folder_state(path)
 
 
 def _default_item(scene: Scene) -> str:
