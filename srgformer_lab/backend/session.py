@@ -18,7 +18,7 @@ from srgformer_lab.backend.resolving import resolve_knobs, resolve_places, resol
 from srgformer_lab.backend.runs import trained_pass
 from srgformer_lab.config import MODEL_KNOBS
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.data.source import open_data
+from srgformer_lab.data.source import folder_state, open_data
 from srgformer_lab.errors import LabError, RunError
 from srgformer_lab.models.hooks import Hooks
 from srgformer_lab.models.ranking import rank_items
@@ -240,7 +240,7 @@ class Session:
         limits.check_world(options)
         name = link.data or STUDIO
         cache = self._dropped if dropped.is_kept(name) else self._data  # what visitors bring must not push out what all look at
-        return cache.get((name, *options.items(), _data_state(name)), lambda: open_data(name, **options))
+        return cache.get((name, *options.items(), () if name == STUDIO else folder_state(name)), lambda: open_data(name, **options))
 
     def of_run(self, run: Run, user: str = "", item: str = "") -> Scene:
         """Return the scene of a run wherever it lies, on its own data: for one of its users and one item, or the defaults.

@@ -358,14 +358,14 @@ def test_a_link_is_read_back_as_it_was_written(link):
         {},
         optional={
             "n_users": st.integers(40, 70), "n_items": st.integers(30, 50), "n_groups": st.integers(2, 6),
-            "n_interactions": st.integers(600, 700), "noise": st.floats(0, 1), "image_signal": st.floats(0, 1),
+            "n_interactions": st.integers(400, 600), "noise": st.floats(0, 1), "image_signal": st.floats(0, 1),
             "text_signal": st.floats(0, 1), "seed": st.integers(0, 2**31),
         },
     )
 )  # fmt: skip
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_link_of_a_data_set_opens_the_same_data_set(options):
-    data = lab.studio(**({"n_users": 50, "n_items": 40, "n_groups": 4, "n_interactions": 650} | options))
+    data = lab.studio(**({"n_users": 50, "n_items": 40, "n_groups": 4, "n_interactions": 600} | options))
     link = Link.of(dict(parse_qsl(Link().to_source(data.source).address()[1:])))
     assert backend.SESSION.dataset(link).fingerprint == data.fingerprint
 
