@@ -245,6 +245,8 @@ class Pass:
     attention_score: torch.Tensor
     attention_weight: torch.Tensor
     attention: torch.Tensor
+    reached: dict
+    """By modality, which nodes its features flow to: the others get 0, whatever is learned."""
     parts: dict
     fused: torch.Tensor
     item_memberships: dict
@@ -278,6 +280,11 @@ def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None
     collaborative = lightgcn(A_norm, E0, config.n_id_layers)
     modality = {
         name: modality_branch(A_norm, R, X, parameters[f"projection.{name}"], config.n_modality_layers) for name, X in features.items()
+    }
+    has = {name: (X != 0).any(dim=1, keepdim=True).to(E0.dtype) for name, X in features.items()}
+    reached = {
+        name: modality_branch(A_norm, R, known, torch.ones(1, 1, dtype=E0.dtype), config.n_modality_layers)[:, 0] > 0
+        for name, known in has.items()
     }
     for name in modality:
         if ("blank_modality", name) in edits or ("without_modality", name) in edits:
@@ -354,6 +361,7 @@ def forward(parameters, data, config, noise=None, keep=None, edits=(), kept=None
         score,
         weight,
         attention,
+        reached,
         parts,
         fused,
         item_memberships,
@@ -372,10 +380,11 @@ def is_generic(outcome, data, edits=(), floor=1e-3):
     blank = {edit[1] for edit in edits if edit[0] in ("blank_modality", "without_modality")}
     is_mute = all(("mute_head", head) in edits for head in range(len(outcome.attention_weight)))
     degree = torch.from_numpy(adjacency(interaction_matrix(data)).sum(1))
-    for values in ([] if is_mute else [outcome.attention]) + [values for name, values in outcome.modality.items() if name not in blank]:
-        norm = values.norm(dim=1)
-        if ((norm < floor) & (norm > 0) & (degree > 0)).any():
-            return False
+    filled = {name: (values, outcome.reached[name]) for name, values in outcome.modality.items() if name not in blank}
+    if not is_mute:
+        filled["attention"] = outcome.attention, degree > 0
+    if any(((values.norm(dim=1) < floor) & is_filled).any() for values, is_filled in filled.values()):
+        return False
     if not outcome.hypergraph:
         return True
     flow = {

@@ -134,6 +134,18 @@ def test_isolated_nodes_get_nothing_from_attention_and_modalities():
         assert outcome.attention_weight[:, node].sum() == 0
 
 
+def test_a_row_of_0_is_no_noise_where_no_feature_flows_and_is_where_features_cancel():
+    pairs, config = [(0, 0), (0, 1), (1, 2), (1, 3)], small(n_modality_layers=0, attention_scale=0.0, n_hyperedges=1)
+
+    def is_generic(values):
+        data = world(pairs, 2, 4, {"image": values})
+        return reference.is_generic(reference.forward(reference.parameters_of(build(data, config)), data, config), data)
+
+    assert is_generic([[1], [0.5], [2], [3]])
+    assert is_generic([[0], [0], [2], [3]])
+    assert not is_generic([[1], [-1], [2], [3]])
+
+
 def test_edits_of_memberships_are_worked_out_by_hand_and_act_in_their_order():
     H = torch.tensor([[0.4, 0.35, 0.25], [0.1, 0.2, 0.7]]).double()
     merge, harden = ("merge_hyperedges", "image", 1, 2), ("harden_memberships", "image")
