@@ -1,16 +1,17 @@
-"""Hyperedges as a page shows them: a wall to choose from, and the chosen one with its numbers, its words and its items."""
+"""Hyperedges as a page shows them: a wall to choose from, the chosen one and lists without it, and what they agree with."""
 
 import html
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import changes
 import common
 import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, LabError, backend, plots
+from srgformer_lab import Dataset, LabError, backend, compare_lists, drop_hyperedge, plots
 
 MOST_CARDS = 24
 REMEDY = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
@@ -106,6 +107,38 @@ def chosen_one(groups: backend.Hyperedges, buttons: mo.ui.array) -> mo.Html:
         common.fact(f"{words} These are most in it; choose one, and every page looks at it."),
         widgets.picker(buttons),
         held_items(groups),
+    )
+
+
+def without_chosen(groups: backend.Hyperedges) -> mo.Html:
+    """Show the list of this person as it is and without the chosen hyperedge."""
+    scene = groups.scene
+    try:
+        found = scene.what_if(drop_hyperedge(groups.modality, groups.chosen))
+        hint = "Choose another hyperedge above, or another person on the page “Why this item?”."
+        moves = changes.moved_list(scene.data, compare_lists(found.before, found.after, 10), ("With it", "Without it"), hint)
+    except LabError as error:
+        moves = common.problem(error, "Nothing was changed.")
+    asked = f"What if hyperedge {groups.chosen} of {groups.modality} were not there, for this person?"
+    return common.stack(common.section(asked, "instant"), widgets.history(scene.data, scene.link.user), moves)
+
+
+def agreements(groups: backend.Hyperedges, dark: bool) -> mo.Html:
+    """Draw how far the hyperedges agree with those of each other modality and with categories, beside the untrained model's."""
+    found = {other: (groups.beside(other), groups.beside_untrained(other)) for other in groups.others}
+    found["category"] = groups.beside_categories(), groups.untrained("NMI with categories")
+    tables = [
+        plots.agreement_table(
+            one.contingency, first=groups.modality, second=name, nmi=one.nmi, chance=one.chance, untrained=before, dark=dark
+        )
+        for name, (one, before) in found.items()
+        if one
+    ]
+    none = common.fact("There is one modality and no category is known, so there is nothing to compare with.")
+    return common.stack(
+        common.section("Do they agree with anything?", "instant"),
+        common.side_by_side(*map(common.chart, tables)) if tables else none,
+        common.fact("NMI is 0 where one grouping tells nothing about the other, and 1 where it tells all; small groups agree by chance."),
     )
 
 

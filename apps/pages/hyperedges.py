@@ -5,20 +5,17 @@ app = marimo.App(width="full", app_title="What did the hyperedges learn?", css_f
 
 with app.setup:
     import sys
-    from functools import partial
     from pathlib import Path
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    import changes
     import common
     import dials
     import groups
     import learned
     import marimo as mo
     import waiting
-    import widgets
 
-    from srgformer_lab import LabError, Trace, agreement, backend, compare_lists, drop_hyperedge, hyperedge_cards, plots
+    from srgformer_lab import Trace, agreement, backend, hyperedge_cards, plots
 
     TAU = "membership_temperature"
 
@@ -172,18 +169,8 @@ def _(get_noted, get_refused, hyperedges, naming):
 
 
 @app.cell
-def _(hyperedges, scene):
-    try:
-        _found = scene.what_if(drop_hyperedge(hyperedges.modality, hyperedges.chosen))
-        _hint = "Choose another hyperedge above, or another person on the page “Why this item?”."
-        _moves = changes.moved_list(scene.data, compare_lists(_found.before, _found.after, 10), ("With it", "Without it"), _hint)
-    except LabError as _error:
-        _moves = common.problem(_error, "Nothing was changed.")
-    common.stack(
-        common.section(f"What if hyperedge {hyperedges.chosen} of {hyperedges.modality} were not there, for this person?", "instant"),
-        widgets.history(scene.data, scene.link.user),
-        _moves,
-    )
+def _(hyperedges):
+    groups.without_chosen(hyperedges)
     return
 
 
@@ -206,20 +193,7 @@ def _(cards, hyperedges, scene, link):
 
 @app.cell
 def _(hyperedges, link):
-    _draw = partial(plots.agreement_table, first=hyperedges.modality, dark=link.is_dark)
-    _found = {_other: (hyperedges.beside(_other), hyperedges.beside_untrained(_other)) for _other in hyperedges.others}
-    _found["category"] = hyperedges.beside_categories(), hyperedges.untrained("NMI with categories")
-    _tables = [
-        _draw(_one.contingency, second=_name, nmi=_one.nmi, chance=_one.chance, untrained=_before)
-        for _name, (_one, _before) in _found.items()
-        if _one
-    ]
-    _none = common.fact("There is one modality and no category is known, so there is nothing to compare with.")
-    common.stack(
-        common.section("Do they agree with anything?", "instant"),
-        common.side_by_side(*map(common.chart, _tables)) if _tables else _none,
-        common.fact("NMI is 0 where one grouping tells nothing about the other, and 1 where it tells all; small groups agree by chance."),
-    )
+    groups.agreements(hyperedges, link.is_dark)
     return
 
 

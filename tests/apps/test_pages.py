@@ -50,7 +50,7 @@ def test_explore_embeds_the_first_page(shop, page, monkeypatch):
     monkeypatch.setattr("marimo.cli_args", lambda: type("Args", (), {"to_dict": lambda self: {"data": shop.data}})())
     outputs, names = importlib.import_module("explore").app.run()
     assert names["get_scene"]().link == shop
-    assert names["nav"].value == "start"
+    assert names["page"] == "start"
     assert any("srg-flow" in getattr(output, "text", "") for output in outputs)
 
 
@@ -281,7 +281,7 @@ def test_data_without_a_run_offers_the_cohorts_all_the_same(page, shop, tmp_path
         assert f"{len(those):,}, {min(those)}–{max(those)} items" in button.text
         assert "Recall" not in button.text
     assert "Choose a person: long histories" in shown
-    offered = [button.value for button in names["people"].elements[:-1]]
+    offered = [button.value for button in names["people"].elements[:-2]]
     assert offered == backend.people(data, 0, len(offered), "heavy")
     names["rows"].elements[0]._update(1)
     assert names["get_chosen"]()["cohort"] == "cold"
