@@ -125,8 +125,8 @@ def without_chosen(groups: backend.Hyperedges) -> mo.Html:
 
 def agreements(groups: backend.Hyperedges, dark: bool) -> mo.Html:
     """Draw how far the hyperedges agree with those of each other modality and with categories, beside the untrained model's."""
-    found = {other: (groups.beside(other), groups.beside_untrained(other)) for other in groups.others}
-    found["category"] = groups.beside_categories(), groups.untrained("NMI with categories")
+    categories = groups.beside_categories(), groups.untrained("NMI with categories")
+    found = {**{other: (groups.beside(other), groups.beside_untrained(other)) for other in groups.others}, "category": categories}
     tables = [
         plots.agreement_table(
             one.contingency, first=groups.modality, second=name, nmi=one.nmi, chance=one.chance, untrained=before, dark=dark
