@@ -59,10 +59,15 @@ def keep_files(files: Sequence[tuple[str, bytes]], in_class: bool = False) -> Pa
         _check_number(in_class)
         folder = _root() / secrets.token_hex(8) / _called(names)
         _kept[folder] = visitor()
-    for name, (_, content) in zip(names, files, strict=True):
-        path = folder / _place(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    try:
+        for name, (_, content) in zip(names, files, strict=True):
+            path = folder / _place(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    except OSError:  # a full disk: nothing half-written stays, and nothing counts as kept
+        del _kept[folder]
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        raise
     return folder
 
 

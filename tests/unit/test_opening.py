@@ -1,6 +1,8 @@
 """Data that somebody brings to the Start page: looked through, asked about by controls, kept, saved and bounded in a class."""
 
+import errno
 import gzip
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -165,6 +167,23 @@ def test_what_cannot_be_dropped(files, said, tmp_path):
 def test_a_dropped_name_leaves_no_folder(name):
     folder = dropped.keep_files([(name, b"user,item\n")])
     assert [path.name for path in folder.rglob("*")] == ["evil.csv"]
+
+
+def test_what_a_full_disk_cut_short_is_not_kept(monkeypatch):
+    def kept():
+        return dict(dropped._kept), sorted(dropped._root().glob("*"))
+
+    before, write = kept(), Path.write_bytes
+
+    def fill(path, content):
+        if path.name == "items.csv":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(lab.DataError, match=r"can't be kept .*No space left"):
+        backend.drop([("ratings.csv", b"user,item\n1,2\n"), ("items.csv", b"item,title\n2,a\n")])
+    assert kept() == before
 
 
 def test_in_a_class_small_text_tables_can_be_dropped_and_no_path_is_read(in_class, tmp_path):
