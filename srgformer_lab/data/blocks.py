@@ -14,6 +14,8 @@ from srgformer_lab.errors import DataError
 
 MOST_BYTES = 8 * 2**30
 """A table that takes more room, unpacked, is refused before it is read."""
+MOST_LINE = 2**27
+"""So much in one line is no table; without a bound, a file of nothing but holes would be put together in memory."""
 BLOCK = 2**24
 SAMPLE = 2**16
 GZIP = b"\x1f\x8b"
@@ -85,7 +87,7 @@ def look(path: Path, encoding: str | None = None) -> Look | None:
     found = encoding or next((name for mark, name in MARKS if first.startswith(mark)), None) or _unmarked(first)
     seen, example, first_bad = b"", b"", ""
     bad, good, quotes, n_bytes, n_lines = 0, 0, False, 0, 1
-    for block in _whole_lines(first, blocks):
+    for block in _whole_lines(path, first, blocks):
         n_bytes += len(block)
         seen = seen if len(seen) >= SAMPLE else seen + block[: max(SAMPLE, block.find(b"\n") + 1)]
         quotes = quotes or b'"' in block
@@ -150,18 +152,24 @@ def _decoded(path: Path, start: bytes, encoding: str) -> str:
         raise DataError(f"{path.name} is not in the encoding {encoding}: {error}; save the file as UTF-8, or give its encoding") from error
 
 
-def _whole_lines(first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Return blocks that end with their lines, so that no character is cut."""
+def _whole_lines(path: Path, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Return blocks that end with their lines, so that no character is cut; what holds empty bytes at once, for holes have no lines."""
     rest = b""
     for block in chain([first], blocks):
-        cut = block.rfind(b"\n") + 1
+        cut = len(block) if 0 in block else block.rfind(b"\n") + 1
         if cut:
             yield rest + block[:cut]
             rest = block[cut:]
         else:
             rest += block
+        _check_line(path, len(rest))
     if rest:
         yield rest
+
+
+def _check_line(path: Path, size: int) -> None:
+    if size > MOST_LINE:
+        raise DataError(f"{path.name}: one line takes more than {MOST_LINE:,} bytes; a table has a line a row, so download or save it anew")
 
 
 def text_blocks(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
@@ -182,6 +190,7 @@ def text_blocks(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
             ) from error
         cut = text.rfind("\n") + 1
         rest = text[cut:]
+        _check_line(path, len(rest))
         if cut:
             yield text[:cut], n_read
     if rest:

@@ -12,7 +12,7 @@ from PIL import Image
 
 import srgformer_lab as lab
 from benchmarks import damage, odd_pictures
-from srgformer_lab.data import delimited, files, grid, matrices, pictures
+from srgformer_lab.data import blocks, delimited, files, grid, matrices, pictures
 from srgformer_lab.training import worker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,6 +83,17 @@ def test_holes_are_not_read(shops, name):
 def test_nul_bytes_end_a_table_where_they_are(shops):
     os.truncate(shops["plain"] / "items.csv", 200 << 20)
     both(shops["plain"], "items.csv: line 14: byte 0x00 is no UTF-8 text")
+    os.truncate(shops["plain"] / "items.csv", 3 << 30)  # put together in memory, this takes minutes
+    both(shops["plain"], "items.csv: line 14: byte 0x00 is no UTF-8 text")
+
+
+@pytest.mark.parametrize("name", ["items.csv", "items.jsonl"])
+def test_a_line_without_an_end_is_not_put_together(shops, name, monkeypatch):
+    monkeypatch.setattr(blocks.raw_blocks, "__defaults__", (2**12,))
+    monkeypatch.setattr(blocks, "MOST_LINE", 2**14)
+    (shops["plain"] / "items.csv").unlink()
+    (shops["plain"] / name).write_text("item_id" + "x" * 2**16)
+    both(shops["plain"], f"{name}: one line takes more than 16,384 bytes")
 
 
 def test_tables_have_limits(shops, monkeypatch):
