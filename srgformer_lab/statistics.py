@@ -52,6 +52,27 @@ def over_users(differences: Float[np.ndarray, " users"], level: float = 0.95, dr
     return Interval(float(values.mean()), float(found.confidence_interval.low), float(found.confidence_interval.high))
 
 
+def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+    """Return p-values corrected for all tests that are looked at together, by Holm's step-down rule.
+
+    Those below 0.05 are significant at a familywise error rate of 5 %, whatever the tests' dependence.
+
+    Raises:
+        ConfigError: One is not between 0 and 1.
+
+    Source:
+        S. Holm (1979), A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6(2).
+    """
+    found = np.asarray(p_values, dtype=float)
+    if found.ndim != 1 or not ((found >= 0) & (found <= 1)).all():
+        raise ConfigError(f"p_values={p_values!r} must be numbers between 0 and 1, one a test; leave out tests without one")
+    order = np.argsort(found, kind="stable")
+    steps = np.maximum.accumulate(found[order] * np.arange(len(found), 0, -1))
+    corrected = np.empty_like(found)
+    corrected[order] = np.minimum(steps, 1)
+    return corrected
+
+
 def rank_correlation(first: Float[np.ndarray, " values"], second: Float[np.ndarray, " values"]) -> float:
     """Return Spearman's rank correlation; NaN where one side has fewer than two different values and so no order.
 

@@ -13,6 +13,7 @@ import pandas as pd
 from srgformer_lab import plots
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.experiments.cases import Setup
+from srgformer_lab.experiments.multiplicity import in_words
 from srgformer_lab.experiments.outcomes import MEASURED, of_other
 from srgformer_lab.experiments.structure import FAITHFUL, UNTRAINED
 from srgformer_lab.output import csv_bytes
@@ -63,7 +64,8 @@ class Result:
             effort = f"at most {setup.n_trials} settings tried a model on seed {setup.seeds[0]}, the best by valid recall@20 taken"
         seeds = f"seed {setup.seeds[0]}" if len(setup.seeds) == 1 else f"{len(setup.seeds)} seeds"
         head = f"{self.data}, d={setup.model.embedding_dim}, {seeds}; {effort}. Test metrics at the best validation epoch."
-        return "\n\n".join(part for part in (f"`{self.command}`", head, markdown(self.table, self.experiment), self.missing()) if part)
+        body = (markdown(self.table, self.experiment), in_words(self.table, self.experiment), self.missing())
+        return "\n\n".join(part for part in (f"`{self.command}`", head, *body) if part)
 
     def missing(self) -> str:
         """Return what did not end, a line each; empty where everything did."""

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.results import KEPT, PAGE, page
+from srgformer_lab.experiments import multiplicity
+from srgformer_lab.experiments.catalog import experiment
 
 ROWS = {"built-in shop": "baselines-studio", "MovieLens with posters": "baselines-movielens", "Amazon Baby": "baselines-baby"}
 MODELS = ("Popularity", "LightGCN", "LGMRec", "SRGFormer")
@@ -33,3 +35,12 @@ def test_the_readme_repeats_the_tables(name, folder):
     assert table.loc["SRGFormer", "seeds"] == int(shown[1])
     assert shown[2].split(" | ")[:4] == [f"{table.loc[model, 'recall@20']:.4f}".lstrip("0") for model in MODELS]
     assert re.sub(" over .*", "", shown[2].split(" | ")[4]) in (KEPT / folder / "table.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in KEPT.iterdir()))
+def test_each_table_says_what_its_comparisons_say_together(folder):
+    facts = json.loads((KEPT / folder / "facts.json").read_text("utf-8"))
+    asked = experiment(facts["experiment"])
+    table = pd.read_csv(KEPT / folder / "table.csv")
+    table[list(asked.by)] = table[list(asked.by)].fillna("")
+    assert multiplicity.in_words(table, asked) in (KEPT / folder / "table.md").read_text("utf-8")

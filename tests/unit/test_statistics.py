@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from srgformer_lab.errors import ConfigError
-from srgformer_lab.statistics import over_seeds, over_users, rank_correlation
+from srgformer_lab.statistics import holm, over_seeds, over_users, rank_correlation
 
 
 def test_the_interval_over_seeds_is_students():
@@ -66,3 +66,18 @@ def test_orders_of_different_lengths_are_refused_and_no_order_is_nan():
         rank_correlation(np.arange(3.0), np.arange(2.0))
     assert np.isnan(rank_correlation(np.zeros(3), np.arange(3.0)))
     assert np.isnan(rank_correlation(np.zeros(0), np.zeros(0)))
+
+
+@pytest.mark.parametrize("p_values", [[0.01, 0.04, 0.03, 0.005], [0.2], [], [0.5, 0.5, 0.5], [0.01, 0.01, 1.0, 0.0]])
+def test_holm_rejects_what_closed_testing_with_bonferroni_rejects(p_values):
+    """A hypothesis falls where each set of hypotheses that holds it falls; the largest of the sets' levels is its corrected p-value."""
+    n = len(p_values)
+    sets = [[k for k in range(n) if bits >> k & 1] for bits in range(1, 2**n)]
+    closed = [max(min(1, len(some) * min(p_values[k] for k in some)) for some in sets if one in some) for one in range(n)]
+    assert holm(np.array(p_values)) == pytest.approx(closed)
+
+
+@pytest.mark.parametrize("p_values", [[1.1], [-0.1], [np.nan], [[0.1]]])
+def test_what_is_no_p_value_is_refused(p_values):
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        holm(np.array(p_values))
