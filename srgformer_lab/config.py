@@ -242,6 +242,7 @@ class TrainConfig(Config):
         0.1, "ρ", "weight that keeps all hyperedges in use where membership_objective is cointeraction", 0, 1e6
     )
     contrast_sample: int = setting(0, "n_C", "rows drawn at each step to contrast the batch with; 0 takes all rows, exactly", 0, 2**31)
+    modality_contrast_rows: int = setting(0, "n_B", "rows of a batch in the modality contrast, counted |B|/n_B times; 0: all", 0, 2**31)
     memberships_every: int = setting(1, "k_H", "steps between two computations of the membership logits; 0: once an epoch", 0, 2**31)
     attention_every: int = setting(1, "k_A", "steps between two computations of the attention scores; 0: once an epoch", 0, 2**31)
     freeze_after: int = setting(0, "–", "epochs after which memberships and attention scores learn no more; 0: never", 0, 1_000_000)

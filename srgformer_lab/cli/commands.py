@@ -57,9 +57,17 @@ def _class_data(options: argparse.Namespace) -> list[str]:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a model from its first epoch, or go on with a run."""
+    """Train a model from its first epoch, or go on with a run; with all the processes that torchrun started."""
+    from srgformer_lab.together import joined
+
+    with joined() as together:
+        return _train(options, together.is_first)
+
+
+def _train(options: argparse.Namespace, is_first: bool) -> int:
+    """Train; only the first of several processes speaks."""
     if options.resume:
-        run = _resumed(options)
+        run = _resumed(options, is_first)
     else:
         from srgformer_lab import runtime
         from srgformer_lab.models import catalog
@@ -70,14 +78,16 @@ def train(options: argparse.Namespace) -> int:
         config, train = configurations(options)
         model = catalog.kind(options.model).build(data, config)
         read = [f"  {note}" for note in data.reading]
-        say("\n".join(text for text in (str(data), *map(in_command_words, read), str(model), preset_note(options)) if text))
-        with epochs_bar() as watch:
+        if is_first:
+            say("\n".join(text for text in (str(data), *map(in_command_words, read), str(model), preset_note(options)) if text))
+        with epochs_bar() if is_first else nullcontext() as watch:
             run = fitting.fit(model, data, train, options.runs, options.name, watch)
-    say(_summary(run))
+    if is_first:
+        say(_summary(run))
     return 0
 
 
-def _resumed(options: argparse.Namespace) -> "Run":
+def _resumed(options: argparse.Namespace, is_first: bool) -> "Run":
     """Go on with a run; stops that were asked for before this process began don't count, later ones do."""
     from srgformer_lab.training.requests import STOP, drop, pending
 
@@ -91,6 +101,9 @@ def _resumed(options: argparse.Namespace) -> "Run":
 
     runtime.keep_memory()
     run = Run.at(folder)
+    if not is_first:
+        fitting.follow_run(run)
+        return run
     lock, ticket = worker.inherited(run, options.held, options.ticket)
     with (lock or run.take(LOCK_SECONDS)).beat() as lock:
         drop(stale)

@@ -19,8 +19,8 @@ from srgformer_lab.experiments.report import write_files
 from srgformer_lab.experiments.workload import Subject, Task, in_own_process, medians, some_batches, start
 from srgformer_lab.models.baselines.light_gcn import LightGCN, LightGCNConfig
 from srgformer_lab.models.hypergraph import Noise, logits_of, relax
-from srgformer_lab.models.losses import anchors, hypergraph_contrast, modality_contrast
-from srgformer_lab.models.objective import ranking_terms
+from srgformer_lab.models.losses import hypergraph_contrast, modality_contrast
+from srgformer_lab.models.objective import contrasted, ranking_terms
 from srgformer_lab.models.propagation import light_gcn
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.models.srgformer import SRGFormer
@@ -171,8 +171,7 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
     logits = {name: leaf(reading.logits) for name, reading in model.read_features(step).items()}
     items, content = leaf(trace.collaborative.items), trace.attention.reads if settings.attention_reads == "content" else None
     draws = torch.Generator(model.device).manual_seed(0)
-    users = anchors(batch.user, graph.n_users, config.contrast_sample, draws)
-    positives = anchors(batch.positive, graph.n_items, config.contrast_sample, draws)
+    whole, some = contrasted(batch, graph, config, draws)
 
     def features() -> None:
         read = model.read_features(step).values()
@@ -195,11 +194,11 @@ def fast_pieces(model: SRGFormer, batch: Batch, config: TrainConfig) -> Pieces:
         back(ranking_terms(apart, batch, config.regularization_weight).values())
 
     def of_hypergraph() -> None:
-        back([hypergraph_contrast([cut(part) for part in trace.hypergraph.values()], users, positives, config.contrast_temperature)])
+        back([hypergraph_contrast([cut(part) for part in trace.hypergraph.values()], *whole, config.contrast_temperature)])
 
     def of_modality() -> None:
         parts = [part.with_values(leaf(part.values)) for part in trace.modality.values()]
-        back([modality_contrast(parts, users, positives, config.contrast_temperature)])
+        back([modality_contrast(parts, *some, config.contrast_temperature)])
 
     return {
         "propagation": lambda: back([light_gcn(embedding, graph.propagate, settings.n_id_layers)]),

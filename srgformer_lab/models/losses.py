@@ -16,6 +16,7 @@ from srgformer_lab import runtime
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.hypergraph import HypergraphTrace
 from srgformer_lab.models.parts import Embeddings, unit
+from srgformer_lab.together import ALONE, Together
 
 CELLS, NARROW_CELLS = 5_000_000, 600_000
 """Cosines at a time: many make a wide product efficient; for narrow ones it counts more that a block stays in the cache."""
@@ -23,14 +24,20 @@ NARROW = 8
 """Up to this width the keys are stored column by column, which takes half the time in the products with a block."""
 
 
-def bpr(positive: Float[Tensor, " batch"], negative: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """Mean of −ln σ(r_up − r_uq): the positive item should outscore the negative one."""
-    return -logsigmoid(positive - negative).mean()
+def bpr(positive: Float[Tensor, " rows"], negative: Float[Tensor, " rows"], n_rows: int | None = None) -> Float[Tensor, ""]:
+    """Mean of −ln σ(r_up − r_uq): the positive item should outscore the negative one.
+
+    Of a part of a batch, its part of the mean over all ``n_rows``.
+    """
+    return -logsigmoid(positive - negative).sum() / (len(positive) if n_rows is None else n_rows)
 
 
-def norm_sum(rows: Float[Tensor, "parts batch dim"]) -> Float[Tensor, ""]:
-    """Sum of the Frobenius norms (not squared) of the batch's users, positives and negatives, divided by the batch size."""
-    return rows.flatten(1).norm(dim=1).sum() / rows.shape[1]
+def norm_sum(rows: Float[Tensor, "parts rows dim"], n_rows: int | None = None, together: Together = ALONE) -> Float[Tensor, ""]:
+    """Sum of the Frobenius norms (not squared) of the batch's users, positives and negatives, divided by the batch size.
+
+    Of a part of a batch of ``n_rows``, its part of that.
+    """
+    return together.norm(rows.flatten(1).norm(dim=1)).sum() / (rows.shape[1] if n_rows is None else n_rows)
 
 
 def cointeraction(memberships: Sequence[Float[Tensor, "items hyperedges"]], graph: Graph, balance: float) -> Float[Tensor, ""]:

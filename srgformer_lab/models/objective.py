@@ -8,10 +8,12 @@ from torch import Tensor
 
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.models.attention import EdgeAttention
-from srgformer_lab.models.losses import anchors, bpr, cointeraction, hypergraph_contrast, modality_contrast, norm_sum
+from srgformer_lab.models.graph import Graph
+from srgformer_lab.models.losses import Anchors, anchors, bpr, cointeraction, hypergraph_contrast, modality_contrast, norm_sum
 from srgformer_lab.models.sampling import Batch
 from srgformer_lab.models.step import Step
 from srgformer_lab.models.trace import Trace
+from srgformer_lab.together import ALONE, Together
 
 Terms: TypeAlias = dict[str, Float[Tensor, ""]]
 """Weighted scalars by name."""
@@ -22,48 +24,72 @@ def nodes_in(batch: Batch, n_users: int) -> Int[Tensor, " three_batches"]:
     return torch.cat([batch.user, n_users + batch.positive, n_users + batch.negative])
 
 
-def ranking_terms(trace: Trace, batch: Batch, regularization_weight: float) -> Terms:
+def ranking_terms(trace: Trace, batch: Batch, regularization_weight: float, together: Together = ALONE) -> Terms:
     """Compute the terms that read the fused embeddings.
 
     Args:
         trace: The pass.
         batch: Rows of users, positives and negatives, (batch,) each.
         regularization_weight: λ.
+        together: Which part of the batch's rows counts here.
 
     Returns:
         The scalars ``ranking`` and λ ``regularization``.
     """
-    rows = trace.fused.of(nodes_in(batch, trace.graph.n_users)).unflatten(0, (3, -1))  # (users, positives and negatives, batch, dim)
+    nodes, n_rows = nodes_in(Batch(*map(together.part, batch)), trace.graph.n_users), len(batch.user)
+    rows = trace.fused.of(nodes).unflatten(0, (3, -1))  # (users, positives and negatives, rows, dim)
     user, positive, negative = rows.unbind()
     return {
-        "ranking": bpr((user * positive).sum(1), (user * negative).sum(1)),
-        "regularization": regularization_weight * norm_sum(rows),
+        "ranking": bpr((user * positive).sum(1), (user * negative).sum(1), n_rows),
+        "regularization": regularization_weight * norm_sum(rows, n_rows, together),
     }
 
 
-def contrast_terms(trace: Trace, batch: Batch, config: TrainConfig, draws: torch.Generator) -> Terms:
+def contrast_terms(trace: Trace, batch: Batch, config: TrainConfig, draws: torch.Generator, together: Together = ALONE) -> Terms:
     """Compute the terms that hold the modalities of a pass against each other.
 
     Args:
         trace: The pass.
         batch: Whose users and positives are contrasted.
-        config: The weights c and γ, τ_C and how many rows to contrast with.
-        draws: What these rows are drawn from.
+        config: The weights c and γ, τ_C, how many of the batch's rows the modalities are contrasted on, and with how many others.
+        draws: What the others are drawn from; a batch is shuffled, so its first rows are drawn already.
+        together: Which part of the rows counts here.
 
     Returns:
         The scalars c ``hypergraph_contrast`` and γ ``modality_contrast``; 0 where the weight is.
     """
     zero = trace.fused.values.new_zeros(())
-    users = anchors(batch.user, trace.graph.n_users, config.contrast_sample, draws)
-    items = anchors(batch.positive, trace.graph.n_items, config.contrast_sample, draws)
+    whole, some = contrasted(batch, trace.graph, config, draws, together)
     tau, c, gamma = config.contrast_temperature, config.hypergraph_contrast_weight, config.modality_contrast_weight
+    gamma *= len(batch.user) / _n_rows(batch, config)
     return {
-        "hypergraph_contrast": c * hypergraph_contrast(list(trace.hypergraph.values()), users, items, tau) if c else zero,
-        "modality_contrast": gamma * modality_contrast(list(trace.modality.values()), users, items, tau) if gamma else zero,
+        "hypergraph_contrast": c * hypergraph_contrast(list(trace.hypergraph.values()), *whole, tau) if c else zero,
+        "modality_contrast": gamma * modality_contrast(list(trace.modality.values()), *some, tau) if gamma else zero,
     }
 
 
-def structure_terms(trace: Trace, batch: Batch, balance: float, step: Step, attention: EdgeAttention) -> Terms:
+def contrasted(
+    batch: Batch, graph: Graph, config: TrainConfig, draws: torch.Generator, together: Together = ALONE
+) -> tuple[tuple[Anchors, Anchors], tuple[Anchors, Anchors]]:
+    """Return which users and which positives of a batch are contrasted here, and with which rows: by hyperedges, and by modality."""
+    n_rows, sides = _n_rows(batch, config), ((batch.user, graph.n_users), (batch.positive, graph.n_items))
+    users, items = (anchors(rows, n_all, config.contrast_sample, draws) for rows, n_all in sides)
+    some_users, some_items = users, items
+    if n_rows < len(batch.user):
+        some_users, some_items = (anchors(rows[:n_rows], n_all) for rows, n_all in sides)
+        some_users, some_items = some_users._replace(against=users.against), some_items._replace(against=items.against)
+
+    def own(side: Anchors) -> Anchors:
+        return side._replace(row=together.part(side.row), count=together.part(side.count))
+
+    return (own(users), own(items)), (own(some_users), own(some_items))
+
+
+def _n_rows(batch: Batch, config: TrainConfig) -> int:
+    return min(config.modality_contrast_rows or len(batch.user), len(batch.user))
+
+
+def structure_terms(trace: Trace, batch: Batch, balance: float, step: Step, attention: EdgeAttention, together: Together = ALONE) -> Terms:
     """Compute the terms that teach memberships and attention alone; 0 where this step has left out the branch.
 
     Args:
@@ -72,6 +98,7 @@ def structure_terms(trace: Trace, batch: Batch, balance: float, step: Step, atte
         balance: ρ.
         step: What of them is learned now, and what is kept.
         attention: What learns.
+        together: Which part counts here: these terms are no sums over rows, so each process computes them and counts an equal share.
 
     Returns:
         The scalars ``cointeraction`` and ``attention_contrast``, each only where the configuration asks for it.
@@ -91,4 +118,4 @@ def structure_terms(trace: Trace, batch: Batch, balance: float, step: Step, atte
         terms["cointeraction"] = step.term("cointeraction", step.learns_memberships, of_memberships) if trace.hypergraph else zero
     if settings.attention_objective == "contrast":
         terms["attention_contrast"] = step.term("attention_contrast", step.learns_attention, of_attention) if step.with_attention else zero
-    return terms
+    return {name: term / together.n_processes for name, term in terms.items()}

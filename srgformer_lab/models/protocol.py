@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from srgformer_lab.config import Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.together import ALONE, Together
 
 B = TypeVar("B")
 """What a model takes at a step: triples, or whatever else it learns from."""
@@ -61,6 +62,10 @@ class Trainable(Recommender, Generic[B]):
     """
 
     sampler: Sampler[B]
+    together: Together = ALONE
+    """The processes that train this model; the loop says which they are."""
+    is_divisible = False
+    """Whether ``losses`` computes this process's part, such that parts add up over the processes; only then can several train it."""
 
     def n_batches(self, batch_size: int) -> int:
         """Count the batches of an epoch.

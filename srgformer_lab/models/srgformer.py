@@ -46,6 +46,8 @@ class SRGFormer(Trainable[Batch]):
     Source: Eq. 15 of the paper (arXiv 2511.00584).
     """
 
+    is_divisible = True
+
     def __init__(self, data: Dataset, config: ModelConfig | None = None) -> None:
         """Draw the weights (Xavier uniform, from ``config.seed``) and keep the features and the graph as constants.
 
@@ -259,13 +261,13 @@ class SRGFormer(Trainable[Batch]):
         step.advance(config, self.config)
         trace = self.forward(None if step.wants_score else self.nodes_of(batch), step)
         return {
-            **ranking_terms(trace, batch, config.regularization_weight),
-            **contrast_terms(trace, batch, config, self._noise_draws()),
-            **structure_terms(trace, batch, config.membership_balance, step, self.attention),
+            **ranking_terms(trace, batch, config.regularization_weight, self.together),
+            **contrast_terms(trace, batch, config, self._noise_draws(), self.together),
+            **structure_terms(trace, batch, config.membership_balance, step, self.attention, self.together),
         }
 
     def nodes_of(self, batch: Batch) -> Int[Tensor, " rows"] | None:
-        """Return the nodes that a batch reads; on an accelerator, where counting them takes longer than it saves, none is named.
+        """Return the nodes that this process reads of a batch; on an accelerator, where counting them takes longer than it saves, none.
 
         Args:
             batch: Rows of users, positives and negatives, (batch,) each.
@@ -275,7 +277,8 @@ class SRGFormer(Trainable[Batch]):
         """
         if runtime.is_accelerator(self.device) or sum(map(len, batch)) >= self.graph.n_nodes:
             return None
-        return torch.unique(nodes_in(batch, self.graph.n_users))
+        own = Batch(*map(self.together.part, batch))
+        return torch.unique(nodes_in(own if len(own.user) else batch, self.graph.n_users))
 
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
         """Read the model once and give a function from user rows to the scores of all items."""

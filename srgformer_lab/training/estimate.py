@@ -155,9 +155,12 @@ def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> Work:
         work += Work(12.0 * share * n_edges * dim, 6.0 * BYTES * share * n_edges * dim)
         work += _found_structure(data, model, len(names), batch)
         n_pairs = len(names) * (len(names) - 1) // 2
-        for weight, width in ((train.modality_contrast_weight, dim), (train.hypergraph_contrast_weight, min(dim, 2 * model.n_hyperedges))):
+        for weight, width, rows in (
+            (train.modality_contrast_weight, dim, train.modality_contrast_rows or batch),
+            (train.hypergraph_contrast_weight, min(dim, 2 * model.n_hyperedges), batch),
+        ):
             for count in (data.n_users, data.n_items):
-                cells = n_pairs * _distinct(batch, count) * min(count, train.contrast_sample or count)
+                cells = n_pairs * _distinct(min(batch, rows), count) * min(count, train.contrast_sample or count)
                 work += Work(6.0 * cells * width, 6.0 * BYTES * cells) if weight else Work(0.0, 0.0)
     return work + Work(4.0 * layers * n_edges * dim, 4.0 * BYTES * layers * n_edges * dim)
 

@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from srgformer_lab import runtime
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, Config, TrainConfig
@@ -17,6 +18,7 @@ from srgformer_lab.data.splitting import check_trainable, selection_metric
 from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import B, Trainable
+from srgformer_lab.together import ALONE, T, Together
 from srgformer_lab.training.evaluation import CUTOFFS, METRIC, evaluate
 
 
@@ -58,20 +60,27 @@ class EpochRecord:
     """Whether the selection metric on the validation split is strictly above that of every epoch before."""
 
 
+class Ended(Exception):  # noqa: N818 it is news, and no error
+    """The first of the processes that train together has stopped, or its training broke off."""
+
+
 class Training(Generic[B]):
     """A model, its optimiser and how far they are: all that a resumed training needs."""
 
-    def __init__(self, model: Trainable[B], data: Dataset, config: TrainConfig, metric: str | None = None) -> None:
+    def __init__(
+        self, model: Trainable[B], data: Dataset, config: TrainConfig, metric: str | None = None, together: Together = ALONE
+    ) -> None:
         """Move the model to its device and set up Adam (constant rate, no weight decay).
 
-        ``metric`` chooses the best epoch; unless given, it follows from the data.
+        ``metric`` chooses the best epoch; unless given, it follows from the data. ``together`` are the processes that train.
 
         Raises:
             DataError: Nothing can be learned from the data, or the validation split is empty.
         """
         check_trainable(data)
-        self.device = runtime.resolve_device(config.device)
+        self.device, self.together = runtime.resolve_device(together.device(config.device)), together
         self.model, self.data, self.config = model.to(self.device), data, config
+        self.model.together = together
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         self.selection_metric = metric or selection_metric(data)
         self.epoch = 0
@@ -105,14 +114,45 @@ class Training(Generic[B]):
             group["lr"] = self.config.learning_rate
         return {name: (before[name], value) for name, value in self.knobs.items() if value != before[name]}
 
-    def records(self) -> Iterator[StepRecord | EpochRecord]:
-        """Train until it is over.
+    def records(self) -> Generator[StepRecord | EpochRecord, None, None]:
+        """Train until it is over. Of several processes all begin from where the first is, and whoever drives that ends all.
 
         Raises:
             RunError: A term of the loss is no longer finite; the weights of the last complete epoch are unharmed on disk.
+            Ended: This is not the first process, and the first has stopped.
         """
-        while not self.is_over:
-            yield from self._one_epoch()
+        self._begin_together()
+        try:
+            while not self.is_over:
+                yield from self._one_epoch()
+        except GeneratorExit:
+            if not self.is_over:
+                self.withdraw()
+            raise
+
+    def withdraw(self) -> None:
+        """Tell the other processes, which wait to go on, that nothing more is trained."""
+        self.together.agreed(None)
+
+    def _begin_together(self) -> None:
+        """Take weights, moments and progress from the first process."""
+        if self.together.is_alone:
+            return
+        progress = {name: getattr(self, name) for name in ("epoch", "best_epoch", "best_value")}
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()} if self.together.is_first else {}
+        knobs, progress, state = self._heard((self.knobs, progress, tree_map_only(Tensor, Tensor.cpu, state)))
+        if not self.together.is_first:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            vars(self).update(progress)
+            self.update_knobs(knobs)
+
+    def _heard(self, message: T) -> T:
+        """Return what the first process says, unless that has ended."""
+        heard = self.together.agreed(message)
+        if heard is None:
+            raise Ended
+        return heard
 
     def _one_epoch(self) -> Iterator[StepRecord | EpochRecord]:
         started, epoch = time.perf_counter(), self.epoch + 1
@@ -122,6 +162,8 @@ class Training(Generic[B]):
         self.model.train()
         total: dict[str, Tensor] = {}
         for step, batch in enumerate(batches, start=1):
+            if not self.together.is_alone:
+                self.update_knobs(self._heard(self.knobs))
             record = StepRecord(epoch, step, n_steps, self.step(batch))
             if not runtime.is_accelerator(self.device):
                 record.losses  # noqa: B018 read at every step, since it costs nothing here: a bad one stops the run at once
@@ -129,20 +171,26 @@ class Training(Generic[B]):
             yield record
         mean = StepRecord(epoch, n_steps, n_steps, {name: value / n_steps for name, value in total.items()}).losses
         self.model.eval()
-        metrics = evaluate(self.model, self.data, "valid", cutoffs_for(self.selection_metric))
+        metrics = self._heard(self._evaluated() if self.together.is_first else {})
         is_best = metrics[self.selection_metric] > self.best_value
         self.epoch = epoch
         if is_best:
             self.best_epoch, self.best_value = epoch, metrics[self.selection_metric]
         yield EpochRecord(epoch, mean, metrics, time.perf_counter() - started, self.knobs, is_best)
 
+    def _evaluated(self) -> dict[str, float]:
+        return evaluate(self.model, self.data, "valid", cutoffs_for(self.selection_metric))
+
     def step(self, batch: B) -> dict[str, Tensor]:
         """Take one optimiser step and give the weighted loss terms that it descended; nothing waits for an accelerator here."""
         self.optimizer.zero_grad()
         terms = self.model.losses(batch, self.config)
-        torch.stack(list(terms.values())).sum().backward()
+        values = torch.stack(list(terms.values()))
+        values.sum().backward()
+        values = values.detach()
+        self.together.add([values, *(weight.grad for weight in self.model.parameters() if weight.grad is not None)])
         self.optimizer.step()
-        return {name: value.detach() for name, value in terms.items()}
+        return dict(zip(terms, values.unbind(), strict=True))
 
 
 @on_own_data

@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -44,15 +45,18 @@ class Recorder:
         """Train until it is over or somebody asks for a stop."""
         self._restore()
         self._obey(0, 1)
-        if not self._is_stopped():
-            for record in self.training.records():
-                if isinstance(record, EpochRecord):
-                    self._write_epoch(record)
-                else:
-                    self._write_step(record)
-                    self._obey(record.step, record.n_steps)
-                if self._is_stopped():
-                    return
+        if self._is_stopped():
+            self.training.withdraw()
+        else:
+            with closing(self.training.records()) as records:  # whatever happens here, other processes of this training hear of it
+                for record in records:
+                    if isinstance(record, EpochRecord):
+                        self._write_epoch(record)
+                    else:
+                        self._write_step(record)
+                        self._obey(record.step, record.n_steps)
+                    if self._is_stopped():
+                        return
             self._finish()
             drop(pending(self.run.path, STOP))  # they came too late to stop anything
 

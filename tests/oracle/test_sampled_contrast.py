@@ -158,3 +158,26 @@ def test_both_contrasts_and_all_pairs_of_a_step_share_one_sample_a_side():
     for count in (data.n_users, data.n_items):
         torch.randperm(count, generator=by_hand)
     assert torch.equal(model._draws.get_state(), by_hand.get_state())
+
+
+@pytest.mark.parametrize("against", [0, 4])
+def test_some_of_a_batch_estimate_all_of_it_without_bias(against):
+    """Over all rotations of a batch each row stands first as often, so the mean of the terms and gradients is that of the whole batch."""
+    data, size = shop(), 6
+    whole = triples(data, size)
+
+    def terms(batch, n_rows):
+        model = build(data, small()).train()
+        model.start_epoch(run(4))
+        found = model.losses(Batch(*batch), HEAVY.replace(modality_contrast_rows=n_rows, contrast_sample=against))
+        value = torch.stack([found[name] for name in CONTRASTS])
+        return torch.cat(
+            [value.detach(), *(part.flatten() for part in torch.autograd.grad(value.sum(), list(model.projection.parameters())))]
+        )
+
+    rotated = [[part.roll(shift) for part in whole] for shift in range(size)]
+    mean = torch.stack([terms(batch, 2) for batch in rotated]).mean(0)
+    torch.testing.assert_close(mean, terms(whole, 0), rtol=1e-10, atol=1e-10)
+    assert not torch.allclose(terms(rotated[0], 2), terms(rotated[1], 2))
+    assert torch.equal(terms(whole, size), terms(whole, 0))
+    assert torch.equal(terms(whole, size + 1), terms(whole, 0))
