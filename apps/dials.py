@@ -8,18 +8,7 @@ import marimo as mo
 from srgformer_lab import Run, backend, plots
 
 KNOBS = tuple(backend.KNOB_OF.values())
-SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
-TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
-WEIGHT_STEPS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1)
-STEPS = {
-    "attention_scale": SCALE_STEPS,
-    "hypergraph_scale": SCALE_STEPS,
-    "membership_temperature": TEMPERATURE_STEPS,
-    "contrast_temperature": TEMPERATURE_STEPS,
-    "modality_contrast_weight": WEIGHT_STEPS,
-    "hypergraph_contrast_weight": WEIGHT_STEPS,
-}
-LIVE_KNOBS = tuple(STEPS)
+LIVE_KNOBS = tuple(backend.KNOB_STEPS)
 """What a person may turn while a training runs."""
 
 
@@ -28,9 +17,7 @@ def knob_slider(name: str, value: float, turn: Callable[[Any], None] | None = No
 
     The steps of α and β end at 1, or at the largest of value and marks.
     """
-    held = {float(value), *map(float, marks)}
-    reach = max(1.0, *held) if STEPS[name] is SCALE_STEPS else 1.0
-    steps = sorted({*(round(reach * step, 4) for step in STEPS[name]), *held} if reach > 1 else {*STEPS[name], *held})
+    steps = backend.knob_steps(name, float(value), *map(float, marks))
     return mo.ui.slider(steps=steps, value=float(value), debounce=True, full_width=True, on_change=turn, label=plots.knob_name(name))
 
 

@@ -22,7 +22,7 @@ Point = tuple[float, float]
 
 def marks(grid: pd.DataFrame) -> tuple[frozenset[float], ...]:
     """Return the trained values of γ and of τ that lie between the usual steps of their sliders."""
-    return tuple(frozenset(grid[knob]) - frozenset(dials.STEPS[knob]) for knob in backend.GRID_KNOBS)
+    return tuple(frozenset(grid[knob]) - frozenset(backend.KNOB_STEPS[knob]) for knob in backend.GRID_KNOBS)
 
 
 def notifier(
@@ -86,7 +86,7 @@ def progress(grid: pd.DataFrame, ticks: mo.ui.refresh) -> mo.Html:
 def chart(base: backend.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plotly:
     """Draw the grid around the point that is looked at."""
     assert base.run is not None
-    whole = backend.with_missing(grid, dials.STEPS, point)
+    whole = backend.with_missing(grid, backend.KNOB_STEPS, point)
     return common.chart(plots.knob_grid(whole, loaded=backend.point_of(base.run), chosen=point, dark=base.link.is_dark))
 
 
@@ -100,7 +100,7 @@ def buttons(
 ) -> mo.ui.dictionary:
     """Make the buttons of a point: the one that loads its run, or those that queue what is missing, there and one step around it."""
     name, state, _ = backend.run_at(grid, point)
-    around = backend.missing_neighbours(grid, dials.STEPS, point)
+    around = backend.missing_neighbours(grid, backend.KNOB_STEPS, point)
 
     def begin(points: list[Point]) -> None:
         refuse(None)

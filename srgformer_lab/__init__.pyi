@@ -32,6 +32,7 @@ from .analysis.hyperedges import hyperedge_usage as hyperedge_usage
 from .analysis.newcomers import add_item as add_item
 from .analysis.newcomers import add_user as add_user
 from .analysis.paths import hypergraph_paths as hypergraph_paths
+from .analysis.polynomial import score_polynomial as score_polynomial
 from .analysis.projection import Projection as Projection
 from .analysis.projection import project as project
 from .analysis.rivers import hyperedge_river as hyperedge_river

@@ -33,8 +33,10 @@ from .comparing import sides as sides
 from .finding import find_items as find_items
 from .finding import find_users as find_users
 from .grid import GRID_KNOBS as GRID_KNOBS
+from .grid import KNOB_STEPS as KNOB_STEPS
 from .grid import begin_points as begin_points
 from .grid import contrast_grid as contrast_grid
+from .grid import knob_steps as knob_steps
 from .grid import missing_neighbours as missing_neighbours
 from .grid import point_of as point_of
 from .grid import run_at as run_at

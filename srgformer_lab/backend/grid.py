@@ -20,7 +20,26 @@ NO_MATTER = ("device", "keep_epochs")
 REACH = 2
 """So many steps to every side of a point are shown as missing."""
 MISSING = "missing"
+SCALE_STEPS = tuple(round(0.05 * step, 2) for step in range(21))
+TEMPERATURE_STEPS = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
+WEIGHT_STEPS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1)
+KNOB_STEPS = {
+    "attention_scale": SCALE_STEPS,
+    "hypergraph_scale": SCALE_STEPS,
+    "membership_temperature": TEMPERATURE_STEPS,
+    "contrast_temperature": TEMPERATURE_STEPS,
+    "modality_contrast_weight": WEIGHT_STEPS,
+    "hypergraph_contrast_weight": WEIGHT_STEPS,
+}
+"""The values that a person can give to a knob, wherever it is turned."""
 Point = tuple[float, float]
+
+
+def knob_steps(name: str, *held: float) -> list[float]:
+    """Return the steps of a knob, these values among them; those of α and β end at 1, or at the largest of the values."""
+    steps = KNOB_STEPS[name]
+    reach = max(1.0, *held) if steps is SCALE_STEPS else 1.0
+    return sorted({*(round(reach * step, 4) for step in steps), *held} if reach > 1 else {*steps, *held})
 
 
 def contrast_grid(data: Dataset, name: str) -> pd.DataFrame:

@@ -12,8 +12,10 @@ from types import MappingProxyType
 import pandas as pd
 
 from srgformer_lab import plots
+from srgformer_lab.analysis.polynomial import TERMS, reachable, score_polynomial
 from srgformer_lab.backend.alignment import Alignment
 from srgformer_lab.backend.cohorts import health, served_users
+from srgformer_lab.backend.grid import knob_steps
 from srgformer_lab.backend.hyperedges import Hyperedges
 from srgformer_lab.backend.inventory import COHORTS, SMALL_WIDTH, cohort_users, gaps, item_cards, origins, title
 from srgformer_lab.backend.session import SESSION, Scene
@@ -110,11 +112,21 @@ def _explanation(scene: Scene) -> Section:
 
 
 def _list(scene: Scene) -> Section:
-    ranking = scene.ranking()
-    first = ranking.head(LIST_LENGTH)
-    lines = [f"{row.rank}, score {plots.digits(row.score)}" for row in first.itertuples()]
-    body = plots.card_wall(item_cards(scene.data, list(first["item_id"]), lines, width=SMALL_WIDTH), size="normal")
-    return Section(plots.Block("What is recommended to this person", body), {"ranking": ("all items, ranked for this person", ranking)})
+    ranking, knobs = scene.ranking(), scene.knobs
+    at = {name: float(knobs[name]) for name in ("attention_scale", "hypergraph_scale")}
+    steps = {name: knob_steps(name, value) for name, value in at.items()}
+    terms = score_polynomial(scene.require_trace(), scene.data, scene.link.user)
+    shown = terms[terms["item_id"].isin(ranking["item_id"])]
+    within = reachable(shown, steps["attention_scale"], steps["hypergraph_scale"], LIST_LENGTH).assign(row=lambda found: found.index)
+    within = ranking.merge(within, on="item_id")  # best first, as the knobs stand
+    cards = item_cards(scene.data, list(within["item_id"]), [f"{row.rank}, score {plots.digits(row.score)}" for row in within.itertuples()])
+    body = "<p>Move α and β: the list is ranked anew, here and exactly, as the model would rank it.</p>"
+    body += plots.reranked_list(cards.assign(row=within["row"]), within[list(TERMS)], steps, at, LIST_LENGTH)
+    frames = {
+        "ranking": ("all items, ranked for this person", ranking),
+        "terms": ("what 1, α, β, α², β² and αβ are multiplied by in each item's score for this person", terms),
+    }
+    return Section(plots.Block("What is recommended to this person", body), frames)
 
 
 def _hyperedge(scene: Scene) -> Section:

@@ -64,6 +64,7 @@ from .pages import knob_label as knob_label
 from .pages import offline_page as offline_page
 from .pages import part_knob_style as part_knob_style
 from .pages import strip as strip
+from .reranking import reranked_list as reranked_list
 from .runs import metric_plane as metric_plane
 from .runs import paired_differences as paired_differences
 from .scores import parts_table as parts_table

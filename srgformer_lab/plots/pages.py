@@ -1,11 +1,16 @@
 """What stands around the figures: strip, badges, knobs, the model as one picture, and the page that opens without a network."""
 
+import base64
+import gzip
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
+import plotly.io as pio
 from markupsafe import Markup
 
 from srgformer_lab.errors import DataError
@@ -53,10 +58,11 @@ def _badge(kind: str) -> dict[str, str]:
 
 def knob_label(name: str, value: Number | None = None, trained: Number | None = None) -> str:
     """Return a knob's symbol in the colour of its part, its name, its value, and the trained value where it differs."""
-    return str(macros("page.html").knob(_knob(name, value, trained)))
+    return str(macros("page.html").knob(knob_words(name, value, trained)))
 
 
-def _knob(name: str, value: Number | None, trained: Number | None) -> dict[str, Any]:
+def knob_words(name: str, value: Number | None = None, trained: Number | None = None) -> dict[str, Any]:
+    """Return what the template of a knob shows: symbol, name, colours, its value, and the trained one where it differs."""
     now = None if value is None else setting(value)
     then = None if trained is None or now is None or setting(trained) == now else setting(trained)
     words = {"symbol": Markup(knob_markup(name)), "name": knob_name(name), "value": now, "trained": then}
@@ -100,7 +106,7 @@ def strip(
         DataError: A picture is no data URI, or the kind of badge is unknown.
     """
     shown = None if item is None else card_data(item.get("title", ""), item.get("picture", ""), item.get("line", ""), size="small")
-    labels = [_knob(name, value, (trained or {}).get(name)) for name, value in (knobs or {}).items()]
+    labels = [knob_words(name, value, (trained or {}).get(name)) for name, value in (knobs or {}).items()]
     said = None if kind is None else _badge(kind)
     return str(macros("page.html").strip(data, run, _faces(history), user_label, shown, _faces(items), items_label, labels, said))
 
@@ -171,20 +177,29 @@ class Block:
 
 
 def offline_page(title: str, blocks: Sequence[Block], *, dark: bool = False) -> str:
-    """Return blocks as one HTML file that asks nobody for anything: plotly.js is in it once, and the figures stay live.
+    """Return blocks as one HTML file that asks nobody for anything: plotly.js is in it once, packed, and the figures stay live.
 
-    The button above a figure saves it as SVG. Pictures are those of the cards, which hold them as data URIs.
+    The button above a figure saves it as SVG. Pictures are those of the cards, which hold them as data URIs. The browser unpacks
+    plotly.js, as those since 2023 can; an older one shows everything but the figures, and says why.
     """
-    from plotly.offline import get_plotlyjs
-
     shown = []
-    for place, block in enumerate(blocks):
-        drawn = [(finding_of(figure), _live(figure, f"figure-{place}-{number}")) for number, figure in enumerate(block.figures)]
+    for block in blocks:
+        drawn = [(finding_of(figure), _live(figure)) for figure in block.figures]
         shown.append({"title": block.title, "body": Markup(block.body), "figures": drawn})
     styles = [Markup(STYLE_SHEET), Markup(HTML_TEMPLATES.get_template("page.css").render())]
-    return str(macros("page.html").page(title, styles, Markup(get_plotlyjs()), shown, dark))
+    script = Markup(HTML_TEMPLATES.get_template("page.js").render())
+    return str(macros("page.html").page(title, styles, shown, dark, Markup(_packed_plotly()), script))
 
 
-def _live(figure: go.Figure, name: str) -> Markup:
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=plot_config(figure, "svg"), div_id=name)
-    return Markup(drawn)
+@cache
+def _packed_plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+
+
+def _live(figure: go.Figure) -> Markup:
+    """Return what plotly.js needs to draw a figure, as JSON that no script element ends early."""
+    drawn = pio.to_json(figure, validate=False) or ""
+    config = json.dumps(plot_config(figure, "svg"))
+    return Markup(f'{{"figure":{drawn},"config":{config}}}'.replace("<", "\\u003c"))

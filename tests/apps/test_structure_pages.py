@@ -199,7 +199,7 @@ def test_a_knob_above_one_has_steps_up_to_there(page, shop):
         steps = make("hypergraph_scale", value, None, [0.3]).steps
         assert {0.0, 0.3, value, last} <= set(steps)
         assert (steps[0], steps[-1], max(np.diff(steps))) == (0.0, last, pytest.approx(last / 20))
-    assert make("membership_temperature", 3.0).steps == list(names["dials"].TEMPERATURE_STEPS)
+    assert make("membership_temperature", 3.0).steps == list(backend.KNOB_STEPS["membership_temperature"])
 
 
 def test_categories_are_planted_groups_or_a_column_of_words(tiny):

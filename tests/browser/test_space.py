@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 from PIL import Image, ImageColor
 from playwright.sync_api import expect
 
+import srgformer_lab as lab
 from srgformer_lab import backend
 from srgformer_lab.plots.style import SURFACE
 from tests.browser.conftest import LIMIT
@@ -70,6 +72,40 @@ def test_a_figure_is_saved_as_a_picture_by_mouse_and_by_keyboard(studio_app, vis
         assert picture.size == pytest.approx((2 * box["width"], 2 * box["height"]), abs=2)
         assert picture.getpixel((1, 1)) == ImageColor.getrgb(SURFACE[theme == "dark"])
         assert len(picture.getcolors(1 << 20)) > 20  # it is not empty
+
+
+MOVE_AND_READ = """moves => {
+  const dials = document.querySelectorAll(".srg-dials input");
+  return moves.map(move => {
+    dials.forEach((dial, which) => { dial.value = move[which]; dial.dispatchEvent(new Event("input")); });
+    return [...document.querySelectorAll(".srg-reranked li:not([hidden])")].map(
+      item => [item.querySelector(".srg-card").title, Number(item.dataset.score)]);
+  });
+}"""
+
+
+def test_a_report_ranks_a_list_anew_by_itself_and_as_the_model_does(chromium, tmp_path):
+    file, steps = tmp_path / "report.html", backend.knob_steps("attention_scale", 0.3)
+    run = lab.shipped_run()
+    file.write_text(backend.report_on(run, "u5").html(), encoding="utf-8")
+    assert file.stat().st_size < 3_000_000
+    page = chromium.new_context(offline=True).new_page()
+    page.goto(file.as_uri())
+    status = page.locator(".srg-reranked [role=status]")
+    expect(status).to_have_text("The list as it was saved")
+    moves = np.random.default_rng(0).integers(len(steps), size=(50, 2)).tolist()
+    model = run.model().double()
+    trace = model.trace()
+    for move, shown in zip(moves, page.evaluate(MOVE_AND_READ, moves), strict=True):
+        expected = lab.rank_items(trace.fuse(steps[move[0]], steps[move[1]]), model.data, "u5").head(10)
+        assert [title for title, _ in shown] == list(expected["title"])
+        assert [score for _, score in shown] == pytest.approx(list(expected["score"]), abs=1e-6)
+    expect(status).not_to_have_text("The list as it was saved")
+    page.get_by_role("button", name="as saved").click()
+    expect(status).to_have_text("The list as it was saved")
+    page.get_by_role("slider", name="attention").press("ArrowRight")
+    expect(page.locator(".srg-dials output").first).to_have_text("0.35")
+    page.context.close()
 
 
 def test_a_saved_report_opens_without_a_network(studio_app, visit, chromium, tmp_path):
