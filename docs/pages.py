@@ -12,13 +12,20 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
+KINDS = {"guide": "The guide, by lesson", "exam": "Exam questions, by lesson"}
+"""The folders of pages for teachers, and what they are called in the navigation."""
+PAGES = [path for kind in KINDS for path in sorted((ROOT / "tutorials" / kind).glob("*.md"))]
 ELSEWHERE = {
     "index.md": "README.md",
     "contributing.md": "CONTRIBUTING.md",
     "changes.md": "CHANGELOG.md",
     "security.md": "SECURITY.md",
     "teaching.md": "tutorials/README.md",
-    **{f"guide/{path.name}": f"tutorials/guide/{path.name}" for path in sorted((ROOT / "tutorials" / "guide").glob("*.md"))},
+    **{
+        f"{kind}/{path.name}": f"tutorials/{kind}/{path.name}"
+        for kind in KINDS
+        for path in sorted((ROOT / "tutorials" / kind).glob("*.md"))
+    },
 }
 """Pages of the site, and the files of the repository that they are."""
 ROOMS = {
@@ -40,8 +47,8 @@ def on_config(config: Any) -> Any:
     """Fill the reference's place in the navigation."""
     pages = [{ROOMS[room]: f"api/{room or 'settings'}.md"} for room in public_names()]
     config.nav = [{"API": pages} if "API" in entry else entry for entry in config.nav]
-    guide = [{path.stem: f"guide/{path.name}"} for path in sorted((ROOT / "tutorials" / "guide").glob("*.md"))]
-    config.nav = [{"Teach": [entry["Teach"], {"The guide, by lesson": guide}]} if "Teach" in entry else entry for entry in config.nav]
+    by_lesson = [{title: [{Path(page).stem: page} for page in ELSEWHERE if page.startswith(kind)]} for kind, title in KINDS.items()]
+    config.nav = [{"Teach": [entry["Teach"], *by_lesson]} if "Teach" in entry else entry for entry in config.nav]
     return config
 
 
