@@ -113,5 +113,7 @@ from .training.managing import list_runs as list_runs
 from .training.managing import shipped_run as shipped_run
 from .training.records import Status as Status
 from .training.run import Run as Run
+from .training.sharing import share as share
+from .training.tracking import track as track
 
 __version__: str

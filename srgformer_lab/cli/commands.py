@@ -61,30 +61,26 @@ def train(options: argparse.Namespace) -> int:
     from srgformer_lab.together import joined
 
     with joined() as together:
-        return _train(options, together.is_first)
-
-
-def _train(options: argparse.Namespace, is_first: bool) -> int:
-    """Train; only the first of several processes speaks."""
-    if options.resume:
-        run = _resumed(options, is_first)
-    else:
-        from srgformer_lab import runtime
-        from srgformer_lab.models import catalog
-        from srgformer_lab.training import fit as fitting
-
-        runtime.keep_memory()
-        data = opened_data(options)
-        config, train = configurations(options)
-        model = catalog.kind(options.model).build(data, config)
-        read = [f"  {note}" for note in data.reading]
-        if is_first:
-            say("\n".join(text for text in (str(data), *map(in_command_words, read), str(model), preset_note(options)) if text))
-        with epochs_bar() if is_first else nullcontext() as watch:
-            run = fitting.fit(model, data, train, options.runs, options.name, watch)
-    if is_first:
-        say(_summary(run))
+        run = (_resumed if options.resume else _begun)(options, together.is_first)
+        if together.is_first:  # alone it speaks
+            say(_summary(run))
     return 0
+
+
+def _begun(options: argparse.Namespace, is_first: bool) -> "Run":
+    from srgformer_lab import runtime
+    from srgformer_lab.models import catalog
+    from srgformer_lab.training import fit as fitting
+
+    runtime.keep_memory()
+    data = opened_data(options)
+    config, train = configurations(options)
+    model = catalog.kind(options.model).build(data, config)
+    read = [f"  {note}" for note in data.reading]
+    if is_first:
+        say("\n".join(text for text in (str(data), *map(in_command_words, read), str(model), preset_note(options)) if text))
+    with epochs_bar() if is_first else nullcontext() as watch:
+        return fitting.fit(model, data, train, options.runs, options.name, watch)
 
 
 def _resumed(options: argparse.Namespace, is_first: bool) -> "Run":
@@ -179,6 +175,26 @@ def report(options: argparse.Namespace) -> int:
     return 0
 
 
+def track(options: argparse.Namespace) -> int:
+    """Hand a run to a tracker."""
+    from srgformer_lab.training import tracking
+    from srgformer_lab.training.run import Run
+
+    n_epochs = tracking.track(Run.open(options.run), options.to, options.folder, options.follow)
+    say(f"{n_epochs} epochs of {options.run} are in {options.to}")
+    return 0
+
+
+def share(options: argparse.Namespace) -> int:
+    """Write a finished run as a folder to be shared."""
+    from srgformer_lab.training import sharing
+    from srgformer_lab.training.run import Run
+
+    run = Run.open(options.run)
+    say(f"wrote {sharing.share(run, options.output or Path('shared') / run.name).path}; its README.md is the model card")
+    return 0
+
+
 def runs(options: argparse.Namespace) -> int:
     """List the runs of a folder, the damaged ones with the reason."""
     from srgformer_lab.training.managing import damaged_runs, list_runs
@@ -247,12 +263,16 @@ def experiment(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure speed and memory."""
-    from srgformer_lab.experiments.command import run_bench
+    """Measure speed and memory, or the time until models are good."""
+    from srgformer_lab.experiments.command import bench_quality, run_bench
 
-    changes = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
-    given = (options.shapes, options.data, options.preset, options.dims, options.repeats, options.plain, options.output)
-    for text in run_bench(*given, changes):
+    it, changes = options, {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name, None)) is not None}
+    if it.quality is None:
+        found = run_bench(it.shapes, it.data, it.preset, it.dims, it.repeats, it.plain, it.output, changes)
+    else:
+        only = tuple(name.strip() for name in it.only.split(",")) if it.only else ()
+        found = bench_quality(it.data or "studio", it.preset, it.dims, it.seeds, changes, only, it.quality, it.output)
+    for text in found:
         say(text)
     return 0
 

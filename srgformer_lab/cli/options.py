@@ -144,6 +144,7 @@ def configurations(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
 
     chosen = options.preset or ("studio" if options.data == "studio" else None)
     base = preset(chosen) if chosen else Preset(ModelConfig(), TrainConfig())
+    base = base.quick() if options.quick else base
     kind = catalog.kind(options.model)
     start = base.model if kind.config is ModelConfig else kind.config().replace(**_shared(kind.config, base.model))
     names = {item.name for other in catalog.MODELS.values() for item in fields(other.config)}  # type: ignore[arg-type]

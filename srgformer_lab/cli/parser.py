@@ -39,6 +39,7 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     train = named.add_parser("train", help="train a model and write a run folder")
     add_data(train, world=True)
     train.add_argument("--preset", default=None, help=f"start from {', '.join(PRESETS)}")
+    train.add_argument("--quick", action="store_true", help="with settings that make a good model in far less time, no longer exactly")
     train.add_argument("--runs", type=file_path, default=Path("runs"), help="folder of the run folders")
     train.add_argument("--name", help="name of the run folder")
     train.add_argument("--resume", type=file_path, metavar="RUN", help="go on with a run folder; the other options are then its own")
@@ -76,6 +77,18 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     runs = named.add_parser("runs", help="list the runs in a folder")
     runs.add_argument("folder", type=file_path, nargs="?", default=Path("runs"))
     runs.set_defaults(command=commands.runs)
+
+    track = named.add_parser("track", help="hand a run's settings, losses and metrics to TensorBoard, MLflow or Weights & Biases")
+    track.add_argument("run", type=file_path, help="run folder")
+    track.add_argument("--to", required=True, help="tensorboard, mlflow or wandb")
+    track.add_argument("--folder", type=file_path, default=Path("tracking"), help="where a tracker that works offline writes")
+    track.add_argument("--follow", action="store_true", help="go on until the training ends, an epoch at a time")
+    track.set_defaults(command=commands.track)
+
+    share = named.add_parser("share", help="write a finished run as a folder with a model card, as the Hugging Face Hub shows them")
+    share.add_argument("run", type=file_path, help="run folder")
+    share.add_argument("--output", type=file_path, help="the folder to write (default shared/RUN); nothing is uploaded")
+    share.set_defaults(command=commands.share)
 
     check = named.add_parser("check", help="say what a data folder holds and what is wrong with it")
     check.add_argument("folder", type=file_path)
@@ -128,7 +141,12 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     bench.add_argument("--dims", default="64", help="embedding widths, a,b,c")
     bench.add_argument("--repeats", type=int, default=3, help="rounds; medians are shown")
     bench.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True, help="measure the plain implementation too")
-    bench.add_argument("--output", type=file_path, default=Path("bench"), help="folder of bench.csv and growth.html")
-    add_settings(bench.add_argument_group("the training"), TrainConfig)
+    bench.add_argument(
+        "--quality", type=float, metavar="TARGET", help="measure instead how long models take until validation holds this, such as 0.0933"
+    )
+    bench.add_argument("--only", help="with --quality: which models, a,b,c; any other word lists them all (default: all)")
+    bench.add_argument("--seeds", type=int, default=3, help="with --quality: trainings of each model, of which medians are shown")
+    bench.add_argument("--output", type=file_path, default=Path("bench"), help="folder of bench.csv and growth.html, or of quality.csv")
+    add_settings(bench.add_argument_group("the training"), TrainConfig, without=("seed",))
     bench.set_defaults(command=commands.bench)
     return parser

@@ -8,14 +8,15 @@ from typing import Any
 
 from srgformer_lab import runtime
 from srgformer_lab.config import check_number
-from srgformer_lab.data.source import open_data
+from srgformer_lab.data.source import STUDIO, open_data
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments import timing
-from srgformer_lab.experiments.cases import Setup
+from srgformer_lab.experiments.cases import Recipe, Setup
 from srgformer_lab.experiments.catalog import Chosen, Experiment, experiment, no_trials
 from srgformer_lab.experiments.measurement import Measurement, take
 from srgformer_lab.experiments.outcomes import Outcome, rows, table
-from srgformer_lab.experiments.report import Result, check_output
+from srgformer_lab.experiments.quality import HELD, quality_table, time_to_quality
+from srgformer_lab.experiments.report import Result, check_output, write_files
 from srgformer_lab.experiments.runner import HOUR, Runner, Watcher, check_budget, need
 from srgformer_lab.experiments.workload import Task, shape, task
 
@@ -108,6 +109,36 @@ def run_bench(
         written = timing.write(found, output)
         yield timing.table(found[-1]) + "\n"
     yield "\n".join(f"wrote {path}" for path in written)
+
+
+def bench_quality(
+    data: Path | str,
+    preset: str | None,
+    dims: str,
+    n_seeds: int,
+    changes: Mapping[str, Any],
+    only: Sequence[str],
+    target: float,
+    output: Path,
+) -> Iterator[str]:
+    """Measure how long models take until validation holds a target; yield what is known after each training, and write it.
+
+    Raises:
+        ConfigError: The target, a width or a number of seeds is none; nothing has been trained then.
+        UnknownIdError: There is no such preset or model.
+        DataError: The data folder is not in order.
+    """
+    n_seeds = check_number("seeds", n_seeds, 1, 10_000, "trainings of each model", True)
+    check_output(output)
+    recipe = Recipe(str(data) if data == STUDIO else str(Path(data).resolve()))
+    name = preset or (STUDIO if data == STUDIO else "baby")
+    for dim in (_whole(word.strip()) for word in dims.split(",")):
+        setup = Setup(recipe, name, tuple(range(n_seeds)), {**changes, "embedding_dim": dim}, only=tuple(only))
+        yield f"{recipe.open(0)!r}, preset {name}, d={dim}: until validation holds {target:g} for {HELD} evaluations"
+        for found in time_to_quality(setup, target):
+            written = write_files(output, {f"quality-{dim}.csv": found}, {}, {})
+            yield quality_table(found)
+        yield f"wrote {written[0]}"
 
 
 def _tasks(

@@ -13,6 +13,9 @@ from srgformer_lab.training.files import is_number, read_json, write_json
 from srgformer_lab.training.locks import OwnedFolder
 from srgformer_lab.training.records import UNFINISHED, RunConfig, Status
 
+SHARED_WEIGHTS = "model.safetensors"
+"""What ``best.safetensors`` is called in a folder that was written to be shared."""
+
 
 class RecordedFolder(OwnedFolder):
     """A folder that holds what was trained, how far it is, and everything that was measured on the way."""
@@ -135,4 +138,6 @@ class RecordedFolder(OwnedFolder):
         Returns:
             A path, whether there is a file or not.
         """
-        return self.path / (f"{epoch}.safetensors" if isinstance(epoch, str) else f"epochs/{epoch:05d}.safetensors")
+        path = self.path / (f"{epoch}.safetensors" if isinstance(epoch, str) else f"epochs/{epoch:05d}.safetensors")
+        shared = self.path / SHARED_WEIGHTS
+        return shared if epoch == "best" and not path.exists() and shared.exists() else path
