@@ -25,6 +25,7 @@ import pandas as pd
 from srgformer_lab.errors import LabError
 from srgformer_lab.lessons.catalog import LESSONS, Lesson, lesson
 from srgformer_lab.lessons.verdict import Verdict
+from srgformer_lab.places import PACKAGE
 
 COLUMNS = ["file", "lesson", "exercise", "passed", "misconception", "message"]
 TIME_LIMIT = 60.0
@@ -33,6 +34,8 @@ IDLE_LIMIT = 600.0
 """Seconds by the clock for one exercise, so that one that waits ends as well; generous, as a machine may have much else to do."""
 MEMORY = 4 * 2**30
 """Bytes that a learner's code may take beyond what the imported modules hold."""
+FILE_SIZE, FILES = 64 * 2**20, 256
+"""Bytes of the largest file that a learner's code may write, and how many it may have open."""
 OPENING, OPENING_TIMES = "opening", 10
 _MARK = re.compile(r"^\s*LESSON = (\d+)\s*$", re.MULTILINE)
 
@@ -104,7 +107,9 @@ def _examine_apart(
         journal, errors = Path(folder) / "journal", Path(folder) / "errors"
         command = [sys.executable, "-m", __name__, path.resolve(), known.number, journal, time_limit, idle_limit, *exercises]
         # a learner's progress is not the teacher's, and no lesson needs an accelerator
-        environment = os.environ | {"XDG_STATE_HOME": folder, "CUDA_VISIBLE_DEVICES": ""}
+        environment = os.environ | {"XDG_STATE_HOME": folder, "CUDA_VISIBLE_DEVICES": "", "TMPDIR": folder}
+        given = [os.fspath(Path(place).resolve()) for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+        environment["PYTHONPATH"] = os.pathsep.join([os.fspath(PACKAGE.parent), *given])  # found from that folder, too
         with errors.open("wb") as told:
             try:
                 code = subprocess.run(
@@ -114,6 +119,7 @@ def _examine_apart(
                     stderr=told,
                     timeout=idle_limit * (len(exercises) + OPENING_TIMES + 1),
                     env=environment,
+                    cwd=folder,  # what it writes beside itself is gone with its process
                     check=False,
                 ).returncode
             except subprocess.TimeoutExpired:
@@ -150,7 +156,7 @@ def _examine(notebook: Path, known: Lesson, journal: Path, limits: tuple[float, 
     time_limit, idle_limit = limits
     checks = {name: known.check(name) for name in exercises}
     opened(known.path, "as_shipped")  # whatever a lesson imports is imported before a clock runs
-    _limit_memory()
+    _limit_memory_and_files()
     note(OPENING)
     with _clocks(OPENING_TIMES * time_limit, OPENING_TIMES * idle_limit):
         found, trouble = collect(notebook, known.exercises)
@@ -199,14 +205,19 @@ def _clocks(processor: float, wall: float) -> Iterator[None]:
             signal.setitimer(timer, 0)
 
 
-def _limit_memory() -> None:
-    """Let an allocation fail, with an error that has its line, before the machine's memory is full."""
+def _limit_memory_and_files() -> None:
+    """Let an allocation, or a write, fail with an error that has its line before the machine's memory or disk is full."""
+    try:
+        import resource
+    except ImportError:  # no such limits here
+        return
+    limits = {resource.RLIMIT_FSIZE: FILE_SIZE, resource.RLIMIT_NOFILE: FILES}
     pages = Path("/proc/self/statm")
     if pages.is_file():
-        import resource
-
-        held = int(pages.read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        limits[resource.RLIMIT_AS] = int(pages.read_text().split()[0]) * resource.getpagesize() + MEMORY
+    for limit, most in limits.items():
+        _, hard = resource.getrlimit(limit)
+        resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def main(notebook: str, number: str, journal: str, time_limit: str, idle_limit: str, *exercises: str) -> None:

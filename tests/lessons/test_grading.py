@@ -1,6 +1,7 @@
 """Filled-in notebooks are graded by what their functions do; whatever is wrong with a file becomes a row that says so."""
 
 import importlib
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -84,6 +85,11 @@ WAITS = f"""import signal, threading
     threading.Event().wait()"""
 """Waits for ever; the clock that must be running is put forward, so that nobody waits for it."""
 
+WRITES = f"""with open("beside.bin", "wb") as file:
+        file.write(bytes({grading.FILE_SIZE + 1}))
+    return []"""
+"""Writes a file, larger than it may, where it stands."""
+
 ENDS = [
     (
         {"top_k": "__import__('os')._exit(3)", "recall_at_k": "return 10 ** 10 ** 10"},  # compiled code that no thread can interrupt
@@ -102,8 +108,8 @@ ENDS = [
         ["MemoryError", "recall_at_k was ended by the system; does it fill the memory?", "Right:"],
     ),
     (
-        {"recall_at_k": WAITS, "ndcg_at_k": "sys.exit()"},
-        ["Right:", "recall_at_k is not done after 600 s by the clock; does it wait for something?", "SystemExit"],
+        {"top_k": WRITES, "recall_at_k": WAITS, "ndcg_at_k": "sys.exit()"},
+        ["File too large", "recall_at_k is not done after 600 s by the clock; does it wait for something?", "SystemExit"],
     ),
 ]
 
@@ -115,6 +121,7 @@ def test_an_exercise_that_ends_its_process_is_lost_alone_and_said_how(tmp_path, 
     assert list(table["passed"]) == [said == "Right:" for said in words], table["message"].tolist()
     for message, said in zip(table["message"], words, strict=True):
         assert said in message
+    assert not Path("beside.bin").exists()
 
 
 @pytest.mark.parametrize(("line", "words"), [("while True: pass", "is not done after"), ("sys.exit(4)", "exit code 4")])
