@@ -251,7 +251,8 @@ def _row(group: Sequence[Outcome]) -> dict[str, float]:
     }
     measured = pd.DataFrame([outcome.structure or {} for outcome in done.values()])
     for name in measured:
-        row |= {f"{MEASURED}{name}": float(measured[name].mean()), **_bounds(f"{MEASURED}{name} ", measured[name].to_numpy())}
+        known = measured[name].dropna()  # no history long enough to be ranked, or no group that could be told
+        row |= {f"{MEASURED}{name}": float(known.mean()), **_bounds(f"{MEASURED}{name} ", known.to_numpy())}
     return row
 
 

@@ -86,6 +86,19 @@ def test_structure_is_measured_on_the_trained_model_and_on_its_untrained_self(tm
     assert {"gain, LightGCN", "users_low, LightGCN"} <= set(pd.read_csv(tmp_path / "tables" / "table.csv"))
 
 
+def test_histories_too_short_to_be_ranked_leave_the_rest_of_the_table(tmp_path):
+    setup = setup_of(seeds=(0, 1))
+    cases = [setup.case({"form": "found"}, seed) for seed in setup.seeds]
+    measures = [{"AUC attention": 0.5 + case.seed / 10, "ρ attention": math.nan, "NMI text": (math.nan, 0.4)[case.seed]} for case in cases]
+    done = [replace(_finished(tmp_path, case, [0.5, 0.5]), structure=measured) for case, measured in zip(cases, measures, strict=True)]
+    row = table(done, ("form",), {"form": "published"}).iloc[0]
+    assert row["structure.AUC attention"] == pytest.approx(0.55)
+    assert row["structure.AUC attention low"] < 0.55 < row["structure.AUC attention high"]
+    assert math.isnan(row["structure.ρ attention"])
+    assert row["structure.NMI text"] == 0.4
+    assert not {"structure.ρ attention low", "structure.NMI text low"} & set(row.index), "one value has no interval"
+
+
 def test_a_run_that_was_judged_without_structure_is_measured_when_it_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(structure, "REMOVALS_OF", 2)
     case = setup_of().case({}, 0)
