@@ -450,6 +450,70 @@ def _(beta, dark, data, model, own, quiet, quiet_recall, seed):
 
 @app.cell(hide_code=True)
 def _():
+    taught = kit.Question(
+        "taught",
+        "Which of the two models learned the groups?",
+        {
+            "both: both agree with them far better than chance": "Far better than chance, yes. But so does the published model before its "
+            "first step, as you saw above: chance is the wrong thing to hold it against.",
+            "the second alone": "The published one agrees with the groups about as well as before its first step. The second began at the "
+            "same place and ends near 1. Nobody told it a group: who takes what with what was enough.",
+            "neither: nobody told them the groups": "Nobody did. But a group is things that the same people take, and the second model "
+            "was paid for putting those together.",
+        },
+        right="the second alone",
+    )
+    taught_guess = taught.ask()
+    kit.stack(
+        kit.step(
+            "Explain",
+            "Hyperedges with a task of their own",
+            """
+            What pays $V$ in this model? Rankings and a contrast, and neither asks for groups. A second trained model comes with the lab,
+            called *found*. Its 18 hyperedges have a task of their own: a pair of things that one person took should share a
+            hyperedge more often than chance puts it there. No noise is drawn, and nothing else moves $V$.
+            """,
+        ),
+        kit.step("Predict", "Did it learn that?"),
+        taught_guess,
+    )
+    return taught, taught_guess
+
+
+@app.cell(hide_code=True)
+def _(taught_guess):
+    form = mo.ui.radio(list(kit.SHIPPED), value="as published", label="Which model")
+    against = mo.ui.radio(list(kit.AGAINST), value="chance", label="Held against")
+    agreement = {_form: kit.learned(_form, "NMI with categories") for _form in kit.SHIPPED} if taught_guess.value else {}
+    return against, agreement, form
+
+
+@app.cell(hide_code=True)
+def _(against, agreement, form, taught, taught_guess):
+    taught.answer(
+        LESSON,
+        taught_guess.value,
+        kit.step(
+            "Measure",
+            "Find out",
+            """
+            The **agreement** (NMI) of a model's first hyperedges with the interest groups is 1 if they tell the groups exactly and 0 if
+            they tell nothing. Measure both models, and hold each against both.
+            """,
+        ),
+        kit.side_by_side(form, against),
+        kit.held_against(agreement[form.value], against.value) if agreement else None,
+        kit.markdown("One run proves little, so here are both forms in five other worlds, each trained anew: trained less untrained."),
+        kit.worlds({"image": "NMI image", "text": "NMI text"}, "untrained", "NMI"),
+        kit.markdown(
+            "**Did it learn that?** is answered by one subtraction: trained less untrained. Chance alone would have praised both."
+        ),
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
     kit.stack(
         kit.step("Transfer", "Two questions to take along"),
         kit.transfer(

@@ -407,6 +407,72 @@ def _(change, judged):
 
 @app.cell(hide_code=True)
 def _():
+    real = kit.Question(
+        "real",
+        "In which of the two models does a thing that was taken out of interest weigh more than one taken by chance?",
+        {
+            "in both: that is what attention is for": "It is what the word promises. In the published model nothing in the training asks "
+            "for it, and its weights end a little on the side of chance.",
+            "in the second alone": "Told to tell real pairs from shuffled ones, attention does. Before its first step it could not, so it "
+            "was learned.",
+            "in neither: no number knows who was interested": "A single taking says nothing. But over all of them real pairs of person "
+            "and thing come in patterns, and shuffled ones don't: that can be learned.",
+        },
+        right="in the second alone",
+    )
+    real_guess = real.ask()
+    kit.stack(
+        kit.step(
+            "Explain",
+            "Attention with a task of its own",
+            """
+            Half of all takings in the built-in shop are chance, and the shop knows which. The published model is paid for its lists
+            alone. A second trained model, called *found*, makes queries and keys of pictures and texts, and these have a task of their
+            own: to tell the real pairs of person and thing from pairs with the things in another order.
+            """,
+        ),
+        kit.step("Predict", "Did it learn that?"),
+        real_guess,
+    )
+    return real, real_guess
+
+
+@app.cell(hide_code=True)
+def _(real_guess):
+    form = mo.ui.radio(list(kit.SHIPPED), value="as published", label="Which model")
+    against = mo.ui.radio(list(kit.AGAINST), value="chance", label="Held against")
+    preference = {_form: kit.learned(_form, "attention AUC") for _form in kit.SHIPPED} if real_guess.value else {}
+    return against, form, preference
+
+
+@app.cell(hide_code=True)
+def _(against, form, preference, real, real_guess):
+    real.answer(
+        LESSON,
+        real_guess.value,
+        kit.step(
+            "Measure",
+            "Find out",
+            """
+            Take a real and a chance thing of one history. The **AUC** is how often the real one has the larger weight: 1 always, .5 as
+            often as not.
+            """,
+        ),
+        kit.side_by_side(form, against),
+        kit.held_against(preference[form.value], against.value) if preference else None,
+        kit.markdown("The same in five other worlds, each trained anew: trained less untrained."),
+        kit.worlds({"attention": "AUC attention"}, "untrained", "AUC"),
+        kit.markdown(
+            """
+            So attention can learn what is real. Is a large weight now a reason? That is another question, and lesson 9 measures it.
+            """
+        ),
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
     kit.stack(
         kit.step("Transfer", "Three questions to take along"),
         kit.transfer(

@@ -367,6 +367,71 @@ def _(effects, how, own):
 
 @app.cell(hide_code=True)
 def _():
+    reason = kit.Question(
+        "reason",
+        "A second trained model, called found, was taught attention by a task of its own: its weights tell real things from chance ones "
+        "(lesson 5). Take things away from people there. What do its weights foretell?",
+        {
+            "as much as the exact share": "It sounds as if it must. But what is real is not yet what this score is made of: a weight says "
+            "nothing of the item that is recommended, and the attention part is one of several.",
+            "no more than chance": "Its order of the removals still can't be told from chance. The weights learned what they were taught, "
+            "which thing is real; nobody taught them which thing speaks for this item.",
+            "something, but less than the exact share": "That is a fair guess. But person by person its weights can't be told from chance.",
+        },
+        right="no more than chance",
+    )
+    reason_guess = reason.ask()
+    kit.stack(kit.step("Predict", "Did it learn to explain?"), reason_guess)
+    return reason, reason_guess
+
+
+@app.cell(hide_code=True)
+def _(own):
+    form = mo.ui.radio(list(kit.SHIPPED), value="found", label="Which model")
+    state = mo.ui.radio(["trained", "untrained"], value="trained", label="At which time")
+    agreements = own.agreements()
+    return agreements, form, state
+
+
+@app.cell(hide_code=True)
+def _(agreements, form, reason, reason_guess, state):
+    _worlds = {"exact share": "ρ contribution", "attention weight": "ρ attention"}
+    _measured = agreements.loc[[(form.value, state.value)]]
+    reason.answer(
+        LESSON,
+        reason_guess.value,
+        kit.step(
+            "Measure",
+            "Find out",
+            "Each of 20 people's things was really taken away, one by one, in both models and in both models before their first step. "
+            "`rank_agreement` compares the orders person by person.",
+        ),
+        kit.side_by_side(form, state),
+        kit.tiles(
+            [
+                (
+                    _claim,
+                    f"{_row.mean:+.2f}".replace("-", "−"),
+                    f"rank correlation with what removals cost; 95 % over people [{_row.low:.2f}, {_row.high:.2f}]".replace("-", "−"),
+                )
+                for _claim, _row in zip(_measured["claim"], _measured.itertuples(), strict=True)
+            ]
+        ),
+        kit.markdown("And in five other worlds, both forms trained anew in each, ten people a world:"),
+        kit.worlds(_worlds, "chance", "rank correlation"),
+        kit.markdown(
+            """
+            **Did it learn that?** The weights learned to see what is real, and that did not make them reasons. And the exact share
+            needs no learning at all: it agrees with removals before the first step, too, since it is a sum and not a skill. What a
+            model has learned and what explains it are two questions, with a measurement each.
+            """
+        ),
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
     kit.stack(
         kit.step("Transfer", "Two questions to take along"),
         kit.transfer(

@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from importlib import import_module
 from importlib.util import module_from_spec
@@ -20,9 +20,12 @@ from types import ModuleType
 from typing import Any
 
 import marimo as mo
+import pandas as pd
 
-from srgformer_lab import places, plots
+import srgformer_lab as lab
+from srgformer_lab import backend, places, plots
 from srgformer_lab.lessons import catalog, grading, progress
+from srgformer_lab.statistics import over_seeds
 
 sys.path.insert(0, str(places.apps_folder()))
 import common
@@ -93,7 +96,7 @@ def _head(title: str, *lines: str) -> mo.Html:
 
 
 def step(kind: str, title: str, text: str = "") -> mo.Html:
-    """Open a step of the unit: its kind (Look, Predict, Drag, Explain, Write, Break it, Transfer), what it is about, and a few words."""
+    """Open a step of the unit, with a few words: its kind is Look, Predict, Drag, Explain, Write, Break it, Measure or Transfer."""
     head = f'<div role="heading" aria-level="2" class="lab-step"><b>{html.escape(kind)}</b><span>{html.escape(title)}</span></div>'
     return stack(mo.Html(head), markdown(text) if text else None)
 
@@ -288,6 +291,59 @@ def _record(number: int, kind: str, name: str) -> str:
     """Note progress where a person looks; in a script nobody learns anything."""
     trouble = progress.record(number, kind, name) if mo.app_meta().mode in ("edit", "run") else ""
     return f"<br><small>{html.escape(trouble)}</small>" if trouble else ""
+
+
+# --------------------------------------------------------- did it learn that?
+
+SHIPPED = {"as published": "studio", "found": "studio_found"}
+"""The presets of the two shipped runs, by the words of the app's switch between them."""
+AGAINST = {"chance": "chance", "the same model, untrained": "untrained"}
+"""What a number can be held against, and the column of ``lab.measure_structure`` that has it."""
+
+
+@cache
+def shipped(form: str) -> tuple[lab.SRGFormer, lab.Trace]:
+    """Return a shipped run's model and its pass."""
+    run = lab.shipped_run(SHIPPED[form])
+    return backend.trained_pass(run, run.open_data())
+
+
+@cache
+def learned(form: str, measure: str) -> pd.DataFrame:
+    """Return the rows of ``lab.measure_structure`` of a shipped run that have this measure."""
+    rows = lab.measure_structure(shipped(form)[1])
+    return rows[rows["measure"] == measure]
+
+
+def held_against(rows: pd.DataFrame, against: str) -> mo.Html:
+    """Show measured rows as tiles, and how far each lies above chance or above the untrained model."""
+    beside = rows[AGAINST[against]]
+    said = [
+        f"{against}: {plots.digits(other, 2)}, so {value - other:+.2f}".replace("-", "−")
+        for value, other in zip(rows["value"], beside, strict=True)
+    ]
+    names = [modality or "attention" for modality in rows["modality"]]
+    return tiles([(name, plots.digits(value, 2), words) for name, value, words in zip(names, rows["value"], said, strict=True)])
+
+
+def over_worlds(measures: Mapping[str, str]) -> pd.DataFrame:
+    """Return how far each form lies above its untrained self in each of the stored worlds, as ``plots.paired_differences`` reads it.
+
+    Args:
+        measures: Columns of ``stored/structure.csv`` by the names that groups get. One that was not measured untrained counts from 0.
+    """
+    stored, found = pd.read_csv(Path(__file__).parent / "stored" / "structure.csv"), []
+    for name, column in measures.items():
+        for form, rows in stored.groupby("form", sort=False):
+            above = over_seeds((rows[column] - rows.get(f"untrained {column}", 0)).to_numpy())
+            found.append((name, form, len(rows), above.mean, above.low, above.high))
+    return pd.DataFrame(found, columns=["group", "run", "judged", "difference", "low", "high"])
+
+
+def worlds(measures: Mapping[str, str], first: str, metric: str) -> mo.Html:
+    """Draw what ``over_worlds`` finds: how far both forms lie above ``first``, with 95 % over the worlds."""
+    hint = f"Right of 0: above {first}. Lines: 95 % over five worlds; filled where they leave out 0."
+    return chart(plots.paired_differences(over_worlds(measures), first, metric, "worlds", dark=dark(), hint=hint))
 
 
 # ---------------------------------------------------------------------- knobs

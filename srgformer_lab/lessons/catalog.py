@@ -81,7 +81,7 @@ LESSONS = (
         "hyperedges",
         "Can groups be learned?",
         "Let items choose their hyperedges by Gumbel-softmax.",
-        50,
+        55,
         ("memberships", "user_memberships", "gumbel_softmax"),
     ),
     Lesson(
@@ -89,7 +89,7 @@ LESSONS = (
         "attention",
         "What does the model look at?",
         "Compute attention over a history, without the feed-forward part.",
-        50,
+        55,
         ("attention_weights", "attend", "attend_with_heads"),
     ),
     Lesson(
@@ -121,7 +121,7 @@ LESSONS = (
         "explaining",
         "Why this item?",
         "Take a score apart, and test the explanation.",
-        50,
+        55,
         ("take_apart", "rank_agreement", "deletion"),
     ),
     Lesson(

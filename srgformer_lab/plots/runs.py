@@ -18,7 +18,7 @@ NAMES_WIDTH = 176
 """Pixels of the names right of the plane."""
 APART = 0.08
 """Least distance of two names, in heights of the plane."""
-PAIRED_HINT = "Right of 0: better than the first run. Lines: 95 % over people; filled where they leave out 0."
+PAIRED_HINT = "Right of 0: better than the first run. Lines: 95 % over {over}; filled where they leave out 0."
 PAIRED_SYMBOLS = ("circle", "square", "diamond")
 LABEL_WIDTH, ROW = 170, 20
 """Most pixels of a row's name, and its height."""
@@ -86,7 +86,7 @@ def _plane_finding(known: pd.DataFrame, x: str, y: str) -> str:
 
 
 def paired_differences(
-    frame: pd.DataFrame, first: str, metric: str = "recall@20", *, dark: bool = False, hint: str | None = None
+    frame: pd.DataFrame, first: str, metric: str = "recall@20", over: str = "people", *, dark: bool = False, hint: str | None = None
 ) -> go.Figure:
     """Draw each run's difference to the first one, group below group; a dot is filled where its interval leaves out 0.
 
@@ -94,6 +94,7 @@ def paired_differences(
         frame: ``group``, ``run`` (at most three), ``judged`` (people), ``difference`` of the metric in 0…1, ``low``, ``high``.
         first: The run that the others are held against.
         metric: What the difference is of.
+        over: What was judged and counted, where it isn't people.
 
     Raises:
         DataError: A column is missing.
@@ -104,7 +105,7 @@ def paired_differences(
         return empty_figure(*NOBODY, dark)
     runs, groups = list(dict.fromkeys(known["run"])), list(dict.fromkeys(known["group"]))
     widest = max(text_width(str(name)) for name in [*groups, *(runs if len(runs) > 1 else [])])
-    text, left = PAIRED_HINT if hint is None else hint, int(min(LABEL_WIDTH, widest + 14))
+    text, left = PAIRED_HINT.format(over=over) if hint is None else hint, int(min(LABEL_WIDTH, widest + 14))
     figure = new_figure(_paired_finding(known, first, metric), text, dark, left=left, right=20, bottom=44)
     margin, headed = figure.layout.margin, int(len(runs) > 1)
     rows = len(groups) * (len(runs) + headed)
@@ -116,7 +117,7 @@ def paired_differences(
         place = np.array([groups.index(group) * (len(runs) + headed) + order + headed for group in those["group"]])
         words = [name] * len(those) if headed else those["group"]
         labels |= {row: safe(cut(str(word), LABEL_WIDTH - 10, shorten_middle)) for row, word in zip(place.tolist(), words, strict=True)}
-        _differences(figure, those, place, PAIRED_SYMBOLS[order % len(PAIRED_SYMBOLS)], dark)
+        _differences(figure, those, place, PAIRED_SYMBOLS[order % len(PAIRED_SYMBOLS)], over, dark)
     factor, unit = metric_unit(metric)
     bounds = bounds_of(known["difference"], known["low"], known["high"], [0.0])
     scale(figure.layout.xaxis, bounds, 0.06, (factor, " points" if unit else ""), zeroline=False)
@@ -125,9 +126,9 @@ def paired_differences(
     return figure
 
 
-def _differences(figure: go.Figure, rows: pd.DataFrame, place: np.ndarray, symbol: str, dark: bool) -> None:
+def _differences(figure: go.Figure, rows: pd.DataFrame, place: np.ndarray, symbol: str, over: str, dark: bool) -> None:
     fill = np.where((rows["low"] > 0) | (rows["high"] < 0), INK[dark], SURFACE[dark]).tolist()
-    hover = [f"{safe(row.group)}: {safe(row.run)}<br>{signed(row.difference)}, {row.judged:,} people" for row in rows.itertuples()]
+    hover = [f"{safe(row.group)}: {safe(row.run)}<br>{signed(row.difference)}, {row.judged:,} {over}" for row in rows.itertuples()]
     bars = error_bars(rows["difference"], rows["low"], rows["high"], MUTED[dark])
     more = {"hover": hover, "error_x": bars, "cliponaxis": False, "name": safe(rows["run"].iloc[0])}
     marks(figure, rows["difference"].to_numpy(float), place, INK[dark], fill=fill, symbol=symbol, **more)

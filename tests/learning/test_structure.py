@@ -1,6 +1,7 @@
 """Hyperedges find planted groups and attention finds real interactions; shortcuts let them learn only where they are computed."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,3 +103,17 @@ def test_memberships_that_nothing_teaches_stay_as_they_were_drawn():
 def test_names_of_what_is_taught_alone_are_those_of_the_weights():
     names = [name for name, _ in build(shop(), found()).named_parameters()]
     assert {name for name in names if name.startswith(TAUGHT_ALONE)} == ATTRIBUTES | SCORING
+
+
+@pytest.mark.parametrize(("features", "agreement"), [("raw", 0.0), ("unit", math.nan)])
+def test_features_that_are_all_alike_put_all_items_into_hyperedges_alike(features, agreement):
+    """Nothing tells items apart, so nothing can be found: all have one row, in one hyperedge, or centred in all of them alike."""
+    data = lab.studio(seed=0, n_users=40, n_items=12, n_groups=3, n_interactions=200)
+    data = replace(data, features={name: np.full_like(matrix, 17.0) for name, matrix in data.features.items()})
+    chosen = lab.preset("studio_found")
+    model = lab.SRGFormer(data, chosen.model.replace(embedding_dim=8, n_heads=2, membership_features=features))
+    records = list(lab.epochs(model, data, chosen.train.replace(epochs=2, batch_size=64, device="cpu")))
+    assert all(math.isfinite(loss) for record in records for loss in record.losses.values())
+    homes = model.eval().trace().hypergraph["text"].membership.items
+    torch.testing.assert_close(homes, homes[:1].expand_as(homes))
+    np.testing.assert_equal(lab.against_labels(model.trace(), data, "text", lab.visible_labels(data, "text")).nmi, agreement)

@@ -29,6 +29,27 @@ def test_lesson_runs_and_every_stub_is_told(lesson):
     assert len(shown) < LARGEST_PAGE
 
 
+@pytest.mark.parametrize(
+    "lesson", [lesson for lesson in LESSONS if '"Measure"' in lesson.path.read_text("utf-8")], ids=lambda lesson: lesson.name
+)
+def test_who_guessed_finds_what_was_learned_by_a_measurement(lesson, monkeypatch):
+    import kit
+    import marimo as mo
+
+    def guessed(question):
+        form = mo.Html("")
+        form.value = question.right
+        return form
+
+    monkeypatch.setattr(kit.Question, "ask", guessed)
+    outputs, _ = notebook(lesson).app.run()
+    shown = [getattr(output, "text", "") for output in outputs if output is not None]
+    (measured,) = [text for text in shown if "<b>Measure</b>" in text]
+    assert "As you guessed" in measured
+    assert "lab-tiles" in measured
+    assert "worlds" in measured
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_lesson_keeps_to_the_unit(lesson):
     text = lesson.path.read_text("utf-8")

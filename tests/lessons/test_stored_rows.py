@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from srgformer_lab.statistics import over_seeds
+from tests.lessons.conftest import TUTORIALS
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
@@ -19,6 +20,30 @@ def test_stored_rows_are_the_results(name):
     assert list(stored["name"]) == list(rows.iloc[:, 0])
     for short, column in {"seed": "seed", "best_epoch": "best_epoch", "valid": "valid.recall@20", "test": "test.recall@20"}.items():
         np.testing.assert_allclose(stored[short], rows[column], atol=1e-6)
+
+
+def test_stored_structure_is_the_results():
+    stored = pd.read_csv(TUTORIALS / "stored" / "structure.csv")
+    rows = pd.read_csv(RESULTS / "structure-studio" / "rows.csv")
+    known = rows[rows["form"].isin(["published", "found"])].reset_index(drop=True)
+    assert list(stored["form"]) == ["as published"] * 5 + ["found"] * 5
+    assert list(stored["seed"]) == list(known["seed"])
+    for column in stored.columns[2:]:
+        np.testing.assert_allclose(stored[column], known[f"structure.{column}"], atol=1e-5)
+
+
+def test_what_is_said_of_both_forms_holds_over_the_stored_worlds():
+    """Published hyperedges are where they began, and weights below; found ones learned; no weight is a reason: lessons 4, 5 and 9."""
+    kit = importlib.import_module("kit")
+    measures = ["NMI image", "NMI text", "AUC attention", "ρ attention", "ρ contribution"]
+    above = kit.over_worlds({name: name for name in measures}).set_index(["run", "group"])
+    published, found = above.loc["as published"], above.loc["found"]
+    assert (published.loc[measures[:2], "low"] < 0).all()
+    assert (published.loc[measures[:2], "high"] > 0).all()
+    assert -0.1 < published.loc["AUC attention", "low"] < published.loc["AUC attention", "high"] < 0
+    assert (found.loc[measures[:3], "low"] > 0.3).all()
+    assert (above.xs("ρ attention", level="group")["low"] < 0).all()
+    assert (above.xs("ρ contribution", level="group")["low"] > 0.4).all()
 
 
 def test_table_made_rightly_is_the_one_of_the_results():

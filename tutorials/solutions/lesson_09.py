@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from srgformer_lab.statistics import over_users
+
 
 def take_apart(brought, item):
     return (brought @ item).sum(axis=1)
@@ -41,3 +43,17 @@ def tested(effects, claim, how):
     if how == TESTS[3]:
         return rank_agreement(effects[claim].to_numpy(), effects["effect"].to_numpy())
     return float(np.mean(people))
+
+
+FORMS = {"studio": "as published", "studio_found": "found"}
+
+
+def agreements():
+    """Return how far claims rank removals in both shipped models, trained and not: mean rank correlation over people, and its bounds."""
+    rows = []
+    for (form, state), people in stored("forms").groupby(["form", "state"]):
+        for claim, name in {"contribution": "exact share", "attention": "attention weight"}.items():
+            each = np.array([rank_agreement(one[claim].to_numpy(), one["effect"].to_numpy()) for _, one in people.groupby("user_id")])
+            known = over_users(each)
+            rows.append({"form": FORMS[form], "state": state, "claim": name, "mean": known.mean, "low": known.low, "high": known.high})
+    return pd.DataFrame(rows).set_index(["form", "state"])
