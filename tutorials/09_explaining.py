@@ -421,8 +421,9 @@ def _(agreements, form, reason, reason_guess, state):
         kit.worlds(_worlds, "chance", "rank correlation"),
         kit.markdown(
             """
-            **Did it learn that?** The weights learned to see what is real, and that did not make them reasons. And the exact share
-            needs no learning at all: it agrees with removals before the first step, too, since it is a sum and not a skill. What a
+            **Did it learn that?** The weights learned to see what is real, and that did not make them reasons: untrained ones, which know
+            nothing, foretold removals no worse. And the exact share needs no learning at all: it agrees with removals as well before
+            the first step, since it is a sum and not a skill. What a
             model has learned and what explains it are two questions, with a measurement each.
             """
         ),

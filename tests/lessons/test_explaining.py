@@ -27,6 +27,27 @@ def test_stored_removals_are_true_and_claims_are_the_models(by_hand):
     assert known["weight"] == pytest.approx(row["attention"], abs=1e-4)
 
 
+def test_stored_removals_in_both_forms_are_true_and_what_is_said_of_them_holds(by_hand):
+    stored = by_hand.stored("forms")
+    same = stored.query("form == 'studio' and state == 'trained'").reset_index(drop=True)
+    before = by_hand.stored("effects")
+    assert (same[["user_id", "removed"]] == before[["user_id", "removed"]]).all(axis=None)
+    claims = ["effect", "contribution", "attention"]
+    np.testing.assert_allclose(same[claims], before[claims], atol=2e-4)
+    run = lab.shipped_run("studio_found")
+    trained = run.model(run.open_data())
+    for state, model in (("trained", trained), ("untrained", lab.untrained(trained))):
+        row = stored[(stored["form"] == "studio_found") & (stored["state"] == state)].iloc[-1]
+        gone = lab.what_if(model, row["user_id"], lab.drop_items(row["removed"]), item_id=row["item_id"])
+        assert gone.effect == pytest.approx(row["effect"], abs=1e-4)
+    known = by_hand.agreements().set_index("claim", append=True)
+    weights, shares = (known.xs(claim, level="claim") for claim in ("attention weight", "exact share"))
+    assert weights.loc[("found", "trained"), "low"] < 0 < weights.loc[("found", "trained"), "high"]
+    assert (weights.xs("untrained", level="state")["high"] > weights.xs("trained", level="state")["mean"]).all()
+    assert (shares["low"] > 0.5).all()
+    assert (shares.xs("untrained", level="state")["mean"] > shares.xs("trained", level="state")["mean"]).all()
+
+
 def test_shares_by_hand_are_the_explanations(by_hand):
     run = lab.shipped_run()
     data = run.open_data()
