@@ -61,10 +61,45 @@ def movies_app(tmp_path_factory):
         yield served
 
 
+class Tabs:
+    """Visitors, each with a tab of its own that is kept for the next test: a new tab costs five times the work of opening a page."""
+
+    def __init__(self, chromium):
+        self.chromium, self.kept = chromium, []
+
+    def open(self, number):
+        """Give the tab of a visitor, as one who has never been here."""
+        if number == len(self.kept):
+            self.kept.append(None)
+        if self.kept[number] is None or self.kept[number].is_closed():
+            context = self.chromium.new_context()
+            context.set_default_timeout(LIMIT)
+            self.kept[number] = context.new_page()
+        return self.kept[number]
+
+    def leave(self, page):
+        """Go away and forget: no cookie, nothing stored, no way back."""
+        if page.is_closed():
+            page.context.close()
+            return
+        page.evaluate("sessionStorage.clear()")
+        page.goto("about:blank")
+        page.context.clear_cookies()
+        session = page.context.new_cdp_session(page)
+        session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "local_storage,indexeddb,service_workers"})
+        session.send("Page.resetNavigationHistory")
+        session.detach()
+
+
+@pytest.fixture(scope="session")
+def tabs(chromium):
+    return Tabs(chromium)
+
+
 @pytest.fixture
-def visit(chromium):
-    """Open pages; at the end none of them may have had a console error or asked anyone outside, MathJax's address apart."""
-    contexts, wrong = [], []
+def visit(tabs):
+    """Open pages, each as another visitor; none may have a console error or ask anyone outside, MathJax's address apart."""
+    opened, wrong = [], []
 
     def hear(message):
         if message.type == "error" and not message.location.get("url", "").startswith(MATHJAX) and TAKEN_AWAY not in message.text:
@@ -74,18 +109,24 @@ def visit(chromium):
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:", MATHJAX)):
             wrong.append(f"request: {request.url}")
 
-    def opened(address, width=1280, height=900, scheme="light"):
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        context.set_default_timeout(LIMIT)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", hear)
-        page.on("request", see)
-        page.on("pageerror", lambda error: wrong.append(f"page: {error}"))
+    def fail(error):
+        wrong.append(f"page: {error}")
+
+    ears = {"console": hear, "request": see, "pageerror": fail}
+
+    def visited(address, width=1280, height=900, scheme="light"):
+        page = tabs.open(len(opened))
+        opened.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        for event, ear in ears.items():
+            page.on(event, ear)
         page.goto(address)
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    yield visited
+    for page in opened:
+        for event, ear in ears.items():
+            page.remove_listener(event, ear)
+        tabs.leave(page)
     assert wrong == []

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 import srgformer_lab as lab
@@ -14,18 +13,9 @@ expect.set_options(timeout=LIMIT)
 DATA = "What is in the data?"
 
 
-@pytest.fixture(params=["studio", "movies"])
-def app(request):
-    return request.getfixturevalue(f"{request.param}_app")
-
-
-@pytest.fixture
-def data(app, request):
-    return lab.studio() if "studio" in request.node.name else lab.read_folder(data_folder("movielens_posters"), **MOVIES)
-
-
-def test_from_a_cohort_to_a_person_to_an_item_to_why(app, data, visit):
-    page = visit(app.link(page="data"))
+def test_from_a_cohort_to_a_person_to_an_item_to_why(studio_app, visit):
+    data = lab.studio()
+    page = visit(studio_app.link(page="data"))
     page.locator("button", has=page.locator(".lab-cohort")).nth(2).click()
     page.wait_for_url(re.compile("cohort=heavy"))
     expect(page.get_by_text("Choose a person: long histories")).to_be_visible()
@@ -35,7 +25,7 @@ def test_from_a_cohort_to_a_person_to_an_item_to_why(app, data, visit):
     page.wait_for_url(lambda address: "user=" in address and f"user={before[0]}&" not in address)
     user = ask(page)["user"][0]
     assert user in backend.cohort_users(data, "heavy")
-    trace = lab.Run.open(app.folder / "runs" / "short").model(data).trace()
+    trace = lab.Run.open(studio_app.folder / "runs" / "short").model(data).trace()
     expected = lab.recommend(trace, data, user, k=20, hide="train")
     third = page.locator("button", has=page.get_by_text(re.compile(r"^3\. "))).first
     expect(third).to_contain_text(expected["title"][2])
@@ -49,8 +39,9 @@ def test_from_a_cohort_to_a_person_to_an_item_to_why(app, data, visit):
     expect(page.get_by_text("Choose a person: long histories")).to_be_visible()
 
 
-def test_a_thing_of_the_wall_goes_along_to_every_page(app, data, visit):
-    page = visit(app.link(page="data"))
+def test_a_thing_of_the_wall_goes_along_to_every_page(movies_app, visit):
+    data = lab.read_folder(data_folder("movielens_posters"), **MOVIES)
+    page = visit(movies_app.link(page="data"))
     chosen = backend.item_counts(data).iloc[4]
     page.locator("button", has=page.locator(".lab-pick-card")).nth(4).click()
     page.wait_for_url(re.compile(f"item={chosen['item_id']}(&|$)"))

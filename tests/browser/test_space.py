@@ -30,10 +30,8 @@ def circle(page, corners):
     page.mouse.up()
 
 
-@pytest.mark.parametrize("name", ["studio", "movies"])
-def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(name, request, visit):
-    app = request.getfixturevalue(f"{name}_app")
-    page = visit(app.link(page="alignment"), height=1400)
+def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(movies_app, visit):
+    page = visit(movies_app.link(page="alignment"), height=1400)
     expect(page.get_by_text("Nothing is circled yet")).to_be_visible()
     circle(page, [(0.3, 0.1), (0.7, 0.1), (0.7, 0.9), (0.3, 0.9)])
     said = page.locator(".lab-finding", has_text=re.compile(r"^[\d,]+ items? chosen"))

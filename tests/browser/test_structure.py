@@ -14,23 +14,15 @@ expect.set_options(timeout=LIMIT)
 HYPEREDGES, ATTENTION, WHY = "What did the hyperedges learn?", "What does it look at, and does that matter?", "Why this item?"
 
 
-@pytest.fixture(params=["studio", "movies"])
-def world(request):
-    """An app and the data and run that it shows."""
-    app = request.getfixturevalue(f"{request.param}_app")
-    data = lab.studio() if request.param == "studio" else lab.read_folder(data_folder("movielens_posters"), **MOVIES)
-    return app, data, lab.Run.open(app.folder / "runs" / "short")
-
-
 def finding(page):
     return page.locator(".lab-finding").first
 
 
-def test_a_chosen_hyperedge_and_thing_are_in_the_link_and_survive_a_reload(world, visit):
-    app, data, run = world
+def test_a_chosen_hyperedge_and_thing_are_in_the_link_and_survive_a_reload(movies_app, visit):
+    data, run = lab.read_folder(data_folder("movielens_posters"), **MOVIES), lab.Run.open(movies_app.folder / "runs" / "short")
     cards = lab.hyperedge_cards(run.model(data).trace(), data, "text")
     third = cards.sort_values("mass", ascending=False, kind="stable")["hyperedge"].iloc[2]
-    page = visit(app.link(page="hyperedges"))
+    page = visit(movies_app.link(page="hyperedges"))
     expect(question(page, HYPEREDGES)).to_be_visible()
     page.get_by_role("radio", name="text", exact=True).click()
     page.wait_for_url(re.compile("modality=text"))
@@ -49,10 +41,10 @@ def test_a_chosen_hyperedge_and_thing_are_in_the_link_and_survive_a_reload(world
     expect(page.locator(".lab-finding", has_text=title).first).to_be_visible()
 
 
-def test_the_slider_of_epochs_moved_by_keyboard_changes_what_another_page_shows(world, visit):
-    app, data, run = world
+def test_the_slider_of_epochs_moved_by_keyboard_changes_what_another_page_shows(studio_app, visit):
+    data, run = lab.studio(), lab.Run.open(studio_app.folder / "runs" / "short")
     user = data.user_ids[0]
-    page = visit(app.link(page="attention", user=user))
+    page = visit(studio_app.link(page="attention", user=user))
     expect(page.get_by_text("the best", exact=False).first).to_be_visible()
     thumb = page.locator(".lab-epochs").get_by_role("slider")
     thumb.press("Home")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from srgformer_lab.lessons import grading
 from srgformer_lab.lessons.catalog import available
+from tests.lessons.warm import INSTEAD
 
 TUTORIALS = Path(__file__).parents[2] / "tutorials"
 LESSONS = available()
@@ -24,6 +26,12 @@ def _alone(tmp_path, monkeypatch):
     yield
     for name in [name for name in sys.modules if name.split(".")[0] in HELPERS]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def warm(monkeypatch):
+    """Grade in processes that need not import anything any more."""
+    monkeypatch.setattr(grading, "subprocess", INSTEAD)
 
 
 def notebook(lesson):
