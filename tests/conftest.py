@@ -40,6 +40,23 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if _is_fast(item.path):
             item.add_marker("fast")
+    items.sort(key=lambda item: item.path.parent.name != "browser")  # the longest work begins first
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give one worker all that is clicked through, for one browser and one server of each app, and the others file by file."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneBrowser(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "browser" if "/browser/" in file else file
+
+    if config.option.dist != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # by the number of tests, which says nothing about their time
+    return OneBrowser(config, log)
 
 
 def _is_fast(path):

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import subprocess
+import tempfile
 from types import SimpleNamespace
 
 import srgformer_lab as lab
@@ -15,19 +16,21 @@ for _name in lab.__all__:
     getattr(lab, _name)
 
 
-def graded(words, errors, environment):
+def graded(words, errors, environment, folder):
     """Be the process that grades."""
     os.environ.clear()
     os.environ.update(environment)
+    os.chdir(folder)
+    tempfile.tempdir = None  # it is found anew, from the environment
     nothing = os.open(os.devnull, os.O_RDWR)
     for number, target in enumerate((nothing, nothing, os.open(errors, os.O_WRONLY))):
         os.dup2(target, number)
     grading.main(*words)
 
 
-def run(command, *, stderr, timeout, env, **_):
+def run(command, *, stderr, timeout, env, cwd, **_):
     """Do what ``subprocess.run`` does with the command that grades."""
-    process = CONTEXT.Process(target=graded, args=(command[3:], stderr.name, env))
+    process = CONTEXT.Process(target=graded, args=(command[3:], stderr.name, env, cwd))
     process.start()
     process.join(timeout)
     if process.is_alive():

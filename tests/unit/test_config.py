@@ -231,7 +231,14 @@ TRAIN_TABLE = {
 }
 
 
-SHORTCUTS = {"contrast_sample": 0, "memberships_every": 1, "attention_every": 1, "freeze_after": 0, "mixed_precision": False}
+SHORTCUTS = {
+    "contrast_sample": 0,
+    "modality_contrast_rows": 0,
+    "memberships_every": 1,
+    "attention_every": 1,
+    "freeze_after": 0,
+    "mixed_precision": False,
+}
 
 
 @pytest.mark.parametrize(("column", "name"), list(enumerate(["baby", "sports", "clothing"])))
