@@ -44,11 +44,14 @@ def task_button(task: backend.BackgroundTask[Any], words: str, notify: Callable[
     return mo.ui.button(label=words, value=time.monotonic_ns(), on_click=begin)
 
 
-def ticker(task: backend.BackgroundTask[Any], notify: Callable[[Any], None]) -> mo.ui.refresh | None:
-    """Have a page look twice a second how far something slow is, as long as it is looked for; ``notify`` hears of its end."""
+def ticker(
+    task: backend.BackgroundTask[Any], notify: Callable[[Any], None], news: Callable[[], object] = lambda: None
+) -> mo.ui.refresh | None:
+    """Have a page look twice a second how far something slow is, as long as it is looked for; ``notify`` hears of its end, and of news."""
+    known = news()
 
     def check(_: object) -> None:
-        if not task.is_going:
+        if not task.is_going or news() != known:
             notify(time.monotonic_ns())
 
     return mo.ui.refresh(default_interval="0.5s", on_change=check) if task.is_going else None

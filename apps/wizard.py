@@ -36,7 +36,7 @@ def folder_form(link: backend.Link, ask: Ask) -> Any:
     """Make the field for a folder's path, which a class does not have."""
     if backend.data_choices():
         return common.fact("")
-    typed = "" if link.data == backend.STUDIO else link.data
+    typed = link.typed or ("" if link.data == backend.STUDIO else link.data)
     field = mo.ui.text(typed, label="Path of a folder", placeholder="a download, a shop's export, tables of any kind", full_width=True)
     return field.form(
         submit_button_label="Look at this folder",
@@ -70,7 +70,7 @@ def looked_through(wanted: backend.Link | None, notify: Callable[[Any], None]) -
         return None, None, error
     if not task.is_going and task.error is None:
         task.begin()
-    return waiting.ticker(task, notify), None, task.error
+    return waiting.ticker(task, notify, lambda: backend.seen_so_far(wanted)), None, task.error
 
 
 def understood(wanted: backend.Link, report: Report | None, error: LabError | None, ticks: Any) -> mo.Html:
@@ -79,7 +79,8 @@ def understood(wanted: backend.Link, report: Report | None, error: LabError | No
     if error is not None:
         return common.problem(backend.in_page_words(str(error)), safe, "Change the path or an answer, and look again.")
     if report is None:
-        return mo.Html(f'<p class="lab-fact">Reading {html.escape(wanted.data)} … {ticks.text if ticks else ""}</p>')
+        seen = "".join(f"<br>{html.escape(sentence)}" for sentence in backend.seen_so_far(wanted))
+        return mo.Html(f'<p class="lab-fact" role="status">Reading {html.escape(wanted.data)} … {ticks.text if ticks else ""}{seen}</p>')
     notes = _listed(report.reading)
     asked = [str(question) for question in report.questions]
     wrong = [backend.in_page_words(problem) for problem in report.problems if problem not in asked]

@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from srgformer_lab import backend, compare_lists, shipped_run
-from srgformer_lab.backend import session
+from srgformer_lab.backend import scene as scenes
 from srgformer_lab.backend.link import Link
 
 REPEATS = 15
@@ -38,7 +38,7 @@ def counted() -> Iterator[Counter[str]]:
 
     with (
         patch.object(backend.Session, "open", counting("resolved", backend.Session.open)),
-        patch.object(session, "rank_items", counting("ranked", session.rank_items)),
+        patch.object(scenes, "rank_items", counting("ranked", scenes.rank_items)),
         patch.object(Path, "read_text", counting("files read", Path.read_text)),
     ):
         yield calls

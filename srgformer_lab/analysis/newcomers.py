@@ -3,19 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch.nn.functional import normalize
 
-from srgformer_lab.analysis.decomposition import SMALLEST_NORM
 from srgformer_lab.data.changing import with_item, with_user
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
 from srgformer_lab.models.identity import Id, on_own_data
 from srgformer_lab.models.srgformer import SRGFormer
-from srgformer_lab.models.transfer import Variant, carry_over
-
-NEAREST = 5
+from srgformer_lab.models.transfer import Variant, with_newcomers
 
 
 @on_own_data
@@ -44,11 +38,7 @@ def add_user(model: SRGFormer, data: Dataset, item_ids: Sequence[Id], user_id: I
         >>> len(lab.recommend(*lab.add_user(model, ["i3", "i8"]), "newcomer", k=5))
         5
     """
-    other, changed = carry_over(model, data, with_user(data, str(user_id), list(map(str, item_ids))))
-    with torch.no_grad():
-        history = other.graph.history_mean(other.item_embedding)[-1]
-        other.user_embedding[-1] = model.user_embedding.norm(dim=1).mean() * normalize(history, dim=0)
-    return Variant(other, changed)
+    return with_newcomers(model, with_user(data, str(user_id), list(map(str, item_ids))))
 
 
 @on_own_data
@@ -79,15 +69,4 @@ def add_item(
     """
     if not data.modalities:
         raise DataError(f"{data.name} has no modality, so nothing can be known of the newcomer {item_id!r}; give items features first")
-    changed = with_item(data, str(item_id), features, title, text)
-    other, _ = carry_over(model, data, changed)
-    likeness = sum(unit[:-1] @ unit[-1] for unit in map(_unit_rows, changed.features.values()))
-    nearest = np.argsort(-likeness, kind="stable")[:NEAREST]
-    with torch.no_grad():
-        stand_in = model.trace().fused.items[torch.from_numpy(nearest).to(model.device)].mean(0)
-        other.item_embedding[-1] = (model.config.n_id_layers + 1) * stand_in
-    return Variant(other, changed)
-
-
-def _unit_rows(matrix: Float[np.ndarray, "rows width"]) -> Float[np.ndarray, "rows width"]:
-    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True).clip(SMALLEST_NORM)
+    return with_newcomers(model, with_item(data, str(item_id), features, title, text))

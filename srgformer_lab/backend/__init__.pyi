@@ -106,6 +106,7 @@ from .opening import proposed_output as proposed_output
 from .opening import question_controls as question_controls
 from .opening import reader_controls as reader_controls
 from .opening import save as save
+from .opening import seen_so_far as seen_so_far
 from .opening import words_of as words_of
 from .report import SECTIONS as SECTIONS
 from .report import Report as Report
@@ -119,9 +120,9 @@ from .runs import known_runs as known_runs
 from .runs import runs_of as runs_of
 from .runs import shipped_forms as shipped_forms
 from .runs import trained_pass as trained_pass
-from .session import NOTHING_TRAINED as NOTHING_TRAINED
+from .scene import NOTHING_TRAINED as NOTHING_TRAINED
+from .scene import Scene as Scene
 from .session import SESSION as SESSION
-from .session import Scene as Scene
 from .session import Session as Session
 from .structure import before_training as before_training
 from .structure import compared_structure as compared_structure

@@ -9,7 +9,7 @@ from srgformer_lab import plots
 from srgformer_lab.analysis.alignment import NeighborAgreement, cosines, cross_modal_recall, geometry, neighbor_agreement
 from srgformer_lab.analysis.projection import Projection, project
 from srgformer_lab.backend.background import BackgroundTask
-from srgformer_lab.backend.session import Scene, Value
+from srgformer_lab.backend.scene import Scene, Value
 from srgformer_lab.backend.structure import before_training
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.protocol import Watch

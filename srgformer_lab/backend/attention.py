@@ -5,7 +5,7 @@ import pandas as pd
 from srgformer_lab.analysis.attention import attention_entropy
 from srgformer_lab.analysis.faithfulness import Faithfulness, faithfulness, removal_effects
 from srgformer_lab.backend.background import BackgroundTask
-from srgformer_lab.backend.session import Scene
+from srgformer_lab.backend.scene import Scene
 from srgformer_lab.statistics import rank_correlation
 
 ALL_HEADS = -1

@@ -11,7 +11,8 @@ import pandas as pd
 from srgformer_lab.backend import limits
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.inventory import COHORTS, user_lengths
-from srgformer_lab.backend.session import NOTHING_TRAINED, SESSION, Scene, weights_of
+from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene, weights_of
+from srgformer_lab.backend.session import SESSION
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import RunError
 from srgformer_lab.models.baselines.popularity import Popularity
@@ -39,7 +40,7 @@ def reader_of(scene: Scene) -> Recommender | Trace:
     if not run.weights_path(weights_of(scene.link)).exists():
         raise RunError(f"run {run.name} has no weights yet; wait for its first epoch, or choose another run")
     limits.check_opening(scene.data, run)
-    return scene.keep("model", lambda: run.model(scene.data, weights_of(scene.link)))
+    return scene.judged.keep("model", lambda: run.model(scene.judged.data, weights_of(scene.link)))
 
 
 def served(scene: Scene) -> BackgroundTask[pd.DataFrame]:
@@ -48,6 +49,7 @@ def served(scene: Scene) -> BackgroundTask[pd.DataFrame]:
     A row for every user with something to find: ``user_id``, ``items`` (history), ``cohort``, and its metrics at 10 and 20 in 0…1.
     ``RunError`` comes with its value where there is nothing that ranks.
     """
+    scene = scene.judged
 
     def compute(watch: Watch) -> pd.DataFrame:
         return user_lengths(scene.data).merge(evaluate_users(reader_of(scene), scene.data, "valid", watch=watch), on="user_id")
@@ -76,6 +78,7 @@ def cohort_table(scene: Scene) -> BackgroundTask[pd.DataFrame]:
     judged and the bounds of its bootstrap interval, ``recall@20``, ``recall@20 low``, ``recall@20 high`` and so on: NaN without
     anybody to judge, bounds NaN for one. ``RunError`` comes with its value where there is nothing that ranks.
     """
+    scene = scene.judged
 
     def count() -> pd.DataFrame:
         rows = [{"judged": len(those), **mean_metrics(those, SERVED_METRICS)} for those in _groups(served_users(scene)).values()]
@@ -158,7 +161,7 @@ def health(scene: Scene) -> Health:
     if scene.run is None:
         raise RunError("there is no run on this data yet; train one")
     status, metric = scene.run.status(), scene.run.config.selection_metric
-    bar = popularity_quality(scene.data, metric)[metric]
+    bar = popularity_quality(scene.judged.data, metric)[metric]
     gain = status.best_metric / bar if bar else math.inf
     test = scene.run.test_metrics().get(metric)
     return Health(status.best_metric, bar, gain, status.best_epoch, status.epoch, test, metric)
@@ -181,7 +184,7 @@ def sureness(scene: Scene) -> Sureness | None:
     """
     if not (found := served(scene)).is_ready or len(users := found.value()) < 2:
         return None
-    return scene.keep("sureness", lambda: _sureness(scene.data, users))
+    return scene.keep("sureness", lambda: _sureness(scene.judged.data, users))
 
 
 def _sureness(data: Dataset, users: pd.DataFrame) -> Sureness:

@@ -13,7 +13,7 @@ from srgformer_lab.backend.cohorts import cohort_mean, mean_metrics, served, ser
 from srgformer_lab.backend.inventory import COHORTS, cohort_users
 from srgformer_lab.backend.link import KNOB_OF
 from srgformer_lab.backend.runs import comparable_runs
-from srgformer_lab.backend.session import Scene
+from srgformer_lab.backend.scene import Scene
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.ranking import compare_lists
 from srgformer_lab.training.evaluation import SELECTION_METRIC

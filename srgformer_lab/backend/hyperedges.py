@@ -23,7 +23,7 @@ from srgformer_lab.analysis.rivers import hyperedge_river
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.notes import matching_hyperedges, with_notes
 from srgformer_lab.backend.runs import trained_pass
-from srgformer_lab.backend.session import NOTHING_TRAINED, Scene, Value
+from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene, Value
 from srgformer_lab.backend.structure import before_training, learned_structure
 from srgformer_lab.errors import RunError
 from srgformer_lab.models.protocol import Watch
@@ -143,7 +143,7 @@ class Hyperedges:
 
     def river(self) -> BackgroundTask[pd.DataFrame]:
         """Say how the items flow between hyperedges over the epochs that the run kept, at its trained knobs."""
-        run, data, modality = self.scene.run, self.scene.data, self.modality
+        run, data, modality = self.scene.run, self.scene.judged.data, self.modality
         if run is None:
             raise RunError(NOTHING_TRAINED)
 

@@ -67,6 +67,8 @@ class Link:
     theme: str = ""
     unread: tuple[str, ...] = field(default=(), compare=False, repr=False)
     """Sentences about the parameters that could not be read."""
+    typed: str = field(default="", compare=False, repr=False)
+    """The path of data that could not be opened, to be mended where it is typed."""
 
     @classmethod
     def of(cls, *sources: Mapping[str, Any]) -> Self:
@@ -102,6 +104,8 @@ class Link:
         for causes, forgotten in FORGOTTEN:
             if changed & causes:
                 changes = {name: FIELDS[name].default for name in forgotten} | changes
+        if changed & {*DATA_NAMES}:
+            changes = {**changes, "typed": ""}
         return replace(self, **changes)
 
     def only(self, *names: str) -> Self:
@@ -140,7 +144,7 @@ class Link:
         return self.theme == "dark"
 
 
-FIELDS = {item.name: item for item in fields(Link) if item.name != "unread"}
+FIELDS = {item.name: item for item in fields(Link) if item.name not in ("unread", "typed")}
 LINK_NAMES = tuple(FIELDS)
 DATA_NAMES = ("data", *OPTION_KINDS)
 KNOB_OF = {name: item.metadata["knob"] for name, item in FIELDS.items() if "knob" in item.metadata}

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pandas as pd
 
 from srgformer_lab.backend import limits
-from srgformer_lab.backend.session import NOTHING_TRAINED, Scene
+from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene
 from srgformer_lab.errors import RunError
 
 SOUGHT = ("hyperedge", "name", "note", "label", "words", "top_titles")

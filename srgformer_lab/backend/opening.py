@@ -24,6 +24,7 @@ from srgformer_lab.data.reading_options import RULES, WAYS_WITH_DUPLICATES, with
 from srgformer_lab.data.records import columns_of, is_table
 from srgformer_lab.data.source import folder_state
 from srgformer_lab.errors import DataError
+from srgformer_lab.models.protocol import Watch
 
 QUICK_BYTES, QUICK_FILES = 10**7, 500
 """What is not larger is looked through while the page waits."""
@@ -66,6 +67,10 @@ CHOICES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 
+_seen: dict[str, dict[str, tuple[str, ...]]] = {}
+"""What is seen of the tables of folders that are being looked through, by folder and file."""
+
+
 @dataclass(frozen=True)
 class Control:
     """How a page asks for one option."""
@@ -92,7 +97,29 @@ def look_through(link: Link) -> BackgroundTask[Report]:
     files = Listing(path).files.values()
     is_quick = len(files) <= QUICK_FILES and sum(file.stat().st_size for file in files if file.is_file()) <= QUICK_BYTES
     key = ("look through", str(path), *options.items(), folder_state(path))
-    return BackgroundTask(key, lambda watch: check(path, **options), is_quick)
+
+    def compute(watch: Watch) -> Report:
+        seen = _seen[str(path)] = {}  # whoever looks at the same folder at the same time sees the same
+
+        def hear(sentence: str) -> None:
+            file, _, rest = sentence.partition(": ")
+            seen[file] = (seen[file][0], rest) if file in seen else (rest,)
+
+        try:
+            return check(path, hear, **options)
+        finally:
+            _seen.pop(str(path), None)
+
+    return BackgroundTask(key, compute, is_quick)
+
+
+def seen_so_far(link: Link) -> list[str]:
+    """Return what is seen of a folder's tables while it is looked through, a sentence a table: how they are read, and how far."""
+    try:
+        seen = dict(_seen.get(str(existing_folder(link.data)), {}))
+    except DataError:  # it went meanwhile
+        return []
+    return [f"{file}: {'; '.join(parts)}" for file, parts in seen.items()]
 
 
 def question_controls(report: Report) -> list[Control]:

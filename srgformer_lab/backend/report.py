@@ -18,7 +18,8 @@ from srgformer_lab.backend.cohorts import health, served_users
 from srgformer_lab.backend.grid import knob_steps
 from srgformer_lab.backend.hyperedges import Hyperedges
 from srgformer_lab.backend.inventory import COHORTS, SMALL_WIDTH, cohort_users, gaps, item_cards, origins, title
-from srgformer_lab.backend.session import SESSION, Scene
+from srgformer_lab.backend.scene import Scene
+from srgformer_lab.backend.session import SESSION
 from srgformer_lab.backend.structure import learned_structure
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.output import csv_bytes
@@ -59,7 +60,7 @@ def looked_at(scene: Scene) -> Section:
     every |= {f"training {name}": value for name, value in run.config.train.to_dict().items()}
     every |= {f"version {name}": value for name, value in run.config.versions.items()}
     table = pd.DataFrame({"name": [*settings, *every], "value": [*settings.values(), *map(_plain, every.values())]})
-    said = [repr(scene.data), *origins(scene.data), *gaps(scene.data)]
+    said = [repr(scene.data), *scene.news, *origins(scene.data), *gaps(scene.data)]
     known = f"{''.join(f'<p>{html.escape(line)}</p>' for line in said)}{_html_table(table.head(len(settings)))}"
     address = f"<p>The same state in the app: put <code>{html.escape(scene.link.address('why'))}</code> behind its address.</p>"
     more = f"<details><summary>All settings and versions</summary>{_html_table(table.iloc[len(settings) :])}</details>"

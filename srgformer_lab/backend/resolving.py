@@ -76,6 +76,6 @@ def resolve_places(link: Link, data: Dataset, run: Run | None, notes: list[str])
 
 def _is_run_of(name: str, data: Dataset) -> bool:
     try:
-        return data.matches(find_run(name).config.fingerprint)
+        return find_run(name).is_on(data)
     except (LabError, OSError, ValueError):
         return False

@@ -63,7 +63,7 @@ def known_runs(data: Dataset) -> dict[str, KnownRun]:
         with suppress(LabError):  # an installation without it still opens
             if shipped := _read(shipped_run(preset).path):
                 named[name] = shipped
-    return {name: known for name, known in named.items() if data.matches(known.config.fingerprint)}
+    return {name: known for name, known in named.items() if known.run.is_on(data)}
 
 
 def runs_of(data: Dataset) -> dict[str, Run]:

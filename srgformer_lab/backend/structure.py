@@ -6,7 +6,7 @@ import pandas as pd
 
 from srgformer_lab.analysis.structure import beside_untrained, structure, untrained
 from srgformer_lab.backend.cache import Cache
-from srgformer_lab.backend.session import Scene, Value
+from srgformer_lab.backend.scene import Scene, Value
 from srgformer_lab.models.trace import Trace
 
 _first_passes = Cache(4)

@@ -5,20 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from srgformer_lab.cli.bars import epochs_bar, inputs_bar, trainings_bar
-from srgformer_lab.cli.options import configurations, flag, in_command_words, opened_data, option_of, preset_note, reader_options
+from srgformer_lab.cli.bars import inputs_bar, trainings_bar
+from srgformer_lab.cli.options import flag, in_command_words, option_of, reader_options
 from srgformer_lab.cli.terminal import Progress, say
 from srgformer_lab.config import READER_OPTIONS, ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, RunError, require
-
-if TYPE_CHECKING:
-    from srgformer_lab.training.run import Run
 
 TWO_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 """Every visitor of the app is a thread. Left alone, glibc gives threads heaps of their own, and what a visitor frees no other can use."""
@@ -56,84 +52,18 @@ def _class_data(options: argparse.Namespace) -> list[str]:
     return ["--serve=", *(f"--serve={folder}" for folder in options.serve)]
 
 
-def train(options: argparse.Namespace) -> int:
-    """Train a model from its first epoch, or go on with a run; with all the processes that torchrun started."""
-    from srgformer_lab.together import joined
-
-    with joined() as together:
-        run = (_resumed if options.resume else _begun)(options, together.is_first)
-        if together.is_first:  # alone it speaks
-            say(_summary(run))
-    return 0
-
-
-def _begun(options: argparse.Namespace, is_first: bool) -> "Run":
-    from srgformer_lab import runtime
-    from srgformer_lab.models import catalog
-    from srgformer_lab.training import fit as fitting
-
-    runtime.keep_memory()
-    data = opened_data(options)
-    config, train = configurations(options)
-    model = catalog.kind(options.model).build(data, config)
-    read = [f"  {note}" for note in data.reading]
-    if is_first:
-        say("\n".join(text for text in (str(data), *map(in_command_words, read), str(model), preset_note(options)) if text))
-    with epochs_bar() if is_first else nullcontext() as watch:
-        return fitting.fit(model, data, train, options.runs, options.name, watch)
-
-
-def _resumed(options: argparse.Namespace, is_first: bool) -> "Run":
-    """Go on with a run; stops that were asked for before this process began don't count, later ones do."""
-    from srgformer_lab.training.requests import STOP, drop, pending
-
-    folder = options.resume.expanduser()
-    stale = [] if options.held else pending(folder, STOP)
-    from srgformer_lab import runtime
-    from srgformer_lab.training import fit as fitting
-    from srgformer_lab.training import worker
-    from srgformer_lab.training.locks import LOCK_SECONDS
-    from srgformer_lab.training.run import Run
-
-    runtime.keep_memory()
-    run = Run.at(folder)
-    if not is_first:
-        fitting.follow_run(run)
-        return run
-    lock, ticket = worker.inherited(run, options.held, options.ticket)
-    with (lock or run.take(LOCK_SECONDS)).beat() as lock:
-        drop(stale)
-        with worker.place_in_queue(run, ticket) if options.queue else nullcontext(), epochs_bar() as watch:
-            fitting.go_on(run, lock, watch=watch)
-    return run
-
-
-def stop(options: argparse.Namespace) -> int:
-    """Ask a run that is trained, or waits for it, to stop; whoever started it, also an app that is gone."""
-    from srgformer_lab.training.records import UNFINISHED
-    from srgformer_lab.training.run import Run
-
-    run = Run.at(options.run)
-    if not run.is_held() and run.status().state not in UNFINISHED:
-        raise RunError(f"run {run.name} is not being trained: it is {run.status().state}; `srgformer-lab runs` lists what is")
-    run.request_stop()
-    say(f"run {run.name} is asked to stop after its current step; go on later with: srgformer-lab train --resume {run.path}")
-    return 0
-
-
-def _summary(run: "Run") -> str:
-    test = ", ".join(f"{name} {value:.4f}" for name, value in run.test_metrics().items())
-    return f"{run!r}\n" + (f"test: {test}\n" if test else "") + f"folder: {run.path}"
-
-
 def evaluate(options: argparse.Namespace) -> int:
     """Print the metrics of a run's best epoch."""
+    from srgformer_lab.data.source import reopen
     from srgformer_lab.training import evaluation
     from srgformer_lab.training.run import Run
 
     run = Run.open(options.run)
-    data = run.open_data()
+    found = reopen(run.config.source)
+    data = run.check_data(found)
     say("\n".join([f"{run.name} on {data}", *(f"  {in_command_words(note)}" for note in data.reading)]))
+    if data is not found and (told := run.growth(found)) and told.said(str(run.path)):
+        say(f"judged are the {data.n_users:,} users that it was trained on, by what was held back then; what is new since does not count")
     for name, value in evaluation.evaluate(run.model(data), data, options.split).items():
         say(f"{options.split} {name:10} {value:.4f}")
     return 0
@@ -146,12 +76,11 @@ def recommend(options: argparse.Namespace) -> int:
 
     if options.user is None and options.output is None:
         raise ConfigError("give --user ID for one list, or --output FILE.csv for all users")
-    run = Run.open(options.run)
-    data = run.open_data()
-    model = run.model(data)
-    lists = (
-        ranking.recommend_all(model, data, options.k) if options.user is None else ranking.recommend(model, data, options.user, options.k)
-    )
+    served = Run.open(options.run).serve()
+    for told in served.said:
+        say(told, sys.stderr)
+    given = (served.model, served.data)
+    lists = ranking.recommend_all(*given, options.k) if options.user is None else ranking.recommend(*given, options.user, options.k)
     if options.output is None:
         say(lists.to_string(index=False))
         return 0
@@ -170,6 +99,8 @@ def report(options: argparse.Namespace) -> int:
     from srgformer_lab.training.run import Run
 
     written = report_on(Run.open(options.run), options.user or "", options.item or "")
+    for told in written.scene.news:
+        say(told, sys.stderr)
     write_bytes(options.output, written.tables() if options.output.suffix == ".zip" else written.html().encode())
     say(f"{written.title}: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB")
     return 0

@@ -133,6 +133,24 @@ def preset_note(options: argparse.Namespace) -> str:
     return f"of preset {options.preset}, {options.model} takes {' and '.join(parts)}; the rest is SRGFormer's own"
 
 
+def continued_training(options: argparse.Namespace, train: TrainConfig) -> TrainConfig:
+    """Return a training's configuration with what the options change, for a model that another run gives.
+
+    Raises:
+        ConfigError: An option says what that run says.
+    """
+    from srgformer_lab.models import catalog
+
+    names = {model_option(item.name) for kind in catalog.MODELS.values() for item in fields(kind.config)}  # type: ignore[arg-type]
+    of_training = {item.name: value for item in fields(TrainConfig) if (value := getattr(options, item.name)) is not None}
+    of_data = [option_of(name) for name in (*READER_OPTIONS, *WORLD_OPTIONS)]
+    said = [name for name in (*sorted(names - {"seed"}), *of_data, "preset") if getattr(options, name, None) is not None]
+    said += ["model"] if options.model != "srgformer" else []
+    if said:
+        raise ConfigError(f"--from takes model and data from its run, {flag(said[0])} too; leave it out, or train without --from")
+    return train.replace(**of_training)
+
+
 def configurations(options: argparse.Namespace) -> tuple[Config, TrainConfig]:
     """Return the configurations of the model and of its training that the options describe.
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from srgformer_lab.cli import commands
+from srgformer_lab.cli import commands, training
 from srgformer_lab.cli.lessons import add_lessons
 from srgformer_lab.cli.options import add_data, add_model, add_reading, add_settings, file_path
 from srgformer_lab.config import ModelConfig, TrainConfig
@@ -42,18 +42,26 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     train.add_argument("--quick", action="store_true", help="with settings that make a good model in far less time, no longer exactly")
     train.add_argument("--runs", type=file_path, default=Path("runs"), help="folder of the run folders")
     train.add_argument("--name", help="name of the run folder")
-    train.add_argument("--resume", type=file_path, metavar="RUN", help="go on with a run folder; the other options are then its own")
+    begun = train.add_mutually_exclusive_group()
+    begun.add_argument("--resume", type=file_path, metavar="RUN", help="go on with a run folder; the other options are then its own")
+    begun.add_argument(
+        "--from",
+        dest="begin_from",
+        type=file_path,
+        metavar="RUN",
+        help="start from the weights of a run, on its data as it is now: new users, items and interactions beside the old ones",
+    )
     train.add_argument("--queue", action="store_true", help="wait while too many trainings of the app are running")
     for name in ("--held", "--ticket"):  # what a process that the app starts inherits
         train.add_argument(name, default="", help=argparse.SUPPRESS)
     if for_training:
         add_model(train)
     add_settings(train.add_argument_group("the training"), TrainConfig)
-    train.set_defaults(command=commands.train)
+    train.set_defaults(command=training.train)
 
     stop = named.add_parser("stop", help="ask a run that is trained, or waits for it, to stop; it can be resumed")
     stop.add_argument("run", type=file_path, help="run folder")
-    stop.set_defaults(command=commands.stop)
+    stop.set_defaults(command=training.stop)
 
     evaluate = named.add_parser("evaluate", help="evaluate a run on full ranking")
     evaluate.add_argument("run", type=file_path, help="run folder")

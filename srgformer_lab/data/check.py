@@ -13,7 +13,7 @@ import pandas as pd
 from srgformer_lab.data.contents import Contents
 from srgformer_lab.data.dataset import SPLITS, DataSource, Interactions
 from srgformer_lab.data.files import existing_folder
-from srgformer_lab.data.problems import Problems, Question
+from srgformer_lab.data.problems import Problems, Question, shortened
 from srgformer_lab.data.readers import gather, refuse_unknown_options
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.splitting import LISTED, candidates_of, check_trainable, metric_for
@@ -143,7 +143,7 @@ def _describe_modalities(contents: Contents) -> list[tuple[str, str]]:
         known = {name: int(matrix.any(axis=1).sum()) for name, matrix in contents.features.items()}
         have = {name: "" if count == n_items else f", of {count:,} of {n_items:,} items" for name, count in known.items()}
         widths = {name: f"{matrix.shape[1]:,} wide" for name, matrix in contents.features.items()}
-        made = {name: f"; {contents.made_by[name]}" if name in contents.made_by else "" for name in widths}
+        made = {name: f"; {shortened(str(contents.made_by[name]))}" if name in contents.made_by else "" for name in widths}
         return [("modality", f"{name}, {width}{have[name]}{listed.get(name, '')}{made[name]}") for name, width in widths.items()]
     cards = contents.cards
     made = [name for name, values in (("image", cards.pictures), ("text", cards.texts)) if any(values) and contents.encode]

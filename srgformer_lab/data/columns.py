@@ -36,7 +36,10 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("business_id", "anime_id", "video_id", "photo_id", "recipe_id", "game_id", "news_id", "artikel", "artikel_id", "artikel_nr"),
             *("artikelnummer", "produkt", "produkt_id", "handle", "producto", "produit"),
         ),
-        "rating": ("rating", "ratings", "score", "stars", "star_rating", "overall", "book_rating", "bewertung", "note", "label", "rate"),
+        "rating": (
+            *("rating", "ratings", "score", "stars", "star_rating", "overall", "book_rating", "bewertung", "note", "label", "rate"),
+            *("liked", "is_liked", "like", "vote", "thumbs", "thumb", "recommended", "is_recommended"),
+        ),
         "time": (
             *("timestamp", "time", "unix_review_time", "t_dat", "datetime", "date_time", "date", "event_time", "event_timestamp"),
             *(
@@ -76,6 +79,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Names of columns by role, the surest first, compared without case, spaces, dashes and dots."""
+QUANTITIES = ("quantity", "qty", "menge", "anzahl", "cantidad", "quantite", "lineitem_quantity")
+"""Names of columns that say how many were bought; 0 or less is a return."""
 ADDRESSES = ("image_url", "img_url", "imurl", "picture_url", "image_link", "thumbnail", "image_urls", "images")
 """Names of columns that hold addresses of pictures."""
 DESCRIBING = ("genres", "genre", "category", "categories", "tags", "brand", "features", "keywords", "class", "description", "product_type")

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from srgformer_lab.data.dataset import SPLITS, Dataset, DataSource, Interactions, ItemCards
-from srgformer_lab.data.problems import Problems, few
+from srgformer_lab.data.problems import Problems, few, shortened
+from srgformer_lab.data.provenance import Provenance
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.splitting import SMALLEST_SPLIT_HISTORY, check_learnable, split_by_protocol, split_by_time
 from srgformer_lab.data.tables import Table, natural_order, numbered, positions
@@ -36,31 +38,41 @@ class Contents:
     neighbors: Mapping[str, np.ndarray] = field(default_factory=dict)
     encode: bool = False
     """Whether the built-in encoders make the features."""
-    made_by: Mapping[str, str] = field(default_factory=dict)
+    made_by: Mapping[str, Provenance] = field(default_factory=dict)
     """What made the features, by modality, where a sidecar says so."""
 
     def to_dataset(self, source: DataSource, reading: Sequence[str] = ()) -> Dataset:
         """Build the data set; the built-in encoders make features where there are none."""
-        features = built_in_features(self.cards, self.item_ids) if self.encode else self.features
+        features, encoders = fit_built_in(self.cards, self.item_ids) if self.encode else (self.features, {})
         parts = (self.name, self.user_ids, self.item_ids, self.interactions, features, self.cards, source)
-        return check_learnable(Dataset(*parts, neighbors=self.neighbors, reading=tuple(reading), made_by=self.made_by))
+        made_by = {name: shortened(str(one)) for name, one in self.made_by.items()}
+        about = {"reading": tuple(reading), "made_by": made_by, "encoders": encoders}
+        return check_learnable(Dataset(*parts, neighbors=self.neighbors, **about))
 
 
-def built_in_features(cards: ItemCards, item_ids: Sequence[str]) -> Mapping[str, np.ndarray]:
-    """Encode pictures and texts with the package's own encoders; a modality that no item has is left out.
+def fit_built_in(cards: ItemCards, item_ids: Sequence[str]) -> tuple[Mapping[str, np.ndarray], Mapping[str, Any]]:
+    """Encode pictures and texts with the package's own encoders, and return those too; a modality that no item has is left out.
 
     An item without a picture lacks that modality, and so does one with neither a title, but its id, nor a text.
     """
-    from srgformer_lab.data.encoders import encode_pictures, encode_texts
+    from srgformer_lab.data.encoders import fit_pictures, fit_texts
+
+    fitted = {}
+    if any(cards.pictures):
+        fitted["image"] = fit_pictures(built_in_inputs("image", cards, item_ids))
+    if any(cards.texts):
+        fitted["text"] = fit_texts(built_in_inputs("text", cards, item_ids))
+    return {name: features for name, (features, _) in fitted.items()}, {name: encoder for name, (_, encoder) in fitted.items()}
+
+
+def built_in_inputs(modality: str, cards: ItemCards, item_ids: Sequence[str]) -> Sequence[Any]:
+    """Return what the built-in encoder of a modality reads of each item."""
     from srgformer_lab.data.pictures import OpenedPictures
 
-    features = {}
-    if any(cards.pictures):
-        features["image"] = encode_pictures(OpenedPictures(cards.pictures))
-    if any(cards.texts):
-        words = zip(cards.titles, cards.texts, item_ids, strict=True)
-        features["text"] = encode_texts([f"{title}. {text}" if text or title != name else "" for title, text, name in words])
-    return features
+    if modality == "image":
+        return OpenedPictures(cards.pictures)
+    words = zip(cards.titles, cards.texts, item_ids, strict=True)
+    return [f"{title}. {text}" if text or title != name else "" for title, text, name in words]
 
 
 def one_of_each(table: Table, merge: bool, problems: Problems) -> Table:

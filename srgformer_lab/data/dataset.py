@@ -52,6 +52,8 @@ class Dataset(Part):
     """What its reader took for what, did and left out, a sentence each; no part of what the data is."""
     made_by: Mapping[str, str] = field(default_factory=dict)
     """For features that an encoder made, which one, how and from what; no part of what the data is."""
+    encoders: Mapping[str, Any] = field(default_factory=dict)
+    """The built-in encoders that were fitted on these items, by modality; no part of what the data is."""
 
     def __post_init__(self) -> None:
         """Copy everything, put modalities and interactions in their order, and check that everything fits."""

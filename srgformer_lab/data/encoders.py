@@ -6,7 +6,8 @@ An item of which nothing is known, without a picture or without a word that it s
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -24,12 +25,48 @@ CHUNK = 256
 """Pictures in memory at a time."""
 N_HUES, N_GREYS, N_DIRECTIONS, N_BANDS = 12, 4, 8, 6
 COLOR_WEIGHT, EDGE_WEIGHT, FREQUENCY_WEIGHT, LAYOUT_WEIGHT = 1.0, 0.6, 0.8, 0.3
+NUMBERS = 96
+"""Raw numbers of a picture, from all blocks."""
 MAX_WORDS = 20_000
 DENSE_SIDE = 1_500
 """Up to this many items or words the decomposition is exact, beyond it iterative."""
+SMALLEST_SPREAD = 1e-10
 
 _WORD = re.compile(r"[^\W\d_]+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+")
+
+
+@dataclass(frozen=True, eq=False)
+class PictureEncoder:
+    """What was found in the pictures that it was fitted on: their mean, and their principal axes."""
+
+    mean: Float[np.ndarray, " numbers"]
+    axes: Float[np.ndarray, "numbers width"]
+
+    def __call__(self, pictures: Sequence[Image.Image | None]) -> Float[np.ndarray, "items width"]:
+        """Describe further pictures on the same axes; None gives a row of zeros."""
+        known, described = _described(pictures)
+        features = np.zeros((len(pictures), PICTURE_WIDTH), dtype=np.float32)
+        features[known] = _unit_rows((described - self.mean).astype(np.float64) @ self.axes)
+        return features
+
+
+@dataclass(frozen=True, eq=False)
+class TextEncoder:
+    """What was found in the texts that it was fitted on: their words, what each weighs, and the axes on which they lie."""
+
+    words: Sequence[str]
+    weights: Float[np.ndarray, " words"]
+    axes: Float[np.ndarray, "words width"]
+
+    def __call__(self, texts: Sequence[str]) -> Float[np.ndarray, "items width"]:
+        """Describe further texts on the same axes; one with none of the words gives a row of zeros."""
+        place = {word: column for column, word in enumerate(self.words)}
+        counts = _counted([[word for word in _words(text) if word in place] for text in texts], place)
+        features = np.zeros((len(texts), TEXT_WIDTH), dtype=np.float32)
+        if self.axes.size:
+            features[:, : self.axes.shape[1]] = _unit_rows(_weighed(counts, self.weights) @ self.axes)
+        return features
 
 
 def encode_pictures(pictures: Sequence[Image.Image | None]) -> Float[np.ndarray, "items width"]:
@@ -41,22 +78,18 @@ def encode_pictures(pictures: Sequence[Image.Image | None]) -> Float[np.ndarray,
     Returns:
         float32 of ``PICTURE_WIDTH`` columns; rows of norm 1 or 0.
     """
-    known = np.zeros(len(pictures), dtype=bool)
-    described: list[np.ndarray] = []
-    chunk: list[np.ndarray] = []
-    for row, picture in enumerate(pictures):
-        if picture is not None:
-            known[row] = True
-            chunk.append(_canvas(picture))
-        if len(chunk) == CHUNK:
-            described.append(_describe(np.stack(chunk)))
-            chunk = []
-    if chunk:
-        described.append(_describe(np.stack(chunk)))
+    return fit_pictures(pictures)[0]
+
+
+def fit_pictures(pictures: Sequence[Image.Image | None]) -> tuple[Float[np.ndarray, "items width"], PictureEncoder]:
+    """Return what ``encode_pictures`` does, and what describes further pictures in the same way."""
+    known, described = _described(pictures)
     features = np.zeros((len(pictures), PICTURE_WIDTH), dtype=np.float32)
+    mean = described.mean(axis=0) if known.any() else np.zeros(NUMBERS)
+    axes = _principal_axes((described - mean).astype(np.float64), PICTURE_WIDTH)
     if known.any():
-        features[known] = _unit_rows(_principal(np.concatenate(described), PICTURE_WIDTH))
-    return features
+        features[known] = _unit_rows((described - mean).astype(np.float64) @ axes)
+    return features, PictureEncoder(mean, axes)
 
 
 def encode_texts(texts: Sequence[str]) -> Float[np.ndarray, "items width"]:
@@ -68,12 +101,37 @@ def encode_texts(texts: Sequence[str]) -> Float[np.ndarray, "items width"]:
     Returns:
         float32 of ``TEXT_WIDTH`` columns; rows of norm 1 or 0.
     """
+    return fit_texts(texts)[0]
+
+
+def fit_texts(texts: Sequence[str]) -> tuple[Float[np.ndarray, "items width"], TextEncoder]:
+    """Return what ``encode_texts`` does, and what describes further texts in the same way."""
     features = np.zeros((len(texts), TEXT_WIDTH), dtype=np.float32)
-    weights = _tf_idf([_words(text) for text in texts])
-    if weights.nnz:
-        scores = _left_scores(weights, TEXT_WIDTH)
+    counts, words, weights = _tf_idf([_words(text) for text in texts])
+    weighed = _weighed(counts, weights)
+    axes = np.zeros((len(words), 0))
+    if weighed.nnz:
+        scores = _left_scores(weighed, TEXT_WIDTH)
         features[:, : scores.shape[1]] = _unit_rows(scores)
-    return features
+        spread = (scores**2).sum(axis=0)  # squares of the singular values, so that weighed @ axes are the scores again
+        axes = weighed.T @ (scores / np.where(spread > SMALLEST_SPREAD, spread, np.inf))
+    return features, TextEncoder(tuple(words), weights, axes)
+
+
+def _described(pictures: Sequence[Image.Image | None]) -> tuple[np.ndarray, Float[np.ndarray, "known numbers"]]:
+    """Return which pictures there are, and their raw numbers."""
+    known = np.zeros(len(pictures), dtype=bool)
+    described, chunk = [np.zeros((0, NUMBERS))], list[np.ndarray]()
+    for row, picture in enumerate(pictures):
+        if picture is not None:
+            known[row] = True
+            chunk.append(_canvas(picture))
+        if len(chunk) == CHUNK:
+            described.append(_describe(np.stack(chunk)))
+            chunk = []
+    if chunk:
+        described.append(_describe(np.stack(chunk)))
+    return known, np.concatenate(described)
 
 
 def _canvas(picture: Image.Image) -> np.ndarray:
@@ -141,14 +199,14 @@ def _frequencies(light: np.ndarray) -> np.ndarray:
     return np.log1p(np.stack(parts, axis=1)) / 2
 
 
-def _principal(numbers: Float[np.ndarray, "items numbers"], width: int) -> Float[np.ndarray, "items width"]:
-    """Centre the numbers and give the first principal components, signs fixed."""
-    centred = (numbers - numbers.mean(axis=0)).astype(np.float64)
-    values, axes = _leading(centred.T @ centred, width)
-    axes = _fixed_sign(axes[:, values > 1e-10 * len(numbers)])
-    scores = np.zeros((len(numbers), width))
-    scores[:, : axes.shape[1]] = centred @ axes
-    return scores
+def _principal_axes(centred: Float[np.ndarray, "items numbers"], width: int) -> Float[np.ndarray, "numbers width"]:
+    """Return the first principal axes of centred numbers, signs fixed; 0 where there is nothing more to tell apart."""
+    axes = np.zeros((centred.shape[1], width))
+    if len(centred):
+        values, found = _leading(centred.T @ centred, width)
+        found = _fixed_sign(found[:, values > 1e-10 * len(centred)])
+        axes[:, : found.shape[1]] = found
+    return axes
 
 
 def _leading(symmetric: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -183,25 +241,40 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _tf_idf(documents: Sequence[Sequence[str]]) -> sparse.csr_matrix:
-    """Weigh words by how often a text has them and how few texts do; words of one text only are left out if any is shared."""
+def _tf_idf(documents: Sequence[Sequence[str]]) -> tuple[sparse.csr_matrix, list[str], Float[np.ndarray, " words"]]:
+    """Count words, and weigh each by how few texts have it; words of one text only are left out if any is shared."""
     vocabulary: dict[str, int] = {}
-    rows, columns = [], []
-    for row, words in enumerate(documents):
-        rows += [row] * len(words)
-        columns += [vocabulary.setdefault(word, len(vocabulary)) for word in words]
-    shape = (len(documents), max(len(vocabulary), 1))
-    counts = sparse.csr_matrix((np.ones(len(rows)), (np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64))), shape=shape)
-    counts.sum_duplicates()
-    spread = np.bincount(counts.indices, minlength=shape[1])
+    for words in documents:
+        for word in words:
+            vocabulary.setdefault(word, len(vocabulary))
+    counts = _counted(documents, vocabulary)
+    spread = np.bincount(counts.indices, minlength=counts.shape[1])
     kept = np.flatnonzero(spread >= (2 if (spread >= 2).any() else 1))
     kept = np.sort(kept[np.argsort(-spread[kept], kind="stable")[:MAX_WORDS]])
-    counts, spread = counts[:, kept], spread[kept]
-    counts.data = 1 + np.log(counts.data)
+    listed = list(vocabulary)
     # the small constant keeps texts that are all alike away from zero
-    weights = sparse.csr_matrix(counts.multiply(np.log((1 + len(documents)) / (1 + spread)) + 0.05))
-    norm = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
-    return sparse.csr_matrix(sparse.diags(1 / np.maximum(norm, 1e-12)) @ weights)
+    weights = np.log((1 + len(documents)) / (1 + spread[kept])) + 0.05
+    return counts[:, kept], [listed[column] for column in kept], weights
+
+
+def _counted(documents: Sequence[Sequence[str]], vocabulary: Mapping[str, int]) -> sparse.csr_matrix:
+    """Return how often each text (rows) has each word (columns)."""
+    rows = np.repeat(np.arange(len(documents)), [len(words) for words in documents])
+    columns = np.array([vocabulary[word] for words in documents for word in words], dtype=np.int64)
+    counts = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(documents), max(len(vocabulary), 1)))
+    counts.sum_duplicates()
+    return counts
+
+
+def _weighed(counts: sparse.csr_matrix, weights: Float[np.ndarray, " words"]) -> sparse.csr_matrix:
+    """Weigh counted words, logarithms of them, in rows of norm 1."""
+    counts = counts.copy()
+    counts.data = 1 + np.log(counts.data)
+    if not len(weights):
+        return counts
+    found = sparse.csr_matrix(counts.multiply(weights))
+    norm = np.sqrt(np.asarray(found.multiply(found).sum(axis=1)).ravel())
+    return sparse.csr_matrix(sparse.diags(1 / np.maximum(norm, 1e-12)) @ found)
 
 
 def _left_scores(weights: sparse.csr_matrix, width: int) -> Float[np.ndarray, "items some"]:

@@ -14,8 +14,8 @@ from srgformer_lab.data.delimited import Wanted, header_of
 from srgformer_lab.data.files import open_file, size_of
 from srgformer_lab.data.matrices import MOST_BYTES, check_features, load_npy, zeros_for_nan
 from srgformer_lab.data.parts import frozen
-from srgformer_lab.data.problems import Problems, counted, few, shortened
-from srgformer_lab.data.provenance import noted_provenance
+from srgformer_lab.data.problems import Problems, counted, few
+from srgformer_lab.data.provenance import Provenance, noted_provenance
 from srgformer_lab.data.records import PARQUET, ending, read_any
 from srgformer_lab.data.tables import positions
 from srgformer_lab.errors import DataError
@@ -36,7 +36,7 @@ class Features:
     file: str
     matrix: np.ndarray
     ids: Sequence[str] | None = None
-    made_by: str = ""
+    made_by: Provenance | None = None
     """What made it, where a sidecar says so."""
 
 
@@ -64,7 +64,7 @@ def read_features(path: Path, file: str, modality: str, most: int, problems: Pro
     if matrix.dtype.kind not in "biuf":
         raise DataError(f"{file}: features are {matrix.dtype}; convert them to float32")
     with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is reported as such
-        return Features(file, np.ascontiguousarray(matrix, np.float32), ids, shortened(str(made or "")))
+        return Features(file, np.ascontiguousarray(matrix, np.float32), ids, made)
 
 
 def fitted(found: Features, item_ids: Sequence[str], problems: Problems, unit: str) -> np.ndarray:

@@ -103,11 +103,20 @@ def _array(values: np.ndarray) -> str:
     return f"{values.shape}{hashlib.sha256(plain.data).hexdigest()}"
 
 
-def _cards(cards: "ItemCards") -> str:
+def picture_digests(cards: "ItemCards") -> list[str]:
+    """Return a hash of each item's picture, empty where there is none; a file is read again only when it is another one.
+
+    Raises:
+        DataError: A picture file is gone.
+    """
     files = [picture for picture in cards.pictures if isinstance(picture, Path)]
     with ThreadPoolExecutor(THREADS) as pool:
         of_file = dict(zip(files, pool.map(_file_digest, files), strict=True))
-    pictures = [of_file[one] if isinstance(one, Path) else hashlib.sha256(one).hexdigest() if one else "" for one in cards.pictures]
+    return [of_file[one] if isinstance(one, Path) else hashlib.sha256(one).hexdigest() if one else "" for one in cards.pictures]
+
+
+def _cards(cards: "ItemCards") -> str:
+    pictures = picture_digests(cards)
     columns = [repr((name, values.tolist())) for name, values in cards.details.items()]
     return _digest(_strings(cards.titles), _strings(cards.texts), _strings(pictures), _strings(columns))
 

@@ -19,6 +19,7 @@ from srgformer_lab.data.dataset import SPLITS, DataSource
 from srgformer_lab.data.files import existing_folder
 from srgformer_lab.data.layouts import ANSWERS
 from srgformer_lab.data.problems import Problems
+from srgformer_lab.data.provenance import sha256_of, sidecar_of
 from srgformer_lab.data.readers import gather, refuse_unknown_options
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.errors import DataError
@@ -115,7 +116,11 @@ def _write(contents: Contents, options: ReadingOptions, folder: Path) -> None:
     if contents.features:
         (folder / "features").mkdir()
     for modality, matrix in contents.features.items():
-        np.save(folder / "features" / f"{modality}.npy", matrix)
+        file = folder / "features" / f"{modality}.npy"
+        np.save(file, matrix)
+        if made := contents.made_by.get(modality):  # of the same vectors, in the order that they are written in
+            about = replace(made, sha256=sha256_of(file), ids=tuple(contents.item_ids), items=int(matrix.any(axis=1).sum()))
+            sidecar_of(file).write_text(about.to_json(), encoding="utf-8", errors="surrogatepass")
     for modality, lists in contents.neighbors.items():
         np.savez(folder / "features" / f"{modality}_knn.npz", indices=lists)
     answered = {name: value for name in ("ids", "min_rating") if (value := getattr(options, name)) is not None}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from srgformer_lab.data.columns import not_found, roles_of
+from srgformer_lab.data.columns import QUANTITIES, not_found, plain, roles_of
 from srgformer_lab.data.delimited import no_header, without_names
 from srgformer_lab.data.identities import ask_about_rounding, merged_ids, with_ids
 from srgformer_lab.data.layouts import SPLIT_PARTS, Layout, Listing
@@ -16,7 +16,7 @@ from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.records import columns_of, read_any
 from srgformer_lab.data.tables import Table, numbered
-from srgformer_lab.data.values import by_unique, unknown, with_ratings, with_times
+from srgformer_lab.data.values import by_unique, numbers, unknown, with_ratings, with_times
 from srgformer_lab.errors import ConfigError, DataError
 
 ROLES = ("user", "item", "rating", "time", "split", "event")
@@ -24,6 +24,7 @@ COLUMN_OF = {"user": "user_id", "item": "item_id", "time": "timestamp"}
 LABELS = {"train": 0, "training": 0, "0": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "1": 1, "test": 2, "testing": 2, "2": 2}
 SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 """Ends the names of files that are one table in parts."""
+_QUANTITIES = {plain(name) for name in QUANTITIES}
 MOST_KINDS = 30
 """A column with more different cells says something else than what a user did."""
 
@@ -86,7 +87,8 @@ def _read(listing: Listing, layout: Layout, part: str, file: str, options: Readi
 
     def choose(header: Sequence[str]) -> list[str]:
         roles.update(roles_of(header, ROLES, layout.columns, given))
-        return list(header) if layout.prepare else list(dict.fromkeys(roles.values()))
+        bought = [name for name in header if plain(name) in _QUANTITIES]
+        return list(header) if layout.prepare else list(dict.fromkeys([*roles.values(), *bought]))
 
     wanted = layout.wanted("interactions", file, choose=choose, columns=_usual(layout))
     if any(name.isdigit() for role, name in given.items() if role in ROLES) and not wanted.header:
@@ -103,10 +105,24 @@ def _read(listing: Listing, layout: Layout, part: str, file: str, options: Readi
         problems.add(_without_columns(path.name, table, roles))
         return None
     _note_roles(file, table, roles, problems)
+    table = _of_what_happened(table, roles, problems)
     if part != "interactions" and "split" in roles:
         table = _of_part(table, part, roles.pop("split"), problems)
     columns = {COLUMN_OF.get(role, role): table[name] for role, name in roles.items()}
     return Table(path.name, columns, table.rows, table.form, table.names)
+
+
+def _of_what_happened(table: Table, roles: Mapping[str, str], problems: Problems) -> Table:
+    """Return the rows without those that repeat the header, as tables do that were put together, and without what was brought back."""
+    user, item = roles["user"], roles["item"]
+    if not user.isdigit():  # numbers stand for the columns of a table without a header
+        again = [by_unique(table[name], lambda cells, name=name: cells == name).astype(bool) for name in (user, item)]
+        table = problems.leave_out(table, again[0] & again[1], lambda _: "which repeat the header")
+    bought = next((name for name in table.columns if plain(name) in _QUANTITIES and name not in roles.values()), None)
+    if bought is None:
+        return table
+    cells = table[bought]
+    return problems.leave_out(table, numbers(cells) <= 0, lambda row: f"whose {bought} is 0 or less, such as {cells[row]!r}: brought back")
 
 
 def _of_part(table: Table, part: str, column: str, problems: Problems) -> Table:

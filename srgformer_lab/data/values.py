@@ -11,10 +11,13 @@ from srgformer_lab.data.tables import Table, is_numbered, numbered
 
 NOTHING = frozenset({"", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "none", "\\N", "NA", "N/A", "n/a", "<NA>", "NaT", "-", "?"})
 """Cells that say that nothing is known."""
-TRUE, FALSE = frozenset({"true", "yes", "t", "y"}), frozenset({"false", "no", "f", "n"})
+TRUE = frozenset({"true", "yes", "t", "y", "up", "like", "liked", "positive", "recommended"})
+FALSE = frozenset({"false", "no", "f", "n", "down", "dislike", "disliked", "negative", "not recommended"})
 LATEST = 2.0**62
 """Beyond this no whole number of 64 bits holds a timestamp."""
 UNITS = ((1e11, 1, "seconds"), (1e14, 10**3, "milliseconds"), (1e17, 10**6, "microseconds"), (LATEST, 10**9, "nanoseconds"))
+SERIALS = (36_526, 73_051)
+"""Days since 1900, as spreadsheets count them: the years from 2000 to 2099."""
 DATES = ("day-first", "month-first")
 _ISO = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}")
 _NUMERIC = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})\b")
@@ -65,7 +68,7 @@ def with_ratings(table: Table, problems: Problems) -> Table:
         missing = unknown(cells) & bad
         words = by_unique(cells, lambda uniques: np.array([_truth(cell) for cell in uniques]))
         commas = by_unique(cells, lambda uniques: np.array([_with_comma(cell) for cell in uniques]))
-        for read, what in ((words, "true and false, read as 1 and 0"), (commas, "numbers with a decimal comma")):
+        for read, what in ((words, "words for yes and no, read as 1 and 0"), (commas, "numbers with a decimal comma")):
             if bad.any() and not np.isnan(read[bad & ~missing]).any() and (bad & ~missing).any():
                 values = np.where(np.isnan(values), read, values)
                 problems.note(f"{table.file}: ratings are {what}, such as {cells[int(np.argmax(bad & ~missing))]!r}")
@@ -132,6 +135,12 @@ def _whole_seconds(table: Table, cells: np.ndarray, problems: Problems, dates: s
     if _are_compact(cells[number]):
         return _dates(table, cells, problems, dates)
     size = float(np.median(np.abs(exact[number])))
+    if ((exact[number] >= SERIALS[0]) & (exact[number] < SERIALS[1])).all():
+        example = cells[int(np.argmax(number))]
+        problems.note(
+            f"{table.file}: times such as {example} look like a spreadsheet's days since 1900; they keep their order, but are shown as "
+            "seconds since 1970: format the column as dates and export it again"
+        )
     _, per_second, unit = next(entry for entry in UNITS if size < entry[0] or entry is UNITS[-1])
     if per_second > 1:
         problems.note(f"{table.file}: times are {unit} since 1970, such as {cells[int(np.argmax(number))]}, read as seconds")

@@ -15,7 +15,7 @@ import numpy as np
 from srgformer_lab import runtime
 from srgformer_lab.config import check_number
 from srgformer_lab.data.columns import DESCRIBING, plain
-from srgformer_lab.data.contents import Contents, built_in_features
+from srgformer_lab.data.contents import Contents, fit_built_in
 from srgformer_lab.data.files import existing_folder, open_file
 from srgformer_lab.data.pictures import MOST_PIXELS, PIXEL_BYTES
 from srgformer_lab.data.problems import Problems
@@ -163,7 +163,7 @@ def _check_free(matrix: Path) -> None:
 
 
 def _built_in(path: Path, name: str, contents: Contents, said: str) -> Provenance:
-    matrix = built_in_features(contents.cards, contents.item_ids).get(name)
+    matrix = fit_built_in(contents.cards, contents.item_ids)[0].get(name)
     if matrix is None:
         raise DataError(f"{path}: no item has a text besides its title, and the {BUILT_IN} encoder reads both; add a column text")
     about = {"fitted": "on this catalogue, so that vectors of two catalogues can't be compared"}

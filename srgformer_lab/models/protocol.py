@@ -28,6 +28,8 @@ class Recommender(nn.Module, ABC):
 
     config: Config
     data: Dataset
+    begun_from: str = ""
+    """Whose weights it starts from, in words, for the run that trains it; empty where they are drawn."""
 
     def __init__(self, data: Dataset) -> None:
         """Keep the data set, which what is asked of the model is held against."""
@@ -41,6 +43,17 @@ class Recommender(nn.Module, ABC):
         Returns:
             From user rows (chosen,) to scores (chosen × items): the higher, the better.
         """
+
+    def for_users(self, users: Int[Tensor, " chosen"]) -> Any:
+        """Return what scores these users alone with the least work; by default the model itself.
+
+        Args:
+            users: User rows, each from 0 to users − 1.
+
+        Returns:
+            A model, or a pass that was made.
+        """
+        return self
 
 
 class Sampler(Protocol[B_co]):

@@ -12,7 +12,6 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import Id, checked, on_own_data
 from srgformer_lab.models.protocol import Recommender
-from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
 
 LISTED = ["rank", "item_id", "title", "score"]
@@ -56,8 +55,8 @@ def user_scores(model: Recommender | Trace, user: int) -> Float[np.ndarray, " it
 
 
 def reading_for(model: Recommender | Trace, users: Int[Tensor, " chosen"]) -> Recommender | Trace:
-    """Read an SRGFormer for these users alone; any other model, or a pass that was made, is given back."""
-    return model.trace_for(users) if isinstance(model, SRGFormer) else model
+    """Read a model for these users alone; a pass that was made is given back."""
+    return model.for_users(users) if isinstance(model, Recommender) else model
 
 
 @on_own_data

@@ -203,6 +203,10 @@ class SRGFormer(Trainable[Batch]):
         items = torch.arange(self.graph.n_users, self.graph.n_nodes, device=self.device)
         return self.trace(torch.cat([chosen, items]))
 
+    def for_users(self, users: Int[Tensor, " chosen"]) -> Trace:
+        """Compute what it takes to score these users, as ``trace_for`` does."""
+        return self.trace_for(users)
+
     @checked
     def edit(self, *edits: Edit | tuple[Edit, ...]) -> AbstractContextManager[None]:
         """Change what flows through the model inside a ``with`` block, while reading or training; nothing stays behind.

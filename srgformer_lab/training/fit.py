@@ -13,14 +13,14 @@ from srgformer_lab.models import catalog
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import Recommender, Trainable
 from srgformer_lab.together import Together, joined
-from srgformer_lab.training.checkpoint import save_weights
+from srgformer_lab.training.checkpoint import load_weights, save_weights
 from srgformer_lab.training.evaluation import evaluate
 from srgformer_lab.training.files import sweep_files, write_json
 from srgformer_lab.training.locks import Lock
 from srgformer_lab.training.loop import Ended, Training, cutoffs_for
 from srgformer_lab.training.recording import Recorder, Watcher
 from srgformer_lab.training.requests import STOP, Request, drop, pending
-from srgformer_lab.training.run import RUNS, Run, Status
+from srgformer_lab.training.run import RUNS, START, Run, Status
 
 
 @on_own_data
@@ -66,7 +66,7 @@ def fit(
             run = Run(Path(together.agreed("")))
             follow(model, config, together)
             return run
-        run = Run.create(folder, name, data, catalog.name_of(model), model.config, config)
+        run = Run.create(folder, name, data, catalog.name_of(model), model.config, config, model)
         with run.hold() as lock, _failure_is_noted(run, lock):
             together.agreed(str(run.path))
             _train(run, lock, model, data, watch, together)
@@ -128,7 +128,10 @@ def follow_run(run: Run) -> None:
 
 def _built(run: Run, data: Dataset | None = None) -> Recommender:
     data = run.open_data() if data is None else run.check_data(data)
-    return catalog.kind(run.config.model_name).build(data, run.config.model)
+    model = catalog.kind(run.config.model_name).build(data, run.config.model)
+    if run.config.begun_from:
+        load_weights(run.path / START, model)
+    return model
 
 
 def check_together(model: Recommender, config: TrainConfig, together: Together) -> None:

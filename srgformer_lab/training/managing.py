@@ -32,8 +32,8 @@ def list_runs(root: Path | str = RUNS) -> list[Run]:
 
 
 def runs_on(data: Dataset, root: Path | str = RUNS) -> list[Run]:
-    """List the runs under a folder that were trained on a data set, the newest first."""
-    return [run for run, config in _read(root)[0] if data.matches(config.fingerprint)]
+    """List the runs under a folder that were trained on a data set, or on what it grew from, the newest first."""
+    return [run for run in list_runs(root) if run.is_on(data)]
 
 
 def damaged_runs(root: Path | str = RUNS) -> dict[Path, str]:
@@ -152,6 +152,6 @@ def _name_of(waiting: Path) -> str:
 
 def _may_be_of(folder: Path, data: Dataset) -> bool:
     try:
-        return data.matches(Run(folder).config.fingerprint)
+        return Run(folder).is_on(data)
     except RunError:
         return True

@@ -40,6 +40,8 @@ class RunConfig:
     """Seconds since 1970."""
     selection_metric: str = RECALL
     """The validation metric that chooses the best epoch."""
+    begun_from: str = ""
+    """Whose weights it started from, in words; empty where they were drawn."""
 
     @classmethod
     def read(cls, path: Path) -> "RunConfig":
@@ -53,8 +55,8 @@ class RunConfig:
             parts = {
                 name: content[name] for name in ("model_name", "model", "train", "source", "fingerprint", "data", "versions", "created")
             }
-            parts["selection_metric"] = content.get("selection_metric", RECALL)
-            for name in ("model_name", "fingerprint", "data", "selection_metric"):
+            parts |= {"selection_metric": content.get("selection_metric", RECALL), "begun_from": content.get("begun_from", "")}
+            for name in ("model_name", "fingerprint", "data", "selection_metric", "begun_from"):
                 if not isinstance(parts[name], str):
                     raise RunError(f"{name} is {parts[name]!r:.60}, not a text")
             if not all(isinstance(parts[name], dict) for name in ("model", "train", "versions")) or not _is_finite(parts["created"]):

@@ -8,27 +8,27 @@ from pathlib import Path
 from srgformer_lab import places
 from srgformer_lab.config import KNOBS, Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.data.source import reopen
+from srgformer_lab.data.keeping import kept_of, to_bytes
 from srgformer_lab.data.splitting import selection_metric
-from srgformer_lab.errors import ConfigError, LabError, RunError
-from srgformer_lab.models import catalog
-from srgformer_lab.models.identity import checked, refuse_other_data
+from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.models.protocol import Recommender
 from srgformer_lab.training import requests
-from srgformer_lab.training.checkpoint import AGAIN, check_weights, load_weights
-from srgformer_lab.training.files import file_stamp, is_number, new_folder, read_json, sweep_folders, write_json
+from srgformer_lab.training.checkpoint import check_weights, save_weights
+from srgformer_lab.training.files import file_stamp, is_number, new_folder, read_json, sweep_folders, write_bytes, write_json
 from srgformer_lab.training.notes import FILE as NOTES
-from srgformer_lab.training.notes import NotedFolder
 from srgformer_lab.training.records import Status, versions
+from srgformer_lab.training.serving import KEPT, TrainedFolder
 
 RUNS = Path("runs")
+START = "start.safetensors"
+"""The weights that a warm-started run begins from."""
 MOST_PENDING = 16
 """So many moved knobs may wait as requests in a run that nobody trains; then they are merged."""
 _found_good: dict[Path, tuple[tuple[int, ...], ...]] = {}
 """The stamps of runs whose files have been read through: the app opens all runs at every move, and histories are long."""
 
 
-class Run(NotedFolder):
+class Run(TrainedFolder):
     """A run folder. It only reads, and leaves requests and notes; the process that trains the run writes the rest."""
 
     def __repr__(self) -> str:
@@ -44,7 +44,16 @@ class Run(NotedFolder):
         return RUNS / ".notes" / self.name / NOTES if is_shipped else self.path / NOTES
 
     @classmethod
-    def create(cls, root: Path | str, name: str | None, data: Dataset, model_name: str, model: Config, train: TrainConfig) -> "Run":
+    def create(
+        cls,
+        root: Path | str,
+        name: str | None,
+        data: Dataset,
+        model_name: str,
+        model: Config,
+        train: TrainConfig,
+        begun: Recommender | None = None,
+    ) -> "Run":
         """Make a new run folder, in which nothing is trained yet.
 
         Args:
@@ -54,6 +63,7 @@ class Run(NotedFolder):
             model_name: The kind of model, such as ``srgformer``.
             model: Its settings.
             train: Those of the training.
+            begun: The model itself, where it starts from the weights of another run.
 
         Returns:
             The run, ``stopped`` until ``resume`` begins it.
@@ -70,6 +80,11 @@ class Run(NotedFolder):
 
         def fill(folder: Path) -> None:
             write_json(folder / "knobs.json", _numbers(model) | _numbers(train))
+            if data.source.path:  # else it can't be opened anew, and so can't have grown
+                write_bytes(folder / KEPT, to_bytes(kept_of(data)), durable=True)
+            if begun and begun.begun_from:
+                about["begun_from"] = begun.begun_from
+                save_weights(folder / START, begun, {"model": model.to_dict()}, durable=True)
             write_json(folder / "config.json", facts | about | {"selection_metric": metric}, durable=True)  # without it all is lost
             cls(folder).write_status(Status("stopped", n_epochs=train.epochs, message="not begun yet; resume it to begin", metric=metric))
 
@@ -193,61 +208,6 @@ class Run(NotedFolder):
             Whether so.
         """
         return bool(requests.pending(self.path, requests.STOP))
-
-    def open_data(self) -> Dataset:
-        """Open the data that the run was trained on.
-
-        Returns:
-            The data set.
-
-        Raises:
-            RunError: It is other data now.
-            DataError: It can't be read.
-        """
-        return self.check_data(reopen(self.config.source))
-
-    def check_data(self, data: Dataset) -> Dataset:
-        """Return the data, if it is the run's own.
-
-        Args:
-            data: What is held against the run's fingerprint.
-
-        Returns:
-            The same data set.
-
-        Raises:
-            RunError: The fingerprints differ.
-        """
-        config, remedy = self.config, "open it on its own data, as that was then, or train a new run"
-        refuse_other_data(f"run {self.name} was trained", config.data, config.fingerprint, data, remedy, RunError)
-        return data
-
-    @checked
-    def model(self, data: Dataset | None = None, epoch: int | str = "best") -> Recommender:
-        """Build the model with the weights and knobs of the best epoch, of the ``latest``, or of one that is kept.
-
-        Args:
-            data: The run's own data, if it is open already; else it is opened here.
-            epoch: ``"best"``, ``"latest"``, or the number of an epoch whose weights are kept; 0 is before training.
-
-        Returns:
-            The model, in evaluation mode, on the CPU.
-
-        Raises:
-            RunError: The data is not the run's own, or there are no weights of that epoch.
-            DataError: The run's own data can't be read.
-            ConfigError: An argument is of a wrong type.
-        """
-        data = self.open_data() if data is None else self.check_data(data)
-        config = self.config
-        kind = catalog.kind(config.model_name)
-        model = kind.build(data, config.model)
-        facts = load_weights(self.weights_path(epoch), model)
-        try:
-            model.config = kind.config.from_dict(facts["model"])
-        except (KeyError, TypeError, AttributeError, LabError) as error:
-            raise RunError(f"{self.weights_path(epoch)} does not say under which knobs it was trained ({error}); {AGAIN}") from error
-        return model.eval()
 
     def delete(self) -> None:
         """Delete the folder for good.

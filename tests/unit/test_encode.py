@@ -96,6 +96,16 @@ def test_features_are_written_by_id_and_said_with_what_made_them(shop, spy, caps
     assert said in capsys.readouterr().out
 
 
+def test_an_import_takes_the_origin_of_features_along(shop, spy, tmp_path):
+    lab.encode(shop, text="model", image="other")
+    data, copy = lab.open_data(shop), tmp_path / "copy"
+    lab.import_data(shop, copy)
+    again = lab.open_data(copy)
+    assert again.fingerprint == data.fingerprint
+    assert again.made_by == data.made_by != {}
+    assert json.loads((copy / "features" / "text.json").read_text())["ids"] == list(data.item_ids)
+
+
 def test_what_is_encoded_stays_encoded_and_only_the_rest_is_made(shop, spy):
     lab.encode(shop, text="model")
     assert len(spy.seen) == 5

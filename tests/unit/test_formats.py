@@ -75,6 +75,11 @@ SAME = {  # the file, words that say what was done
         column(2, lambda cell, row: "\\N" if row % 3 else cell),
         "13 rows have no rating, such as row 3 with '\\\\N'",
     ),
+    "a header once more": (text([*ROWS[:9], HEADER, *ROWS[9:]]), "1 row left out, which repeat the header"),
+    "what was brought back": (
+        text([*(row + ",2" for row in ROWS), "u0,i5,3,1600000000,-1", "u1,i0,3,1600000000,0"], HEADER + ",Quantity"),
+        "2 rows left out, whose Quantity is 0 or less, such as '-1': brought back",
+    ),
     "ratings with a decimal comma": (
         column(2, lambda cell, _: cell + ",0").replace(",0,", "%0;").replace(",", ";").replace("%", ","),
         "comma",
@@ -124,6 +129,12 @@ def test_dates_in_many_forms(tmp_path, plain, form, whole):
     assert (time == (expected if whole else expected // 86_400 * 86_400)).all()
 
 
+def test_days_since_1900_are_named(tmp_path, plain):
+    data = open_data(shop(tmp_path, column(3, lambda cell, row: str(44_000 + int(cell[-6:]) // 86_400))))
+    assert any("look like a spreadsheet's days since 1900" in note for note in data.reading)
+    assert not any("spreadsheet" in note for note in plain.reading)
+
+
 def test_zones_are_undone(tmp_path, plain):
     data = open_data(shop(tmp_path, column(3, lambda cell, _: f"{np.datetime64(int(cell) + 7_200, 's')}+02:00")))
     assert (data.interactions.timestamp == plain.interactions.timestamp).all()
@@ -139,6 +150,8 @@ ASKED = {  # the file, the option, its answers and what each leaves: interaction
     "dislikes": (column(2, lambda _, row: "-1" if row % 5 == 4 else "1"), "min_rating", {1: 16, -1: 20}),
     "labels": (column(2, lambda _, row: str(int(row % 5 < 4))), "min_rating", {1: 16, 0: 20}),
     "true and false": (column(2, lambda _, row: str(row % 5 < 4)), "min_rating", {1: 16, 0: 20}),
+    "thumbs": (column(2, lambda _, row: "up" if row % 5 < 4 else "down").replace("rating", "vote"), "min_rating", {1: 16, 0: 20}),
+    "likes": (column(2, lambda _, row: str(row % 5 < 4)).replace("rating", "is_recommended"), "min_rating", {1: 16, 0: 20}),
     "0 in a scale to 10": (column(2, lambda cell, row: "0" if row % 5 == 4 else str(2 * int(cell))), "min_rating", {2: 16, 0: 20}),
     "events": (
         text([row + (",buy" if number % 5 < 4 else ",view") for number, row in enumerate(ROWS)], HEADER + ",event"),

@@ -12,6 +12,7 @@ import srgformer_lab as lab
 from srgformer_lab import backend
 from srgformer_lab.backend import Link, dropped, limits, opening, visitors
 from srgformer_lab.config import READER_OPTIONS
+from srgformer_lab.data.problems import Problems
 from tests.downloads import IMITATIONS, PAIRS, hm, lines, movielens, table
 from tests.shops import resolve
 
@@ -129,7 +130,7 @@ def test_what_is_wrong_or_half_copied_is_said_in_a_sentence(tmp_path):
         backend.look_through(Link(data=str(tmp_path / "gone")))
 
 
-def test_two_hundred_thousand_rows_are_looked_through_beside_the_page(tmp_path):
+def test_two_hundred_thousand_rows_are_looked_through_beside_the_page(tmp_path, monkeypatch):
     draws = np.random.default_rng(0)
     pairs = np.unique(draws.integers(0, (8_000, 3_000), (210_000, 2)), axis=0)[:200_000]
     (tmp_path / "large").mkdir()
@@ -140,9 +141,15 @@ def test_two_hundred_thousand_rows_are_looked_through_beside_the_page(tmp_path):
         header="user_id,item_id",
         comments="",
     )
-    task = backend.look_through(Link(data=str(tmp_path / "large")))
+    link, heard = Link(data=str(tmp_path / "large")), []
+    say = Problems.say
+    monkeypatch.setattr(Problems, "say", lambda self, sentence: (say(self, sentence), heard.extend(backend.seen_so_far(link))))
+    task = backend.look_through(link)
     assert not task.is_ready
     report = task.value()
+    assert heard[0] == "interactions.csv: UTF-8, divided by commas: user_id, item_id"
+    assert heard[-1] == "interactions.csv: UTF-8, divided by commas: user_id, item_id; 200,000 rows, 100%"
+    assert backend.seen_so_far(link) == []
     assert report.problems == []
     assert any("200,000 rows" in note for note in report.reading)
 
@@ -219,3 +226,13 @@ def test_saving_where_something_is_already_says_so_and_harms_nothing(tmp_path):
     with pytest.raises(lab.DataError, match="type its path"):
         backend.save(link, " ")
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+def test_a_path_that_does_not_open_stays_to_be_mended_until_other_data_is_open(tmp_path):
+    gone = str(tmp_path / "my_shpo")
+    scene = backend.SESSION.open(Link(data=gone))
+    assert scene.link.data == backend.STUDIO
+    assert scene.link.typed == gone
+    assert scene.link.change(user="u3").typed == gone
+    assert not scene.link.change(data=str(tmp_path)).typed
+    assert gone not in scene.link.address()

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import srgformer_lab as lab
 from srgformer_lab import backend
-from srgformer_lab.backend import Link, session
+from srgformer_lab.backend import Link
+from srgformer_lab.backend import scene as scenes
 from tests.shops import resolve, train_shop, write_shop
 
 
@@ -283,7 +284,7 @@ def test_a_map_that_is_computed_keeps_no_other_visitor_waiting(link, monkeypatch
         begun.set()
         in_time.append(go_on.wait(300))
 
-    monkeypatch.setattr(session, "metric_surface", surface)
+    monkeypatch.setattr(scenes, "metric_surface", surface)
     thread = threading.Thread(target=scene.surface)
     thread.start()
     assert begun.wait(300)
@@ -308,7 +309,7 @@ def _flat(edits):
 
 def test_one_move_of_a_knob_ranks_one_list(link, monkeypatch):
     ranked = []
-    monkeypatch.setattr(session, "rank_items", lambda *given: (ranked.append(given[2]), lab.rank_items(*given))[1])
+    monkeypatch.setattr(scenes, "rank_items", lambda *given: (ranked.append(given[2]), lab.rank_items(*given))[1])
     scene = backend.SESSION.open(link.change(alpha=0.37))
     for _ in range(2):
         lab.compare_lists(scene.ranking(as_trained=True), scene.ranking(), 10)
