@@ -116,18 +116,31 @@ def _list(scene: Scene) -> Section:
     ranking, knobs = scene.ranking(), scene.knobs
     at = {name: float(knobs[name]) for name in ("attention_scale", "hypergraph_scale")}
     steps = {name: knob_steps(name, value) for name, value in at.items()}
-    terms = score_polynomial(scene.require_trace(), scene.data, scene.link.user)
+    terms = _terms(scene)
+    frames = {
+        "ranking": ("all items, ranked for this person", ranking),
+        "terms": ("what 1, α, β, α², β² and αβ are multiplied by in each item's score for this person", terms),
+    }
+    heading = "What is recommended to this person"
+    if ranking.empty:
+        return Section(plots.Block(heading, "<p>Nothing: they have everything already.</p>"), frames)
     shown = terms[terms["item_id"].isin(ranking["item_id"])]
     within = reachable(shown, steps["attention_scale"], steps["hypergraph_scale"], LIST_LENGTH).assign(row=lambda found: found.index)
     within = ranking.merge(within, on="item_id")  # best first, as the knobs stand
     cards = item_cards(scene.data, list(within["item_id"]), [f"{row.rank}, score {plots.digits(row.score)}" for row in within.itertuples()])
     body = "<p>Move α and β: the list is ranked anew, here and exactly, as the model would rank it.</p>"
     body += plots.reranked_list(cards.assign(row=within["row"]), within[list(TERMS)], steps, at, LIST_LENGTH)
-    frames = {
-        "ranking": ("all items, ranked for this person", ranking),
-        "terms": ("what 1, α, β, α², β² and αβ are multiplied by in each item's score for this person", terms),
-    }
-    return Section(plots.Block("What is recommended to this person", body), frames)
+    return Section(plots.Block(heading, body), frames)
+
+
+def _terms(scene: Scene) -> pd.DataFrame:
+    """Return the terms of everybody's scores for the link's user; on data that has grown, what was trained on keeps its own."""
+    terms = score_polynomial(scene.require_trace(), scene.data, scene.link.user)
+    if (known := scene.of()) is not scene:
+        own = score_polynomial(known.require_trace(), known.data, known.link.user).set_index("item_id")
+        here = terms["item_id"].isin(own.index)
+        terms.loc[here, list(TERMS)] = own.loc[terms.loc[here, "item_id"], list(TERMS)].to_numpy()
+    return terms
 
 
 def _hyperedge(scene: Scene) -> Section:

@@ -9,6 +9,7 @@ from PIL import Image
 
 import srgformer_lab as lab
 from srgformer_lab import backend, cli
+from srgformer_lab.analysis.polynomial import powers
 from srgformer_lab.data.growing import growth
 from srgformer_lab.data.keeping import from_bytes, kept_of, to_bytes
 from srgformer_lab.errors import DataError
@@ -297,6 +298,17 @@ def test_the_app_says_what_is_new_once_and_shows_newcomers(trained, shop):
             assert why.rank == listed.loc[item, "rank"]
             assert why.score == pytest.approx(listed.loc[item, "score"], rel=1e-5)
     assert len(backend.served_users(scene)) <= N_USERS
+
+
+@pytest.mark.parametrize("user", ["u3", "u25"])
+def test_a_saved_report_ranks_grown_data_as_the_list_does(shop, user):
+    grow(shop)
+    frames = backend.report_on(first(), user).frames()
+    listed, terms = frames["ranking"][1].set_index("item_id"), frames["terms"][1].set_index("item_id")
+    at = [SMALL.attention_scale, SMALL.hypergraph_scale]
+    scores = terms.to_numpy() @ powers(*at)
+    found = dict(zip(terms.index, scores, strict=True))
+    assert {item: pytest.approx(found[item], abs=1e-4) for item in listed.index} == listed["score"].to_dict()
 
 
 def test_a_run_without_what_it_was_trained_on_opens_on_its_own_data_alone(shop):
