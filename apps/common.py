@@ -78,8 +78,14 @@ def stack(*parts: Any) -> mo.Html:
 
 
 def styles() -> mo.Html:
-    """Return the cards' style; once a page."""
-    return mo.Html(plots.STYLE)
+    """Return the cards' style; once a page. With it goes the word that the page is there, for which head.html waits."""
+    return mo.Html(f"{plots.STYLE}<lab-ready></lab-ready>")
+
+
+def chooser(question: str, *parts: Any) -> mo.Html:
+    """Fold away what changes the answer above which it stands: a choice closes it, and the answer is what one sees next."""
+    inside = "".join(f"<div>{mo.as_html(part).text}</div>" for part in parts if part is not None)
+    return mo.Html(f'<details class="lab-chooser"><summary>{html.escape(question)}</summary><div>{inside}</div></details>')
 
 
 def heading(question: str, answer: str, kind: plots.Kind) -> mo.Html:
@@ -173,13 +179,15 @@ class _Chart(mo.ui.plotly):
 
     def __init__(self, figure: Any) -> None:
         is_chosen_from = "select" in str(figure.layout.clickmode) or figure.layout.dragmode in ("select", "lasso")
+        self._height = int(figure.layout.height or 0)  # room is kept for what is drawn some moments later
         self._role, self._finding = "group" if is_chosen_from else "img", plots.finding_of(figure)
         super().__init__(figure, config=plots.plot_config(figure, "png"))
 
     @property
     def text(self) -> str:
         """Return the element's HTML."""
-        return f'<div role="{self._role}" aria-label="{html.escape(self._finding)}">{super().text}</div>'
+        room = f' style="min-height:{self._height}px"' if self._height else ""
+        return f'<div role="{self._role}" aria-label="{html.escape(self._finding)}"{room}>{super().text}</div>'
 
 
 def side_by_side(*columns: Any, widths: str = "") -> mo.Html:
@@ -269,12 +277,18 @@ def nothing_trained(scene: backend.Scene, button: mo.ui.button, begun: bool, tro
         said = "No model is trained on this data yet."
     else:
         about = f"it is a {scene.run.config.model_name} run, {scene.run.status().state}"
-        said = f"The run {scene.link.run} has no trained SRGFormer to show: {about}."
+        said = f"The run {scene.link.run} has no trained SRGFormer to look into: {about}."
     try:
         takes = f"it takes at most about {plots.duration(backend.small_cost(scene.data).seconds_at_most)}, once its turn has come"
     except ConfigError as error:
         takes = f"though {error}"
     todo = f"Train a small run; {takes}, and every page has something to show after it."
+    other = backend.default_run(scene.data)
+    if other:
+        address = html.escape(scene.link.change(run=other).address())
+        there = mo.Html(f'<p class="lab-fact"><a href="{address}">Look at the run {html.escape(other)}</a>, which has one.</p>')
+        head = heading(question, "This page looks into a trained SRGFormer.", "from finished runs") if question else None
+        return stack(head, mo.callout(stack(finding(said), there), kind="info"))
     after = fact("The training has started: watch it on the page “How does it learn?”.") if begun else None
     offer = mo.callout(stack(finding(said), fact(todo), button, after, problem(trouble) if trouble else None), kind="info")
     return stack(heading(question, "This page needs a trained model to look into.", "needs training") if question else None, offer)

@@ -134,7 +134,7 @@ def _(common, forms, get_scene, page, top):
     _scene = get_scene()  # its notes say what the link got wrong, until something is chosen
     _question, _, _kind = PAGES[page]
     _strip, _bar = top.strip(_scene, _kind), top.bar(_scene.link, forms, page)
-    common.stack(top.page_name(_question), common.styles(), _strip, _bar, common.notes(_scene.notes))
+    common.stack(top.page_name(_question, _scene), common.styles(), _strip, _bar, common.notes(_scene.notes))
     return
 
 

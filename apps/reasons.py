@@ -29,7 +29,7 @@ def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
     known = common.fact("What this person took, which is all that the model knows of them, and what each thing adds to the score:")
     added = {item_id: plots.signed(total) for item_id, total in zip(why.history["item_id"], why.history["total"], strict=True)}
     past = common.stack(known, widgets.history(data, why.user_id, added))
-    answer = "A score is a sum, so it can be taken apart exactly. Choose another item or person below."
+    answer = "A score is a sum, so it can be taken apart exactly."
     return common.stack(
         common.heading("Why this item?", answer, "instant"),
         common.finding(f"“{title}” {place} for this person"),

@@ -12,10 +12,15 @@ FORMS_LABEL = "Hyperedges and attention"
 """What the switch of the shipped runs is about."""
 
 
-def page_name(question: str) -> mo.Html:
-    """Say which page this is to the browser's tab, to a screen reader and to the top of the window; head.html does it."""
-    said = html.escape(question)
-    return mo.Html(f'<lab-page question="{said}"><span class="lab-unseen" role="status">{said}</span></lab-page>')
+def page_name(question: str, scene: backend.Scene) -> mo.Html:
+    """Say which page this is, and what it looks at, to the browser's tab, to a screen reader and to the top of the window.
+
+    head.html does it: another page begins at its top; where something else is looked at, a button leads to what that changed.
+    """
+    said, link = html.escape(question), scene.link
+    item = f", “{backend.title(scene.data, link.item)}”" if link.item else ""
+    shown = html.escape(f"{said}: {link.run or 'no run'}, person {link.user}{item}")
+    return mo.Html(f'<lab-page question="{said}" shows="{shown}"><span class="lab-unseen" role="status">{shown}</span></lab-page>')
 
 
 def main(page: mo.Html) -> mo.Html:
@@ -68,5 +73,6 @@ def bar(link: backend.Link, forms: mo.Html | None, page: str = "") -> mo.Html:
     """
     other = "light" if link.is_dark else "dark"
     address = html.escape(replace(link, theme=other).address(page))
+    present = '<a class="lab-presentation" href="?" title="large letters, no menu; once more ends it">presentation</a>'
     switch = mo.as_html(forms).text if forms is not None else "<span></span>"
-    return mo.Html(f'<div class="lab-bar">{switch}<p class="lab-theme"><a href="{address}">{other} page</a></p></div>')
+    return mo.Html(f'<div class="lab-bar">{switch}<p class="lab-theme">{present} · <a href="{address}">{other} page</a></p></div>')

@@ -8,7 +8,7 @@ from typing import Any
 import common
 import marimo as mo
 
-from srgformer_lab import Run, TrainConfig, backend, plots
+from srgformer_lab import Dataset, Run, TrainConfig, backend, plots
 from srgformer_lab.training.estimate import Estimate
 from srgformer_lab.training.run import Status
 
@@ -26,6 +26,8 @@ def progress(run: Run, status: Status) -> mo.Html:
     done = status.epoch + (status.step / status.n_steps if status.n_steps else 0.0)
     best = f"best {common.best_of(status)}" if status.best_epoch else ""
     left = f"about {plots.duration(status.eta_seconds)} left if it does not end early" if status.state == "running" and status.epoch else ""
+    if status.state == "queued":
+        left = f"its turn comes in at most about {plots.duration(backend.queue_ahead(run)[1])}"
     said = [f"<b>{status.state}</b>", f"{status.epoch} of at most {most} epochs", best, left, html.escape(status.message)]
     line = ", ".join(part for part in said if part)
     return mo.Html(
@@ -72,6 +74,18 @@ def task_line(task: backend.BackgroundTask[Any], button: mo.ui.button, ticks: mo
         f'<progress max="1" value="{task.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
     )
     return mo.Html(f'<div class="lab-progress">{bar}<div class="lab-ticker">{ticks.text}</div></div>')
+
+
+def table_ticker(data: Dataset, set_table: Callable[[Any], None]) -> mo.ui.refresh:
+    """Have a list of runs read anew where something changed in the folder, also what a terminal trains."""
+    seen = {"stamp": backend.runs_stamp()}
+
+    def check(_: object) -> None:
+        if backend.runs_stamp() != seen["stamp"]:
+            seen["stamp"] = backend.runs_stamp()
+            set_table(backend.run_table(data))
+
+    return mo.ui.refresh(default_interval="3s", on_change=check)
 
 
 def check_for_news(

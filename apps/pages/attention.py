@@ -98,6 +98,27 @@ def _(base, epochs, head):
 
 
 @app.cell
+def _(scene, set_item):
+    mo.stop(scene.trained is None)
+    _choose = partial(widgets.item_button, scene.data, choose=set_item)
+    _first = scene.ranking().head(8).itertuples()
+    items = mo.ui.array([_choose(_row.item_id, f"rank {_row.rank}", _row.item_id == scene.link.item) for _row in _first])
+    return (items,)
+
+
+@app.cell
+def _(choose_user, scene, memory):
+    people = widgets.people_picker(scene.data, scene.link.user, memory, choose_user, cohort=scene.link.cohort)
+    return (people,)
+
+
+@app.cell
+def _(items, people):
+    common.chooser("Another recommendation, or another person?", widgets.picker(items), widgets.picker(people))
+    return
+
+
+@app.cell
 def _(head, scene):
     mo.stop(scene.trained is None)
     why = scene.explanation()
@@ -107,7 +128,7 @@ def _(head, scene):
 
 @app.cell
 def _(scene, link, weights, why):
-    mo.stop(not len(weights), common.fact("This person has no history to look at. Choose another one below."))
+    mo.stop(not len(weights), common.fact("This person has no history to look at. Choose another one above."))
     _lines = {_item: f"weight {plots.percent(_weight)}" for _item, _weight in weights.items()}
     _shown = [_item for _place, _item in enumerate(weights.index) if _place < 14 or _item in scene.link.items]
     _cards = backend.item_cards(scene.data, _shown, [_lines[_item] for _item in _shown], backend.SMALL_WIDTH)
@@ -162,30 +183,6 @@ def _(harm, harm_button, harm_ticks, head, scene, link, weights, why):
             common.tiles(_tiles),
         ]
     common.stack(_head, *_body)
-    return
-
-
-@app.cell
-def _(scene, set_item):
-    mo.stop(scene.trained is None)
-    _choose = partial(widgets.item_button, scene.data, choose=set_item)
-    _first = scene.ranking().head(8).itertuples()
-    items = mo.ui.array([_choose(_row.item_id, f"rank {_row.rank}", _row.item_id == scene.link.item) for _row in _first])
-    return (items,)
-
-
-@app.cell
-def _(choose_user, scene, memory):
-    people = widgets.people_picker(scene.data, scene.link.user, memory, choose_user, cohort=scene.link.cohort)
-    return (people,)
-
-
-@app.cell
-def _(items, people):
-    common.side_by_side(
-        common.stack(common.section("Another recommendation?"), widgets.picker(items)),
-        common.stack(common.section("Another person?"), widgets.picker(people)),
-    )
     return
 
 

@@ -88,7 +88,14 @@ def _(chosen, first):
 
 
 @app.cell
-def _(against, base, first, get_user, sides, trouble):
+def _(base, get_cohort, get_user, memory, others, set_user):
+    mo.stop(not others)
+    people = widgets.people_picker(base.data, get_user(), memory, set_user, cohort=get_cohort())
+    return (people,)
+
+
+@app.cell
+def _(against, base, first, get_user, people, sides, trouble):
     _answer = "The same person, the same data, other runs. Which things are new, which are dropped, and which were truly taken?"
     _head = common.heading("What changed between runs?", _answer, "from finished runs")
     _lists = trouble
@@ -97,7 +104,8 @@ def _(against, base, first, get_user, sides, trouble):
             _lists = comparison.lists(sides, get_user())
         except LabError as _error:
             _lists = comparison.problem(_error)
-    common.stack(_head, against, comparison.how_it_counts(first), widgets.history(base.data, get_user()), _lists)
+    _who = common.chooser("Another person?", widgets.picker(people))
+    common.stack(_head, against, comparison.how_it_counts(first), widgets.history(base.data, get_user()), _who, _lists)
     return
 
 

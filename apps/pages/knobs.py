@@ -152,7 +152,7 @@ def _(is_drawn, link, map_button, scene):
 @app.cell
 def _(controls, get_user, head, scene, memory, moves, set_user, surface):
     people = widgets.people_picker(scene.data, get_user(), memory, set_user, cohort=scene.link.cohort)
-    common.stack(head, common.knob_layout(controls, moves, surface), common.section("Whose list?"), widgets.picker(people))
+    common.stack(head, common.chooser("Whose list?", widgets.picker(people)), common.knob_layout(controls, moves, surface))
     return
 
 

@@ -10,6 +10,7 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import marimo as mo
+    import waiting
     import widgets
 
     from srgformer_lab import LabError, backend, plots
@@ -29,10 +30,12 @@ def _():
 
 @app.cell
 def _(memory, link):
-    scene = common.opened(link)
+    scene, gone = common.open_scene(link)
+    if scene is None:  # the run that was looked at is gone: the list is where one chooses another
+        scene = common.opened(link, run="", runs=())
     data = scene.data
-    get_link, set_link = mo.state({"run": link.run, "runs": link.runs}, allow_self_loops=True)  # what becomes of the view
-    get_chosen, set_chosen = mo.state(link.run, allow_self_loops=True)
+    get_link, set_link = mo.state({"run": scene.link.run, "runs": scene.link.runs}, allow_self_loops=True)  # what becomes of the view
+    get_chosen, set_chosen = mo.state(scene.link.run, allow_self_loops=True)
     get_table, set_table = mo.state(backend.run_table(data), allow_self_loops=True)
     get_said, set_said = mo.state(None)
     get_jump, set_jump = mo.state("")
@@ -44,6 +47,7 @@ def _(memory, link):
         get_link,
         get_said,
         get_table,
+        gone,
         scene,
         set_chosen,
         set_jump,
@@ -56,14 +60,7 @@ def _(memory, link):
 
 @app.cell
 def _(data, set_table):
-    _seen = {"stamp": backend.runs_stamp()}
-
-    def _check(_):
-        if backend.runs_stamp() != _seen["stamp"]:
-            _seen["stamp"] = backend.runs_stamp()
-            set_table(backend.run_table(data))
-
-    ticker = mo.ui.refresh(default_interval="3s", on_change=_check)
+    ticker = waiting.table_ticker(data, set_table)
     return (ticker,)
 
 
@@ -81,12 +78,13 @@ def _(memory):
         placeholder="finished, K 8, …",
         on_change=lambda value: memory.update({"runs.words": value}),
     )
-    return (words,)
+    order = widgets.choice(memory, "runs.order", "Order", dict(backend.RUN_ORDERS))
+    return order, words
 
 
 @app.cell
-def _(data, get_chosen, get_table, set_chosen, set_link, ticked, words):
-    found = backend.matching_runs(get_table(), words.value)
+def _(data, get_chosen, get_table, order, set_chosen, set_link, ticked, words):
+    found = backend.ordered_runs(backend.matching_runs(get_table(), words.value), data, order.value)
     _shown, _can = found.head(MOST_SHOWN), backend.comparable_runs(data)
     ticked.intersection_update(_can)
 
@@ -161,18 +159,18 @@ def _(act, data, get_table, restore, set_jump, set_said):
 
 
 @app.cell
-def _(compare, first_run, found, get_jump, get_said, get_table, scene, memory, runs, ticks, undo, words):
+def _(compare, first_run, found, get_jump, get_said, get_table, gone, scene, memory, order, runs, ticks, undo, words):
     jump = get_jump()
     _answer = "Everything that was trained on this data, here or in a terminal. Tick two runs and hold them against one another."
     _head = common.heading("Which runs are there?", _answer, "from finished runs")
     _rest = len(found) - len(runs)
     _more = common.fact(f"{_rest} more; type words to narrow them down.") if _rest else None
     _none = None if len(found) else common.fact("No run has these words.")
-    _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{compare.text}</div></div>')
+    _bar = mo.Html(f'<div class="lab-form"><div>{words.text}</div><div>{order.text}</div><div>{compare.text}</div></div>')
     _first = common.nothing_trained(scene, first_run, bool(jump), None)
     _bar, _none = (_bar, _none) if len(get_table()) else (_first, None)
     _undo = mo.hstack([common.fact("Deleted within a day:"), *undo.elements.values()], justify="start", wrap=True) if len(undo) else None
-    common.stack(_head, _bar, get_said(), _undo, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
+    common.stack(_head, gone, _bar, get_said(), _undo, widgets.ticked_rows(ticks, runs), _none, _more, common.only_here(jump, memory))
     return (jump,)
 
 

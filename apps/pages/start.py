@@ -56,7 +56,8 @@ def _(another, scene):
     _taken = _data.history(_link.user)
     _seen = backend.item_cards(_data, _taken[-18:], width=backend.SMALL_WIDTH)
     if scene.trained is None:
-        _answer = "No model is trained on this data yet. Below are the things that one person took; a model learns from all such lists."
+        _none = "No model is trained on this data yet." if scene.run is None else f"{_link.run} is no SRGFormer, which this page shows."
+        _answer = f"{_none} Below are the things that one person took; a model learns from all such lists."
         _body = [common.heading("What is this?", _answer, "needs training"), mo.Html(plots.card_row(_seen, size="small"))]
     else:
         _list = scene.ranking().head(5)

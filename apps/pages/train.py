@@ -10,11 +10,12 @@ with app.setup:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
     import dials
+    import form
     import marimo as mo
     import waiting
     import widgets
 
-    from srgformer_lab import PRESETS, LabError, backend, plots, preset
+    from srgformer_lab import LabError, backend, plots
     from srgformer_lab.models.objective import ranking_terms
 
 
@@ -34,57 +35,56 @@ def _(link):
     _going = backend.going_on(data)
     get_watched, set_watched = mo.state(_going or link.run)
     get_ticking, set_ticking = mo.state(bool(_going), allow_self_loops=True)  # the ticker ends itself
-    get_trouble, set_trouble = mo.state(None)
-    return data, get_ticking, get_trouble, get_watched, set_ticking, set_trouble, set_watched
+    get_trouble, set_trouble = mo.state(None, allow_self_loops=True)
+    get_loaded, set_loaded = mo.state({}, allow_self_loops=True)
+    get_jump, set_jump = mo.state("", allow_self_loops=True)
+    get_table, set_table = mo.state(backend.run_table(data), allow_self_loops=True)
+
+    def look(name):
+        set_loaded({"run": name})
+        set_jump("why")
+
+    return (
+        data, get_jump, get_loaded, get_table, get_ticking, get_trouble, get_watched, look, set_loaded, set_table, set_ticking, set_trouble,
+        set_watched,
+    )  # fmt: skip
 
 
 @app.cell
 def _(data, memory):
-    _variants = dict(backend.variants(data))
-    _names = {key: name for name, key in _variants.items()}
-    preset_box = mo.ui.dropdown(
-        list(PRESETS), value=memory.get("preset", "studio"), label="Preset", on_change=lambda value: memory.update(preset=value)
+    preset_box, variant_box = form.choosers(data, memory)
+    name_box = mo.ui.text(
+        memory.get("train.name", ""),
+        label="Name",
+        placeholder="what you call it",
+        on_change=lambda name: memory.update({"train.name": name}),
     )
-    variant_box = mo.ui.dropdown(
-        _variants,
-        value=_names.get(memory.get("variant"), _names["whole"]),
-        label="What to train",
-        on_change=lambda value: memory.update(variant=value),
-    )
-    return preset_box, variant_box
+    return name_box, preset_box, variant_box
 
 
 @app.cell
 def _(preset_box):
-    _model, _train, _widths = preset(preset_box.value).model, preset(preset_box.value).train, backend.widths()
-    numbers = mo.ui.dictionary(
-        {
-            "epochs": mo.ui.number(1, backend.most_epochs(), value=min(_train.epochs, backend.most_epochs()), label="Most epochs"),
-            "embedding_dim": mo.ui.dropdown([*map(str, _widths)], value=str(min(_model.embedding_dim, _widths[-1])), label="Width d"),
-            "n_hyperedges": mo.ui.number(1, 256, value=_model.n_hyperedges, label="Hyperedges K"),
-            "n_heads": mo.ui.dropdown(["1", "2", "4", "8", "16"], value=str(_model.n_heads), label="Attention heads h"),
-            "device": mo.ui.dropdown(backend.devices(), value="auto", label="Device"),
-        }
-    )
+    numbers = form.fields(preset_box.value)
     return (numbers,)
 
 
 @app.cell
 def _(data, numbers, preset_box, variant_box):
-    asked, cost_line = None, None
+    asked, cost_line, same = None, None, ""
     try:
         asked = variant_box.value, *backend.adjusted(preset_box.value, **numbers.value)
         cost_line = waiting.cost(backend.cost(data, *asked), asked[2])
+        same = backend.same_run(data, *asked)
     except LabError as _error:
         asked, cost_line = None, common.problem(_error, "Nothing was started.")
-    return asked, cost_line
+    return asked, cost_line, same
 
 
 @app.cell
-def _(asked, data, set_ticking, set_trouble, set_watched):
+def _(asked, data, name_box, same, set_loaded, set_ticking, set_trouble, set_watched):
     def _begin(count):
         try:
-            set_watched(backend.begin(data, *asked).name)
+            set_watched(backend.begin(data, *asked, name_box.value.strip()).name)
             set_ticking(True)
             set_trouble(None)
         except LabError as error:
@@ -92,17 +92,19 @@ def _(asked, data, set_ticking, set_trouble, set_watched):
         return count
 
     start = widgets.action("Train", _begin, disabled=asked is None)
-    return (start,)
+    open_same, same_line = form.there_already(same, lambda name: set_loaded({"run": name}))
+    return open_same, same_line, start
 
 
 @app.cell
-def _(get_trouble, numbers, preset_box, start, cost_line, variant_box):
+def _(asked, cost_line, get_ticking, get_trouble, name_box, numbers, preset_box, same_line, start, variant_box):
+    get_ticking()  # the queue is another when a training begins or ends
     _answer = "Press Train, then move a knob while the curve grows: the training obeys at its next step, and a mark shows where."
-    _row = [variant_box, preset_box, *numbers.elements.values(), start]
-    _form = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in _row)}</div>')
+    _model = "lightgcn" if variant_box.value == "lightgcn" else "srgformer"
+    _form = form.layout((variant_box, preset_box), numbers, name_box, start, preset_box.value, _model)
+    _queue = form.queue_line(backend.queue_ahead()) if asked else None
     _trouble = common.problem(get_trouble()) if get_trouble() else None
-    _parts = [common.heading("How does it learn?", _answer, "needs training"), _form, cost_line, _trouble]
-    common.stack(*_parts)
+    common.stack(common.heading("How does it learn?", _answer, "needs training"), _form, cost_line, _queue, same_line, _trouble)
     return
 
 
@@ -121,9 +123,13 @@ def _(get_watched):
 
 
 @app.cell
-def _(drawn, get_ticking, run, set_drawn, set_ticking):
+def _(drawn, get_ticking, run, set_drawn, set_ticking, set_trouble):
+    def _tick_on(is_on):
+        set_ticking(is_on)
+        set_trouble(None)  # what was refused while it ran may be allowed now
+
     # not in a cell: explore.py does not see what follows from a state that a cell sets
-    _check = waiting.check_for_news(run, drawn, set_drawn, set_ticking)
+    _check = waiting.check_for_news(run, drawn, set_drawn, _tick_on)
     ticker = mo.ui.refresh(default_interval="0.5s", on_change=_check) if run is not None and get_ticking() else None
     return (ticker,)
 
@@ -201,32 +207,31 @@ def _(run, sliders, link):
 
 
 @app.cell
-def _(data, get_ticking, get_watched, set_ticking, set_watched):
-    get_ticking()  # the table is made anew when a training begins or ends, not at every tick
-
+def _(data, get_table, get_ticking, get_watched, link, look, run, set_table, set_ticking, set_trouble, set_watched):
     def _watch(name):
         set_watched(name)
+        set_trouble(None)
         set_ticking(backend.find_run(name).status().state in backend.GOING)
 
-    runs = widgets.run_rows(backend.run_table(data), get_watched(), _watch)
-    return (runs,)
+    runs = widgets.run_rows(get_table(), get_watched(), _watch)
+    table_ticks = waiting.table_ticker(data, set_table)
+    see, offer = form.ended(None if get_ticking() else run, get_watched(), get_watched() == link.run, look)
+    return offer, runs, see, table_ticks
 
 
 @app.cell
-def _(runs):
+def _(offer, runs, table_ticks):
     _damaged = backend.damaged_lines()
     _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs)] if len(runs) else []
-    common.stack(*_parts, common.notes(_damaged.values()))
+    common.stack(offer, *_parts, common.notes(_damaged.values()), mo.Html(f'<div class="lab-ticker">{table_ticks.text}</div>'))
     return
 
 
 @app.cell
-def _(get_ticking, get_watched, memory, run, link):
-    picked = {}
-    if run is not None and not get_ticking() and backend.can_show(run):
-        picked = {"run": get_watched()}
-    common.way_on(link, picked, memory)
-    return (picked,)
+def _(get_jump, get_loaded, memory, link):
+    loads, jump = get_loaded(), get_jump()
+    common.stack(common.way_on(link, loads, memory), common.only_here(jump, memory))
+    return jump, loads
 
 
 @app.cell

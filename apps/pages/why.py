@@ -16,6 +16,8 @@ with app.setup:
 
     from srgformer_lab import backend, explain, plots, what_if
 
+    MOST_FOUND = 24
+
 
 @app.cell
 def _():
@@ -76,6 +78,52 @@ def _(scene, ranking, why):
 
 
 @app.cell
+def _(memory, ranking):
+    mo.stop(ranking is None)
+    search = mo.ui.text(
+        value=memory.get("why.search", ""),
+        label="Find an item by its title, text or details",
+        placeholder="a word of its title",
+        on_change=lambda value: memory.update({"why.search": value}),
+    )
+    return (search,)
+
+
+@app.cell
+def _(scene, ranking, search, set_item):
+    _ids = backend.found_in_list(scene.data, search.value, ranking) if search.value else list(ranking["item_id"].head(8))
+    _rank = ranking.set_index("item_id")["rank"]
+    _shown = _ids[:MOST_FOUND]
+    found = "The first of this person’s list:"
+    if search.value:
+        _many = f"{len(_ids):,} are found, the best placed first" + ("." if len(_ids) <= MOST_FOUND else f"; here are {MOST_FOUND}.")
+        found = _many if _ids else "No title, text or detail holds these words; try fewer."
+    items = mo.ui.array(
+        [
+            widgets.item_button(
+                scene.data, _id, f"rank {_rank[_id]}" if _id in _rank.index else "taken already", _id == scene.link.item, set_item
+            )
+            for _id in _shown
+        ]
+    )
+    return found, items
+
+
+@app.cell
+def _(choose_user, scene, memory):
+    people = widgets.people_picker(scene.data, scene.link.user, memory, choose_user, cohort=scene.link.cohort)
+    return (people,)
+
+
+@app.cell
+def _(found, items, people, search):
+    common.chooser(
+        "Another item, or another person?", common.stack(search, common.fact(found), widgets.picker(items)), widgets.picker(people)
+    )
+    return
+
+
+@app.cell
 def _(scene, link, why):
     reasons.sum_of_parts(scene.data, why, link.is_dark)
     return
@@ -119,48 +167,6 @@ def _(scene, rival, link):
     _history = plots.versus_bars(_versus.history, *_names, dark=link.is_dark) if len(_versus.history) else None
     _charts = [common.chart(figure) for figure in (_parts, _history) if figure is not None]
     common.stack(common.section("Why this one above that one?", "instant"), rival, common.side_by_side(*_charts))
-    return
-
-
-@app.cell
-def _(memory, ranking):
-    mo.stop(ranking is None)
-    search = mo.ui.text(
-        value=memory.get("why.search", ""),
-        label="Find an item by its title",
-        placeholder="a word of its title",
-        on_change=lambda value: memory.update({"why.search": value}),
-    )
-    return (search,)
-
-
-@app.cell
-def _(scene, ranking, search, set_item):
-    _ids = backend.find_items(scene.data, search.value) if search.value else list(ranking["item_id"].head(8))
-    _rank = ranking.set_index("item_id")["rank"]
-    items = mo.ui.array(
-        [
-            widgets.item_button(
-                scene.data, _id, f"rank {_rank[_id]}" if _id in _rank.index else "taken already", _id == scene.link.item, set_item
-            )
-            for _id in _ids
-        ]
-    )
-    return (items,)
-
-
-@app.cell
-def _(choose_user, scene, memory):
-    people = widgets.people_picker(scene.data, scene.link.user, memory, choose_user, cohort=scene.link.cohort)
-    return (people,)
-
-
-@app.cell
-def _(items, people, search):
-    _none = common.fact("No title holds these words; try fewer.") if search.value and not len(items) else None
-    _what = [common.section("Another item?"), search, _none, widgets.picker(items)]
-    _who = [common.section("Another person?"), widgets.picker(people)]
-    common.side_by_side(common.stack(*_what), common.stack(*_who))
     return
 
 

@@ -3,6 +3,7 @@
 import unicodedata
 
 import numpy as np
+import pandas as pd
 
 from srgformer_lab.backend.cache import Cache
 from srgformer_lab.data.dataset import Dataset
@@ -24,6 +25,12 @@ def find_items(data: Dataset, words: str, count: int = 8) -> list[str]:
         return data.item_ids[row] != asked, not title.startswith(wanted[0]), not all(word in title for word in wanted)
 
     return [data.item_ids[row] for row in sorted(rows, key=place)[:count]]
+
+
+def found_in_list(data: Dataset, words: str, ranking: pd.DataFrame) -> list[str]:
+    """Find all items of which the words are known, in the order of a person's list (``item_id``); those that are not in it last."""
+    places = {item: place for place, item in enumerate(ranking["item_id"])}
+    return sorted(find_items(data, words, data.n_items), key=lambda item: places.get(item, data.n_items))
 
 
 def find_users(data: Dataset, words: str, count: int = 6) -> list[str]:

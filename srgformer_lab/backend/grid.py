@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from srgformer_lab.backend.forms import recipe
 from srgformer_lab.backend.runs import find_run, known_runs
 from srgformer_lab.backend.training import GOING, begin, devices
 from srgformer_lab.config import ModelConfig
@@ -15,8 +16,6 @@ from srgformer_lab.training.records import RunConfig
 from srgformer_lab.training.run import Run
 
 GRID_KNOBS = ("modality_contrast_weight", "contrast_temperature")
-NO_MATTER = ("device", "keep_epochs")
-"""Settings of a training that change nothing of what is learned."""
 REACH = 2
 """So many steps to every side of a point are shown as missing."""
 MISSING = "missing"
@@ -59,7 +58,7 @@ def contrast_grid(data: Dataset, name: str) -> pd.DataFrame:
     for each in sorted(found, key=lambda each: (each != name, found[each].status.state != "finished")):  # stable: the newest first
         known, status = found[each], found[each].status
         ended_well = status.state in ("finished", *GOING)
-        fits = each == name or (ended_well and _settings(known.config) == alike and known.run.knob_changes().empty)
+        fits = each == name or (ended_well and _settings(known.config) == alike and not known.turned)
         if fits and (point := _point(known.config)) not in rows:
             rows[point] = dict(zip(GRID_KNOBS, point, strict=True)) | {"run": each, "state": status.state, "value": status.best_metric}
     return pd.DataFrame(rows.values()).sort_values(list(GRID_KNOBS), ignore_index=True)
@@ -117,8 +116,8 @@ def begin_points(data: Dataset, name: str, points: Sequence[Point]) -> list[str]
 
 
 def _settings(config: RunConfig) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    train = {name: value for name, value in config.train.to_dict().items() if name not in (*GRID_KNOBS, *NO_MATTER)}
-    return config.model_name, config.model.to_dict(), train
+    kind, model, train = recipe(config)
+    return kind, model, {name: value for name, value in train.items() if name not in GRID_KNOBS}
 
 
 def _near(steps: Sequence[float], value: float, reach: int = REACH) -> list[float]:

@@ -5,6 +5,7 @@ with marimo; nothing of this package imports it.
 """
 
 import ast
+import logging
 import os
 import sys
 from collections import Counter
@@ -130,6 +131,7 @@ class Guard:
             self._is_ours = bool(manager) and is_ours(_notebooks(manager.workspace))
             if self._is_ours:
                 parse_in_turn()
+                logging.getLogger("marimo").addFilter(_is_news)
         return self._is_ours
 
     def _crowd(self, manager: Any, page: str, address: str) -> str:
@@ -205,6 +207,11 @@ def parse_in_turn() -> None:
 
     if (3, 11) <= sys.version_info < (3, 11, 8) and not hasattr(plain, "__wrapped__"):
         ast.parse = parse
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out what marimo warns of at nearly every table inside a page: it asks the other pages first whether it is theirs."""
+    return not str(record.msg).startswith("Function call not found")
 
 
 def own_origins() -> list[str]:

@@ -72,9 +72,9 @@ def arrival(params: Mapping[str, Any], arguments: Mapping[str, Any], key: str = 
     open_class(arguments["serve"])
     visitors.note_visitor(key, address)
     link = Link.of(params)
-    known = next((words for words in data_choices().values() if words["data"] == link.data), None)
+    known = next((words for label, words in data_choices().items() if link.data in (label, words["data"], Path(words["data"]).name)), None)
     has_options = any(getattr(link, name) for name in OPTION_KINDS)
-    return replace(link, **known) if known and not has_options else link
+    return replace(link, **known) if known and link.data and not has_options else link
 
 
 def open_class(given: object) -> None:

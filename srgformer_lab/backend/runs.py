@@ -1,6 +1,7 @@
 """Which runs a link can name: those of the working folder, read anew only where their files changed, and the shipped ones."""
 
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ class KnownRun:
     run: Run
     config: RunConfig
     status: Status
+    turned: Mapping[str, tuple[float, float]]
+    """The knobs that were turned while it trained: their values at first and at last."""
 
     @property
     def has_weights(self) -> bool:
@@ -144,7 +147,7 @@ def _read(folder: Path) -> KnownRun | None:
         return known
     try:
         run = Run.open(folder)
-        known = KnownRun(run, run.config, run.status())
+        known = KnownRun(run, run.config, run.status(), _turned(run))
     except RunError:
         known = None
     with _lock:
@@ -152,6 +155,13 @@ def _read(folder: Path) -> KnownRun | None:
         for gone in [path for path in _known if not path.is_dir()] if len(_known) > 1000 else ():
             del _known[gone]
     return known
+
+
+def _turned(run: Run) -> dict[str, tuple[float, float]]:
+    found: dict[str, tuple[float, float]] = {}
+    for row in run.knob_changes().to_dict("records"):
+        found[row["name"]] = (found[row["name"]][0] if row["name"] in found else row["before"], row["after"])
+    return found
 
 
 def trained_pass(run: Run, data: Dataset, epoch: int | str = "best") -> tuple[SRGFormer, Trace]:

@@ -1,20 +1,25 @@
-"""What a page may start: a training on the data that is being looked at, whole or with a part left out."""
+"""What a page may start: trainings on the data that is being looked at, their queue, and the table of those that there are."""
 
+import heapq
 import math
+import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from threading import Lock
+from types import MappingProxyType
 
 import pandas as pd
 
 from srgformer_lab import places, plots, runtime
 from srgformer_lab.backend import limits
-from srgformer_lab.backend.link import shortened
-from srgformer_lab.backend.runs import runs_of
-from srgformer_lab.config import Config, ModelConfig, TrainConfig
+from srgformer_lab.backend.forms import settings
+from srgformer_lab.backend.link import SHIPPED_RUNS
+from srgformer_lab.backend.runs import KnownRun, known_runs, runs_of
+from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import ConfigError, RunError, UnknownIdError
-from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
+from srgformer_lab.errors import ConfigError, RunError
 from srgformer_lab.presets import preset
 from srgformer_lab.training import worker
 from srgformer_lab.training.estimate import Estimate, estimate
@@ -23,74 +28,31 @@ from srgformer_lab.training.records import Status
 from srgformer_lab.training.run import RUNS, Run
 
 GOING = ("queued", "running")
-SHOWN_SETTINGS = {"d": "embedding_dim", "K": "n_hyperedges", "α": "attention_scale", "β": "hypergraph_scale"}
-TRAINED_WITH = {"γ": "modality_contrast_weight", "contrast τ": "contrast_temperature"}
+SHOWN_SETTINGS = {
+    "d": "embedding_dim",
+    "K": "n_hyperedges",
+    "α": "attention_scale",
+    "β": "hypergraph_scale",
+    "τ": "membership_temperature",
+    "γ": "modality_contrast_weight",
+    "c": "hypergraph_contrast_weight",
+    "contrast τ": "contrast_temperature",
+    "lr": "learning_rate",
+    "seed": "seed",
+}
+"""What tells runs apart in a list, by the symbols that people know."""
+OF_CONTRASTS = ("modality_contrast_weight", "hypergraph_contrast_weight", "contrast_temperature")
 """Settings of the training that SRGFormer alone obeys."""
 SMALL_EPOCHS, FEWEST_EPOCHS = 25, 5
 SMALL_SECONDS = 240
 """What a small training should take at most, if so few epochs do it."""
 MOST_WAITING = 12
 """Trainings that may wait for a place in the working folder."""
+RUN_ORDERS: Mapping[str, str] = MappingProxyType(
+    {"the newest first": "newest", "the best first": "best", "by name": "name", "the longest first": "longest"}
+)
+"""How a list of runs may be sorted, in words."""
 _lock = Lock()
-
-
-def variants(data: Dataset) -> Mapping[str, str]:
-    """Name what can be trained on this data, each with its key: the whole model, its ablations, and LightGCN alone."""
-    named = {
-        "The whole model": "whole",
-        "Without attention (α = 0)": "no-attention",
-        "Without hypergraph (β = 0, c = 0)": "no-hypergraph",
-        "Without modality contrast (γ = 0)": "no-contrast",
-    }
-    if len(data.modalities) > 1:
-        named |= {f"With {name} alone": f"only-{name}" for name in data.modalities}
-    return named | {"LightGCN alone": "lightgcn"}
-
-
-def settings(variant: str, model: ModelConfig, train: TrainConfig) -> tuple[str, Config, TrainConfig]:
-    """Return the model's name and both configurations of a variant.
-
-    Without the hypergraph its contrast is off too, since it would still train the ID embeddings.
-
-    Raises:
-        UnknownIdError: There is no such variant.
-
-    Source: the paper's ablations (arXiv 2511.00584): α = 0; β = 0 and c = 0; γ = 0; one modality.
-    """
-    if variant.startswith("only-"):
-        return "srgformer", model.replace(modalities=(variant.removeprefix("only-"),)), train
-    if variant == "lightgcn":
-        return "lightgcn", LightGCNConfig(embedding_dim=model.embedding_dim, seed=model.seed), train
-    known: Mapping[str, tuple[dict[str, float], dict[str, float]]] = {
-        "whole": ({}, {}),
-        "no-attention": ({"attention_scale": 0.0}, {}),
-        "no-hypergraph": ({"hypergraph_scale": 0.0}, {"hypergraph_contrast_weight": 0.0}),
-        "no-contrast": ({}, {"modality_contrast_weight": 0.0}),
-    }
-    if variant not in known:
-        raise UnknownIdError("variant", variant, known)
-    of_model, of_train = known[variant]
-    return "srgformer", model.replace(**of_model), train.replace(**of_train)
-
-
-def adjusted(preset_name: str, *, device: str, **sizes: str | float) -> tuple[ModelConfig, TrainConfig]:
-    """Return a preset's configurations with the device and the sizes that a person chose: ``epochs`` and fields of the model.
-
-    Raises:
-        ConfigError: A size is out of its range or too much for a class, or the heads don't divide the width.
-    """
-    chosen, whole = preset(preset_name), {name: _whole(name, size) for name, size in sizes.items()}
-    train = chosen.train.replace(epochs=whole.pop("epochs", chosen.train.epochs), device=device)
-    model = chosen.model.replace(**whole)
-    limits.check_sizes(model, train)
-    return model, train
-
-
-def _whole(name: str, size: object) -> int:
-    try:
-        return int(size)  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"{name}={shortened(str(size))} must be a whole number, such as 5") from error
 
 
 def cost(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig) -> Estimate:
@@ -109,14 +71,16 @@ def begin(data: Dataset, variant: str, model: ModelConfig, train: TrainConfig, n
         ConfigError: A setting is out of its range, or too much for a class.
         RunError: The folder can't be written, too many trainings wait already, or it is not this visitor's turn.
     """
+    if name in SHIPPED_RUNS:
+        raise ConfigError(f"the name {name!r} is kept for a run that comes with the package; choose another")
     kind, config, train = settings(variant, model, train)
     limits.check_sizes(config, train)
-    if limits.is_class():
-        limits.check_cost(data, config, train)
+    expected = limits.check_cost(data, config, train)
     with _lock:
         limits.check_turn()
         _check_queue()
         run = Run.create(RUNS, name or f"{data.name}-{variant}", data, kind, config, train)
+        run.write_status(replace(run.status(), eta_seconds=expected.seconds_at_most))  # those behind it in the queue go by that
         try:
             worker.start(run)
         except RunError:
@@ -183,26 +147,53 @@ def can_show(run: Run) -> bool:
 def run_table(data: Dataset) -> pd.DataFrame:
     """List the runs on this data: what was trained, how far it came, how good it is."""
     rows = []
-    for name, run in runs_of(data).items():
+    for name, known in known_runs(data).items():
         with suppress(RunError):  # it is renamed or deleted in this instant
-            rows.append(_row(name, run))
+            rows.append(_row(name, known))
     return pd.DataFrame(rows if rows else {"run": []}).fillna("")
 
 
-def _row(name: str, run: Run) -> dict[str, str]:
-    config, status = run.config, run.status()
-    numbers = [f"{symbol} {getattr(config.model, key):g}" for symbol, key in SHOWN_SETTINGS.items() if hasattr(config.model, key)]
-    contrasts = TRAINED_WITH if config.model_name == "srgformer" else {}
-    numbers += [f"{symbol} {getattr(config.train, key):g}" for symbol, key in contrasts.items()]
+def _row(name: str, known: KnownRun) -> dict[str, str]:
+    config, status = known.config, known.status
     metric = config.selection_metric
-    scores = {"valid": status.best_metric, "test": run.test_metrics().get(metric, math.nan)}
+    scores = {"valid": status.best_metric, "test": known.run.test_metrics().get(metric, math.nan)}
     written = {split: f"{100 * value:.1f} %" if metric.startswith("recall") else f"{value:.3f}" for split, value in scores.items()}
+    spent = f" in {plots.duration(status.seconds)}" if status.seconds else ""
     return {
         "run": name,
-        "what": ", ".join([config.model_name, *numbers]),
-        "how far": f"{status.state}, {status.epoch} epochs",
+        "what": ", ".join(filter(None, [config.model_name, *_numbers(known), turned_words(known)])),
+        "how far": f"{status.state}, {status.epoch} epochs{spent}, {time.strftime('%Y-%m-%d %H:%M', time.localtime(config.created))}",
         **{f"{split} {plots.metric_name(metric)}": written[split] if value == value else "" for split, value in scores.items()},
     }
+
+
+def _numbers(known: KnownRun) -> list[str]:
+    config, found = known.config, []
+    for symbol, key in SHOWN_SETTINGS.items():
+        owner = config.model if hasattr(config.model, key) else config.train
+        if hasattr(owner, key) and (config.model_name == "srgformer" or key not in OF_CONTRASTS):
+            found.append(f"{symbol} {plots.setting(getattr(owner, key))}")
+    return found
+
+
+def turned_words(known: KnownRun) -> str:
+    """Say which knobs were turned while a run trained, from what to what; nothing where none was."""
+    moves = [f"{plots.knob_symbol(name)} {plots.setting(a)} → {plots.setting(b)}" for name, (a, b) in known.turned.items()]
+    return f"turned while it trained: {', '.join(moves)}" if moves else ""
+
+
+def ordered_runs(table: pd.DataFrame, data: Dataset, order: str) -> pd.DataFrame:
+    """Sort the rows of ``run_table`` by one of ``RUN_ORDERS``."""
+    known = known_runs(data)
+    keys = {
+        "best": lambda name: -known[name].status.best_metric if known[name].status.best_metric == known[name].status.best_metric else 0.0,
+        "name": str.casefold,
+        "longest": lambda name: -known[name].status.seconds,
+    }
+    if order not in keys or not len(table):
+        return table
+    names = sorted((name for name in table["run"] if name in known), key=keys[order])
+    return table.set_index("run", drop=False).loc[names].reset_index(drop=True)
 
 
 def damaged_lines() -> dict[str, str]:
@@ -248,6 +239,24 @@ def update_run_knobs(run: Run, **knobs: float) -> None:
     run.update_knobs(**knobs)
 
 
+def queue_ahead(run: Run | None = None) -> tuple[int, float]:
+    """Return how many trainings wait before a run, or before a new one, and in at most about how many seconds its turn comes."""
+    going = [status for status in map(_status, list_runs(RUNS)) if status and status.state in GOING]
+    free = sorted([0.0] * worker.MAX_RUNNING + [status.eta_seconds for status in going if status.state == "running"])[-worker.MAX_RUNNING :]
+    heapq.heapify(free := [each if each == each else math.inf for each in free])
+    own = _place(run.status()) if run is not None else math.inf
+    before = sorted((status for status in going if status.state == "queued" and _place(status) < own), key=_place)
+    for status in before:
+        heapq.heappush(free, heapq.heappop(free) + (status.eta_seconds if status.eta_seconds == status.eta_seconds else math.inf))
+    return len(before), free[0]
+
+
+def _place(status: Status) -> float:
+    """Return the place in the queue that a run's process has written; that of one which just begins to wait is behind all others."""
+    found = re.search(r"place (\d+)", status.message)
+    return float(found[1]) if found else 1e9
+
+
 def _check_queue() -> None:
     """Refuse one more training where enough are waiting, saying when there will be room."""
     going = [status for status in map(_status, list_runs(RUNS)) if status and status.state in GOING]
@@ -255,5 +264,6 @@ def _check_queue() -> None:
     if waiting >= MOST_WAITING:
         left = [status.eta_seconds for status in going if status.state == "running" and math.isfinite(status.eta_seconds)]
         soon = f"the first that runs ends in about {math.ceil(min(left) / 60)} min: wait for it" if left else "wait until one has ended"
-        raise RunError(f"{waiting} of at most {MOST_WAITING} places in the queue are taken; {soon}")
+        ended = "; whoever started the app can end one that nobody watches any more: srgformer-lab stop NAME" if limits.is_class() else ""
+        raise RunError(f"{waiting} of at most {MOST_WAITING} places in the queue are taken; {soon}{ended}")
     limits.check_share(max(0, waiting), MOST_WAITING)

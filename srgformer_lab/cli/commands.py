@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ def app(options: argparse.Namespace) -> int:
     """Open the app in a browser."""
     from srgformer_lab import places
 
+    check_port(options.host or "127.0.0.1", options.port)
     command = ["run", str(places.apps_folder() / "explore.py")]
     command += ["--host", options.host] if options.host else []
     command += ["--port", str(options.port)] if options.port else []
@@ -38,6 +40,22 @@ def app(options: argparse.Namespace) -> int:
     command += ["--", *(extra if options.serve is None else _class_data(options))]
     origins = {"SRGFORMER_LAB_ORIGINS": " ".join(options.allow_origin)} if options.allow_origin else {}
     return become_marimo(command, TWO_HEAPS | os.environ | origins)
+
+
+def check_port(host: str, port: int | None) -> None:
+    """Refuse a port at which something listens, before an address is printed that would be another program's.
+
+    Raises:
+        ConfigError: The port is taken, or may not be used.
+    """
+    if not port:
+        return
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: one that has just ended is no hindrance
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(f"port {port} of {host} can't be used ({error.strerror or error}); choose another with --port") from error
 
 
 def _class_data(options: argparse.Namespace) -> list[str]:

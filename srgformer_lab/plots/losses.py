@@ -10,6 +10,8 @@ from srgformer_lab.plots.language import before_after, digits, percent, safe
 from srgformer_lab.plots.style import INK, MUTED, TICK_SIZE, part_color
 from srgformer_lab.plots.training import Turn, draw_turns, thin, turns_of
 
+MOST_PERCENT = 10
+"""What has grown more than this is said as a factor: +3353078 % tells nobody anything."""
 PREFIX = "loss."
 FIRST_TERMS = ("ranking", "regularization", "hypergraph_contrast", "modality_contrast", "cointeraction", "attention_contrast")
 CAPTION, PANEL = 36, 74
@@ -82,9 +84,19 @@ def _finding(curves: dict[str, tuple[Curve, Curve]]) -> str:
         return "All terms of the loss are zero"
     largest = max(last, key=lambda term: abs(last[term]))
     y = _main(curves[largest])[1]
-    way = f" and {'fell' if y[-1] < y[0] else 'rose'} by {percent(abs(y[-1] / y[0] - 1))}" if len(y) > 1 and y[0] and y[-1] != y[0] else ""
+    way = ""
+    if len(y) > 1 and y[0] and y[-1] != y[0]:
+        moved = change(float(y[0]), float(y[-1]))
+        way = f" and grew to {moved}" if moved.startswith("×") else f" and {'fell' if y[-1] < y[0] else 'rose'} by {moved[1:]}"
     share = f"makes {percent(abs(last[largest]) / total)} of the loss" if len(last) > 1 else f"is {digits(last[largest])}"
     return f"{_name(largest).capitalize()} {share}{way}"
+
+
+def change(first: float, last: float) -> str:
+    """Return how far a value moved from one that is not 0: in percent, or as a factor where that is more than ten."""
+    if abs(last) > MOST_PERCENT * abs(first):
+        return f"×{digits(abs(last / first))}"
+    return f"{'−' if last < first else '+'}{percent(abs(last / first - 1))}"
 
 
 def _name(term: str) -> str:
@@ -146,5 +158,5 @@ def _caption(term: str, curves: dict[str, tuple[Curve, Curve]]) -> str:
         name += f", {percent(abs(last) / total)}"
     if len(values) == 1:
         return f"{name}<br>{digits(last)}"
-    moved = f" ({'−' if last < first else '+'}{percent(abs(last / first - 1))})" if first else ""
+    moved = f" ({change(first, last)})" if first else ""
     return f"{name}<br>{before_after(first, last)}{moved}"

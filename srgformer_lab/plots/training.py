@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from srgformer_lab.plots.drawing import empty_figure, new_figure, scale
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import counted, knob_markup, knob_name, metric_name, metric_unit, metric_value, percent, safe, setting
-from srgformer_lab.plots.style import FAINT, INK, MUTED, SURFACE, TICK_SIZE, knob_color
+from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SURFACE, TICK_SIZE, knob_color
 
-MOST_LEVELS = 3
+MOST_LEVELS = 4
 LABEL_SHARE = 0.25
 """Share of the axis that one label may take, measured where the figure is 400 px wide."""
 
@@ -65,13 +65,15 @@ def _mark_turns(figure: go.Figure, turns: list[Turn], start: float, reach: float
     Labels that would cover one another move to the next row; where no row is free only the mark and its hover text stay.
     """
     width = LABEL_SHARE * ((reach - start) or 1.0)
-    free, above = [-np.inf] * MOST_LEVELS, {"y": 1, "yref": "y domain", "yanchor": "bottom"}
+    free, named = [-np.inf] * MOST_LEVELS, []
+    above = {"y": 1, "yref": "y domain", "yanchor": "bottom"}
     for turn in turns:
         left = min(max(turn.at - width / 2, start), reach - width)
         level = next((level for level in range(MOST_LEVELS) if free[level] <= left), None)
         if level is None:
             continue
         free[level] = left + width
+        named.append(turn)
         anchor = "left" if turn.at < start + width / 2 else "right" if turn.at > reach - width / 2 else "center"
         font = {"color": knob_color(turn.name, dark), "size": TICK_SIZE}
         figure.add_annotation(x=turn.at, yshift=2 + 15 * level, xanchor=anchor, text=turn.label, font=font, **above)
@@ -81,7 +83,14 @@ def _mark_turns(figure: go.Figure, turns: list[Turn], start: float, reach: float
         said = [f"{turn.label}<br>{safe(knob_name(turn.name))}, epoch {turn.at + 1:.0f}" for turn in turns]
         look = {"mode": "markers", "marker": marker, "text": said, "hovertemplate": "%{text}<extra></extra>", "name": "knobs"}
         figure.add_scatter(x=at.astype(np.float32), y=np.interp(at, x, y).astype(np.float32), **look)
-    return sum(level > -np.inf for level in free)
+    used = sum(level > -np.inf for level in free)
+    if unnamed := len(turns) - sum(1 for turn in turns if turn in named):
+        font = {"color": MUTED[dark], "size": TICK_SIZE}
+        figure.add_annotation(
+            x=reach, yshift=2 + 15 * used, xanchor="right", text=f"and {counted(unnamed, 'mark')} more: point at it", font=font, **above
+        )
+        used += 1
+    return used
 
 
 MOST_POINTS = 400
@@ -181,7 +190,7 @@ def _mark_best(figure: go.Figure, metric: str, curve: tuple[np.ndarray, np.ndarr
         ring = {"size": 9, "symbol": "circle-open", "color": INK[dark], "line": {"width": 2}}
         figure.add_scatter(x=[epoch[-1]], y=[value[-1]], mode="markers", marker=ring, hoverinfo="skip")
         if epoch[-1] - x > 0.22 * (reach - start):
-            words = {"text": f"last {metric_value(metric, value[-1])}", "font": {"color": MUTED[dark]}}
+            words = {"text": f"last {metric_value(metric, value[-1])}", "font": {"color": MUTED[dark]}, "bgcolor": LABEL_PAPER[dark]}
             figure.add_annotation(x=epoch[-1], y=value[-1], yshift=-14, xanchor="right", **words)
 
 
