@@ -25,6 +25,8 @@ SIZES = "Thirds of the users by the length of their history. How well each is se
 def finding(table: pd.DataFrame) -> str:
     """Say which end of the cohorts is served better, if their intervals keep them apart."""
     rows = table.set_index("cohort")
+    if not set(backend.COHORTS) <= set(rows.index):
+        return "All histories are about equally long: there are no short and long ones to compare"
     cold, heavy = (rows.loc[cohort] for cohort in (next(iter(backend.COHORTS)), list(backend.COHORTS)[-1]))
     short, long = (plots.metric_value("ndcg@20", row["ndcg@20"]) for row in (cold, heavy))
     said = f"NDCG@20 {short} for short ones, {long} for long ones"

@@ -137,7 +137,7 @@ def run_line(name: str, run: Run) -> str:
     """Say in a line which run this is and how far it came."""
     status = run.status()
     best = f", {best_of(status)}" if status.best_epoch else ""
-    return f"{name}: {run.config.model_name}, {status.state}{best}"
+    return f"{name}: {run.config.model_name}, {status.state}{best}{', knobs turned' if backend.turned_in(run) else ''}"
 
 
 def score(metric: str, value: float) -> str:

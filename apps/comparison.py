@@ -9,7 +9,7 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, LabError, backend, plots
+from srgformer_lab import LabError, backend, plots
 
 LISTED = 10
 METRICS = {plots.metric_name(metric): metric for metric in backend.COMPARED_METRICS}
@@ -70,12 +70,16 @@ def quality_table(quality: pd.DataFrame) -> mo.Html:
     """Set the runs' metrics beside one another, the best of each in bold."""
     metrics = backend.COMPARED_METRICS
     best = quality[list(metrics)].max()
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("run", "model, epoch", *map(plots.metric_name, metrics)))
+    head = "".join(
+        f"<th>{html.escape(name)}</th>"
+        for name in ("run", "model, epoch", *(f"valid {plots.metric_name(name)}" for name in metrics), "test Recall@20")
+    )
     rows = ""
     for row in quality.to_dict("records"):
         cells = [plots.metric_value(name, row[name]) for name in metrics]
         marked = [f"<b>{cell}</b>" if row[name] == best[name] else cell for name, cell in zip(metrics, cells, strict=True)]
-        written = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked
+        test = "–" if pd.isna(row[backend.TEST]) else plots.metric_value("recall@20", row[backend.TEST])
+        written = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked, test
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in written)}</tr>".replace("<td>", '<td style="min-width:5.5em">', 1)
     return common.table(head, rows)
 
@@ -98,15 +102,39 @@ def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:
     return common.table(head, rows)
 
 
+JUDGED = (
+    "All of this is judged on the validation split, by which the best epoch was chosen; the test split, looked at once, stands in the "
+    "table. Each run is one seed: the intervals are over people, not over seeds."
+)
+
+
+def _place(rank: float) -> str:
+    return "–" if pd.isna(rank) else f"{rank:,.0f}"
+
+
+def turned(sides: Mapping[str, backend.Scene]) -> mo.Html | None:
+    """Say of which of the compared runs knobs were turned while they trained."""
+    lines = [f"{name} was {words}." for name, scene in sides.items() if (words := backend.turned_in(scene.run))]
+    return common.fact(" ".join(lines)) if lines else None
+
+
 def winners(
-    data: Dataset, changed: pd.DataFrame, metric: str, chosen: str, choose: Callable[[str], None], count: int = 4
+    first: backend.Scene,
+    second: backend.Scene,
+    changed: pd.DataFrame,
+    metric: str,
+    chosen: str,
+    choose: Callable[[str], None],
+    count: int = 4,
 ) -> tuple[mo.ui.array, mo.ui.array]:
     """Make buttons of those who gain most, and of those who lose most, with how much; none where nobody does."""
     gain, lose = changed[changed["difference"] > 0].head(count), changed[changed["difference"] < 0].tail(count).iloc[::-1]
 
     def button(row: Mapping[Any, Any]) -> mo.ui.button:
-        line = f"{plots.metric_name(metric)} {common.difference(metric, row['difference'])}"
-        return widgets.person_button(data, row["user_id"], row["user_id"] == chosen, choose, line)
+        before, after = backend.first_hits(first, second, row["user_id"])
+        places = f"; first hit {_place(before)} → {_place(after)}"
+        line = f"{plots.metric_name(metric)} {common.difference(metric, row['difference'])}{places}"
+        return widgets.person_button(first.data, row["user_id"], row["user_id"] == chosen, choose, line)
 
     gaining, losing = (mo.ui.array([button(row) for row in those.to_dict("records")]) for those in (gain, lose))
     return gaining, losing

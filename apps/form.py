@@ -19,6 +19,7 @@ LABELS = {
     "n_heads": "Attention heads h",
     "device": "Device",
     "seed": "Seed",
+    "keep_epochs": "Epochs whose weights are kept",
 }
 
 

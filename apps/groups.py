@@ -14,7 +14,12 @@ import widgets
 from srgformer_lab import Dataset, LabError, backend, compare_lists, drop_hyperedge, plots
 
 MOST_CARDS = 24
-REMEDY = "They tell nothing apart. Raise τ here to see whether they wake up, or train with fewer hyperedges (K) or a higher τ."
+WAKE = (
+    "Dead ones tell nothing apart, and raising τ here rarely wakes them: features that all lie to one side put every item into one "
+    "hyperedge. Train again with memberships read from “unit” features, under “All settings” on the page “How does it learn?”: on real "
+    "films all eight were then in use, where seven had been dead."
+)
+PART = "Twins hold the same: lower τ here to see whether they part, or train with fewer hyperedges (K). A higher τ makes more of them."
 
 
 def wall(groups: backend.Hyperedges, choose: Callable[[str], None], words: str = "") -> mo.ui.array:
@@ -29,7 +34,9 @@ def button(data: Dataset, card: Mapping[str, Any], chosen: bool, choose: Callabl
     """Show a row of ``hyperedge_cards`` as a button: its first items, its words, what is wrong with it, and ``note``."""
     images = "".join(widgets.small_picture(data, item_id, backend.SMALL_WIDTH) for item_id in card["top_items"][:4])
     twin = "" if pd.isna(card["twin"]) else f", ◇ twin of {card['twin']}"
-    line = f"{plots.counted(card['items'], 'item')}, {plots.percent(card['mass'])} of all{', ✕ dead' if card['is_dead'] else twin}"
+    line = (
+        f"{plots.counted(card['items'], 'item')}, {plots.percent(card['mass'])} of all membership{', ✕ dead' if card['is_dead'] else twin}"
+    )
     words = html.escape(f"“{card['name']}”" if card["name"] else ", ".join(card["words"][:2]) or "no words")
     mark = f"<small><b>● {html.escape(note)}</b></small>" if note else ""
     classes = f"lab-pick lab-pick-hyperedge{' lab-chosen' if chosen else ''}{' lab-dead' if card['is_dead'] else ''}"
@@ -43,9 +50,15 @@ def shown_wall(groups: backend.Hyperedges, buttons: mo.ui.array, words: str = ""
         return common.fact("No hyperedge has these words, in its name, its note, its things, their words or their category.")
     found = backend.matching_hyperedges(groups.named_cards, words)
     rest, wrong = len(found) - len(buttons.elements), plots.hyperedge_warning(groups.cards)
-    warning = common.problem(wrong, remedy=REMEDY) if wrong else None
+    warning = common.problem(wrong, remedy=remedy(groups.cards)) if wrong else None
     more = common.fact(f"And {rest} smaller ones; the bars below count them too.") if rest else None
     return common.stack(warning, widgets.picker(buttons), more)
+
+
+def remedy(cards: pd.DataFrame) -> str:
+    """Say what helps against the dead and the twins that there are."""
+    is_dead = cards["is_dead"].astype(bool)
+    return " ".join(words for words, given in ((WAKE, is_dead.any()), (PART, (cards["twin"].notna() & ~is_dead).any())) if given)
 
 
 def members(groups: backend.Hyperedges, choose: Callable[[str], None]) -> mo.ui.array:

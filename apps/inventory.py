@@ -31,7 +31,7 @@ def overview(data: Dataset, dark: bool) -> mo.Html:
     )
     charts = [
         plots.long_tail(backend.item_counts(data), dark=dark),
-        plots.history_histogram(backend.user_lengths(data), backend.COHORTS, dark=dark),
+        plots.history_histogram(backend.user_lengths(data), backend.cohorts_of(data), dark=dark),
         plots.coverage_bars(backend.coverage(data), data.n_items, dark=dark),
     ]
     tail, lengths, known = map(common.chart, charts)

@@ -9,9 +9,11 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, Explanation, LabError, WhatIf, backend, compare_lists, plots
+from srgformer_lab import Dataset, Explanation, LabError, WhatIf, backend, compare_lists, drop_items, plots
 
 LISTED = 10
+LONG = 20
+"""A history of more things is drawn by groups, too: a bar of 414 others says nothing."""
 SHARED = {
     "sum": "One possible way to share: along the straight path from no history to this one. Another path shares differently.",
     "mean": "A person’s membership is the mean of their things’, so this way to share it is exact.",
@@ -28,7 +30,8 @@ def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
     item = mo.Html(plots.card(title, backend.picture(data, why.item_id), f"score {plots.digits(why.score)}"))
     known = common.fact("What this person took, which is all that the model knows of them, and what each thing adds to the score:")
     added = {item_id: plots.signed(total) for item_id, total in zip(why.history["item_id"], why.history["total"], strict=True)}
-    past = common.stack(known, widgets.history(data, why.user_id, added))
+    weights = dict(zip(why.history["item_id"], why.history["total"], strict=True))
+    past = common.stack(known, widgets.history(data, why.user_id, added, weights))
     answer = "A score is a sum, so it can be taken apart exactly."
     return common.stack(
         common.heading("Why this item?", answer, "instant"),
@@ -48,8 +51,8 @@ def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
     return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), *lacking, common.fact(said))
 
 
-def history(why: Explanation, dark: bool) -> mo.Html:
-    """Draw which things of the history carried the score, through which heads, and over how many steps."""
+def history(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
+    """Draw which things of the history carried the score, also by their groups, through which heads, and over how many steps."""
     shares = why.sources.groupby("kind")["contribution"].sum()
     rest = ", ".join(f"{name} {plots.signed(shares.get(kind, 0.0))}" for kind, name in changes.SOURCES.items())
     drawn = [
@@ -59,9 +62,12 @@ def history(why: Explanation, dark: bool) -> mo.Html:
         plots.sources_waterfall(why.sources, why.score, dark=dark),
     ]
     bars, heads, depths, way = map(common.chart, drawn)
+    grouped = backend.history_groups(data, why.history)
+    groups = common.chart(plots.history_bars(grouped, dark=dark, hint="The same contributions, by what the things have in common."))
     return common.stack(
         common.section("Which of their things carried it?", "instant"),
         common.side_by_side(bars, heads),
+        groups if len(why.history) > LONG and len(grouped) > 1 else None,
         common.fact(
             f"These add up to the score: {rest}. "
             "Attention weights are what the model looked at. Whether looking matters, the question “What if?” answers: take a thing away."
@@ -115,6 +121,15 @@ def audience(data: Dataset, why: Explanation, choose: Callable[[str], None], cou
     return mo.ui.array(
         [widgets.person_button(data, row["user_id"], False, choose, f"moves it by {plots.signed(row['total'])}") for row in rows]
     )
+
+
+def example(scene: backend.Scene, why: Explanation) -> tuple[Callable[[], WhatIf] | None, str]:
+    """Return the what-if to show before one is asked for: the thing that adds most taken away; none where a pass takes long."""
+    if not scene.is_quick or not len(why.history):
+        return None, ""
+    top = why.history.loc[why.history["total"].idxmax()]
+    said = f"For example: without “{top['title']}”, which adds most. Choose other things above, and your own question is answered here."
+    return (lambda: scene.what_if(drop_items(top["item_id"]))), said
 
 
 def what_if(data: Dataset, why: Explanation, asked: Callable[[], WhatIf] | None) -> mo.Html:

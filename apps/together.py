@@ -30,12 +30,10 @@ def wall(data: Dataset, chosen: Sequence[str], choose: Callable[[str], None]) ->
     return mo.ui.array([widgets.item_button(data, item_id, "", False, choose) for item_id in chosen[: backend.MOST_ITEMS]])
 
 
-def circled(scene: backend.Scene, count: int, item_id: str, buttons: mo.ui.array, let_go: mo.ui.button) -> mo.Html:
-    """Show what was circled in a figure, ``count`` items, and offer to let them go; or say how to circle."""
+def circled(scene: backend.Scene, count: int, item_id: str, buttons: mo.ui.array, let_go: mo.ui.button, near: mo.Html) -> mo.Html:
+    """Show what was circled in a figure, ``count`` items, and offer to let them go; or ``near``, what is near the item looked at."""
     if not count:
-        return common.stack(
-            common.finding("Nothing is circled yet"), common.fact("Draw a loop around some points with the mouse, or click one.")
-        )
+        return near
     most = backend.MOST_ITEMS
     more = f"; the first {most} are shown and kept in the link" if count > most else ""
     now = f" Every page looks at “{backend.title(scene.data, item_id)}”." if item_id else ""
@@ -45,6 +43,20 @@ def circled(scene: backend.Scene, count: int, item_id: str, buttons: mo.ui.array
         mo.Html(f'<div class="lab-wall">{widgets.picker(buttons).text}</div>'),
         let_go,
     )
+
+
+def nearest(space: backend.Alignment, item_id: str, choose: Callable[[str], None]) -> mo.ui.array:
+    """Make a button of each item that the model has nearest to an item, with their cosine."""
+    data, found = space.scene.data, space.nearest(item_id).to_dict("records")
+    lines = {row["item_id"]: f"cosine {plots.correlation(row['cosine'])}" for row in found}
+    return mo.ui.array([widgets.item_button(data, near, line, False, choose) for near, line in lines.items()])
+
+
+def shown_nearest(data: Dataset, item_id: str, buttons: mo.ui.array) -> mo.Html:
+    """Show what is nearest to an item, and say how to choose others."""
+    said = "By the cosine of their fused embeddings. Draw a loop around points, or click one, to see those instead."
+    head = common.finding(f"Nearest to “{backend.title(data, item_id)}”")
+    return common.stack(head, common.fact(said), mo.Html(f'<div class="lab-wall">{widgets.picker(buttons).text}</div>'))
 
 
 def ring(scene: backend.Scene, count: int) -> mo.Html | None:

@@ -69,7 +69,7 @@ def task_line(task: backend.BackgroundTask[Any], button: mo.ui.button, ticks: mo
         safe = "All pages work as before, and should it still end, its result is shown here."
         late = common.problem(happened, safe, "You need not wait for it: the button begins it anew.")
         return common.stack(late, button, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
-    left = f"about {plots.duration(task.eta_seconds)} left" if task.share else "just begun"
+    left = f"about {plots.duration(task.eta_seconds)} left" if task.share else f"begun {plots.duration(task.silence_seconds)} ago"
     bar = (
         f'<progress max="1" value="{task.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
     )

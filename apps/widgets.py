@@ -14,6 +14,7 @@ FACE_WIDTH = 48
 """Pixels of the pictures on a button."""
 PLAIN_COLUMNS = ("what", "how far")
 """Columns of a run that speak for themselves."""
+NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -43,11 +44,19 @@ def named_items(data: Dataset, item_ids: Sequence[str]) -> dict[str, str]:
     return {name if titles.count(name) == 1 else f"{name} ({item_id})": item_id for name, item_id in zip(titles, item_ids, strict=True)}
 
 
-def history(data: Dataset, user_id: str, lines: Mapping[str, str] = EMPTY, most: int = 14) -> mo.Html:
-    """Show what a person took, the latest ``most`` of it, each with its line."""
+def history(
+    data: Dataset, user_id: str, lines: Mapping[str, str] = EMPTY, weights: Mapping[str, float] = NO_WEIGHTS, most: int = 14
+) -> mo.Html:
+    """Show what a person took, each with its line: the latest ``most`` of it, or those of most weight, and the rest on demand."""
     taken = data.history(user_id)
-    shown = taken[-most:]
-    rest = f'<p class="lab-more">and {len(taken) - len(shown)} before</p>' if len(taken) > len(shown) else ""
+    heaviest = sorted(taken, key=lambda item_id: -abs(weights.get(item_id, 0.0)))[:most]
+    shown = [item_id for item_id in taken if item_id in set(heaviest)] if weights else list(taken[-most:])
+    others = [item_id for item_id in taken if item_id not in set(shown)]
+    rest = ""
+    if others:
+        which = "that count less" if weights else "before"
+        said = "; ".join(html.escape(f"{backend.title(data, item_id)} {lines.get(item_id, '')}".strip()) for item_id in others)
+        rest = f'<details class="lab-more"><summary>and {len(others)} {which}</summary><p>{said}</p></details>'
     shown_lines = [lines.get(item_id, "") for item_id in shown]
     return mo.Html(plots.card_row(backend.item_cards(data, shown, shown_lines, backend.SMALL_WIDTH), size="small") + rest)
 

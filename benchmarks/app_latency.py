@@ -126,7 +126,7 @@ def first_look(browser: Browser, address: str) -> tuple[float, float]:
 
 def knob_to_list(page: Page, repeats: int) -> list[float]:
     """Press an arrow key on α's slider, and see the list change."""
-    page.get_by_text("Nothing moved").first.wait_for()
+    page.get_by_text("Nothing is turned yet").first.wait_for()
     thumb = page.locator(".lab-knob").first.get_by_role("slider")
     waits = [answered(page, ".lab-bench", partial(thumb.press, key)) for key in ["End", "Home"] * repeats]
     page.context.close()

@@ -51,7 +51,7 @@ def _(base, link):
     mo.stop(base.trained is None)
     mo.stop(not base.trace.modality, common.fact("This model knows no modality: there is nothing that could agree."))
     get_epoch, set_epoch = mo.state(link.epoch)
-    get_item, set_item = mo.state(link.item)
+    get_item, set_item = mo.state(link.item or base.link.item)
     get_items, set_items = mo.state(link.items)
     get_hyperedge, set_hyperedge = mo.state(link.hyperedge)
     return get_epoch, get_hyperedge, get_item, get_items, set_epoch, set_hyperedge, set_item, set_items
@@ -89,6 +89,8 @@ def _(base, epochs, methods):
 @app.cell
 def _(get_news, methods, set_news, task):
     get_news()
+    if methods.value == "umap" and not task.is_ready and task.error is None:
+        task.begin()
     button = waiting.task_button(task, "Draw by UMAP", set_news)
     ticks = waiting.ticker(task, set_news) if methods.value == "umap" else None
     is_umap = methods.value == "umap" and task.is_ready
@@ -97,12 +99,9 @@ def _(get_news, methods, set_news, task):
 
 @app.cell
 def _(button, methods, task, ticks):
-    mo.stop(methods.value != "umap")
+    mo.stop(methods.value != "umap" or task.is_ready)
     _wait = common.fact("UMAP takes some seconds, and up to half a minute the first time. Until then PCA is shown.")
-    common.stack(
-        None if task.is_ready else common.stack(_wait, waiting.task_line(task, button, ticks)),
-        common.fact("UMAP keeps who is near whom. Its distances are not the model's: how far two clouds lie apart means nothing."),
-    )
+    common.stack(_wait, waiting.task_line(task, button, ticks))
     return
 
 
@@ -161,13 +160,19 @@ def _(get_items, scene, set_item, set_items):
 
 
 @app.cell
-def _(chart, drawn, get_item, get_items, let_go, scene, ringed, unring, wall):
+def _(get_item, set_item, space):
+    near = together.nearest(space, get_item(), set_item)
+    return (near,)
+
+
+@app.cell
+def _(chart, drawn, get_item, get_items, let_go, near, scene, ringed, unring, wall):
     _plane = f"{plots.percent(sum(drawn.explained))} of the variance is in this plane."
-    _of = _plane if drawn.explained else "UMAP distances are not model distances."
+    _of = _plane if drawn.explained else "UMAP keeps who is near whom; how far two clouds lie apart means nothing."
     _trust = common.fact(f"{_of} Trust the picture only as far as its trustworthiness goes: 1 is all, about 0.5 chance.")
     common.side_by_side(
         common.stack(together.ring(scene, len(ringed)), chart, _trust, unring),
-        together.circled(scene, len(get_items()), get_item(), wall, let_go),
+        together.circled(scene, len(get_items()), get_item(), wall, let_go, together.shown_nearest(scene.data, get_item(), near)),
         widths="3fr 2fr",
     )
     return

@@ -135,19 +135,13 @@ def _(scene, link, weights, why):
     _cards = together.marked(_cards, scene.link.items)
     _even = f"Looking at all {len(weights)} alike would give each {plots.percent(1 / len(weights))}."
     _rest = f" Not shown: {len(weights) - len(_shown)} with less." if len(weights) > len(_shown) else ""
+    _draw = partial(plots.attention_heads, why.heads, order=list(weights.index), dark=link.is_dark)
+    _looks = _draw(hint="Each head has weights of its own: do they look at the same?")
+    _adds = _draw("contribution", hint="The same rows: what each thing adds to the score through each head.")
     common.stack(
         common.fact(f"What this person took, what is looked at most first. {_even}{_rest}"),
         mo.Html(plots.card_row(_cards, size="small")),
-        common.side_by_side(
-            common.chart(
-                plots.attention_heads(why.heads, dark=link.is_dark, hint="Each head has weights of its own: do they look at the same?")
-            ),
-            common.chart(
-                plots.attention_heads(
-                    why.heads, "contribution", dark=link.is_dark, hint="What each thing adds to the score through each head."
-                )
-            ),
-        ),
+        common.side_by_side(common.chart(_looks), common.chart(_adds)),
     )
     return
 

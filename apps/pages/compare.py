@@ -146,7 +146,14 @@ def _(judge, judged, judging, metric, second_metric, sides, link):
             _plane = plots.metric_plane(_quality, metric.value, second_metric.value, dark=link.is_dark)
             _tables = comparison.cohort_table(differences, _first, metric.value), comparison.quality_table(_quality)
             _charts = common.side_by_side(common.chart(_paired), common.chart(_plane))
-            _shown = common.stack(_controls, _charts, common.side_by_side(*_tables), learned.table(sides))
+            _shown = common.stack(
+                common.fact(comparison.JUDGED),
+                comparison.turned(sides),
+                _controls,
+                _charts,
+                common.side_by_side(*_tables),
+                learned.table(sides),
+            )
         except LabError as _error:
             _shown = comparison.problem(_error)
     common.stack(common.section("Who is served how well?", "from finished runs"), _shown)
@@ -155,7 +162,7 @@ def _(judge, judged, judging, metric, second_metric, sides, link):
 
 @app.cell
 def _(get_cohort, memory, set_cohort, sides):
-    _names = {backend.cohort_name(cohort): cohort for cohort in ("", *backend.COHORTS)}
+    _names = {backend.cohort_name(cohort): cohort for cohort in ("", *backend.cohorts_of(sides[next(iter(sides))].data))}
     group = mo.ui.dropdown(_names, value=backend.cohort_name(get_cohort()), label="Among", on_change=set_cohort)
     rival = widgets.choice(memory, "compare.rival", "Who gains from", {name: name for name in list(sides)[1:]})
     return group, rival
@@ -165,7 +172,7 @@ def _(get_cohort, memory, set_cohort, sides):
 def _(differences, first, get_cohort, get_user, metric, rival, set_user, sides):
     mo.stop(differences is None)
     _changed = backend.changed_users(first, sides[rival.value], get_cohort(), metric.value)
-    gaining, losing = comparison.winners(first.data, _changed, metric.value, get_user(), set_user)
+    gaining, losing = comparison.winners(first, sides[rival.value], _changed, metric.value, get_user(), set_user)
     return gaining, losing
 
 

@@ -91,10 +91,14 @@ def _(base, get_user, sliders, link):
 
 @app.cell
 def _(scene):
-    _moved = compare_lists(scene.ranking(as_trained=True), scene.ranking(), 10)
-    _moves = backend.with_pictures(_moved, scene.data, backend.SMALL_WIDTH)
+    _sides, _names, _said = (scene.ranking(as_trained=True), scene.ranking()), ("As trained", "At these knobs"), None
+    if scene.knobs == scene.trained_knobs and scene.trained_knobs[dials.KNOBS[0]]:  # before anything is touched: what attention does
+        _sides, _names = (common.opened(scene.link, alpha=0.0).ranking(), scene.ranking()), ("Without attention (α = 0)", "As trained")
+        _said = common.fact("Nothing is turned yet: this is what attention alone moves. Turn a knob, and what that moves takes its place.")
+    _moves = backend.with_pictures(compare_lists(*_sides, 10), scene.data, backend.SMALL_WIDTH)
     moves = common.stack(
-        mo.Html(plots.rank_moves_cards(_moves, 10, before="As trained", after="At these knobs")),
+        _said,
+        mo.Html(plots.rank_moves_cards(_moves, 10, before=_names[0], after=_names[1])),
         together.places(scene),
     )
     return (moves,)

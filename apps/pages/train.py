@@ -228,10 +228,13 @@ def _(offer, runs, table_ticks):
 
 
 @app.cell
-def _(get_jump, get_loaded, memory, link):
+def _(get_jump, get_loaded, get_ticking, get_watched, memory, link, run):
     loads, jump = get_loaded(), get_jump()
+    picked = {}
+    if not link.run and run is not None and not get_ticking() and backend.can_show(run):
+        picked = {"run": get_watched()}  # nothing was looked at before it
     common.stack(common.way_on(link, loads, memory), common.only_here(jump, memory))
-    return jump, loads
+    return jump, loads, picked
 
 
 @app.cell

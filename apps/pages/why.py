@@ -130,9 +130,9 @@ def _(scene, link, why):
 
 
 @app.cell
-def _(link, why):
+def _(scene, link, why):
     mo.stop(not len(why.history), common.fact("This person has no history that could carry a score."))
-    reasons.history(why, link.is_dark)
+    reasons.history(scene.data, why, link.is_dark)
     return
 
 
@@ -145,7 +145,8 @@ def _(scene, memory, ranking, why):
 @app.cell
 def _(asked, scene, why):
     _changes = changes.asked_changes(**asked.value)
-    _answer = reasons.what_if(scene.data, why, (lambda: scene.what_if(*_changes)) if _changes else None)
+    _ask, _said = (lambda: scene.what_if(*_changes), "") if _changes else reasons.example(scene, why)
+    _answer = common.stack(common.fact(_said) if _said else None, reasons.what_if(scene.data, why, _ask))
     _controls = mo.hstack(list(asked.elements.values()), justify="start", align="end", wrap=True)
     common.stack(common.section("What if?", "instant"), _controls, _answer)
     return

@@ -59,6 +59,7 @@ def _judged(row: object) -> str:
     name = {"contribution": "The exact contribution", "attention": "Attention weight"}[order]
     if not np.isfinite(low):
         return f"{name} gives no order that could be tested."
+    written = [f"{number:.2f}".replace("-", "−") for number in (value, low, high)]
     found = (
         "ranks a history much as real removals do"
         if low > GOOD
@@ -68,7 +69,7 @@ def _judged(row: object) -> str:
         if high > 0
         else "ranks a history against what removals do"
     )
-    return f"{name} {found} (Spearman {value:.2f}, 95 % [{low:.2f}, {high:.2f}])."
+    return f"{name} {found} (rank correlation {written[0]}, 95 % [{written[1]}, {written[2]}])."
 
 
 @on_own_data

@@ -20,9 +20,11 @@ from .cohorts import sureness as sureness
 from .cohorts import tested_ranking as tested_ranking
 from .comparing import COMPARED_METRICS as COMPARED_METRICS
 from .comparing import MOST_RUNS as MOST_RUNS
+from .comparing import TEST as TEST
 from .comparing import as_trained as as_trained
 from .comparing import changed_users as changed_users
 from .comparing import cohort_differences as cohort_differences
+from .comparing import first_hits as first_hits
 from .comparing import first_side as first_side
 from .comparing import is_changed as is_changed
 from .comparing import other_sides as other_sides
@@ -66,10 +68,12 @@ from .inventory import Facts as Facts
 from .inventory import choose_items as choose_items
 from .inventory import cohort_name as cohort_name
 from .inventory import cohort_users as cohort_users
+from .inventory import cohorts_of as cohorts_of
 from .inventory import coverage as coverage
 from .inventory import default_user as default_user
 from .inventory import facts as facts
 from .inventory import gaps as gaps
+from .inventory import history_groups as history_groups
 from .inventory import item_cards as item_cards
 from .inventory import item_counts as item_counts
 from .inventory import item_groups as item_groups
@@ -156,5 +160,6 @@ from .training import queue_ahead as queue_ahead
 from .training import run_table as run_table
 from .training import small_cost as small_cost
 from .training import stop_run as stop_run
+from .training import turned_in as turned_in
 from .training import turned_words as turned_words
 from .training import update_run_knobs as update_run_knobs

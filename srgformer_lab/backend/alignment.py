@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from srgformer_lab import plots
 from srgformer_lab.analysis.alignment import NeighborAgreement, cosines, cross_modal_recall, geometry, neighbor_agreement
 from srgformer_lab.analysis.projection import Projection, project
+from srgformer_lab.analysis.spaces import unit_vectors
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.scene import Scene, Value
 from srgformer_lab.backend.structure import before_training
@@ -92,6 +94,18 @@ class Alignment:
         moved = f"{verb} from {first} before training to {last}" if verb != "stayed" else f"stayed at {last}, as before training"
         trained = f"The run was trained with γ = {plots.setting(weight)}."
         return f"Over both directions, the share that finds its own among the top {k} {moved}. {trained}"
+
+    def nearest(self, item_id: str, count: int = 12) -> pd.DataFrame:
+        """List the items whose fused embeddings are nearest to an item's by cosine: ``item_id``, ``cosine`` (−1 to 1), the nearest first.
+
+        Raises:
+            UnknownIdError: No item has that id.
+        """
+        data, row = self.scene.data, self.scene.data.item_row(item_id)
+        vectors, _ = unit_vectors(self.trace, "fused", "items")
+        cosine = (vectors @ vectors[row]).numpy()
+        order = [place for place in np.argsort(-cosine, kind="stable") if place != row][:count]
+        return pd.DataFrame({"item_id": [data.item_ids[place] for place in order], "cosine": cosine[order]})
 
     def items_at(self, projection: Projection, places: Sequence[int]) -> list[str]:
         """Name the items of some points, each once, in the points' order."""

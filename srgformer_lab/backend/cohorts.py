@@ -91,7 +91,8 @@ def cohort_table(scene: Scene) -> BackgroundTask[pd.DataFrame]:
 
 
 def _groups(users: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
-    return {cohort: users[users["cohort"] == cohort] for cohort in COHORTS} | {"": users}
+    found = {cohort: users[users["cohort"] == cohort] for cohort in COHORTS}
+    return {cohort: those for cohort, those in found.items() if len(those)} | {"": users}
 
 
 def _sizes(those: pd.DataFrame) -> dict[str, int]:

@@ -3,6 +3,7 @@
 Each side is a scene: the link's run counts as the link has it, at its epoch and knobs; the others as trained, at their best epoch.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from srgformer_lab import plots
 from srgformer_lab.backend.background import BackgroundTask
 from srgformer_lab.backend.cohorts import cohort_mean, mean_metrics, served, served_users, tested_ranking
-from srgformer_lab.backend.inventory import COHORTS, cohort_users
+from srgformer_lab.backend.inventory import cohort_users, cohorts_of
 from srgformer_lab.backend.link import KNOB_OF
 from srgformer_lab.backend.runs import comparable_runs
 from srgformer_lab.backend.scene import Scene
@@ -20,6 +21,10 @@ from srgformer_lab.training.evaluation import SELECTION_METRIC
 
 MOST_RUNS = 4
 """So many runs can be looked at beside one another."""
+TIES = "ndcg@20"
+"""Sorts people whose gain is the same: it knows places, where Recall only counts."""
+TEST = f"test {SELECTION_METRIC}"
+"""Column of the same metric on the test split, as a finished run looked at it once."""
 COMPARED_METRICS = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
 
 
@@ -100,7 +105,8 @@ def run_quality(compared: Mapping[str, Scene]) -> BackgroundTask[pd.DataFrame]:
     """Evaluate sides on the validation split, one after the other, each in blocks of users.
 
     Columns: ``run`` (what it is called), ``model``, ``epoch``, and for each of the ``COMPARED_METRICS`` its mean in 0…1 and the bounds
-    of its bootstrap interval over users, ``recall@20``, ``recall@20 low``, ``recall@20 high`` and so on. ``RunError`` comes with its
+    of its bootstrap interval over users, ``recall@20``, ``recall@20 low``, ``recall@20 high`` and so on; ``TEST`` beside them, NaN where
+    a run has not finished or is looked at as it was not trained. ``RunError`` comes with its
     value where a run has no weights yet, or is damaged.
     """
 
@@ -110,7 +116,8 @@ def run_quality(compared: Mapping[str, Scene]) -> BackgroundTask[pd.DataFrame]:
             means = mean_metrics(served(scene).value(watch), COMPARED_METRICS)
             assert scene.run is not None  # else nobody could be served
             epoch = scene.run.status().best_epoch if scene.link.epoch is None else scene.link.epoch
-            rows.append({"run": name, "model": scene.run.config.model_name, "epoch": epoch, **means})
+            test = math.nan if is_changed(scene) else scene.run.test_metrics().get(SELECTION_METRIC, math.nan)
+            rows.append({"run": name, "model": scene.run.config.model_name, "epoch": epoch, **means, TEST: test})
         return pd.DataFrame(rows)
 
     key = ("quality", *((name, *scene.key) for name, scene in compared.items()))
@@ -134,22 +141,35 @@ def cohort_differences(compared: Mapping[str, Scene], metric: str = SELECTION_ME
 def changed_users(first: Scene, second: Scene, cohort: str = "", metric: str = SELECTION_METRIC) -> pd.DataFrame:
     """List a cohort's judged users, those first that gain most from the second side.
 
-    Columns: ``user_id``, ``first``, ``second``, ``difference``.
+    Columns: ``user_id``, ``first``, ``second``, ``difference``, ``tie`` (of NDCG@20, by which those of one difference are sorted).
 
     Raises:
         RunError: A run has no weights yet, or is damaged.
         UnknownIdError: There is no such cohort.
     """
-    ours, theirs = (served_users(scene).set_index("user_id")[metric] for scene in (first, second))
-    pairs = pd.DataFrame({"first": ours, "second": theirs, "difference": theirs - ours}).reset_index()
+    ours, theirs = (served_users(scene).set_index("user_id") for scene in (first, second))
+    gain, tie = theirs[metric] - ours[metric], theirs[TIES] - ours[TIES]
+    pairs = pd.DataFrame({"first": ours[metric], "second": theirs[metric], "difference": gain, "tie": tie}).reset_index()
     pairs = pairs[pairs["user_id"].isin(cohort_users(first.data, cohort))] if cohort else pairs
-    return pairs.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+    return pairs.sort_values(["difference", "tie"], ascending=False, kind="stable", ignore_index=True)
+
+
+def first_hits(first: Scene, second: Scene, user_id: str) -> tuple[float, float]:
+    """Return at which place of either list of a user the first held-back item stands; NaN where nothing was held back.
+
+    Raises:
+        RunError: A run has no weights yet, or is damaged.
+        UnknownIdError: No user has that id.
+    """
+    lists = (tested_ranking(scene, user_id) for scene in (first, second))
+    before, after = (float(found.loc[found["hit"], "rank"].min()) for found in lists)
+    return before, after
 
 
 def _against(first: Scene, second: Scene, metric: str) -> pd.DataFrame:
     def compute() -> pd.DataFrame:
         rows = []
-        for cohort in (*COHORTS, ""):
+        for cohort in (*cohorts_of(first.data), ""):
             pairs = changed_users(first, second, cohort, metric)
             interval = cohort_mean(pairs["difference"].to_numpy(float))
             means = {"first": pairs["first"].mean(), "value": pairs["second"].mean()}

@@ -50,10 +50,10 @@ class Hyperedges:
 
     @property
     def chosen(self) -> int:
-        """The link's hyperedge, or the largest."""
+        """The link's hyperedge, or the one in which the link's user is most."""
         if self.scene.link.hyperedge is not None and self.scene.link.hyperedge < len(self.cards):
             return self.scene.link.hyperedge
-        return int(self.cards.loc[self.cards["mass"].idxmax(), "hyperedge"])
+        return int(memberships(self._trace, self.modality).users[self.scene.data.user_row(self.scene.link.user)].argmax())
 
     @property
     def named_cards(self) -> pd.DataFrame:

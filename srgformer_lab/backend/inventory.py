@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from srgformer_lab import plots
 from srgformer_lab.backend.cache import Cache
@@ -132,6 +134,23 @@ def choose_items(data: Dataset, words: str = "", group: tuple[str, str] | None =
     return chosen.reset_index(drop=True)
 
 
+def history_groups(data: Dataset, history: pd.DataFrame) -> pd.DataFrame:
+    """Sum the rows of an explanation's ``history`` by the first column of groups; an item of several groups is shared among them evenly.
+
+    Columns are those of ``history``, a group standing in the place of an item; no rows where no groups are known.
+    """
+    columns = _grouped_columns(data)
+    known = next((values for values in columns.values() if 1 < len(set(chain(*values))) <= MOST_GROUPS), None)
+    parts = [str(name) for name in history.columns if name not in ("item_id", "title", "weight")]
+    if known is None:
+        return history.iloc[:0][["item_id", "title", *parts]]
+    rows = []
+    for row in history.to_dict("records"):
+        groups = known[data.item_row(row["item_id"])] or ("no group",)
+        rows += [{"item_id": group, "title": group, **{part: row[part] / len(groups) for part in parts}} for group in groups]
+    return pd.DataFrame(rows).groupby(["item_id", "title"], as_index=False, sort=False).sum()
+
+
 def _grouped_columns(data: Dataset) -> dict[str, list[tuple[str, ...]]]:
     """Give, for each column that holds words, what each item has there."""
     columns = {}
@@ -157,7 +176,8 @@ def cohort_name(cohort: str) -> str:
 def cohort_users(data: Dataset, cohort: str = "") -> list[str]:
     """List the users of a cohort in the data's order; all users without a cohort.
 
-    The users are put in order by the length of their training history (ties in the data's order) and cut into thirds.
+    The users are put in order by the length of their training history and cut into thirds; those of one length stay together, in the
+    third where their middle lies. So a third can be empty: where all lengths are equal, all are in the middle.
 
     Raises:
         UnknownIdError: There is no such cohort.
@@ -168,9 +188,14 @@ def cohort_users(data: Dataset, cohort: str = "") -> list[str]:
         raise UnknownIdError("cohort", cohort, COHORTS)
     place = list(COHORTS).index(cohort)
     lengths = np.asarray(data.matrix("train").sum(axis=1)).ravel()
-    order = np.argsort(lengths, kind="stable")
-    rows = np.sort(np.array_split(order, len(COHORTS))[place])
+    middle = rankdata(lengths, method="average") - 0.5  # in 0…n, the same for the same length
+    rows = np.flatnonzero(np.minimum((middle * len(COHORTS)) // max(len(lengths), 1), len(COHORTS) - 1) == place)
     return [data.user_ids[int(row)] for row in rows]
+
+
+def cohorts_of(data: Dataset) -> dict[str, str]:
+    """Name the cohorts that hold anybody, with what a person calls them."""
+    return {cohort: words for cohort, words in COHORTS.items() if cohort_users(data, cohort)}
 
 
 def default_user(data: Dataset) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Container
 from dataclasses import replace
 
-from srgformer_lab.backend.inventory import COHORTS
+from srgformer_lab.backend.inventory import cohorts_of
 from srgformer_lab.backend.link import KNOB_OF, Link, shortened
 from srgformer_lab.backend.runs import default_run, find_run
 from srgformer_lab.config import ModelConfig
@@ -68,7 +68,7 @@ def resolve_places(link: Link, data: Dataset, run: Run | None, notes: list[str])
         "epoch": epoch,
         "modality": link.modality if one_of(link.modality, data.modalities, "modality") else next(iter(data.modalities), ""),
         "hyperedge": link.hyperedge if one_of(link.hyperedge, range(getattr(config, "n_hyperedges", 0)), "hyperedge") else None,
-        "cohort": link.cohort if one_of(link.cohort, COHORTS, "cohort") else "",
+        "cohort": link.cohort if one_of(link.cohort, cohorts_of(data), "cohort") else "",
         "items": tuple(item for item in items[:MOST_ITEMS] if one_of(item, data.item_ids, "item")),
         "runs": tuple(name for name in compared if _is_run_of(name, data) or one_of(name, (), "run")),
     }

@@ -60,11 +60,11 @@ def known_runs(data: Dataset) -> dict[str, KnownRun]:
 
     Damaged ones are left out. Only folders whose files changed since are read.
     """
-    found = sorted(filter(None, map(_read, _folders())), key=lambda known: -known.config.created)
+    found = sorted(filter(None, map(read_run, _folders())), key=lambda known: -known.config.created)
     named = {known.run.name: known for known in found}
     for name, preset in SHIPPED_RUNS.items():
         with suppress(LabError):  # an installation without it still opens
-            if shipped := _read(shipped_run(preset).path):
+            if shipped := read_run(shipped_run(preset).path):
                 named[name] = shipped
     return {name: known for name, known in named.items() if known.run.is_on(data)}
 
@@ -138,7 +138,7 @@ def _folders() -> list[Path]:
         return []
 
 
-def _read(folder: Path) -> KnownRun | None:
+def read_run(folder: Path) -> KnownRun | None:
     """Read a run unless that was done since it changed; None for a damaged one."""
     stamp, place = run_stamp(folder), folder.absolute()
     with _lock:

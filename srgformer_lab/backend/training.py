@@ -16,7 +16,7 @@ from srgformer_lab import places, plots, runtime
 from srgformer_lab.backend import limits
 from srgformer_lab.backend.forms import settings
 from srgformer_lab.backend.link import SHIPPED_RUNS
-from srgformer_lab.backend.runs import KnownRun, known_runs, runs_of
+from srgformer_lab.backend.runs import KnownRun, known_runs, read_run, runs_of
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, RunError
@@ -180,6 +180,12 @@ def turned_words(known: KnownRun) -> str:
     """Say which knobs were turned while a run trained, from what to what; nothing where none was."""
     moves = [f"{plots.knob_symbol(name)} {plots.setting(a)} → {plots.setting(b)}" for name, (a, b) in known.turned.items()]
     return f"turned while it trained: {', '.join(moves)}" if moves else ""
+
+
+def turned_in(run: Run | None) -> str:
+    """Say which knobs were turned while this run trained; nothing where none was, or its folder is gone."""
+    known = read_run(run.path) if run is not None else None
+    return turned_words(known) if known else ""
 
 
 def ordered_runs(table: pd.DataFrame, data: Dataset, order: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,20 @@ WRITTEN_HEADS, WRITTEN_ROWS = 5, 15
 """Up to so many heads and items a cell of the narrowest figure has room for its value."""
 ALIKE, APART = 0.7, 0.3
 """Mean rank correlation from which heads are said to agree, and below which they are said to have little in common."""
+NEARLY = 0.02
+"""Relative differences of weights up to which a head is said to weigh all items nearly alike."""
 ROUNDING = 1e-5
 """Relative differences up to which a head weighs all items alike."""
 
 
 def attention_heads(
-    heads: pd.DataFrame, value: str = "weight", most: int = 20, *, dark: bool = False, hint: str | None = None
+    heads: pd.DataFrame,
+    value: str = "weight",
+    most: int = 20,
+    *,
+    order: Sequence[str] = (),
+    dark: bool = False,
+    hint: str | None = None,
 ) -> go.Figure:
     """Draw how each head weighs each item of a history, or what the item contributes through it.
 
@@ -36,9 +45,10 @@ def attention_heads(
         heads: ``item_id``, ``title``, ``head``, and ``weight`` (sums to 1 over the items within a head) or ``contribution``.
         value: ``weight`` or ``contribution``.
         most: How many items are shown.
+        order: Ids of the items in the order in which the first ``most`` are shown, so that figures of one history have the same rows.
 
     Raises:
-        DataError: A column is missing, a value is no finite number, or an item doesn't stand exactly once in each head.
+        DataError: A column is missing, a value is no finite number, an id has no item, or an item doesn't stand exactly once in each head.
     """
     what = "attention heads"
     if value not in VALUES:
@@ -50,8 +60,13 @@ def attention_heads(
         raise DataError(f"{what}: {len(rows)} rows; give each item exactly once in each head")
     titles = rows.drop_duplicates("item_id").set_index("item_id")["title"].astype(str)
     table = rows.pivot(index="item_id", columns="head", values=value).loc[titles.index].sort_index(axis=1)
+    if unknown := [name for name in order if name not in titles.index]:
+        raise DataError(f"{what}: order has {unknown[0]!r}, which is no item of the frame")
     shown, others = split_off(table.abs().mean(axis=1).reset_index(drop=True), most, what)
     shown = sorted(shown, key=lambda row: -float(table.iloc[row].mean()))
+    if order:
+        places = [titles.index.get_loc(name) for name in order]
+        shown, others = places[:most], [row for row in range(len(titles)) if row not in places[:most]]
     text = "Mute a head and see which things lose their say." if hint is None else hint
     if others:
         share = f" with {percent(table.iloc[others].sum().mean())} of the weight" if value == "weight" else ""
@@ -99,11 +114,13 @@ def _heads_finding(table: pd.DataFrame, value: str, titles: list[str]) -> str:
         through = f" over {counted(n_heads, 'head')}"
         whole = f"{names[0]} is the whole history: each head gives it {percent(values.mean())}"
         return whole if is_weight else f"{names[0]} is the whole history: {signed(values.sum())}{through}"
-    even = np.ptp(values, axis=0) <= ROUNDING * np.abs(values).max(axis=0)
+    alike = np.ptp(values, axis=0) / np.maximum(np.abs(values).max(axis=0), 1e-300)
+    even = alike <= (NEARLY if is_weight else ROUNDING)  # the order of weights that are written alike says nothing
     if even.any():
         who = "Every head" if even.all() else f"{int(even.sum())} of {n_heads} heads"
         verb = "weigh" if is_weight else "draw on"
-        return f"{who} {verb}{'s' if even.all() or even.sum() == 1 else ''} all {len(values)} items alike"
+        how = "nearly alike" if alike[even].max() > ROUNDING else "alike"
+        return f"{who} {verb}{'s' if even.all() or even.sum() == 1 else ''} all {len(values)} items {how}"
     if n_heads == 1:
         top = int(values[:, 0].argmax())
         most = [f"looks most at {names[top]}, {percent(values[top, 0])}"] if is_weight else who_leads(names, list(values[:, 0]), "item")
@@ -182,5 +199,5 @@ def _entropy_finding(rows: pd.DataFrame) -> str:
         return said
     trend = float(rows["items"].corr(rows["entropy"], method="spearman"))
     also = "more even" if trend >= TREND else "less even" if trend <= -TREND else "no different"
-    whole = f"{said}; longer histories: {also}"
+    whole = f"{said}; {also} where it is long"
     return first_that_fits(f"{whole} (rank correlation {correlation(trend)})", whole, said)

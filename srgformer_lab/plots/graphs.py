@@ -153,7 +153,7 @@ def _name_ends(figure: go.Figure, blocks: dict, names: list[str], epochs: list[i
         for (name, _, size), height in zip(ends, heights, strict=True):
             items = f'{"<br>" if " " in name else " "}<span style="color:{MUTED[dark]}">{counted(size, "item")}</span>' if at_end else ""
             text = f"<b>{name if at_end else name.split()[-1]}</b>{items}"
-            style = {"xanchor": anchor, "align": "left", "xshift": shift, "font": {"size": TICK_SIZE, "color": INK[dark]}}
+            style = {"xanchor": anchor, "align": "left", "xshift": 2 * shift, "font": {"size": TICK_SIZE, "color": INK[dark]}}
             figure.add_annotation(x=epochs.index(epoch), y=height * reach, text=text, **style)
 
 
@@ -162,13 +162,14 @@ def _finding(frame: pd.DataFrame, total: int) -> str:
         frame["hyperedge"].isna() & frame["next_hyperedge"].isna()
     )
     moved = frame["items"].where(moves.astype(bool), 0).groupby([frame["epoch"], frame["next_epoch"]]).sum().sort_index() / total
-    (most, after_most), (last, end) = moved.idxmax(), moved.index[-1]
+    rate = moved / [after - before for before, after in moved.index]  # steps of a river need not be equally long
+    (most, after_most), (last, end) = rate.idxmax(), moved.index[-1]
     if not moved.any():
         return f"No item changes its hyperedge from epoch {moved.index[0][0]} to {end}"
-    at_end = f"{percent(moved.iloc[-1])} of the items change hyperedge from epoch {last} to {end}"
+    at_end = f"{percent(rate.iloc[-1])} of the items change hyperedge in an epoch from {last} to {end}"
     if (most, after_most) == (last, end):
-        return first_that_fits(f"{at_end}, the most of all steps" if len(moved) > 1 else at_end, at_end)
-    return first_that_fits(f"{at_end}; from {most} to {after_most} it was {percent(moved.max())}", at_end)
+        return first_that_fits(f"{at_end}, more than ever before" if len(moved) > 1 else at_end, at_end)
+    return first_that_fits(f"{at_end}; from {most} to {after_most} it was {percent(rate.max())}", at_end)
 
 
 SMALLEST, LARGEST = 9.0, 30.0

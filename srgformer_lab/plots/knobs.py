@@ -80,6 +80,11 @@ def _on_grid(grid: pd.DataFrame, point: Point) -> bool:
     return all(np.isclose(axis, float(place)).any() for axis, place in zip(axes, point, strict=True))
 
 
+def _within(grid: pd.DataFrame, point: Point) -> bool:
+    axes = (grid.columns.to_numpy(float), grid.index.to_numpy(float))
+    return all(axis.min() <= float(place) <= axis.max() for axis, place in zip(axes, point, strict=True))
+
+
 def _best(grid: pd.DataFrame) -> Point:
     row, column = np.unravel_index(int(np.argmax(grid.to_numpy())), grid.shape)
     return float(grid.columns[column]), float(grid.index[row])
@@ -107,6 +112,10 @@ def _mark_points(figure: go.Figure, grid: pd.DataFrame, metric: str, points: tup
     if trained is not None:
         _dot(figure, trained, "circle-open", 17, {"line": {"width": 5, "color": halo}, "color": halo})
         _dot(figure, trained, "circle-open", 17, {"line": {"width": 2, "color": ink}, "color": ink})
+    if current is not None and not _within(grid, current):
+        words = {"text": f"now outside this map: {knob_at('α', current[0])}, {knob_at('β', current[1])}", "bgcolor": LABEL_PAPER[dark]}
+        figure.add_annotation(x=1, xref="paper", y=1, yref="paper", xanchor="right", yanchor="top", **words)
+        current = None
     if current is not None:
         _dot(figure, current, "circle", 11, {"color": ink, "line": {"width": 2, "color": halo}})
     named: dict[tuple[float, float], list[str]] = {}

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from srgformer_lab.plots.bars import text_size
 from srgformer_lab.plots.drawing import TALLEST, bounds_of, empty_figure, error_bars, marks, new_figure, scale, spread, write_right
 from srgformer_lab.plots.frames import require
-from srgformer_lab.plots.language import metric_name, metric_unit, metric_value, safe, signed
+from srgformer_lab.plots.language import digits, metric_name, metric_unit, metric_value, safe, signed
 from srgformer_lab.plots.style import INK, MUTED, SURFACE
 from srgformer_lab.plots.texts import cut, fit, shorten_middle, text_width
 
@@ -19,6 +19,8 @@ NAMES_WIDTH = 176
 APART = 0.08
 """Least distance of two names, in heights of the plane."""
 PAIRED_HINT = "Right of 0: better than the first run. Lines: 95 % over {over}; filled where they leave out 0."
+UNSURE = 0.05
+"""Share of 95 % intervals that leave out 0 by chance."""
 PAIRED_SYMBOLS = ("circle", "square", "diamond")
 LABEL_WIDTH, ROW = 170, 20
 """Most pixels of a row's name, and its height."""
@@ -138,6 +140,9 @@ def _paired_finding(rows: pd.DataFrame, first: str, metric: str) -> str:
     sure = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     if sure.empty:
         return fit(lambda n: f"No group is surely served better or worse than by {shorten_middle(first, n)}")
+    if (looks := int(rows["low"].notna().sum())) > 2:  # the largest of many would be said to be more than it is
+        left = f"{len(sure)} of {looks} intervals leave{'s' if len(sure) == 1 else ''} out 0"
+        return f"{left}; where nothing differed, {digits(UNSURE * looks, 1)} would"
     row = sure.loc[sure["difference"].abs().idxmax()]
     factor, unit = metric_unit(metric)
     amount = f"{signed(factor * row['difference'])}{' points' if unit else ''} of {metric_name(metric)}"

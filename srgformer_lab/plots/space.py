@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from srgformer_lab.errors import DataError
 from srgformer_lab.plots.drawing import new_figure, plot_height
 from srgformer_lab.plots.frames import require
-from srgformer_lab.plots.language import counted, part_name, part_order, percent, safe
+from srgformer_lab.plots.language import counted, digits, part_name, part_order, percent, safe
 from srgformer_lab.plots.style import INK, LABEL_PAPER, MUTED, SURFACE, part_color
 from srgformer_lab.plots.texts import HINT_WIDTH, first_that_fits
 
@@ -54,7 +54,7 @@ def alignment_scatter(
         raise DataError("alignment scatter: the frame has no point; project at least one space")
     spaces = list(points["space"].unique())
     noun = str(quality["side"].iloc[0]).removesuffix("s") if "side" in quality else "item"
-    figure = new_figure(_finding(points, spaces, noun), _hint(quality, hint), dark, HEIGHT, left=14, right=14, bottom=12)
+    figure = new_figure(_finding(points, spaces, noun, quality), _hint(quality, hint), dark, HEIGHT, left=14, right=14, bottom=12)
     is_marked = points["id"].isin(marked).to_numpy()
     _draw_points(figure, points, spaces, is_marked, dark)
     joinable = points[is_marked] if isinstance(pairs, int) and is_marked.any() else points
@@ -138,8 +138,19 @@ def _name_spaces(figure: go.Figure, points: pd.DataFrame, spaces: list[str], dar
     figure.add_annotation(text=f"<b>{'<br>'.join(broken)}</b>", align="left", **corner)
 
 
-def _finding(points: pd.DataFrame, spaces: list[str], noun: str) -> str:
-    """Compare how far a thing's first two points lie apart with how far those of different things do, by medians."""
+def _is_umap(quality: pd.DataFrame) -> bool:
+    return "method" in quality and bool((quality["method"] == "umap").any())
+
+
+def _finding(points: pd.DataFrame, spaces: list[str], noun: str, quality: pd.DataFrame) -> str:
+    """Compare how far a thing's first two points lie apart with how far those of different things do, by medians.
+
+    UMAP's distances say nothing of that, so its finding is how far its neighbourhoods can be trusted.
+    """
+    if _is_umap(quality):
+        least, most = (digits(bound(quality["trustworthiness"]), 2) for bound in (min, max))
+        bounds = least if least == most else f"{least} to {most}"
+        return f"UMAP shows which {noun}s are near one another, with trustworthiness {bounds}"
     if len(spaces) == 1:
         return f"{counted(len(points), noun)} as the {part_name(spaces[0])} space of the model sees them"
     first, second = (points[points["space"] == space].set_index("id")[["x", "y"]] for space in spaces[:2])
@@ -161,7 +172,7 @@ def _hint(quality: pd.DataFrame, hint: str | None) -> str:
     shares = [f"{row.trustworthiness:.2f}/{row.continuity:.2f} {part_name(str(row.space))}" for row in quality.itertuples()]
     bounds = [f"{quality[name].min():.2f}–{quality[name].max():.2f}" for name in ("trustworthiness", "continuity")]
     told = f"Trustworthiness/continuity {', '.join(shares) if len(shares) < 4 else f'{bounds[0]}/{bounds[1]}'}."
-    is_umap = "method" in quality and (quality["method"] == "umap").any()
+    is_umap = _is_umap(quality)
     caution = " UMAP distances are not model distances." if is_umap else ""
     lost = not is_umap and float(quality["trustworthiness"].min()) < 0.85
     tries = [hint] if hint is not None else ["Two directions lose much: try UMAP." if lost else "Circle a cluster: what is it?", ""]

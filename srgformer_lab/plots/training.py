@@ -12,7 +12,7 @@ from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import counted, knob_markup, knob_name, metric_name, metric_unit, metric_value, percent, safe, setting
 from srgformer_lab.plots.style import FAINT, INK, LABEL_PAPER, MUTED, SURFACE, TICK_SIZE, knob_color
 
-MOST_LEVELS = 4
+MOST_LEVELS = 3
 LABEL_SHARE = 0.25
 """Share of the axis that one label may take, measured where the figure is 400 px wide."""
 

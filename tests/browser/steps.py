@@ -11,6 +11,11 @@ def choose_page(page, words):
     page.get_by_role("navigation", name="Pages").get_by_role("button", name=words).click()
 
 
+def open_chooser(page):
+    """Unfold what another person or item is chosen in."""
+    page.locator(".lab-chooser summary").click()
+
+
 def slider(page, number):
     """Focus the thumb of a knob's slider."""
     thumb = page.locator(".lab-knob").nth(number).get_by_role("slider")

@@ -76,8 +76,9 @@ def test_the_tour_leads_on_and_marks_where_one_was(studio_app, visit):
 
 def test_a_thing_added_is_answered_with_rank_before_and_after(studio_app, visit):
     page = visit(studio_app.link(page="why"))
-    expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()
+    expect(page.get_by_text("For example: without")).to_be_visible()
     choose_first(page, page.get_by_text("Select...").nth(1))
+    expect(page.get_by_text("For example: without")).to_have_count(0)
     expect(page.locator(".lab-finding", has_text=re.compile(r"goes from .*, number 1 → number \d"))).to_be_visible()
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 import srgformer_lab as lab
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
-from tests.browser.steps import ask, choose_first, choose_page, question, slider
+from tests.browser.steps import ask, choose_first, choose_page, open_chooser, question, slider
 from tests.shops import write_shop
 
 expect.set_options(timeout=LIMIT)
@@ -61,27 +61,30 @@ def test_a_slider_moved_by_keyboard_ranks_the_list_anew(movies_app, visit):
     data = lab.read_folder(data_folder("movielens_posters"), **MOVIES)
     trace = lab.Run.open(movies_app.folder / "runs" / "short").model(data).trace()
     page = visit(movies_app.link(page="knobs", user=data.user_ids[0]))
-    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
     slider(page, 1).press("End")
-    expect(page.get_by_text("Nothing moved")).to_have_count(0)
+    expect(page.get_by_text("Nothing is turned yet")).to_have_count(0)
     best = lab.recommend(trace.fuse(hypergraph_scale=1.0), data, data.user_ids[0], k=10)
     expect(page.locator(".srg-moves ol").last.locator(".srg-title")).to_have_text(list(best["title"]))
     page.wait_for_url(re.compile(r"beta=1(&|$)"))
     page.get_by_role("button", name="reset").nth(1).click()
-    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
     page.wait_for_url(lambda address: "beta" not in parse_qs(urlsplit(address).query))
 
 
 def test_a_link_brings_everything_back(studio_app, visit):
     page = visit(studio_app.link(page="knobs"))
-    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
     slider(page, 0).press("Home")
     page.wait_for_url(re.compile("alpha=0(&|$)"))
+    open_chooser(page)
     page.locator(".lab-picker button").nth(2).click()
     page.wait_for_url(re.compile("user="))
     choose_page(page, QUESTIONS["why"])
     expect(page.get_by_text(re.compile("The .* cells sum to"))).to_be_visible()
+    open_chooser(page)
     page.locator(".lab-picker").first.locator("button").nth(3).click()
+    expect(page.locator(".lab-chooser[open]")).to_have_count(0)  # a choice made, its answer is what one sees
     expect(page.get_by_text(re.compile("is number 4 of")).first).to_be_visible()
     asked = ask(page)
     assert {"page", "data", "run", "user", "item", "alpha"} <= set(asked)
@@ -96,8 +99,9 @@ def test_a_link_brings_everything_back(studio_app, visit):
 
 def test_a_thing_taken_away_changes_the_list_and_is_kept_on_return(studio_app, visit):
     page = visit(studio_app.link(page="why"))
-    expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()
+    expect(page.get_by_text("For example: without")).to_be_visible()
     choose_first(page, page.get_by_text("Select...").first)
+    expect(page.get_by_text("For example: without")).to_have_count(0)
     answer = page.locator(".lab-finding", has_text=re.compile("goes from .*, number 1 → number"))
     expect(answer).to_be_visible()
     first = answer.inner_text()
@@ -112,7 +116,7 @@ def test_a_thing_taken_away_changes_the_list_and_is_kept_on_return(studio_app, v
 
 def test_what_was_moved_on_a_page_is_kept_on_return(studio_app, visit):
     page = visit(studio_app.link(page="knobs"))
-    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
     slider(page, 2).press("End")
     page.wait_for_url(re.compile("tau=3"))
     choose_page(page, QUESTIONS["start"])
@@ -124,7 +128,7 @@ def test_what_was_moved_on_a_page_is_kept_on_return(studio_app, visit):
 def test_two_visitors_do_not_disturb_each_other(studio_app, visit):
     one, two = (visit(studio_app.link(page="knobs", user=user)) for user in ("u1", "u2"))
     for page in (one, two):
-        expect(page.get_by_text("Nothing moved").first).to_be_visible()
+        expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
     slider(one, 0).press("Home")
     slider(two, 0).press("End")
     one.wait_for_url(re.compile("alpha=0(&|$)"))
@@ -199,6 +203,7 @@ def test_pages_are_walked_by_keyboard_and_each_begins_at_its_top_with_its_own_ti
     expect(question(page, QUESTIONS["knobs"])).to_be_visible()
     expect(page).to_have_title(re.compile(re.escape(QUESTIONS["knobs"])))
     assert page.locator("#App").evaluate("body => body.scrollTop") == 0
+    open_chooser(page)
     page.locator(".lab-picker button").nth(2).click()
     page.wait_for_url(re.compile("user="))
     assert page.evaluate("history.length") == steps + 2

@@ -60,7 +60,7 @@ def test_a_worker_that_is_killed_leaves_a_run_that_goes_on(shop_app, visit):
 def test_a_run_that_is_deleted_while_it_is_looked_at_leaves_the_app_usable(shop_app, visit):
     shutil.copytree(shop_app.folder / "runs" / "first", shop_app.folder / "runs" / "doomed")
     page = visit(f"{shop_app.address}/?page=knobs&run=doomed")
-    expect(page.get_by_text("Nothing moved").first).to_be_visible()
+    expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
     shutil.rmtree(shop_app.folder / "runs" / "doomed")
     choose_page(page, "Why this item?")
     expect(page.get_by_text("There is no run 'doomed'").first).to_be_visible()

@@ -307,7 +307,7 @@ def test_items_in_no_hyperedge_flow_as_none():
 def test_the_finding_names_the_last_step_and_the_liveliest():
     lively = pd.DataFrame([(0, 1, 0, 1, 60), (0, 1, 1, 1, 40), (1, 9, 1, 1, 90), (1, 9, 1, 0, 10)])
     lively.columns = ["epoch", "next_epoch", "hyperedge", "next_hyperedge", "items"]
-    assert plain(river(lively)) == "10 % of the items change hyperedge from epoch 1 to 9; from 0 to 1 it was 60 %"
+    assert plain(river(lively)) == "1.2 % of the items change hyperedge in an epoch from 1 to 9; from 0 to 1 it was 60 %"
     assert plain(river(lively.assign(hyperedge=1, next_hyperedge=1))) == "No item changes its hyperedge from epoch 0 to 9"
 
 

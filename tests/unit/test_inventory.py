@@ -1,10 +1,12 @@
 """What the app counts of a data set and of a run, against counting by hand and against the package's other ways."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 import srgformer_lab as lab
 from srgformer_lab import backend
@@ -81,9 +83,26 @@ def test_takers_have_the_item_and_come_shortest_first(corner):
 
 def test_people_of_a_cohort_are_its_users_each_once(tiny):
     users = backend.cohort_users(tiny, "cold")
-    pages = [backend.people(tiny, page, 5, "cold") for page in range(len(users) // 5)]
+    pages = [backend.people(tiny, page, 1, "cold") for page in range(len(users))]
     assert sorted(user for page in pages for user in page) == sorted(users)
-    assert backend.people(tiny, len(users) // 5, 5, "cold") == pages[0]
+    assert backend.people(tiny, len(users), 1, "cold") == pages[0]
+    assert len(backend.people(tiny, 0, 5, "cold")) == 5
+
+
+@pytest.mark.parametrize("lengths", [[3, 3, 3, 3, 3, 3], [2, 2, 2, 2, 9, 10], [1, 2, 3, 4, 5, 6], [5, 4, 4, 4, 1, 1]])
+def test_people_of_one_length_are_in_one_cohort(tiny, lengths, monkeypatch):
+    data = tiny
+    rows = np.zeros((len(data.user_ids), data.n_items), dtype=int)
+    for user, length in enumerate((lengths * len(data.user_ids))[: len(data.user_ids)]):
+        rows[user, :length] = 1
+    monkeypatch.setattr(type(data), "matrix", lambda self, split: sparse.csr_matrix(rows))
+    found = backend.user_lengths(data)
+    assert found["cohort"].notna().all()
+    assert (found.groupby("items")["cohort"].nunique() == 1).all()
+    order = [found.loc[found["cohort"] == cohort, "items"] for cohort in backend.cohorts_of(data)]
+    assert all(short.max() < long.min() for short, long in pairwise(order))
+    if len(set(lengths)) == 1:
+        assert list(backend.cohorts_of(data)) == ["middle"]
 
 
 @pytest.fixture
