@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import glossary
 import marimo as mo
 import top
 import widgets
@@ -91,7 +92,7 @@ def chooser(question: str, *parts: Any) -> mo.Html:
 def heading(question: str, answer: str, kind: plots.Kind) -> mo.Html:
     """Open a page: its question, one sentence that says what to try, and the badge of what it shows."""
     asked = f'<div role="heading" aria-level="1" class="lab-question">{html.escape(question)}</div>'
-    return mo.Html(f'<header class="lab-head">{asked}{plots.badge(kind)}<p>{html.escape(answer)}</p></header>')
+    return mo.Html(f'<header class="lab-head">{asked}{plots.badge(kind)}<p>{glossary.explained(answer)}</p></header>')
 
 
 def finding(text: str) -> mo.Html:
@@ -234,7 +235,7 @@ def _sentence(text: str) -> str:
 def how(formula: str, source: str, *code: tuple[Callable[..., Any], str]) -> mo.Html:
     """Fold away how a number is computed: the formula, where it comes from, and the lines of code that do it."""
     lines = "\n\n".join(f"`{place}`\n```python\n{line}\n```" for place, line in (code_line(*asked) for asked in code))
-    return mo.accordion({"How is this computed?": mo.md(f"{formula}\n\n{source}\n\n{lines}")})
+    return mo.accordion({"How is this computed?": mo.md(f"{formula}\n\n{source}\n\n{lines}"), "What do the words mean?": glossary.table()})
 
 
 def code_line(function: Callable[..., Any], containing: str) -> tuple[str, str]:

@@ -100,12 +100,13 @@ def _(apps, get_page):
 def _(asked):
     import common
     import top
+    import tour
 
     from srgformer_lab import backend
 
     first_scene = common.arrive(asked)
     get_scene, set_scene = mo.state(first_scene)
-    return backend, common, first_scene, get_scene, set_scene, top
+    return backend, common, first_scene, get_scene, set_scene, top, tour
 
 
 @app.cell
@@ -130,11 +131,19 @@ def _(change, get_scene, top):
 
 
 @app.cell
-def _(common, forms, get_scene, page, top):
+def _(common, go, memory, page, tour):
+    guide = tour.guide(page, memory, go)
+    common.stack(tour.shown_guide(page, memory, guide))
+    return (guide,)
+
+
+@app.cell
+def _(asked, common, forms, get_scene, page, top):
     _scene = get_scene()  # its notes say what the link got wrong, until something is chosen
     _question, _, _kind = PAGES[page]
     _strip, _bar = top.strip(_scene, _kind), top.bar(_scene.link, forms, page)
-    common.stack(top.page_name(_question, _scene), common.styles(), _strip, _bar, common.notes(_scene.notes))
+    _wrong = top.wrong_page(asked, PAGES, page)
+    common.stack(top.page_name(_question, _scene), common.styles(), _strip, _bar, common.notes((*_wrong, *_scene.notes)))
     return
 
 

@@ -23,8 +23,8 @@ LABELS = {
 }
 
 
-def choosers(data: Dataset, memory: dict[str, Any]) -> tuple[mo.ui.dropdown, mo.ui.dropdown]:
-    """Make the dropdowns of the preset and of what is trained."""
+def choosers(data: Dataset, memory: dict[str, Any]) -> tuple[mo.ui.text, mo.ui.dropdown, mo.ui.dropdown]:
+    """Make the field of the name, and the dropdowns of the preset and of what is trained."""
     named = dict(backend.variants(data))
     words = {key: name for name, key in named.items()}
     presets = mo.ui.dropdown(
@@ -32,11 +32,17 @@ def choosers(data: Dataset, memory: dict[str, Any]) -> tuple[mo.ui.dropdown, mo.
     )
     variants = mo.ui.dropdown(
         named,
-        value=words.get(memory.get("variant"), words["whole"]),
+        value=words.get(str(memory.get("variant")), words["whole"]),
         label="What to train",
         on_change=lambda value: memory.update(variant=value),
     )
-    return presets, variants
+    name = mo.ui.text(
+        memory.get("train.name", ""),
+        label="Name",
+        placeholder="what you call it",
+        on_change=lambda words: memory.update({"train.name": words}),
+    )
+    return name, presets, variants
 
 
 def fields(preset_name: str) -> mo.ui.dictionary:

@@ -8,10 +8,11 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, backend, plots
+from srgformer_lab import Dataset, LabError, backend, plots
 
 STEP = 24
 """Items that a wall grows by."""
+NOBODY = "Click things that you like, and add each below: your list comes here, and stays in the link."
 MOST_CHOSEN = 60
 """Items that a link carries."""
 
@@ -76,7 +77,24 @@ def carrying(found: pd.DataFrame, carry: Callable[[str], None]) -> mo.ui.button:
     return mo.ui.button(label=f"Carry {which} to the other pages", value=tuple(first), on_change=carry, disabled=not first)
 
 
-def item_panel(data: Dataset, item_id: str, takers: mo.ui.array, button: mo.ui.button | None) -> mo.Html:
+def newcomer(scene: backend.Scene) -> mo.Html | None:
+    """Show what somebody would be recommended who likes just what was chosen together, and why; nothing without a trained model."""
+    if scene.trained is None:
+        return None
+    head = common.section("Somebody new: what if you like just these?", "instant")
+    if not scene.link.items:
+        return common.stack(head, common.fact(NOBODY))
+    try:
+        found = backend.newcomer_list(scene)
+    except LabError as error:
+        return common.stack(head, common.problem(error, "Nothing was changed."))
+    lines = [f"because of “{backend.title(scene.data, row['because'])}”, {plots.signed(row['adds'])}" for row in found.to_dict("records")]
+    cards = mo.Html(plots.card_row(backend.item_cards(scene.data, list(found["item_id"]), lines), size="normal"))
+    said = "Nobody was trained anew: the newcomer is known by these things alone, through those who took them too."
+    return common.stack(head, common.fact(said), cards)
+
+
+def item_panel(data: Dataset, item_id: str, takers: mo.ui.array, buttons: list[mo.ui.button]) -> mo.Html:
     """Show one item: picture, what is known of it, and some of its people."""
     card = mo.Html(plots.card(backend.title(data, item_id), backend.picture(data, item_id)))
     people = (
@@ -84,4 +102,6 @@ def item_panel(data: Dataset, item_id: str, takers: mo.ui.array, button: mo.ui.b
         if len(takers)
         else common.fact("Nobody has it to learn from.")
     )
-    return common.side_by_side(card, common.stack(common.item_facts(data, item_id), button, people), widths="150px 1fr")
+    return common.side_by_side(
+        card, common.stack(common.item_facts(data, item_id), mo.hstack(buttons, justify="start", wrap=True), people), widths="150px 1fr"
+    )

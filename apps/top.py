@@ -1,7 +1,7 @@
 """What stands above and around every page: its name, what is looked at, the switch of the shipped runs, a link to the other brightness."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import marimo as mo
@@ -21,6 +21,14 @@ def page_name(question: str, scene: backend.Scene) -> mo.Html:
     item = f", “{backend.title(scene.data, link.item)}”" if link.item else ""
     shown = html.escape(f"{said}: {link.run or 'no run'}, person {link.user}{item}")
     return mo.Html(f'<lab-page question="{said}" shows="{shown}"><span class="lab-unseen" role="status">{shown}</span></lab-page>')
+
+
+def wrong_page(asked: Mapping[str, str], pages: Collection[str], page: str) -> list[str]:
+    """Say that a link names a page which there is not, as long as the one is shown that stands in for it."""
+    wanted = asked.get("page", "")
+    if not wanted or wanted in pages or page != next(iter(pages)):
+        return []
+    return [f"There is no page {wanted[:40]!r}; there are {', '.join(pages)}. You see the first."]
 
 
 def main(page: mo.Html) -> mo.Html:

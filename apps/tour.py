@@ -63,6 +63,43 @@ def steps(made: mo.ui.array, memory: dict[str, Any]) -> mo.Html:
     return mo.Html(f'<ol class="lab-tour">{inside}</ol>')
 
 
+def step_of(page: str, memory: dict[str, Any]) -> int | None:
+    """Return which step of the tour this page is, as long as the tour is being taken."""
+    places = [step[0] for step in STEPS]
+    return places.index(page) if page in places and memory.get("tour.seen") else None
+
+
+def guide(page: str, memory: dict[str, Any], go_to: Callable[[str], None]) -> mo.ui.array:
+    """Make the buttons that lead back, on and out of the tour; none where it is not being taken."""
+    at = step_of(page, memory)
+    if at is None:
+        return mo.ui.array([])
+
+    def go(to: str) -> None:
+        memory["tour.seen"].add(to)
+        go_to(to)
+
+    def end(_: object) -> None:
+        memory.pop("tour.seen", None)
+        go_to("start")
+
+    pages = [step[0] for step in STEPS]
+    before, after = (pages[at - 1] if at else "start"), (pages[at + 1] if at + 1 < len(pages) else "start")
+    words = (("Back", before), ("Next", after) if after != "start" else ("That was the tour", after))
+    made = [mo.ui.button(label=said, value=to, on_click=lambda value: value, on_change=go) for said, to in words]
+    return mo.ui.array([*made, mo.ui.button(label="End the tour", on_change=end)])
+
+
+def shown_guide(page: str, memory: dict[str, Any], buttons: mo.ui.array) -> mo.Html | None:
+    """Say what to notice at this step of the tour, with the buttons."""
+    at = step_of(page, memory)
+    if at is None or not len(buttons):
+        return None
+    _, what, attempt, _ = STEPS[at]
+    said = f"<b>Tour, step {at + 1} of {len(STEPS)}.</b> {what} <em>Try:</em> {attempt}"
+    return mo.Html(f'<div class="lab-step"><span>{said}</span>{"".join(button.text for button in buttons.elements)}</div>')
+
+
 def ways(made: mo.ui.array) -> mo.Html:
     """Show the buttons that lead to the page for a question."""
     return mo.hstack(list(made.elements), justify="start", wrap=True)

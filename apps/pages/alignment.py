@@ -125,7 +125,7 @@ def _(get_hyperedge, scene):
 def _(drawn, ringed, trouble, link):
     mo.stop(drawn is None, trouble)
     # not made from what is circled in it: a figure that follows its own selection would lose it
-    chart = common.chart(plots.alignment_scatter(drawn.points, drawn.quality, marked=ringed, dark=link.is_dark))
+    chart = common.chart(plots.alignment_scatter(drawn.points, drawn.quality, marked=ringed, current=link.item, dark=link.is_dark))
     return (chart,)
 
 

@@ -147,12 +147,18 @@ def _(scene, link, weights, why):
 
 
 @app.cell
-def _(get_news, scene, set_news):
+def _(memory):
+    sample = widgets.choice(memory, "attention.people", "People", {str(_n): _n for _n in attention.N_USERS})
+    return (sample,)
+
+
+@app.cell
+def _(get_news, sample, scene, set_news):
     get_news()  # a search began or ended
-    harm, many = attention.removals(scene), attention.many(scene)
+    harm, many = attention.removals(scene), attention.many(scene, sample.value)
     _words = f"Take each of the {len(scene.data.history(scene.link.user))} things away, one at a time"
     harm_button = waiting.task_button(harm, _words, set_news)
-    many_button = waiting.task_button(many, f"Ask this of {attention.N_USERS} people", set_news)
+    many_button = waiting.task_button(many, f"Ask this of {sample.value} people", set_news)
     harm_ticks, many_ticks = waiting.ticker(harm, set_news), waiting.ticker(many, set_news)  # last: an element is known by its place
     return harm, harm_button, harm_ticks, many, many_button, many_ticks
 
@@ -181,7 +187,7 @@ def _(harm, harm_button, harm_ticks, head, scene, link, weights, why):
 
 
 @app.cell
-def _(many, many_button, many_ticks, link):
+def _(many, many_button, many_ticks, link, sample):
     _line = common.fact("One person may be an exception. Over many people, with intervals; this takes a while, and is kept.")
     _body = [_line, waiting.task_line(many, many_button, many_ticks)]
     if many.is_ready:
@@ -189,7 +195,7 @@ def _(many, many_button, many_ticks, link):
         _by = partial(plots.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)
         _figures = [_by(dark=link.is_dark), plots.deletion_curves(_faith.curves, dark=link.is_dark)]
         _body = [common.finding(_faith.verdict), common.side_by_side(*map(common.chart, _figures))]
-    common.stack(common.section("Is it so for everybody?", "instant"), *_body)
+    common.stack(common.section("Is it so for everybody?", "instant"), sample, *_body)
     return
 
 

@@ -72,9 +72,10 @@ def _(choosing, scene):
 
 
 @app.cell
-def _(let_go, together):
+def _(let_go, scene, together):
     _said = common.section(f"What you chose together: {len(together)} items")
-    common.stack(_said, widgets.picker(together), let_go) if len(together) else None
+    _chosen = [_said, widgets.picker(together), let_go] if len(together) else []
+    common.stack(*_chosen, inventory.newcomer(scene))
     return
 
 
@@ -116,12 +117,16 @@ def _(choosing, scene, set_jump):
     _users = backend.takers(scene.data, scene.link.item)  # the item stays when one of them is chosen
     takers = mo.ui.array([widgets.person_button(scene.data, _user, _user == scene.link.user, choosing("user")) for _user in _users])
     why = mo.ui.button(label="Why does it stand where it stands?", on_change=lambda _: set_jump("why"))
-    return takers, why
+    like = mo.ui.button(
+        label="I like it: add it to what you chose together",
+        on_change=lambda _: choosing("items")(tuple(dict.fromkeys([*scene.link.items, scene.link.item]))[-backend.MOST_ITEMS :]),
+    )
+    return like, takers, why
 
 
 @app.cell
-def _(scene, takers, why):
-    _panel = inventory.item_panel(scene.data, scene.link.item, takers, why if scene.trained else None)
+def _(like, scene, takers, why):
+    _panel = inventory.item_panel(scene.data, scene.link.item, takers, [like, *([why] if scene.trained else [])])
     common.stack(common.section("The item that you look at"), _panel)
     return
 

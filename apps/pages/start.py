@@ -9,6 +9,7 @@ with app.setup:
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import common
+    import glossary
     import marimo as mo
     import tour
     import wizard
@@ -141,6 +142,8 @@ def _(jump, memory, steps, ways):
         tour.steps(steps, memory),
         common.section("Where to go for which question"),
         tour.ways(ways),
+        common.section("What is SRGFormer?"),
+        glossary.about(),
         common.only_here(jump, memory),
     )
     return

@@ -52,13 +52,7 @@ def _(link):
 
 @app.cell
 def _(data, memory):
-    preset_box, variant_box = form.choosers(data, memory)
-    name_box = mo.ui.text(
-        memory.get("train.name", ""),
-        label="Name",
-        placeholder="what you call it",
-        on_change=lambda name: memory.update({"train.name": name}),
-    )
+    name_box, preset_box, variant_box = form.choosers(data, memory)
     return name_box, preset_box, variant_box
 
 

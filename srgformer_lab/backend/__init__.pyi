@@ -104,6 +104,7 @@ from .managing import rename_run as rename_run
 from .managing import restore_run as restore_run
 from .managing import runs_stamp as runs_stamp
 from .managing import without_run as without_run
+from .newcomer import newcomer_list as newcomer_list
 from .notes import matching_hyperedges as matching_hyperedges
 from .notes import may_note as may_note
 from .notes import note_hyperedge as note_hyperedge

@@ -12,7 +12,8 @@ ALL_HEADS = -1
 """Stands for the mean over the heads."""
 AT_ONCE = 300_000
 """Up to so many interactions times removals, taking things away takes a second or so and is done without being asked."""
-N_USERS = 20
+N_USERS = 20, 50, 100, 200
+"""Over how many people attention may be tested."""
 
 
 def head_weights(scene: Scene, head: int = ALL_HEADS) -> pd.Series:
@@ -46,10 +47,11 @@ def correlations(scene: Scene, effects: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["claim", "spearman"])
 
 
-def many(scene: Scene) -> BackgroundTask[Faithfulness]:
-    """Set attention and contribution against true removals over a sample of users."""
-    key = ("faithfulness", *scene.key)
-    return BackgroundTask(key, lambda watch: faithfulness(scene.own_model(), scene.data, N_USERS, watch=watch))
+def many(scene: Scene, n_users: int = N_USERS[0]) -> BackgroundTask[Faithfulness]:
+    """Set attention and contribution against true removals over a sample of so many users, or of all where there are fewer."""
+    n_users = min(n_users, scene.data.n_users)
+    key = ("faithfulness", n_users, *scene.key)
+    return BackgroundTask(key, lambda watch: faithfulness(scene.own_model(), scene.data, n_users, watch=watch))
 
 
 def spread(scene: Scene, head: int = ALL_HEADS) -> pd.DataFrame:

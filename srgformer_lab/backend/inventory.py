@@ -249,7 +249,7 @@ def picture(data: Dataset, item_id: str, width: int = PICTURE_WIDTH) -> str:
 
 def title(data: Dataset, item_id: str) -> str:
     """Return an item's title, or its id where it has none."""
-    return data.cards.titles[data.item_row(item_id)] or item_id
+    return data.cards.titles[data.item_row(item_id)].strip() or item_id
 
 
 def with_pictures(frame: pd.DataFrame, data: Dataset, width: int = PICTURE_WIDTH) -> pd.DataFrame:

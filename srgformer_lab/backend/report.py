@@ -3,6 +3,7 @@
 import html
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -267,10 +268,17 @@ class Report:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             lines = [f"{name}.csv: {about} ({len(frame):,} rows)" for name, (about, frame) in self.frames().items()]
-            archive.writestr("README.txt", "\n".join([self.title, self.scene.link.address("why"), "", *lines]) + "\n")
+            archive.writestr(_readable("README.txt"), "\n".join([self.title, self.scene.link.address("why"), "", *lines]) + "\n")
             for name, (_, frame) in self.frames().items():
-                archive.writestr(f"{name}.csv", csv_bytes(frame))
+                archive.writestr(_readable(f"{name}.csv"), csv_bytes(frame))
         return packed.getvalue()
+
+
+def _readable(name: str) -> zipfile.ZipInfo:
+    """Return the entry of a file that everybody may read once it is unpacked."""
+    entry = zipfile.ZipInfo(name, time.localtime()[:6])
+    entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
+    return entry
 
 
 def report_on(run: Run, user: str = "", item: str = "") -> Report:

@@ -11,7 +11,7 @@ from srgformer_lab.plots.drawing import new_figure, plot_height
 from srgformer_lab.plots.frames import require
 from srgformer_lab.plots.language import counted, digits, part_name, part_order, percent, safe
 from srgformer_lab.plots.style import INK, LABEL_PAPER, MUTED, SURFACE, part_color
-from srgformer_lab.plots.texts import HINT_WIDTH, first_that_fits
+from srgformer_lab.plots.texts import HINT_WIDTH, first_that_fits, shorten
 
 MARKS = {"id": (1, "■"), "image": (0, "●"), "text": (5, "▲"), "attention": (2, "◆"), "hypergraph": (3, "✚"), "fused": (4, "✖")}
 """Plotly's number of each space's mark, and the same mark as a character."""
@@ -23,6 +23,8 @@ HEIGHT, LINE_HEIGHT = 590, 20
 """Pixels of the figure, taller than others as directions and neighbourhoods need room, and of a line of names."""
 RING, PALE = 2, 0.12
 """Pixels of the ring around a marked point, and the opacity of what stands back."""
+MOST_NAMED = 9_000
+"""Of more points none says its title on pointing: the page sends the figure again whenever something changes."""
 MOST_RINGS = 600
 """Of more, rings would hide the colours that tell the spaces apart."""
 CLEAR = 0.9
@@ -35,6 +37,7 @@ def alignment_scatter(
     pairs: int | Sequence[str] = 24,
     *,
     marked: Sequence[str] = (),
+    current: str = "",
     dark: bool = False,
     hint: str | None = None,
 ) -> go.Figure:
@@ -43,7 +46,8 @@ def alignment_scatter(
     ``pairs`` is how many of them to join, evenly chosen, or the ids of those. All points are one trace, the first, in the frame's
     order: what a person selects comes back as positions in ``points``. The line below the finding always tells the quality.
     Those ``marked``, by their ids, wear a ring if they are few, all others pale, and the evenly chosen are of them; an id without a
-    point is passed over.
+    point is passed over. ``current`` is one to be named by its title. Where there are at most ``MOST_NAMED`` points, pointing at one
+    says its title; the wheel zooms, and a double click shows all again.
 
     Raises:
         DataError: A column is missing, there is no point, or an id to join has none.
@@ -60,9 +64,10 @@ def alignment_scatter(
     joinable = points[is_marked] if isinstance(pairs, int) and is_marked.any() else points
     _join(figure, points, _joined(joinable, pairs), dark)
     _name_spaces(figure, points, spaces, dark)
+    _name_current(figure, points[points["id"] == current], dark)
     figure.update_layout(dragmode="lasso", clickmode="event+select")
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x")  # directions compare only where both axes have one scale
+    figure.update_xaxes(visible=False, fixedrange=False)
+    figure.update_yaxes(visible=False, scaleanchor="x", fixedrange=False)  # directions compare only where both axes have one scale
     return figure
 
 
@@ -95,9 +100,33 @@ def _draw_points(figure: go.Figure, points: pd.DataFrame, spaces: list[str], is_
         marker=marker,
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": PALE}},
-        hoverinfo="none",  # nothing to read, but points can be clicked
         name="points",
+        **_said(points),
     )
+
+
+def _said(points: pd.DataFrame) -> dict[str, object]:
+    """Return what pointing at a point says: its title and space; of too many, which the page would send at each step, nothing."""
+    if "title" not in points or len(points) > MOST_NAMED:
+        return {"hoverinfo": "none"}  # nothing to read, but points can be clicked
+    names = [safe(shorten(title, 40)) for title in points["title"]]
+    return {"text": [f"{name}, {part_name(space)}" for name, space in zip(names, points["space"], strict=True)], "hoverinfo": "text"}
+
+
+def _name_current(figure: go.Figure, own: pd.DataFrame, dark: bool) -> None:
+    """Point at the item that is looked at, in the last of its spaces, where all parts are in."""
+    if len(own):
+        row = own.iloc[-1]
+        look = {
+            "bgcolor": LABEL_PAPER[dark],
+            "borderpad": 2,
+            "showarrow": True,
+            "arrowhead": 2,
+            "arrowcolor": INK[dark],
+            "ax": 0,
+            "ay": -34,
+        }
+        figure.add_annotation(x=float(row["x"]), y=float(row["y"]), text=f"<b>{safe(shorten(row.get('title', row['id']), 30))}</b>", **look)
 
 
 def _joined(points: pd.DataFrame, pairs: int | Sequence[str]) -> list[str]:

@@ -104,6 +104,7 @@ def plot_config(figure: go.Figure, image: ImageFormat) -> dict[str, Any]:
         "responsive": True,
         "displayModeBar": "hover",
         "displaylogo": False,
-        "modeBarButtons": [["toImage"]],
+        "scrollZoom": figure.layout.dragmode == "lasso",
+        "modeBarButtons": [["toImage", "pan2d", "lasso2d", "resetScale2d"] if figure.layout.dragmode == "lasso" else ["toImage"]],
         "toImageButtonOptions": {"format": image, "filename": name, "scale": 2 if image == "png" else 1},
     }
