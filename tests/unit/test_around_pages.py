@@ -106,6 +106,6 @@ def test_a_taken_port_is_refused_before_anything_is_printed():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(lab.ConfigError, match="can't be used .* choose another with --port"):
+        with pytest.raises(lab.ConfigError, match=r"can't be used .* choose another with --port"):
             check_port("127.0.0.1", other.getsockname()[1])
     check_port("127.0.0.1", None)
