@@ -105,7 +105,7 @@ def test_who_waits_is_told_how_many_are_before_and_when_their_turn_comes(monkeyp
 
 
 def test_a_training_that_ended_is_looked_at_only_when_one_asks_for_it(page, shop):
-    (finished,) = backend.runs_of(backend.SESSION.dataset(shop))
+    finished = shop.run
     shown, names = page("train", shop)
     assert "See what it recommends" not in shown  # it is what all pages show
     assert names["loads"] == {}
