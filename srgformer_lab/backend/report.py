@@ -127,7 +127,7 @@ def _list(scene: Scene) -> Section:
         return Section(plots.Block(heading, "<p>Nothing: they have everything already.</p>"), frames)
     shown = terms[terms["item_id"].isin(ranking["item_id"])]
     within = reachable(shown, steps["attention_scale"], steps["hypergraph_scale"], LIST_LENGTH).assign(row=lambda found: found.index)
-    within = ranking.merge(within, on="item_id")  # best first, as the knobs stand
+    within = ranking.astype({"item_id": "str"}).merge(within, on="item_id")  # best first, as the knobs stand
     cards = item_cards(scene.data, list(within["item_id"]), [f"{row.rank}, score {plots.digits(row.score)}" for row in within.itertuples()])
     body = "<p>Move α and β: the list is ranked anew, here and exactly, as the model would rank it.</p>"
     body += plots.reranked_list(cards.assign(row=within["row"]), within[list(TERMS)], steps, at, LIST_LENGTH)
