@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srgformer_lab.cli.commands import become_marimo
 from srgformer_lab.cli.options import file_path
+from srgformer_lab.cli.serving import become_marimo
 from srgformer_lab.cli.terminal import say
 from srgformer_lab.errors import LabError, require
 

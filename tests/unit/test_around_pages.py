@@ -11,7 +11,7 @@ import pytest
 import srgformer_lab as lab
 from srgformer_lab import backend, plots
 from srgformer_lab.backend import limits
-from srgformer_lab.cli.commands import check_port
+from srgformer_lab.cli.serving import check_port
 from tests.apps.conftest import APPS
 
 
