@@ -34,7 +34,7 @@ FORM_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("normalize_features", "missing_features", "as_released"),
         ),
         "Computing": (
-            *("contrast_sample", "memberships_every", "attention_every", "freeze_after", "mixed_precision", "keep_epochs"),
+            *("contrast_sample", "modality_contrast_rows", "memberships_every", "attention_every", "freeze_after", "mixed_precision", "keep_epochs"),
         ),
     }
 )  # fmt: skip

@@ -110,7 +110,7 @@ def _said(points: pd.DataFrame) -> dict[str, object]:
     if "title" not in points or len(points) > MOST_NAMED:
         return {"hoverinfo": "none"}  # nothing to read, but points can be clicked
     names = [safe(shorten(title, 40)) for title in points["title"]]
-    return {"text": [f"{name}, {part_name(space)}" for name, space in zip(names, points["space"], strict=True)], "hoverinfo": "text"}
+    return {"text": [f"{name}, {safe(part_name(space))}" for name, space in zip(names, points["space"], strict=True)], "hoverinfo": "text"}
 
 
 def _name_current(figure: go.Figure, own: pd.DataFrame, dark: bool) -> None:

@@ -157,14 +157,14 @@ def test_attention_of_one_head_is_set_beside_true_removals(page, shop):
 
 
 def test_attention_over_many_people_is_what_faithfulness_finds(page, shop, monkeypatch):
-    monkeypatch.setattr(attention, "N_USERS", 2)
+    monkeypatch.setattr(attention, "N_USERS", (2,))
     shown, names = page("attention", shop)
     assert "Ask this of" in shown
     assert "Spearman" not in shown.split("How is this computed?")[0]
     many = names["many"]
     found = many.value()
     model = names["scene"].run.model(names["scene"].data)
-    expected = lab.faithfulness(model, names["scene"].data, n_users=attention.N_USERS)
+    expected = lab.faithfulness(model, names["scene"].data, n_users=2)
     pd.testing.assert_frame_equal(found.correlations, expected.correlations)
     shown, _ = page("attention", shop)
     assert html.escape(expected.verdict) in shown

@@ -98,7 +98,8 @@ def test_what_is_selected_comes_back_as_rows_of_the_frame():
     assert cloud.mode == "markers"
     assert np.array_equal(cloud.x, frame["x"])
     assert np.array_equal(cloud.y, frame["y"])
-    assert (cloud.x.dtype, cloud.text, cloud.hovertext, cloud.customdata) == (np.float32, None, None, None)
+    assert (cloud.x.dtype, cloud.hovertext, cloud.customdata) == (np.float32, None, None)
+    assert list(cloud.text) == [f"{title}, {space}" for title, space in zip(frame["title"], frame["space"], strict=True)]
 
 
 @pytest.mark.parametrize("dark", [False, True])
