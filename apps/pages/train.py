@@ -202,13 +202,15 @@ def _(run, sliders, link):
 
 @app.cell
 def _(data, get_table, get_ticking, get_watched, link, look, run, set_table, set_ticking, set_trouble, set_watched):
+    get_table()  # something changed in the folder of runs
+
     def _watch(name):
         set_watched(name)
         set_trouble(None)
         set_ticking(backend.find_run(name).status().state in backend.GOING)
 
-    runs = widgets.run_rows(get_table(), get_watched(), _watch)
-    table_ticks = waiting.table_ticker(data, set_table)
+    runs = widgets.run_rows(backend.run_table(data), get_watched(), _watch)
+    table_ticks = waiting.table_ticker(data, set_table) if get_ticking() else None
     see, offer = form.ended(None if get_ticking() else run, get_watched(), get_watched() == link.run, look)
     return offer, runs, see, table_ticks
 
@@ -217,7 +219,8 @@ def _(data, get_table, get_ticking, get_watched, link, look, run, set_table, set
 def _(offer, runs, table_ticks):
     _damaged = backend.damaged_lines()
     _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs)] if len(runs) else []
-    common.stack(offer, *_parts, common.notes(_damaged.values()), mo.Html(f'<div class="lab-ticker">{table_ticks.text}</div>'))
+    _tick = mo.Html(f'<div class="lab-ticker">{table_ticks.text}</div>') if table_ticks is not None else None
+    common.stack(offer, *_parts, common.notes(_damaged.values()), _tick)
     return
 
 

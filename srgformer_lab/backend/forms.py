@@ -34,10 +34,11 @@ FORM_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("normalize_features", "missing_features", "as_released"),
         ),
         "Computing": (
-            *("contrast_sample", "modality_contrast_rows", "memberships_every", "attention_every", "freeze_after", "mixed_precision", "keep_epochs"),
+            *("contrast_sample", "modality_contrast_rows", "memberships_every", "attention_every", "freeze_after"),
+            *("mixed_precision", "keep_epochs"),
         ),
     }
-)  # fmt: skip
+)
 """Every setting, in the groups of the form; those of the first are always open. What modalities are used is said by the variant."""
 NO_MATTER = ("device", "keep_epochs")
 """Settings of a training that change nothing of what is learned."""

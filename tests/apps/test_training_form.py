@@ -120,6 +120,27 @@ def test_a_training_that_ended_is_looked_at_only_when_one_asks_for_it(page, shop
     assert (names["get_loaded"](), names["get_jump"]()) == ({"run": finished}, "why")
 
 
+def test_the_list_below_a_running_training_says_how_far_it_is_and_ticks_no_longer_than_that(page, shop, quiet):
+    data = backend.SESSION.dataset(shop)
+    _, names = page("train", shop)
+    assert names["table_ticks"] is None
+    run = backend.begin(data, "whole", *backend.adjusted("studio", seed=8), name="running")
+    try:
+        _, names = page("train", shop)
+        told = []
+        ticks = importlib.import_module("waiting").table_ticker(data, told.append)
+        ticks._update("tick")
+        assert told == []
+        run.write_status(replace(run.status(), state="running", epoch=41))
+        ticks._update("tick")
+        (row,) = told[0].query("run == 'running'").to_dict("records")
+        assert row["how far"].startswith("running, 41 epochs")
+        assert names["table_ticks"] is not None
+    finally:
+        as_if_ended(run)
+        run.delete()
+
+
 def test_runs_are_sorted_as_asked(shop, tmp_path, monkeypatch):
     data = backend.SESSION.dataset(shop)
     known = {

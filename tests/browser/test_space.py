@@ -32,7 +32,7 @@ def circle(page, corners):
 
 def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(movies_app, visit):
     page = visit(movies_app.link(page="alignment"), height=1400)
-    expect(page.get_by_text("Nearest to")).to_be_visible()
+    expect(page.get_by_text("Nearest to “")).to_be_visible()
     circle(page, [(0.3, 0.1), (0.7, 0.1), (0.7, 0.9), (0.3, 0.9)])
     said = page.locator(".lab-finding", has_text=re.compile(r"^[\d,]+ items? chosen"))
     expect(said).to_be_visible()
