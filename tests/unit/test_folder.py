@@ -176,13 +176,13 @@ def encoders(monkeypatch):
     module, given = types.ModuleType("srgformer_lab.data.encoders"), {}
 
     def remember(name):
-        def encode(values):
+        def fit(values):
             given[name] = [values[row] for row in range(len(values))]
-            return np.ones((len(values), 2), dtype=np.float32)
+            return np.ones((len(values), 2), dtype=np.float32), None
 
-        return encode
+        return fit
 
-    module.encode_pictures, module.encode_texts = remember("pictures"), remember("texts")
+    module.fit_pictures, module.fit_texts = remember("pictures"), remember("texts")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return given
 
