@@ -78,7 +78,7 @@ def _(data, numbers, preset_box, variant_box):
 def _(asked, data, name_box, same, set_loaded, set_ticking, set_trouble, set_watched):
     def _begin(count):
         try:
-            set_watched(backend.begin(data, *asked, name_box.value.strip()).name)
+            set_watched(backend.begin(data, *asked, name=name_box.value.strip()).name)
             set_ticking(True)
             set_trouble(None)
         except LabError as error:
