@@ -33,8 +33,9 @@ def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
     Raises:
         RunError: The file can't be written (a full disk, no permission, a folder that is gone).
     """
-    temporary = None
+    temporary, folder = None, None
     try:
+        folder = os.open(path.parent, os.O_RDONLY) if os.name == "posix" else None
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             file.write(content)
@@ -49,9 +50,15 @@ def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+            if folder is not None:  # somebody may have moved it meanwhile
+                with suppress(OSError):
+                    os.unlink(temporary.name, dir_fd=folder)
         if isinstance(error, OSError):
             raise RunError(f"{path} can't be written: {error}; what was there before is unharmed") from error
         raise
+    finally:
+        if folder is not None:
+            os.close(folder)
     sweep_files(path.parent, path.name)
 
 

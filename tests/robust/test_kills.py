@@ -79,6 +79,20 @@ def test_where_nothing_can_be_written_nor_removed_the_error_is_named(tmp_path, m
         files.write_bytes(tmp_path / "a", b"")
 
 
+def test_a_folder_that_is_moved_while_it_is_written_into_keeps_nothing_half_written(tmp_path, monkeypatch):
+    folder, other, replace = tmp_path / "run", tmp_path / "renamed", Path.replace
+    folder.mkdir()
+
+    def moved_first(self, target):
+        folder.rename(other)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", moved_first)
+    with pytest.raises(lab.RunError, match="No such file or directory"):
+        files.write_bytes(folder / "stop.json", b"{}")
+    assert list(other.iterdir()) == []
+
+
 def test_what_a_killed_process_left_goes_when_its_file_is_written_anew(tmp_path):
     old, young, others = (tmp_path / name for name in (".a.csv.abcd1234", ".a.csv.efgh5678", ".b.csv.abcd1234"))
     for path in (old, young, others):
