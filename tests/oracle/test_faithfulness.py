@@ -101,7 +101,8 @@ def test_the_verdict_never_says_more_than_the_interval(found, low, high, words, 
     table = found.correlations.copy()
     table.loc[table["order"] == "attention", ["spearman", "low", "high"]] = (low + high) / 2, low, high
     verdict = Faithfulness(found.effects, table, found.curves).verdict
-    assert f"Attention weight {words} (Spearman {(low + high) / 2:.2f}, 95 % [{low:.2f}, {high:.2f}])" in verdict
+    numbers = f"(rank correlation {(low + high) / 2:.2f}, 95 % [{low:.2f}, {high:.2f}])".replace("-", "−")
+    assert f"Attention weight {words} {numbers}" in verdict
     assert verdict.endswith(f"Attention {advice}.")
 
 

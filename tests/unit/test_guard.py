@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from types import SimpleNamespace
 
@@ -118,7 +119,8 @@ def ask(served, kind="http", messages=(), path="/api/x", query="", client="10.0.
     given = {"host": "127.0.0.1:2800"} | {name.replace("_", "-"): value for name, value in headers.items()}
     scope = {"type": kind, "path": path, "query_string": query.encode(), "method": "POST", "app": app, "client": (client, 5)}
     scope["headers"] = [(name.encode(), value.encode()) for name, value in given.items()]
-    asyncio.run(layer(scope, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # where a browser test ran before, this thread has a loop that runs
+        pool.submit(asyncio.run, layer(scope, receive, send)).result()
     return got
 
 
