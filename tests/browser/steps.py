@@ -2,6 +2,8 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+from playwright.sync_api import TimeoutError as Unanswered
+
 
 def question(page, words):
     return page.get_by_role("heading", name=words, exact=True)
@@ -21,6 +23,22 @@ def slider(page, number):
     thumb = page.locator(".lab-knob").nth(number).get_by_role("slider")
     thumb.focus()
     return thumb
+
+
+def turn(page, number, key, address):
+    """Turn a knob by its keyboard and wait for the address that says so.
+
+    A thumb that was drawn anew in the instant of the press stands where it was, which a person sees, and presses again.
+    """
+    before = slider(page, number).get_attribute("aria-valuenow")
+    for _ in range(3):
+        slider(page, number).press(key)
+        try:
+            return page.wait_for_url(address, timeout=20_000)
+        except Unanswered:
+            if slider(page, number).get_attribute("aria-valuenow") != before:
+                break
+    return page.wait_for_url(address)
 
 
 def ask(page):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 import srgformer_lab as lab
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
-from tests.browser.steps import ask, choose_first, choose_page, open_chooser, question, slider
+from tests.browser.steps import ask, choose_first, choose_page, open_chooser, question, turn
 from tests.shops import write_shop
 
 expect.set_options(timeout=LIMIT)
@@ -62,11 +62,10 @@ def test_a_slider_moved_by_keyboard_ranks_the_list_anew(movies_app, visit):
     trace = lab.Run.open(movies_app.folder / "runs" / "short").model(data).trace()
     page = visit(movies_app.link(page="knobs", user=data.user_ids[0]))
     expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
-    slider(page, 1).press("End")
+    turn(page, 1, "End", re.compile(r"beta=1(&|$)"))
     expect(page.get_by_text("Nothing is turned yet")).to_have_count(0)
     best = lab.recommend(trace.fuse(hypergraph_scale=1.0), data, data.user_ids[0], k=10)
     expect(page.locator(".srg-moves ol").last.locator(".srg-title")).to_have_text(list(best["title"]))
-    page.wait_for_url(re.compile(r"beta=1(&|$)"))
     page.get_by_role("button", name="reset").nth(1).click()
     expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
     page.wait_for_url(lambda address: "beta" not in parse_qs(urlsplit(address).query))
@@ -75,8 +74,7 @@ def test_a_slider_moved_by_keyboard_ranks_the_list_anew(movies_app, visit):
 def test_a_link_brings_everything_back(studio_app, visit):
     page = visit(studio_app.link(page="knobs"))
     expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
-    slider(page, 0).press("Home")
-    page.wait_for_url(re.compile("alpha=0(&|$)"))
+    turn(page, 0, "Home", re.compile("alpha=0(&|$)"))
     open_chooser(page)
     page.locator(".lab-picker button").nth(2).click()
     page.wait_for_url(re.compile("user="))
@@ -117,8 +115,7 @@ def test_a_thing_taken_away_changes_the_list_and_is_kept_on_return(studio_app, v
 def test_what_was_moved_on_a_page_is_kept_on_return(studio_app, visit):
     page = visit(studio_app.link(page="knobs"))
     expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
-    slider(page, 2).press("End")
-    page.wait_for_url(re.compile("tau=3"))
+    turn(page, 2, "End", re.compile("tau=3"))
     choose_page(page, QUESTIONS["start"])
     expect(page.locator(".srg-flow-part")).to_have_count(5)
     choose_page(page, QUESTIONS["knobs"])
@@ -129,10 +126,9 @@ def test_two_visitors_do_not_disturb_each_other(studio_app, visit):
     one, two = (visit(studio_app.link(page="knobs", user=user)) for user in ("u1", "u2"))
     for page in (one, two):
         expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
-    slider(one, 0).press("Home")
-    slider(two, 0).press("End")
+    turn(one, 0, "Home", re.compile("alpha=0(&|$)"))
+    turn(two, 0, "End", re.compile("alpha=1(&|$)"))
     one.wait_for_url(re.compile("alpha=0(&|$)"))
-    two.wait_for_url(re.compile("alpha=1(&|$)"))
     assert (ask(one)["user"], ask(two)["user"]) == (["u1"], ["u2"])
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 import srgformer_lab as lab
 from srgformer_lab.backend import SHIPPED, SHIPPED_RUNS
 from tests.browser.conftest import LIMIT
-from tests.browser.steps import ask, choose_page, question, slider
+from tests.browser.steps import ask, choose_page, question, slider, turn
 
 expect.set_options(timeout=LIMIT)
 
@@ -56,8 +56,7 @@ def test_runs_are_renamed_deleted_brought_back_and_compared(studio_app, visit):
 
 def test_a_knob_turned_elsewhere_counts_where_runs_are_compared(studio_app, visit):
     page = visit(studio_app.link(page="knobs"))
-    slider(page, 0).press("ArrowLeft")
-    page.wait_for_url(re.compile("alpha="))
+    turn(page, 0, "ArrowLeft", re.compile("alpha="))
     choose_page(page, "What changed between runs?")
     turned = page.get_by_text(re.compile("short counts here as you turned it"))
     expect(turned).to_be_visible()
