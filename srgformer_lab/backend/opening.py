@@ -15,7 +15,8 @@ from srgformer_lab.backend.inventory import SMALL_WIDTH
 from srgformer_lab.backend.link import DATA_NAMES, SEED, STUDIO, Link
 from srgformer_lab.data.check import Report, check
 from srgformer_lab.data.columns import OTHERS, ROLES, read_columns
-from srgformer_lab.data.delimited import Wanted, without_names
+from srgformer_lab.data.delimited import without_names
+from srgformer_lab.data.dialects import Wanted
 from srgformer_lab.data.files import existing_folder
 from srgformer_lab.data.importing import import_data
 from srgformer_lab.data.layouts import Listing, layouts

@@ -19,12 +19,27 @@ MOST_LINE = 2**27
 BLOCK = 2**24
 SAMPLE = 2**16
 GZIP = b"\x1f\x8b"
-MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8 with a mark", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
+MARKS = (
+    *((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
+    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
+)
+NAMES = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8 with a mark",
+    "utf-32": "UTF-32",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+}
 OTHER_FILES = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or call a workbook .xlsx"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save it as .xlsx or .csv"),
     (b"PAR1", "a Parquet file", "call it .parquet"),
+    (b"BZh91AY&SY", "packed by bzip2", "unpack it"),
+    (b"\xfd7zXZ", "packed by xz", "unpack it"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd", "unpack it"),
+    (b"7z\xbc\xaf", "a 7z archive", "unpack it"),
+    (b"Rar!", "a rar archive", "unpack it"),
     (b"SQLite format 3", "a SQLite database", "export its tables as .csv"),
     (b"\x93NUMPY", "a numpy array", "call it .npy"),
     (b"version https://git-lfs", "a pointer of git-lfs, not the file itself", "fetch the file with: git lfs pull"),
@@ -91,7 +106,7 @@ def look(path: Path, encoding: str | None = None) -> Look | None:
         n_bytes += len(block)
         seen = seen if len(seen) >= SAMPLE else seen + block[: max(SAMPLE, block.find(b"\n") + 1)]
         quotes = quotes or b'"' in block
-        if found.startswith("utf-16") or encoding:
+        if found.startswith(("utf-16", "utf-32")) or encoding:
             continue
         if (place := block.find(0)) >= 0:
             block = block[:place]

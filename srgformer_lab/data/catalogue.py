@@ -1,6 +1,5 @@
 """What a folder knows of its items: their table, their features in whatever form, their pictures."""
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,9 @@ from srgformer_lab.data.pictures import PictureError, find_pictures, is_picture,
 from srgformer_lab.data.problems import Problems, counted, few
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.records import ending, read_any
-from srgformer_lab.data.tables import Table, as_cells
+from srgformer_lab.data.summary import without_summary
+from srgformer_lab.data.tables import Table
+from srgformer_lab.data.titles import joined, told
 from srgformer_lab.errors import DataError
 
 ROLES = ("item", "title", "text", "image")
@@ -54,6 +55,8 @@ def read_items(listing: Listing, layout: Layout, files: Sequence[str], options: 
         problems.used.add(file)
         if table is None:
             return None
+        ids = [name for role, name in _roles(table, layout, options.given).items() if role == "item"]
+        table = without_summary(table, ids, problems)
         tables.append(layout.prepare(table, "items") if layout.prepare else table)
     table = tables[0]
     if len(tables) > 1:
@@ -106,9 +109,10 @@ def _cleaned(table: Table, roles: Mapping[str, str], layout: Layout, problems: P
         columns["title"] = table[roles["title"]]
     parts = [name for name in layout.text if name in table] if "text" not in options.given else []
     if parts:
-        columns["text"] = as_cells([" ".join(filter(None, (_bare(name, table[name][row]) for name in parts))) for row in range(n_rows)])
+        columns["text"] = joined(dict(table.columns), parts)
     elif "text" in roles:
         columns["text"] = table[roles["text"]]
+    columns |= {name: told(table.file, name, columns[name], problems) for name in ("title", "text") if name in columns}
     kept = [name for name in table.columns if name not in (roles["item"], roles.get("title"), *layout.leave)]
     kept = [name for name in kept if parts or name != roles.get("text") or name == roles.get("title")]
     columns |= {name if name not in ("item_id", "title", "text") else f"{name}_of_{Path(table.file).stem}": table[name] for name in kept}
@@ -131,10 +135,6 @@ def _cleaned(table: Table, roles: Mapping[str, str], layout: Layout, problems: P
     named = [table[roles["image"]][place] for place in places] if "image" in roles and roles["image"] in table.columns else []
     values = {name: [cells[place] for place in places] for name, cells in table.values.items() if name not in layout.leave}
     return Items(cleaned, places, n_rows, named, values)
-
-
-def _bare(name: str, cell: str) -> str:
-    return html.unescape(re.sub(r"<[^>]*>", " ", cell)).strip() if "html" in name.casefold() else cell
 
 
 def read_all_features(listing: Listing, layout: Layout, items: Items | None, problems: Problems) -> dict[str, Features]:

@@ -3,40 +3,23 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
 from srgformer_lab.data.blocks import Look, look, text_blocks
-from srgformer_lab.data.grid import RECORDS, SEPARATORS, Dialect, Grid
-from srgformer_lab.data.problems import Problems, few
+from srgformer_lab.data.dialects import Dialect, Wanted, dialect_of, header_names, records_of
+from srgformer_lab.data.grid import RECORDS, Grid
+from srgformer_lab.data.problems import Problems, counted, few
 from srgformer_lab.data.tables import Table
 from srgformer_lab.errors import DataError
 
 MOST_COLUMNS = 1_000
 LONGEST_CELL = 4_000_000
 """In characters; a picture as text in a cell is longer."""
-SAMPLE_ROWS = 30
 csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL + 1))  # its own limit refuses long descriptions
-
-Choose = Callable[[Sequence[str]], Sequence[str]]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a layout knows of a file beforehand."""
-
-    separator: str = ","
-    quotes: bool = True
-    encoding: str | None = None
-    header: Sequence[str] = ()
-    """The columns' names where the file has no header."""
-    columns: Sequence[str] = ()
-    """Columns that are there if cells are divided as the layout has them."""
-    choose: Choose | None = None
-    """Which columns to read, from all that there are; all by default."""
 
 
 def read_delimited(path: Path, wanted: Wanted, problems: Problems) -> Table | None:
@@ -49,7 +32,7 @@ def read_delimited(path: Path, wanted: Wanted, problems: Problems) -> Table | No
         seen = look(path, wanted.encoding)
         if seen is None:
             raise DataError(f"{path.name} is empty; give it a header with the columns {', '.join(wanted.columns)}, and rows")
-        return _read_either(path, seen, _dialect(seen, wanted), wanted, problems)
+        return _read_either(path, seen, dialect_of(seen, wanted), wanted, problems)
     except DataError as error:
         problems.add(str(error))
     except FileNotFoundError:
@@ -93,7 +76,7 @@ def header_of(path: Path, wanted: Wanted) -> list[str]:
     """Return the names of a file's columns, to see what it is; none where it can't be read."""
     try:
         seen = look_at_start(path, wanted.encoding)
-        return [] if seen is None else _header(seen, _dialect(seen, wanted), wanted)
+        return [] if seen is None else header_names(seen, dialect_of(seen, wanted), wanted)
     except (DataError, OSError, csv.Error):
         return []
 
@@ -107,7 +90,7 @@ def fault_of_text(path: Path, wanted: Wanted) -> str | None:
     """
     if (seen := look(path, wanted.encoding)) is None:
         return f"{path.name} is empty; add rows"
-    header = _header(seen, _dialect(seen, wanted), wanted)
+    header = header_names(seen, dialect_of(seen, wanted), wanted)
     return no_header(path.name, header) if without_names(header) else None
 
 
@@ -131,62 +114,8 @@ def no_header(file: str, header: Sequence[str]) -> str:
     return f"{file} has no header: its first row is {few(header, 8)}; add one, or number the columns, as in columns='user=1,item=2'"
 
 
-def _dialect(seen: Look, wanted: Wanted) -> Dialect:
-    """Return how cells are divided: as the layout has it where that gives its columns, else as most of the first rows agree on."""
-    lines = seen.sample.splitlines()
-    skip = next((k for k, line in enumerate(lines) if line.strip()), 0)
-    head = lines[skip].strip().strip('"') if lines else ""
-    if head.lower().startswith("sep=") and len(head) in (5, 4):
-        return Dialect(head[4:] or "\t", "double" if seen.quotes else "none", skip + 1)
-    for separator in (wanted.separator, None):
-        separator = separator or _most_agreed(lines[skip : skip + SAMPLE_ROWS], wanted.separator)
-        quoting = "double" if seen.quotes and wanted.quotes and len(separator) == 1 and separator != " " else "none"
-        dialect = Dialect(separator, quoting, 0)
-        found = _header(seen, dialect, wanted)
-        if wanted.header and lines[skip].count(separator) + 1 == len(wanted.header):
-            return dialect
-        if not wanted.header and wanted.columns and set(wanted.columns) <= set(found):
-            return dialect
-    return dialect
-
-
-def _most_agreed(lines: Sequence[str], usual: str) -> str:
-    """Return the separator that the first rows have equally often, and most often."""
-    best, chosen = (0.0, 0), usual
-    for separator in SEPARATORS:
-        counts = [line.count(separator) for line in lines if line.strip()]
-        if not counts or not counts[0] or separator == " ":
-            continue
-        agreed = sum(count >= counts[0] for count in counts) / len(counts)
-        rank = (agreed >= 0.8, counts[0] + (separator == usual) / 2 + len(separator) / 4)
-        if rank > best:
-            best, chosen = rank, separator
-    return chosen
-
-
-def _header(seen: Look, dialect: Dialect, wanted: Wanted) -> list[str]:
-    if wanted.header:
-        return list(wanted.header)
-    lines = io.StringIO("".join(seen.sample.splitlines(keepends=True)[dialect.skip :]), newline="")
-    try:
-        first = next((record for record in _records(lines, dialect) if record and any(cell.strip() for cell in record)), [])
-    except csv.Error:
-        first = []
-    return [name.strip() for name in first]
-
-
-def _records(lines: Iterator[str] | io.StringIO, dialect: Dialect) -> Iterator[list[str]]:
-    if dialect.quoting == "none":
-        for line in lines:
-            text = line.rstrip("\r\n")
-            yield text.split(dialect.separator) if text else []
-        return
-    escape = "\\" if dialect.quoting == "backslash" else None
-    yield from csv.reader(lines, delimiter=dialect.separator, strict=True, escapechar=escape)
-
-
 def _read(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, problems: Problems) -> Table | None:
-    header = _header(seen, dialect, wanted)
+    header = header_names(seen, dialect, wanted)
     while header and not header[-1] and not wanted.header:
         header.pop()
     if (n_columns := len(header)) > MOST_COLUMNS:
@@ -202,6 +131,8 @@ def _read(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, problems: Pr
     chosen = list(header if wanted.choose is None else wanted.choose(header))
     grid = Grid(path.name, header, chosen, dialect)
     problems.say(f"{path.name}: {seen.named}, divided by {dialect.named}: {few(header, 12)}")
+    if above := dialect.above:
+        problems.note(f"{path.name}: {counted(len(above), 'line')} above the table left out, such as {above[0].strip()[:80]!r}")
     for n_rows in (_read_lines if dialect.quoting == "none" else _read_records)(path, seen, dialect, wanted, grid):
         grid.check_memory(seen.n_bytes)
         problems.say(f"{path.name}: {n_rows:,} rows, {min(grid.n_read / max(seen.n_bytes, 1), 1):.0%}")
@@ -227,8 +158,7 @@ def _read_lines(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, grid: 
 
 def _read_records(path: Path, seen: Look, dialect: Dialect, wanted: Wanted, grid: Grid) -> Iterator[int]:
     """Read a table with quotes some records at a time, and return again and again how many rows there are."""
-    lines = chain.from_iterable(_lines_of(path, seen, dialect, grid))
-    records = _records(lines, dialect) if dialect.skip == 0 else islice(_records(lines, dialect), dialect.skip, None)
+    records = records_of(islice(chain.from_iterable(_lines_of(path, seen, dialect, grid)), dialect.skip, None), dialect)
     first_row = 1 + dialect.skip
     if not wanted.header:
         for record in records:

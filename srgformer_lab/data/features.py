@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from srgformer_lab.data.columns import roles_of
-from srgformer_lab.data.delimited import Wanted, header_of
+from srgformer_lab.data.delimited import header_of
+from srgformer_lab.data.dialects import Wanted
 from srgformer_lab.data.files import open_file, size_of
 from srgformer_lab.data.matrices import MOST_BYTES, check_features, load_npy, zeros_for_nan
 from srgformer_lab.data.parts import frozen

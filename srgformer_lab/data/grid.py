@@ -3,7 +3,6 @@
 import csv
 import io
 from codecs import BOM_UTF8
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -11,32 +10,16 @@ import numpy as np
 import pandas as pd
 
 from srgformer_lab.data.blocks import Look, free_memory
-from srgformer_lab.data.problems import Problems, few
+from srgformer_lab.data.dialects import Dialect
+from srgformer_lab.data.heading import is_surely_comment
+from srgformer_lab.data.problems import Problems, counted, few
+from srgformer_lab.data.summary import begins_summary
 from srgformer_lab.data.tables import Interner, Table
 from srgformer_lab.errors import DataError
-
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "::": "double colons", " ": "spaces"}
 
 RECORDS = 200_000
 """Rows that are divided at a time."""
 NEWLINE = 10
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a file's cells are divided."""
-
-    separator: str
-    quoting: str = "none"
-    """``none``, ``double`` (a quote in a cell is doubled) or ``backslash``."""
-    skip: int = 0
-    """Lines before the header that hold none of the table."""
-
-    @property
-    def named(self) -> str:
-        """What people call it."""
-        escaped = ", quotes escaped by backslashes" if self.quoting == "backslash" else ""
-        return f"{SEPARATORS.get(self.separator, repr(self.separator))}{escaped}"
 
 
 class Grid:
@@ -47,7 +30,8 @@ class Grid:
         self.places = [header.index(name) for name in chosen]
         self.rows: list[np.ndarray] = []
         self.interners = [Interner() for _ in chosen]
-        self.ragged: list[tuple[int, int]] = []
+        self.ragged: list[tuple[int, int, str]] = []
+        self.comments: list[str] = []
         self.n_bytes = self.n_rows = self.n_read = self.n_blank = self.n_trailing = 0
 
     def add(self, records: list[list[str]], first_row: int) -> None:
@@ -63,8 +47,11 @@ class Grid:
                 records[place] = record[:n_columns]
                 widths[place] = n_columns
                 self.n_trailing += 1
+            elif is_surely_comment(record[0]):
+                self.comments.append(self.dialect.separator.join(record))
+                widths[place] = 0
             else:
-                self.ragged.append((first_row + int(place), len(record)))
+                self.ragged.append((first_row + int(place), len(record), record[0]))
         fits = widths == n_columns
         kept = records if fits.all() else [record for record, fit in zip(records, fits, strict=True) if fit]
         rows = first_row + np.flatnonzero(fits)
@@ -131,9 +118,13 @@ class Grid:
 
     def table(self, seen: Look, problems: Problems) -> Table:
         """Return what came in, and note what was left out."""
+        rows = np.concatenate(self.rows) if self.rows else np.empty(0, np.int64)
+        if self.ragged and begins_summary(self.ragged[-1][2]) and self.ragged[-1][0] > rows.max(initial=0) > 1:
+            row, _, word = self.ragged.pop()
+            problems.note(f"{self.file}: row {row}, the last, is left out, since it sums up the others: {word.strip()[:80]!r}")
         if self.ragged:
-            (row, width), rows = self.ragged[0], [row for row, _ in self.ragged]
-            also = f" (also {few([str(other) for other in rows[1:]], 5)})" if rows[1:] else ""
+            (row, width, _), ragged = self.ragged[0], [row for row, *_ in self.ragged]
+            also = f" (also {few([str(other) for other in ragged[1:]], 5)})" if ragged[1:] else ""
             problems.add(
                 f"{self.file}: row {row}: {width} cells for {len(self.header)} columns{also}; "
                 f"give one cell for each of {', '.join(self.header)}; a cell that holds a comma needs double quotes"
@@ -144,8 +135,10 @@ class Grid:
             problems.note(f"{self.file} is no UTF-8 and was read as {seen.named}: {seen.example.strip()[:80]!r}")
         if self.n_blank:
             problems.note(f"{self.file}: {self.n_blank:,} blank rows left out")
+        if self.comments:
+            n_lines = counted(len(self.comments), "line")
+            problems.note(f"{self.file}: {n_lines} of comment left out, such as {self.comments[0].strip()[:80]!r}")
         if self.n_trailing:
             problems.note(f"{self.file}: {self.n_trailing:,} rows end in cells without a column, which are empty and left out")
         columns = {name: interner.column() for name, interner in zip(self.chosen, self.interners, strict=True)}
-        rows = np.concatenate(self.rows) if self.rows else np.empty(0, np.int64)
         return Table(self.file, columns, rows, f"{seen.named}, divided by {self.dialect.named}", tuple(self.header))

@@ -13,6 +13,12 @@ from srgformer_lab.data.values import NOTHING, by_unique
 
 IDS = ("exact", "match", "from1")
 """``exact``: as they stand. ``match``: leading zeros, ``.0``, case and Unicode form don't count. ``from1``: feature rows count from 1."""
+_AROUND = re.compile(r"^[\s\u200b-\u200f\u2060\ufeff]+|[\s\u200b-\u200f\u2060\ufeff]+$")
+"""Spaces, those without a width and a file's mark among them."""
+_FORMULA = re.compile(r'="([^"]*)"')
+"""How people keep a spreadsheet from taking an id for a number."""
+PEOPLE = frozenset(("anonymous", "anon", "guest", "unknown", "gast", "unbekannt", "invité", "invitado", "not logged in", "(not set)"))
+"""Ids that stand for whoever has none."""
 ROUNDED = re.compile(r"\d(\.\d+)?E\+\d\d", re.IGNORECASE)
 NO_ID = NOTHING - {"-", "?"}
 MANY = 0.05
@@ -41,11 +47,13 @@ def with_ids(table: Table, columns: Sequence[str], words: dict[str, str], proble
     for column in columns:
         cells = table[column]
         codes, uniques = numbered(cells)
-        if any(padded := [name for name in uniques if name != name.strip()]):
-            problems.note(f"{table.file}: spaces around {words[column]} are left out, as in {padded[0]!r}")
-            uniques = np.array([name.strip() for name in uniques], dtype=object)
-            cells = uniques[codes]
-            table = table.with_columns(**{column: cells})
+        for pattern, by, what in ((_AROUND, "", "spaces around"), (_FORMULA, r"\1", "a spreadsheet's signs of a text around")):
+            bare = [pattern.sub(by, name) for name in uniques]
+            if changed := [name for name, left in zip(uniques, bare, strict=True) if name != left]:
+                problems.note(f"{table.file}: {what} {words[column]} are left out, as in {changed[0]!r}")
+                uniques = np.array(bare, dtype=object)
+                cells = uniques[codes]
+                table = table.with_columns(**{column: cells})
         without = np.array([name in NO_ID for name in uniques], dtype=bool)[codes] if len(uniques) else np.zeros(0, bool)
         if without.sum() > 0.5 * len(without):
             what = f"no {words[column]} in {int(without.sum()):,} of {len(without):,} rows"
@@ -53,6 +61,17 @@ def with_ids(table: Table, columns: Sequence[str], words: dict[str, str], proble
             continue
         table = problems.leave_out(table, without, lambda row, cells=cells, column=column: f"without a {words[column]} ({cells[row]!r})")
     return table
+
+
+def note_nobody(table: Table, problems: Problems) -> None:
+    """Say that an id which stands for people without one counts as one user."""
+    codes, uniques = numbered(table["user_id"])
+    counts = np.bincount(codes, minlength=len(uniques))
+    for name, count in zip(uniques, counts, strict=True):
+        if name.casefold() in PEOPLE and count > 1:
+            problems.note(
+                f"{table.file}: {count:,} of {len(codes):,} rows are of {name!r}, which counts as one user; remove them if it is many"
+            )
 
 
 def ask_about_rounding(table: Table, column: str, word: str, problems: Problems, how: str | None) -> None:

@@ -9,13 +9,14 @@ import pandas as pd
 
 from srgformer_lab.data.columns import QUANTITIES, not_found, plain, roles_of
 from srgformer_lab.data.delimited import no_header, without_names
-from srgformer_lab.data.identities import ask_about_rounding, merged_ids, with_ids
+from srgformer_lab.data.identities import ask_about_rounding, merged_ids, note_nobody, with_ids
 from srgformer_lab.data.layouts import SPLIT_PARTS, Layout, Listing
 from srgformer_lab.data.parts import SPLITS
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.records import columns_of, read_any
-from srgformer_lab.data.tables import Table, numbered
+from srgformer_lab.data.summary import without_summary
+from srgformer_lab.data.tables import Table, as_cells, numbered
 from srgformer_lab.data.values import by_unique, numbers, unknown, with_ratings, with_times
 from srgformer_lab.errors import ConfigError, DataError
 
@@ -24,7 +25,12 @@ COLUMN_OF = {"user": "user_id", "item": "item_id", "time": "timestamp"}
 LABELS = {"train": 0, "training": 0, "0": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "1": 1, "test": 2, "testing": 2, "2": 2}
 SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 """Ends the names of files that are one table in parts."""
+CLOCKS, DAYS = frozenset(("time", "zeit", "uhrzeit", "heure", "hora")), frozenset(("date", "datum", "day", "tag", "fecha", "orderdate"))
+"""Names of columns that may hold a time of day alone, and of those that hold its day."""
+_CLOCK = re.compile(r"(\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp]\.?[Mm]\.?)?)?")
 _QUANTITIES = {plain(name) for name in QUANTITIES}
+MATRIX = 10
+"""A table of so many columns, none of them of items, may have a column an item."""
 MOST_KINDS = 30
 """A column with more different cells says something else than what a user did."""
 
@@ -58,7 +64,11 @@ def read_interactions(
     for column, word in words.items():
         ask_about_rounding(table, column, word, problems, options.ids)
     table = with_ids(table, list(words), words, problems)
+    if not len(table) and not problems.found:
+        problems.add(f"{table.file}: no row is left of those that were read; the notes above say why each was left out")
+        return None
     table = merged_ids(table, "user_id", "user ids", problems, options.ids)
+    note_nobody(table, problems)
     table = _of_events(table, options.events, problems)
     table = with_ratings(table, problems)
     table = with_times(table, problems, options.dates)
@@ -88,7 +98,8 @@ def _read(listing: Listing, layout: Layout, part: str, file: str, options: Readi
     def choose(header: Sequence[str]) -> list[str]:
         roles.update(roles_of(header, ROLES, layout.columns, given))
         bought = [name for name in header if plain(name) in _QUANTITIES]
-        return list(header) if layout.prepare else list(dict.fromkeys([*roles.values(), *bought]))
+        days = [name for name in header if plain(roles.get("time", "")) in CLOCKS and plain(name) in DAYS]
+        return list(header) if layout.prepare else list(dict.fromkeys([*roles.values(), *bought, *days]))
 
     wanted = layout.wanted("interactions", file, choose=choose, columns=_usual(layout))
     if any(name.isdigit() for role, name in given.items() if role in ROLES) and not wanted.header:
@@ -96,6 +107,7 @@ def _read(listing: Listing, layout: Layout, part: str, file: str, options: Readi
     table = read_any(path, wanted, problems)
     if table is None:
         return None
+    table = without_summary(table, [name for role, name in roles.items() if role in ("user", "item")], problems)
     if layout.prepare is not None:
         table = layout.prepare(table, "interactions")
         roles = roles_of(list(table.columns), ROLES, layout.columns, given)
@@ -104,12 +116,24 @@ def _read(listing: Listing, layout: Layout, part: str, file: str, options: Readi
     if not {"user", "item"} <= set(roles):
         problems.add(_without_columns(path.name, table, roles))
         return None
+    table = _with_day(table, roles, problems)
     _note_roles(file, table, roles, problems)
     table = _of_what_happened(table, roles, problems)
     if part != "interactions" and "split" in roles:
         table = _of_part(table, part, roles.pop("split"), problems)
     columns = {COLUMN_OF.get(role, role): table[name] for role, name in roles.items()}
     return Table(path.name, columns, table.rows, table.form, table.names)
+
+
+def _with_day(table: Table, roles: Mapping[str, str], problems: Problems) -> Table:
+    """Put the day before the time of day, where two columns say when it was."""
+    clock = roles.get("time", "")
+    day = next((name for name in table.columns if plain(name) in DAYS), None)
+    if day is None or plain(clock) not in CLOCKS or not all(_CLOCK.fullmatch(cell.strip()) for cell in numbered(table[clock])[1]):
+        return table
+    problems.note(f"{table.file}: {day} and {clock} together say when it was")
+    whole = [f"{on} {at}".strip() for on, at in zip(table[day], table[clock], strict=True)]
+    return table.with_columns(**{clock: as_cells(whole)})
 
 
 def _of_what_happened(table: Table, roles: Mapping[str, str], problems: Problems) -> Table:
@@ -143,6 +167,16 @@ def _without_columns(file: str, table: Table, roles: Mapping[str, str]) -> str:
     if without_names(header):
         return no_header(file, header)
     role, name = ("user", "NAME") if "user" not in roles else ("item", "NAME")
+    if len(header) == 1:
+        return (
+            f"{file}: row 1: nothing that is known divides its cells, which were read as {table.form}: {header[0]!r}; "
+            "save it with commas, semicolons or tabs between them"
+        )
+    if "user" in roles and "item" not in roles and len(header) >= MATRIX:
+        return (
+            f"{file}: row 1: no column item_id among {few(header, 8)}; if each column is an item, write a row for each pair instead, in "
+            f"Python: pandas.read_csv({file!r}).melt({roles['user']!r}, var_name='item_id', value_name='rating').dropna()"
+        )
     return (
         f"{file}: row 1: no column {missing} among {few(header, 40)}, which was read as {table.form}; "
         f"name the columns so, or say which is which: columns='{role}={name}'"

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from srgformer_lab.data.delimited import Wanted
+from srgformer_lab.data.dialects import Wanted
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.records import UNQUOTED, columns_of, ending, fault_of, is_table
 from srgformer_lab.data.tables import Table
@@ -258,7 +258,9 @@ def _nothing(listing: Listing) -> str:
     pickles = [name for name in listing.files if name.lower().endswith((".pkl", ".pickle"))]
     below = sorted({name.split("/")[0] for name in listing.files if "/" in name})
     inner = [name for name in below if any(layout.find(Listing(listing.root / name)) for layout in layouts().values())]
-    archives = [name for name in listing.files if name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z"))]
+    archives = [
+        name for name in listing.files if name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z", ".bz2", ".xz", ".zst"))
+    ]
     tables = [name for name in listing.files if is_table(name)]
     words = f"{listing.root} holds no data set: neither interactions.csv nor a .inter file, nor anything else that is known"
     if inner:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from srgformer_lab.data.catalogue import Items
 from srgformer_lab.data.features import Features
-from srgformer_lab.data.identities import to_known
+from srgformer_lab.data.identities import merged_ids, to_known
 from srgformer_lab.data.problems import Problems, counted, few
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.tables import Table, natural_order, numbered, positions
@@ -59,6 +59,7 @@ def all_items(
 ) -> tuple[Table | None, list[str]]:
     """Return the interactions and the ids of all items: those of the table, then those that only occur in interactions."""
     if items is None:
+        table = table if table is None else merged_ids(table, "item_id", "item ids", problems, options.ids)
         return table, natural_order(set(numbered(table["item_id"])[1] if table else ()))
     known, file = list(items.table["item_id"]), items.table.file
     if table is None:

@@ -1,33 +1,33 @@
 """Tables that are no delimited text: JSON Lines, Parquet and Excel workbooks; their cells become text, pictures and vectors stay."""
 
 import io
-import json
-import math
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from srgformer_lab.data.blocks import MOST_BYTES, free_memory, raw_blocks, text_blocks
-from srgformer_lab.data.delimited import Wanted, fault_of_text, header_of, read_delimited
+from srgformer_lab.data.blocks import MOST_BYTES, free_memory
+from srgformer_lab.data.cells import as_text, is_solid, one_each, solid, with_ids_inside
+from srgformer_lab.data.delimited import fault_of_text, header_of, read_delimited
+from srgformer_lab.data.dialects import Wanted
 from srgformer_lab.data.files import open_file
 from srgformer_lab.data.grid import RECORDS
-from srgformer_lab.data.problems import Problems
+from srgformer_lab.data.json_rows import json_rows
+from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.tables import Interner, Table
+from srgformer_lab.data.workbooks import excel_rows
 from srgformer_lab.errors import DataError, MissingPackageError, require
 
 JSON, PARQUET, EXCEL = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq"), (".xlsx", ".xlsm")
 TEXT = (".csv", ".tsv", ".txt", ".tab", ".inter", ".item", ".user", ".dat", ".data")
+KIND_OF = {end: kind for ends, kind in ((JSON, "JSON"), (PARQUET, "Parquet"), (EXCEL, "Excel")) for end in ends}
 UNQUOTED = (".inter", ".item", ".user", ".dat", ".data")
 """Endings of files in which a quote is a quote."""
 KEYS_FROM = 2_000
 """Records whose keys make the columns of a file of JSON Lines."""
-MOST_VALUES = 1.25 * 2**30
 
 
 def ending(path: Path | str) -> str:
@@ -52,12 +52,7 @@ def read_any(path: Path, wanted: Wanted, problems: Problems) -> Table | None:
     if kind not in (*JSON, *PARQUET, *EXCEL):
         return read_delimited(path, wanted, problems)
     try:
-        if kind in JSON:
-            return _gathered(path, _json_rows(path, wanted.encoding), "JSON", wanted)
-        require("pyarrow" if kind in PARQUET else "openpyxl", "formats")
-        return _gathered(
-            path, _parquet_rows(path) if kind in PARQUET else _excel_rows(path), "Parquet" if kind in PARQUET else "Excel", wanted
-        )
+        return _gathered(path, _rows(path, wanted, problems.note), wanted, problems)
     except DataError as error:
         problems.add(str(error))
     except MissingPackageError as error:
@@ -88,97 +83,63 @@ def fault_of(path: Path, wanted: Wanted) -> str | None:
 
 
 def _keys(path: Path, wanted: Wanted) -> list[str]:
-    if ending(path) in JSON:
-        return list(next(_json_rows(path, wanted.encoding), {}))
-    require("pyarrow" if ending(path) in PARQUET else "openpyxl", "formats")
-    return list(next(_parquet_rows(path) if ending(path) in PARQUET else _excel_rows(path), {}))
+    return list(next(_rows(path, wanted, lambda _: None), (0, {}))[1])
 
 
-def _gathered(path: Path, rows: Iterator[dict[str, Any]], kind: str, wanted: Wanted) -> Table:
-    """Gather records into columns, as text; what is bytes or a long vector is kept beside."""
+def _rows(path: Path, wanted: Wanted, note: Callable[[str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Return the records of a file, each with the number of its row."""
+    kind = ending(path)
+    if kind in EXCEL:
+        require("openpyxl", "formats")
+        return excel_rows(path, wanted.columns, note)
+    if kind in PARQUET:
+        require("pyarrow", "formats")
+    return enumerate(map(with_ids_inside, _parquet_rows(path) if kind in PARQUET else json_rows(path, wanted.encoding)), start=1)
+
+
+def _gathered(path: Path, rows: Iterator[tuple[int, dict[str, Any]]], wanted: Wanted, problems: Problems) -> Table:
+    """Gather records into columns, as text; what is bytes or a long vector is kept beside, but for interactions, where a list is many."""
+    kind = KIND_OF[ending(path)]
     first = list(islice(rows, KEYS_FROM))
-    names = tuple(dict.fromkeys(name for row in first for name in row))
+    names = tuple(dict.fromkeys(name for _, row in first for name in row))
     if not first:
         raise DataError(f"{path.name} holds no row; add rows")
     chosen = list(names if wanted.choose is None else wanted.choose(names))
-    solid = [name for name in chosen if any(_is_value(row.get(name)) for row in first)]
-    plain = [name for name in chosen if name not in solid]
+    if wanted.choose is not None and (listed := [name for name in chosen if any(isinstance(row.get(name), list) for _, row in first)]):
+        first, rows = list(_each(path, first, chosen)), _each(path, rows, chosen)
+        problems.note(f"{path.name}: each entry of the lists in {few(listed)} is a row of its own")
+    values: dict[str, list] = {name: [] for name in chosen if wanted.choose is None and any(is_solid(row.get(name)) for _, row in first)}
+    plain = [name for name in chosen if name not in values]
     interners = [Interner() for _ in plain]
-    values: dict[str, list] = {name: [] for name in solid}
-    n_rows, held, batch = 0, 0, first
+    numbers, held, batch = [], 0, first
     while batch:
-        n_rows += len(batch)
+        numbers.append(np.array([number for number, _ in batch]))
         for name, interner in zip(plain, interners, strict=True):
             cells = np.empty(len(batch), dtype=object)
-            cells[:] = [as_text(row.get(name)) for row in batch]
+            cells[:] = [as_text(row.get(name)) for _, row in batch]
             held += interner.add(cells)
-        for name in solid:
-            cells = [_value(row.get(name)) for row in batch]
+        for name, kept in values.items():
+            cells = [solid(row.get(name)) for _, row in batch]
             held += sum(map(sys.getsizeof, cells))
-            values[name] += cells
+            kept += cells
         if held > (free := free_memory()):
             raise DataError(f"{path.name} needs more memory than the {free / 2**30:.1f} GiB that are free; keep fewer rows or columns")
         batch = list(islice(rows, RECORDS))
     columns = {name: interner.column() for name, interner in zip(plain, interners, strict=True)}
-    return Table(path.name, columns, np.arange(n_rows) + (2 if kind == "Excel" else 1), kind, names, values)
+    return Table(path.name, columns, np.concatenate(numbers), kind, names, values)
 
 
-def as_text(value: Any) -> str:
-    """Return a value as a cell of a table would have it: nothing as an empty cell, lists with their parts divided by spaces."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat(" ")
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    if isinstance(value, list | tuple):
-        return " ".join(text for text in map(as_text, value) if text)
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {text}" for name, text in ((name, as_text(part)) for name, part in value.items()) if text)
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
+def _each(path: Path, rows: Iterable[tuple[int, dict[str, Any]]], chosen: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Return a record for each entry of lists.
 
-
-def _is_value(value: Any) -> bool:
-    if isinstance(value, dict):
-        return isinstance(value.get("bytes"), bytes)
-    return isinstance(value, bytes) or (isinstance(value, list) and len(value) > 1 and all(isinstance(part, int | float) for part in value))
-
-
-def _value(value: Any) -> bytes | np.ndarray | None:
-    if isinstance(value, dict):
-        value = value.get("bytes")
-    if isinstance(value, list):
-        with suppress(ValueError, TypeError):
-            return np.asarray(value, dtype=np.float32)
-    return value if isinstance(value, bytes) else None
-
-
-def _json_rows(path: Path, encoding: str | None) -> Iterator[dict[str, Any]]:
-    """Return the records of JSON Lines, or of one list of records, or of a table by columns."""
-    line, seen, n_line = "", False, 0
-    try:
-        for text, _ in text_blocks(path, encoding or "utf-8-sig"):
-            if not seen and text.lstrip()[:1] == "[":
-                yield from _records_of(path, json.loads(b"".join(raw_blocks(path)).decode(encoding or "utf-8-sig")))
-                return
-            seen = True
-            for line in text.splitlines():
-                n_line += 1
-                if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise DataError(f"{path.name}: line {n_line}: {line[:80]!r} is no record; give an object a line")
-                    yield row
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path.name}: line {n_line}: it is no JSON ({error}); give an object a line, or download the file anew") from error
-
-
-def _records_of(path: Path, content: Any) -> Sequence[dict[str, Any]]:
-    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-        raise DataError(f"{path.name} is no list of records; give an object a line")
-    return content
+    Raises:
+        DataError: The lists of a row are of different lengths.
+    """
+    for number, row in rows:
+        try:
+            yield from one_each(number, {name: row.get(name) for name in chosen})
+        except ValueError as error:
+            raise DataError(f"{path.name}: {error}; give each as many entries, or write a row for each pair") from error
 
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -192,32 +153,3 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
     except (pyarrow.ArrowException, ValueError, OverflowError) as error:
         raise DataError(f"{path.name} is no Parquet file that can be read ({error}); download it anew") from error
-
-
-def _excel_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Return the rows of a workbook's first sheet that holds any, below its first row that does."""
-    import warnings
-    import zipfile
-
-    import openpyxl
-
-    with open_file(path, MOST_BYTES) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of styles and pictures that are not read
-        try:
-            size = sum(part.file_size for part in zipfile.ZipFile(file).infolist())
-            if size > MOST_VALUES:
-                raise DataError(f"{path.name}: {size:,} bytes unpacked are too many; save the sheet as .csv")
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            header: list[str] = []
-            for sheet in book.worksheets:
-                for row in sheet.iter_rows(values_only=True):
-                    if not header:
-                        header = [as_text(cell).strip() for cell in row] if any(cell is not None for cell in row) else []
-                    elif any(cell is not None for cell in row):
-                        yield {name: cell for name, cell in zip(header, row, strict=False) if name}
-                if header:
-                    return
-        except DataError:
-            raise
-        except Exception as error:  # damaged workbooks raise errors of many kinds
-            raise DataError(f"{path.name} is no workbook that can be read ({error}); save it anew as .xlsx or .csv") from error

@@ -9,8 +9,10 @@ import pandas as pd
 from srgformer_lab.data.problems import Problems
 from srgformer_lab.data.tables import Table, is_numbered, numbered
 
-NOTHING = frozenset({"", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "none", "\\N", "NA", "N/A", "n/a", "<NA>", "NaT", "-", "?"})
-"""Cells that say that nothing is known."""
+NOTHING = frozenset(
+    {"", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "none", "\\N", "NA", "N/A", "n/a", "<NA>", "NaT", "-", "?"}
+) | frozenset(("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"))
+"""Cells that say that nothing is known, a spreadsheet's errors among them."""
 TRUE = frozenset({"true", "yes", "t", "y", "up", "like", "liked", "positive", "recommended"})
 FALSE = frozenset({"false", "no", "f", "n", "down", "dislike", "disliked", "negative", "not recommended"})
 LATEST = 2.0**62
@@ -21,6 +23,15 @@ SERIALS = (36_526, 73_051)
 DATES = ("day-first", "month-first")
 _ISO = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}")
 _NUMERIC = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})\b")
+_NO_DATE = re.compile(r"[0\-/.:T ]*")
+_YEAR = re.compile(r"(19|20)\d\d")
+_ROUNDED = re.compile(r"\d(\.\d+)?E\+\d+", re.IGNORECASE)
+PLAUSIBLE = 1e8
+"""Seconds since 1970 from which on a number is a date: spring 1973."""
+CENTURY = 4_102_444_800
+"""The year 2100."""
+_UNIT = re.compile(r"(\d+(?:[.,]\d+)?)\s*(star|stern|%|(?:/|out of|of|von)\s*\d+)(?:s|e|en)?", re.IGNORECASE)
+_STARS = re.compile(r"([★⭐]\ufe0f?)+[☆✩]*")
 _COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])[0-5]\d[0-5]\d)?")
 
 
@@ -68,7 +79,12 @@ def with_ratings(table: Table, problems: Problems) -> Table:
         missing = unknown(cells) & bad
         words = by_unique(cells, lambda uniques: np.array([_truth(cell) for cell in uniques]))
         commas = by_unique(cells, lambda uniques: np.array([_with_comma(cell) for cell in uniques]))
-        for read, what in ((words, "words for yes and no, read as 1 and 0"), (commas, "numbers with a decimal comma")):
+        units = by_unique(cells, _without_units)
+        for read, what in (
+            (words, "words for yes and no, read as 1 and 0"),
+            (commas, "numbers with a decimal comma"),
+            (units, "written with what they count"),
+        ):
             if bad.any() and not np.isnan(read[bad & ~missing]).any() and (bad & ~missing).any():
                 values = np.where(np.isnan(values), read, values)
                 problems.note(f"{table.file}: ratings are {what}, such as {cells[int(np.argmax(bad & ~missing))]!r}")
@@ -89,6 +105,21 @@ def _truth(cell: str) -> float:
     return 1.0 if word in TRUE else 0.0 if word in FALSE else np.nan
 
 
+def _without_units(cells: np.ndarray) -> np.ndarray:
+    """Read ``4/5``, ``4 stars``, ``80%`` and ``★★★★`` as numbers, where all of them are on one scale."""
+    found, scales = np.full(len(cells), np.nan), set()
+    for place, cell in enumerate(map(str.strip, cells)):
+        if match := _UNIT.fullmatch(cell):
+            found[place] = float(match[1].replace(",", "."))
+            scales.add(re.sub(r"\D", "", match[2]) or match[2].lower().replace("stern", "star"))
+        elif _STARS.fullmatch(cell):
+            found[place] = len(re.findall("[★⭐]", cell))
+            scales.add("star")
+        elif np.isfinite(_number(cell)):
+            scales.add("star")  # a number without a unit may be one of stars, of nothing else
+    return found if len(scales) == 1 else np.full(len(cells), np.nan)
+
+
 def _with_comma(cell: str) -> float:
     return _number(cell.strip().replace(",", ".")) if re.fullmatch(r"\s*-?\d+(,\d+)?\s*", cell) else np.nan
 
@@ -104,7 +135,7 @@ def with_times(table: Table, problems: Problems, dates: str | None) -> Table:
     cells = table["timestamp"]
     seconds, bad = _whole_seconds(table, cells, problems, dates)
     missing = np.zeros(len(cells), dtype=bool)
-    missing[bad] = unknown(cells[bad])  # what is a time says something
+    missing[bad] = unknown(cells[bad]) | by_unique(cells[bad], _are_no_dates).astype(bool)  # what is a time says something
     bad &= ~missing
     if missing.all():
         problems.note(f"{table.file}: the column of times is empty")
@@ -114,25 +145,34 @@ def with_times(table: Table, problems: Problems, dates: str | None) -> Table:
         row = int(np.argmax(missing))
         example = f"such as row {table.rows[row]} with {cells[row]!r}"
         problems.note(f"{table.file}: {missing.sum():,} rows have no time, {example}; they count as the oldest")
+    if (late := (seconds >= CENTURY) & ~bad).any():
+        row = int(np.argmax(late))
+        problems.note(
+            f"{table.file}: {late.sum():,} rows have a time after the year 2100, such as row {table.rows[row]} with {cells[row]!r}"
+        )
     table = table.with_columns(timestamp=seconds)
     remedy = "write seconds since 1970 or a date, or remove the column"
     return problems.drop(table, bad, lambda row: f"timestamp {cells[row]!r} is no number and no date", remedy)
 
 
+def _are_no_dates(cells: np.ndarray) -> np.ndarray:
+    return np.array([bool(_NO_DATE.fullmatch(cell.strip())) for cell in cells], dtype=bool)
+
+
 def _whole_seconds(table: Table, cells: np.ndarray, problems: Problems, dates: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Return seconds since 1970, and which cells are no time."""
     try:
-        exact = cells.astype(np.int64)
+        exact, is_whole = cells.astype(np.int64), True
         bad = np.zeros(len(cells), dtype=bool)
     except (ValueError, OverflowError):
         found = numbers(cells)
         found[np.abs(found) >= LATEST] = np.nan
         bad = np.isnan(found)
-        exact = np.where(bad, 0, found).astype(np.int64)
+        exact, is_whole = np.where(bad, 0, found).astype(np.int64), False
     number = ~bad
     if number.sum() < 0.5 * len(number) or not number.any():
         return _dates(table, cells, problems, dates)
-    if _are_compact(cells[number]):
+    if _are_all(_COMPACT, cells[number]) or _are_all(_YEAR, cells[number]):
         return _dates(table, cells, problems, dates)
     size = float(np.median(np.abs(exact[number])))
     if ((exact[number] >= SERIALS[0]) & (exact[number] < SERIALS[1])).all():
@@ -141,15 +181,40 @@ def _whole_seconds(table: Table, cells: np.ndarray, problems: Problems, dates: s
             f"{table.file}: times such as {example} look like a spreadsheet's days since 1900; they keep their order, but are shown as "
             "seconds since 1970: format the column as dates and export it again"
         )
+    zero = number & (exact == 0)
+    _note_doubtful(table, cells, zero if size >= PLAUSIBLE else np.zeros(len(cells), bool), not is_whole, problems)
+    sizes = np.abs(exact[number & ~zero])
+    bounds = [entry[0] for entry in UNITS[:-1]]
+    if len(sizes) and sizes.min() >= PLAUSIBLE and len(set(np.searchsorted(bounds, [sizes.min(), sizes.max()], side="right"))) > 1:
+        kind = np.searchsorted(bounds, np.abs(exact), side="right")
+        units = " and ".join(UNITS[one][2] for one in np.unique(kind[number & ~zero]))
+        problems.note(f"{table.file}: times are {units} since 1970, each read by its size, such as {cells[int(np.argmax(number))]}")
+        return exact // np.array([entry[1] for entry in UNITS])[kind], bad
     _, per_second, unit = next(entry for entry in UNITS if size < entry[0] or entry is UNITS[-1])
     if per_second > 1:
         problems.note(f"{table.file}: times are {unit} since 1970, such as {cells[int(np.argmax(number))]}, read as seconds")
     return exact // per_second, bad
 
 
-def _are_compact(cells: np.ndarray) -> bool:
-    """Return whether numbers are dates without dashes, such as 20200914."""
-    return all(_COMPACT.fullmatch(cell.strip()) for cell in cells[:1000]) and all(_COMPACT.fullmatch(cell.strip()) for cell in cells)
+def _note_doubtful(table: Table, cells: np.ndarray, zero: np.ndarray, perhaps_rounded: bool, problems: Problems) -> None:
+    """Say which times are 0 among dates, or were rounded by a spreadsheet."""
+    if zero.any():
+        row = int(np.argmax(zero))
+        problems.note(f"{table.file}: {zero.sum():,} rows have the time 0, such as row {table.rows[row]}; they count as the oldest")
+    if not perhaps_rounded:
+        return
+    rounded = by_unique(cells, lambda uniques: np.array([bool(_ROUNDED.fullmatch(cell.strip())) for cell in uniques], dtype=bool))
+    if rounded.any():
+        row = int(np.argmax(rounded))
+        problems.note(
+            f"{table.file}: {rounded.sum():,} times such as {cells[row]!r} were rounded by a spreadsheet, so that their order may be lost; "
+            "format the column as numbers and export it again"
+        )
+
+
+def _are_all(pattern: re.Pattern[str], cells: np.ndarray) -> bool:
+    """Return whether all cells are of a form: years, or dates without dashes such as 20200914."""
+    return all(pattern.fullmatch(cell.strip()) for cell in cells[:1000]) and all(pattern.fullmatch(cell.strip()) for cell in cells)
 
 
 def _dates(table: Table, cells: np.ndarray, problems: Problems, dates: str | None) -> tuple[np.ndarray, np.ndarray]:

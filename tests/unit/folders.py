@@ -60,3 +60,30 @@ def replace_row(path, row, text):
     lines = path.read_text(encoding="utf-8").splitlines()
     lines[row - 1 : row] = [] if text is None else [text]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+HEADER = "user_id,item_id,rating,timestamp"
+ROWS = [f"u{user},i{(user + place) % 6},{1 + place},{1_600_000_000 + 86_400 * place + user}" for user in range(4) for place in range(5)]
+ITEMS = [f"i{item},Thing {item},warm red wool {item % 3}" for item in range(6)]
+
+
+def text(rows, header=HEADER, separator=","):
+    return "\n".join([header, *rows, ""]).replace(",", separator)
+
+
+def shop(folder, interactions=None, items=None, **files):
+    """Write a plain folder; ``interactions`` and ``items`` are texts or bytes, further files are named with __ for a slash."""
+    folder.mkdir(exist_ok=True)
+    contents = {"interactions.csv": text(ROWS) if interactions is None else interactions}
+    contents["items.csv"] = text(ITEMS, "item_id,title,text") if items is None else items
+    for name, content in (contents | {name.replace("__", "/"): content for name, content in files.items()}).items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+def column(place, change):
+    """The interactions with one column changed, given its cell and the number of the row."""
+    rows = [row.split(",") for row in ROWS]
+    return text([",".join([*row[:place], change(row[place], number), *row[place + 1 :]]) for number, row in enumerate(rows)])

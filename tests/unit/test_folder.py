@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from srgformer_lab.data.delimited import Wanted, read_delimited
+from srgformer_lab.data.delimited import read_delimited
+from srgformer_lab.data.dialects import Wanted
 from srgformer_lab.data.pictures import OpenedPictures
 from srgformer_lab.data.problems import Problems
 from srgformer_lab.data.readers import core, read_folder

@@ -6,44 +6,18 @@ import re
 
 import numpy as np
 import pytest
-from folders import matrix, write_rows
+from folders import HEADER, ITEMS, ROWS, column, matrix, shop, text, write_rows
 from PIL import Image
 
 from srgformer_lab.data.check import check
 from srgformer_lab.data.source import open_data, reopen
 from srgformer_lab.errors import DataError
 
-HEADER = "user_id,item_id,rating,timestamp"
-ROWS = [f"u{user},i{(user + place) % 6},{1 + place},{1_600_000_000 + 86_400 * place + user}" for user in range(4) for place in range(5)]
-ITEMS = [f"i{item},Thing {item},warm red wool {item % 3}" for item in range(6)]
-
-
-def text(rows, header=HEADER, separator=","):
-    return "\n".join([header, *rows, ""]).replace(",", separator)
-
-
-def shop(folder, interactions=None, items=None, **files):
-    """Write a plain folder; ``interactions`` and ``items`` are texts or bytes, further files are named with __ for a slash."""
-    folder.mkdir(exist_ok=True)
-    contents = {"interactions.csv": text(ROWS) if interactions is None else interactions}
-    contents["items.csv"] = text(ITEMS, "item_id,title,text") if items is None else items
-    for name, content in (contents | {name.replace("__", "/"): content for name, content in files.items()}).items():
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return folder
-
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """The same shop without any quirk."""
     return open_data(shop(tmp_path_factory.mktemp("plain")))
-
-
-def column(place, change):
-    """The interactions with one column changed, given its cell and the number of the row."""
-    rows = [row.split(",") for row in ROWS]
-    return text([",".join([*row[:place], change(row[place], number), *row[place + 1 :]]) for number, row in enumerate(rows)])
 
 
 SAME = {  # the file, words that say what was done

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from srgformer_lab.cli.terminal import Progress
 from srgformer_lab.data import blocks, grid, tables
 from srgformer_lab.data.check import check
-from srgformer_lab.data.delimited import Wanted, read_delimited
+from srgformer_lab.data.delimited import read_delimited
+from srgformer_lab.data.dialects import Wanted
 from srgformer_lab.data.problems import Problems
 from srgformer_lab.data.tables import Interner, numbered
 
