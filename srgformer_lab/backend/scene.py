@@ -14,6 +14,7 @@ from srgformer_lab.config import MODEL_KNOBS
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.growing import Growth
 from srgformer_lab.errors import RunError
+from srgformer_lab.models import catalog
 from srgformer_lab.models.hooks import Hooks
 from srgformer_lab.models.protocol import Recommender
 from srgformer_lab.models.ranking import rank_items
@@ -62,7 +63,8 @@ class Scene:
         """What is new since the run was trained, and how it is served, in sentences for people."""
         if self.grown is None or self.run is None:
             return []
-        return [f"{told[:1].upper()}{told[1:]}." for told in self.grown.said(str(self.run.path), self.trained is not None)]
+        learns = catalog.kind(self.run.config.model_name).learns
+        return [f"{told[:1].upper()}{told[1:]}." for told in self.grown.said(str(self.run.path), self.trained is not None, learns)]
 
     @property
     def judged(self) -> "Scene":

@@ -67,12 +67,13 @@ class Growth:
     def _fresh(self) -> tuple[frozenset[str], frozenset[str]]:
         return frozenset(self.new_users), frozenset(self.new_items)
 
-    def said(self, run: str, serves: bool = True) -> list[str]:
+    def said(self, run: str, serves: bool = True, learns: bool = True) -> list[str]:
         """Return what is new and how it is served, in sentences; none where nothing is.
 
         Args:
             run: The path of the run's folder.
             serves: Whether the model can serve what it has not learned.
+            learns: Whether it is trained at all.
         """
         new = [(self.new_items, "item"), (self.new_users, "user")]
         words = [f"{counted(len(ids), what)} ({few(ids, 3)})" for ids, what in new if ids]
@@ -85,7 +86,8 @@ class Growth:
                 how = "served as newcomers" if serves else "left out, since this model has no rule for newcomers"
                 sentences[0] += f": who or what is new is {how}"
             sentences[0] += "; the others keep their scores, and what they took meanwhile is left out of their lists"
-            sentences.append(f"to learn from all of it: srgformer-lab train --from {run}")
+            again = f"srgformer-lab train --from {run}" if learns else "fit it anew, as it learns no weights"
+            sentences.append(f"to learn from all of it: {again}")
         for names, what in ((self.reworded, "title or text"), (self.repictured, "picture")):
             if names:
                 have = "have" if len(names) > 1 else "has"
@@ -99,7 +101,8 @@ def growth(kept: Kept, data: Dataset) -> Growth:
 
     It is the same data, grown, where every user, item and interaction of the run is still there, with its modalities and, where features
     are files, with the same features. Users, items and interactions may come beside them; titles, texts, pictures, details and times
-    may change. Old items keep the vectors that built-in encoders gave them, new ones get theirs from the same encoders.
+    may change, and lists of neighbours: what was trained on keeps those that it had. Old items keep the vectors that built-in encoders gave
+    them, new ones get theirs from the same encoders.
 
     Args:
         kept: What the run keeps of its data.
@@ -116,8 +119,10 @@ def growth(kept: Kept, data: Dataset) -> Growth:
         if (rows < 0).any():
             gone = [names[row] for row in np.flatnonzero(rows < 0).tolist()]
             raise DataError(f"{len(gone):,} of its {len(names):,} {what}s {_are(gone)} gone, such as {gone[0]!r}")
-    if data.neighbors:
-        raise DataError("lists of neighbours are no longer those that it was trained with, and can't grow")
+    if lost := sorted(kept.neighbors.keys() - data.neighbors):
+        raise DataError(f"its lists of neighbours {lost[0]!r} are gone")
+    if fresh := sorted(data.neighbors.keys() - kept.neighbors):
+        raise DataError(f"there are lists of neighbours {fresh[0]!r} that it was not trained with")
     pairs, n_items = data.interactions, data.n_items
     keys, old = pairs.user * n_items + pairs.item, users[kept.user] * n_items + items[kept.item]
     place = np.searchsorted(keys, old).clip(max=len(keys) - 1)
@@ -139,6 +144,7 @@ def growth(kept: Kept, data: Dataset) -> Growth:
         features={name: matrix[items] for name, matrix in features.items()},
         cards=cards,
         encoders=kept.encoders,
+        neighbors=kept.neighbors,
     )
     new_users, new_items = (_without(now, then) for now, then in ((data.user_ids, kept.user_ids), (data.item_ids, kept.item_ids)))
     changed = (np.flatnonzero(now != then) for now, then in ((word_hashes(cards), kept.words), (picture_hashes(cards), kept.pictures)))

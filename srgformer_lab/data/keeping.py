@@ -15,7 +15,7 @@ from srgformer_lab.data.parts import ItemCards
 from srgformer_lab.errors import DataError
 
 ENCODERS = {"image": PictureEncoder, "text": TextEncoder}
-FITTED, ROWS, ENCODER = "fitted/", "rows/", "encoder/"
+FITTED, ROWS, ENCODER, LISTS = "fitted/", "rows/", "encoder/", "lists/"
 ARRAYS = ("counts", "item", "split", "words", "pictures")
 
 
@@ -40,6 +40,8 @@ class Kept:
     """A hash of each item's title and text."""
     pictures: np.ndarray
     """A hash of each item's picture."""
+    neighbors: Mapping[str, np.ndarray]
+    """Each item's most similar items, by modality, where files gave such lists."""
 
     @property
     def user(self) -> np.ndarray:
@@ -70,6 +72,7 @@ def kept_of(data: Dataset) -> Kept:
         {name: row_hashes(matrix) for name, matrix in data.features.items() if name not in data.encoders},
         word_hashes(data.cards),
         picture_hashes(data.cards),
+        data.neighbors,
     )
 
 
@@ -104,6 +107,7 @@ def to_bytes(kept: Kept) -> bytes:
     arrays |= {"user_ids": _of_texts(kept.user_ids), "item_ids": _of_texts(kept.item_ids)}
     arrays |= {f"{FITTED}{name}": matrix for name, matrix in kept.fitted.items()}
     arrays |= {f"{ROWS}{name}": hashes for name, hashes in kept.rows.items()}
+    arrays |= {f"{LISTS}{name}": lists.astype(np.int32) for name, lists in kept.neighbors.items()}
     for name, encoder in kept.encoders.items():
         for part in fields(encoder):
             value = getattr(encoder, part.name)
@@ -124,9 +128,10 @@ def from_bytes(content: bytes) -> Kept:
             found = {name: file[name] for name in file.files}
         ids = {name: _texts(found[name]) for name in ("user_ids", "item_ids")}
         arrays = {name: found[name] for name in ARRAYS}
-        kept = Kept(**ids, **arrays, fitted=_under(found, FITTED), encoders=_encoders(found), rows=_under(found, ROWS))
+        parts = {"fitted": _under(found, FITTED), "rows": _under(found, ROWS), "neighbors": _under(found, LISTS)}
+        kept = Kept(**ids, **arrays, **parts, encoders=_encoders(found))  # type: ignore[arg-type]
         n_items = len(kept.item_ids)
-        by_item = [*kept.fitted.values(), *kept.rows.values(), kept.words, kept.pictures]
+        by_item = [*kept.fitted.values(), *kept.rows.values(), *kept.neighbors.values(), kept.words, kept.pictures]
         fits = len(kept.counts) == len(kept.user_ids) and kept.counts.min() >= 0 and kept.counts.sum() == len(kept.item) == len(kept.split)
         if not fits or any(len(part) != n_items for part in by_item) or not (0 <= kept.item.min() and kept.item.max() < n_items):
             raise ValueError("its parts do not fit together")

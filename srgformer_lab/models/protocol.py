@@ -4,8 +4,8 @@ Only a ``Recommender`` that is also ``Trainable`` needs training: popularity, fo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -77,6 +77,8 @@ class Trainable(Recommender, Generic[B]):
     sampler: Sampler[B]
     together: Together = ALONE
     """The processes that train this model; the loop says which they are."""
+    rows: ClassVar[Mapping[str, str]] = {"user_embedding": "user", "item_embedding": "item"}
+    """Weights, or parts that hold such, with a row for each user or each item: rows follow their ids onto data that has grown."""
     is_divisible = False
     """Whether ``losses`` computes this process's part, such that parts add up over the processes; only then can several train it."""
 

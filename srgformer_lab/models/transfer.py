@@ -1,7 +1,7 @@
 """The same weights on other data, and what stands for those that were never learned: what a what-if and a newcomer stand on."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
 from srgformer_lab.models.identity import on_own_data
+from srgformer_lab.models.protocol import Trainable
 from srgformer_lab.models.srgformer import SRGFormer
 
 NEAREST = 5
@@ -73,9 +74,10 @@ def with_newcomers(model: SRGFormer, after: Dataset) -> Variant:
     return Variant(other, after)
 
 
-def warm_start(model: SRGFormer, after: Dataset) -> SRGFormer:
-    """Return a model to train on data that has users and items more: it starts from another's weights, and by the rules for newcomers.
+def warm_start(model: Trainable[Any], after: Dataset) -> Trainable[Any]:
+    """Return a model to train on data that has users and items more, which starts from another's weights.
 
+    Newcomers of an SRGFormer stand where the rules for newcomers put them; those of other models are drawn as in a new model.
     Unlike after ``carry_over``, what stands for missing features, and what memberships are centred on, is that of the new data.
 
     Args:
@@ -86,9 +88,10 @@ def warm_start(model: SRGFormer, after: Dataset) -> SRGFormer:
         ConfigError: The data lacks a modality of the model.
         DataError: The features have other widths than those that the model was built for.
     """
-    other = SRGFormer(after, model.config)
-    _take_weights(other, model)
-    place_newcomers(other, model)
+    other = type(model)(after, model.config)  # type: ignore[call-arg]  # all models of the catalogue are built so
+    _take_weights(other, model, drawn=True)
+    if isinstance(model, SRGFormer) and isinstance(other, SRGFormer):
+        place_newcomers(other, model)
     return other
 
 
@@ -148,23 +151,28 @@ def _unit_rows(matrix: Float[np.ndarray, "rows width"]) -> Float[np.ndarray, "ro
     return matrix / np.linalg.norm(matrix, axis=1, keepdims=True).clip(SMALLEST_NORM)
 
 
-def _take_weights(other: SRGFormer, model: SRGFormer) -> None:
-    """Copy a model's weights: rows of users and items by their ids, 0 for those that it has not learned."""
-    data, after = model.data, other.data
-    tables = {"user_embedding": (data.user_ids, after.user_ids), "item_embedding": (data.item_ids, after.item_ids)}
-    state = {name: value for name, value in model.state_dict().items() if name not in tables}
-    for name, (old, new) in tables.items():
-        state[name] = _follow(model.get_parameter(name).detach(), old, new)
-    own = other.state_dict()
+def _take_weights(other: Trainable[Any], model: Trainable[Any], drawn: bool = False) -> None:
+    """Copy a model's weights: rows of users and items by their ids, 0 or as drawn for those that it has not learned."""
+    data, after, own = model.data, other.data, other.state_dict()
+    ids = {"user": (data.user_ids, after.user_ids), "item": (data.item_ids, after.item_ids)}
+    state = {}
+    for name, value in model.state_dict().items():
+        of = model.rows.get(name) or model.rows.get(name.partition(".")[0])
+        state[name] = value if of is None else _follow(value, *ids[of], own[name] if drawn else None)
     if wrong := [name for name, value in state.items() if value.shape != own[name].shape]:
         given, wanted = tuple(own[wrong[0]].shape), tuple(state[wrong[0]].shape)
         raise DataError(f"{wrong[0]} would be {given} on {after.name}, but the model's is {wanted}; give features of the same widths")
     other.load_state_dict(state)
 
 
-def _follow(table: Float[Tensor, "before dim"], old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "after dim"]:
+def _follow(table: Tensor, old: Sequence[str], new: Sequence[str], drawn: Tensor | None) -> Tensor:
+    """Return the rows of a table in the order of new ids; those of ids that are not among the old ones are 0, or as drawn."""
     if new == old:
         return table
     place = {name: row for row, name in enumerate(old)}
-    rows = torch.tensor([place.get(name, len(old)) for name in new], device=table.device)
-    return torch.cat([table, table.new_zeros(1, table.shape[1])])[rows]
+    rows = torch.tensor([place.get(name, -1) for name in new], device=table.device)
+    found = table.new_zeros(len(new), *table.shape[1:])
+    if drawn is not None and drawn.shape == found.shape:
+        found.copy_(drawn)
+    found[rows >= 0] = table[rows[rows >= 0]]
+    return found

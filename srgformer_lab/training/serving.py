@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from cachetools import LRUCache
@@ -19,7 +19,7 @@ from srgformer_lab.data.tables import positions
 from srgformer_lab.errors import DataError, LabError, RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.identity import checked, refuse_other_data
-from srgformer_lab.models.protocol import Recommender
+from srgformer_lab.models.protocol import Recommender, Trainable
 from srgformer_lab.models.ranking import scorer_of
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
@@ -117,7 +117,7 @@ def serve(model: Recommender, data: Dataset, grown: Growth | None, run: str) -> 
         return Served(model, data, [], model, None, None)
     everyone = with_newcomers(model, grown.data) if isinstance(model, SRGFormer) else None
     both = GrownModel(grown, model, None if everyone is None else everyone.model).eval()
-    return Served(both, both.data, grown.said(run, everyone is not None), model, everyone, grown)
+    return Served(both, both.data, grown.said(run, everyone is not None, isinstance(model, Trainable)), model, everyone, grown)
 
 
 def compared(path: Path, config: "RunConfig", data: Dataset) -> Growth | str:
@@ -256,7 +256,7 @@ class TrainedFolder(NotedFolder):
         return serve(self.model(own, epoch), own, grown, str(self.path))
 
     @checked
-    def warm_start(self, data: Dataset | None = None, epoch: int | str = "best") -> SRGFormer:
+    def warm_start(self, data: Dataset | None = None, epoch: int | str = "best") -> Trainable[Any]:
         """Return a model to train on the data as it is now, that starts from this run's weights; ``fit`` notes whose they were.
 
         What the run held back stays held back. The built-in encoders stay those of the run, so that old items keep their features.
@@ -269,16 +269,18 @@ class TrainedFolder(NotedFolder):
             The model, which knows its data.
 
         Raises:
-            RunError: It is other data, something of it is gone or changed, there are no weights of that epoch, or the model is no
-                SRGFormer.
+            RunError: It is other data, something of it is gone or changed, there are no weights of that epoch, or the model learns none
+                or is of a class of somebody's own.
             DataError: The data can't be read.
             ConfigError: An argument is of a wrong type.
         """
         data = reopen(self.config.source) if data is None else data
         grown = self.growth(data)
         model = self.model(data if grown is None else grown.own, epoch)
-        if type(model) is not SRGFormer:
-            raise RunError(f"run {self.name} is of {self.config.model_name}, and only SRGFormer starts from a run; train it anew")
+        if not isinstance(model, Trainable):
+            raise RunError(f"run {self.name} is of {self.config.model_name}, which learns no weights to start from; fit it anew")
+        if type(model) not in [kind.model for kind in catalog.MODELS.values()]:
+            raise RunError(f"run {self.name} is of a class of its own, {type(model).__name__}, which can't start from a run; train it anew")
         begun = warm_start(model, data if grown is None else grown.learnable)
         begun.begun_from = f"run {self.name}, epoch {self.status().best_epoch if epoch == 'best' else epoch}"
         return begun

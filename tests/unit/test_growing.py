@@ -13,6 +13,7 @@ from srgformer_lab.analysis.polynomial import powers
 from srgformer_lab.data.growing import growth
 from srgformer_lab.data.keeping import from_bytes, kept_of, to_bytes
 from srgformer_lab.errors import DataError
+from srgformer_lab.models import catalog
 from srgformer_lab.models.transfer import with_newcomers
 
 SMALL = lab.ModelConfig(embedding_dim=8, n_hyperedges=3, n_heads=2)
@@ -213,8 +214,77 @@ def test_a_model_without_rules_serves_whom_it_knows(shop):
     assert "left out, since this model has no rule for newcomers" in served.said[0]
     with pytest.raises(lab.UnknownIdError):
         lab.recommend(served.model, "u25")
-    with pytest.raises(lab.RunError, match="only SRGFormer starts from a run"):
-        run.warm_start()
+    begun = run.warm_start()
+    assert lab.fit(begun, config=BRIEF.replace(epochs=1), name="light-grown").serve().said == []
+
+
+GRADIENT = [name for name, kind in catalog.MODELS.items() if kind.learns and name != "srgformer"]
+
+
+@pytest.mark.parametrize("name", GRADIENT)
+def test_every_model_that_learns_starts_from_its_run_by_ids(shop, name):
+    kind = catalog.kind(name)
+    run = lab.fit(kind.build(lab.open_data(shop)), config=BRIEF.replace(epochs=1), name=name)
+    grow(shop)
+    old, begun = run.model(), run.warm_start()
+    drawn = kind.build(begun.data).state_dict()
+    new = {"user": {"u24", "u25", "u26"}, "item": {"i20", "i21"}}
+    for part, value in begun.state_dict().items():
+        of = type(begun).rows.get(part) or type(begun).rows.get(part.partition(".")[0])
+        if of is None:
+            assert value.equal(old.state_dict()[part]), part
+            continue
+        before, now = (list(getattr(model.data, f"{of}_ids")) for model in (old, begun))
+        assert set(now) - set(before) == new[of]
+        assert len(value) == len(now)
+        for row, one in enumerate(now):
+            expected = drawn[part][row] if one in new[of] else old.state_dict()[part][before.index(one)]
+            assert value[row].equal(expected), (part, one)
+    assert lab.fit(begun, config=BRIEF.replace(epochs=1), name="second").config.begun_from == f"run {name}, epoch 1"
+
+
+def test_what_learns_no_weights_or_is_of_a_class_of_its_own_is_told_so(shop):
+    class Mine(lab.MatrixFactorization):
+        pass
+
+    data = lab.open_data(shop)
+    with pytest.raises(lab.RunError, match="popularity, which learns no weights to start from; fit it anew"):
+        lab.fit(lab.Popularity(data), name="popular").warm_start()
+    grow(shop)
+    assert lab.Run.open("runs/popular").serve().said[1] == "to learn from all of it: fit it anew, as it learns no weights"
+    with pytest.raises(lab.RunError, match=r"of a class of its own, Mine, .* train it anew"):
+        lab.fit(Mine(data), config=BRIEF.replace(epochs=1), name="mine").warm_start()
+
+
+def with_lists(folder, n_items, seed=0, name="text"):
+    draws = np.random.default_rng(seed)
+    lists = np.stack([[row, *draws.choice(np.delete(np.arange(n_items), row), 2, replace=False)] for row in range(n_items)])
+    np.savez(folder / "features" / f"{name}_knn.npz", indices=lists)
+    return folder
+
+
+def test_lists_of_neighbours_grow_and_what_was_trained_keeps_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shop = with_lists(write(tmp_path / "shop", matrices=True), N_ITEMS)
+    run = lab.fit(lab.FREEDOM(lab.open_data(shop), lab.FREEDOMConfig(n_neighbors=3)), config=BRIEF.replace(epochs=1), name="first")
+    before = lab.recommend_all(run.model(), k=N_ITEMS)
+    with_lists(grow(shop, matrices=True), N_ITEMS + NEW_ITEMS, seed=1)
+    assert run.open_data().fingerprint == run.config.fingerprint
+    assert lab.recommend_all(run.model(), k=N_ITEMS)["score"].tolist() == before["score"].tolist()
+    begun = run.warm_start()
+    assert (begun.data.neighbors["text"] == lab.open_data(shop).neighbors["text"]).all()
+    (shop / "features" / "text_knn.npz").unlink()
+    with pytest.raises(lab.RunError, match=r"its lists of neighbours 'text' are gone; .* or train a new run"):
+        run.serve()
+
+
+def test_lists_of_neighbours_that_were_not_there_are_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shop = write(tmp_path / "shop", matrices=True)
+    run = lab.fit(lab.Popularity(lab.open_data(shop)), name="first")
+    with_lists(grow(shop, matrices=True), N_ITEMS + NEW_ITEMS)
+    with pytest.raises(lab.RunError, match=r"there are lists of neighbours 'text' that it was not trained with; .* train a new run"):
+        run.open_data()
 
 
 def test_a_warm_start_goes_on_from_the_weights_and_is_its_own_run(trained, shop):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -54,6 +55,8 @@ class FREEDOM(Trainable[Batch]):
 
     Source: Zhou and Shen 2023.
     """
+
+    rows: ClassVar = {**Trainable.rows, "features": "item"}
 
     def __init__(self, data: Dataset, config: FREEDOMConfig | None = None) -> None:
         """Draw the weights (Xavier uniform, from ``config.seed``) and join similar items.

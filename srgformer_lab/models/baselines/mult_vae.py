@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -40,6 +41,7 @@ class MultVAE(Trainable[UserBatch]):
     """
 
     sampler: UserSampler
+    rows: ClassVar = {"item_weight": "item", "score": "item"}
 
     def __init__(self, data: Dataset, config: MultVAEConfig | None = None) -> None:
         """Draw the weights (Xavier uniform, from ``config.seed``); biases start at 0."""
