@@ -1,10 +1,11 @@
-"""What all tests share: annotated shapes are checked while they run, and two small worlds stand ready, both read-only."""
+"""What all tests share: annotated shapes are checked where they vary most, and two small worlds stand ready, both read-only."""
 
 import functools
 import os
 import shutil
 from pathlib import Path
 
+import jaxtyping
 from jaxtyping import install_import_hook
 
 import tests.typecheck  # noqa: F401 the hook finds it by name
@@ -12,6 +13,9 @@ import tests.typecheck  # noqa: F401 the hook finds it by name
 # a data set checks itself, with errors of our own, which these checks would come before
 SHAPED = ("models", "training", "analysis", "data.splitting", "data.studio", "data.encoders")
 hook = install_import_hook([f"srgformer_lab.{room}" for room in SHAPED], "tests.typecheck.check")
+
+CHECKED = ("oracle", "unit")
+"""Where the checks are on: these call every part with every kind of shape. A training under checks takes twice the time."""
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -61,6 +65,11 @@ def pytest_xdist_make_scheduler(config, log):
 
 def _is_fast(path):
     return path.stem.removeprefix("test_") in FAST.get(path.parent.name, ())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shapes_are_checked(request):
+    jaxtyping.config.update("jaxtyping_disable", request.path.parent.name not in CHECKED)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,7 +31,7 @@ LISTED = [
 
 EACH_ALONE = """
 import os, sys, traceback
-import torch, plotly.graph_objects  # slow, and none of ours
+import torch, plotly.graph_objects, pandas, scipy.stats, starlette.applications, jinja2  # slow, and none of ours
 
 for line in sys.stdin.read().splitlines():
     if line.startswith("keep "):

@@ -36,9 +36,9 @@ def test_cells_equal_the_references_and_sum_to_the_score_in_double_precision(sit
 @given(situations())
 def test_cells_sum_to_the_score_in_single_precision(situation):
     data, config, seed, scale = situation
-    model = scatter(SRGFormer(data, config), seed, scale)
+    trace = scatter(SRGFormer(data, config), seed, scale).trace()
     for user in range(data.n_users):
-        why = explain(model, data, data.user_ids[user], data.item_ids[seed % data.n_items])
+        why = explain(trace, data, data.user_ids[user], data.item_ids[seed % data.n_items])
         assert abs(why.parts["contribution"].sum() - why.score) <= 1e-5 * why.parts["contribution"].abs().sum() + 1e-30
 
 
