@@ -138,12 +138,17 @@ def lattice(folder):
         lines(folder / f"{name}.json", [json.dumps(users)])
     for name in ("image", "text"):
         np.save(folder / f"{name}_feat.npy", matrix(3, N_ITEMS))
+    (folder / "train_mat").write_bytes(b"\x80\x04\x95, a pickle")
 
 
 def lightgcn(folder):
+    """With the spaces that end its lines, and a user of whom nothing is tested."""
     for name, users in by_split().items():
         if name != "val":
-            lines(folder / f"{name}.txt", [" ".join(map(str, [u, *items])) for u, items in users.items()])
+            of = {u: items if name == "train" or u else [] for u, items in users.items()}
+            lines(folder / f"{name}.txt", [" ".join(map(str, [u, *items])) + " " for u, items in of.items()])
+    lines(folder / "user_list.txt", ["org_id remap_id", *(f"A{u:013} {u}" for u in range(N_USERS))])
+    lines(folder / "item_list.txt", ["org_id remap_id", *(f"B{i:09} {i}" for i in range(N_ITEMS))])
 
 
 def diffmm(folder):
@@ -235,6 +240,102 @@ def excel(folder):
     table(folder / "Artikel.csv", ["Artikel", "Bezeichnung", "Preis"], rows, ";", "cp1252")
 
 
+def microlens(folder):
+    pairs = [[u + 1, i + 1, 1000 * DAY * (18_000 + u + i)] for u, i in PAIRS]
+    table(folder / "MicroLens-100k_pairs.csv", ["user", "item", "timestamp"], pairs)
+    table(folder / "MicroLens-100k_title_en.csv", ["item", "title"], [[i + 1, f"Thing {i}"] for i in range(N_ITEMS)])
+
+
+def yelp(folder):
+    """With more in the table of visits than in that of places."""
+    reviews = [
+        {
+            "review_id": f"r{u}{i}",
+            "user_id": f"u{u}",
+            "business_id": f"b{i}",
+            "stars": 4.0,
+            "text": "fine",
+            "date": f"2018-07-{10 + u} 22:09:11",
+        }
+        for u, i in PAIRS
+    ]
+    places = [{"business_id": f"b{i}", "name": f"Thing {i}", "attributes": {"WiFi": "u'free'"}, "hours": None} for i in range(N_ITEMS)]
+    visits = [{"business_id": f"b{i}", "date": "2010-09-13 21:43:59, " * 20} for i in range(N_ITEMS)]
+    people = [{"user_id": f"u{u}", "name": f"Person {u}", "friends": ""} for u in range(N_USERS)]
+    for name, rows in {"review": reviews, "business": places, "checkin": visits, "user": people}.items():
+        lines(folder / f"yelp_academic_dataset_{name}.json", map(json.dumps, rows))
+
+
+def hetrec(folder):
+    """Artists whose own table calls their ids just so."""
+    rows = [[u + 2, i + 51, 100 + u] for u, i in PAIRS]
+    table(folder / "user_artists.dat", ["userID", "artistID", "weight"], rows, "\t")
+    artists = [[i + 51, f"Thing {i}", "http://x.example", "http://y.example"] for i in range(N_ITEMS)]
+    table(folder / "artists.dat", ["id", "name", "url", "pictureURL"], artists, "\t")
+    table(folder / "user_friends.dat", ["userID", "friendID"], [[2, 3]], "\t")
+
+
+def amazon_2014(folder):
+    """Reviews in JSON, and what is said of products as Python writes dictionaries."""
+    reviews = [
+        {"reviewerID": f"A{u}", "asin": f"B{i}", "overall": 5.0, "unixReviewTime": DAY * (u + i), "helpful": [0, 0]} for u, i in PAIRS
+    ]
+    lines(folder / "reviews_Baby_5.json.gz", map(json.dumps, reviews))
+    products = [
+        {"asin": f"B{i}", "categories": [["Baby", "Toys"]], "description": "it's red", "title": f"Thing {i}"} for i in range(N_ITEMS)
+    ]
+    lines(folder / "meta_Baby.json.gz", map(str, products))
+
+
+def saved_by_datasets(folder):
+    import pyarrow as pa
+
+    folder.mkdir(exist_ok=True)
+    rows = pa.table({"user_id": [f"u{u}" for u, _ in PAIRS], "item_id": [f"i{i}" for _, i in PAIRS]})
+    with pa.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as file, pa.ipc.new_stream(file, rows.schema) as stream:
+        stream.write_table(rows)
+    (folder / "dataset_info.json").write_text(json.dumps({"features": {"user_id": {"dtype": "string"}}}, indent=2))
+
+
+def shop_orders(folder):
+    """A shop's orders by line, where the number of the line is called as an item might be."""
+    header = ["Order Number", "Order Date", "Customer Email", "Item #", "Item Name", "SKU", "Quantity"]
+    rows = [[100 + u, f"2024-01-{13 + u} 10:00", f"u{u}@x.example", n, f"Thing {i}", f"SKU-{i:02}", 1] for n, (u, i) in enumerate(PAIRS)]
+    table(folder / "orders-2024-01-31.csv", header, rows)
+    products = [[i, "simple", f"SKU-{i:02}", f"Thing {i}", "warm and red", "Chairs"] for i in range(N_ITEMS)]
+    table(folder / "wc-product-export.csv", ["ID", "Type", "SKU", "Name", "Description", "Categories"], products)
+
+
+def elliot(folder):
+    for name, users in by_split().items():
+        lines(folder / f"{name}.tsv", [f"{u}\t{i}\t1.0" for u, items in users.items() for i in items])
+
+
+def ratings_only(folder):
+    lines(folder / "ratings_Baby.csv", [f"A{u}X,B00{i:02}Y,{1 + u % 5}.0,{DAY * (u + i)}" for u, i in PAIRS])
+
+
+def goodreads(folder):
+    rows = [
+        {"user_id": f"u{u}", "book_id": str(i), "is_read": True, "rating": u % 6, "date_added": "Sun Jul 30 07:44:10 -0700 2017"}
+        for u, i in PAIRS
+    ]
+    lines(folder / "goodreads_interactions_poetry.json.gz", map(json.dumps, rows))
+    books = [{"book_id": str(i), "title": f"Thing {i}", "popular_shelves": [{"count": "1", "name": "to-read"}]} for i in range(N_ITEMS)]
+    lines(folder / "goodreads_books_poetry.json.gz", map(json.dumps, books))
+
+
+def clicks(folder):
+    rows = [[1000 * DAY * (18_000 + u), u, "view" if (u + i) % 3 else "transaction", i, ""] for u, i in PAIRS]
+    table(folder / "events.csv", ["timestamp", "visitorid", "event", "itemid", "transactionid"], rows)
+
+
+ANSWERED = {  # what writes it, the question that it is opened with, words that ask it, and a title
+    "elliot": (elliot, {"columns": "user=1,item=2"}, "number the columns, as in columns='user=1,item=2'", "1"),
+    "ratings only": (ratings_only, {"columns": "user=1,item=2,rating=3,time=4"}, "number them: columns='user=1,item=2'", "B0001Y"),
+    "goodreads": (goodreads, {"min_rating": 0}, "min_rating=0 if each row is something that was liked", "Thing 1"),
+    "clicks": (clicks, {"events": "all"}, "events='all' if each counts as much as another", "1"),
+}
 IMITATIONS = {  # what writes it, its modalities, a title, and what it says of itself
     "movielens": (movielens, ("text",), "Thing 1, The (1981)", "not used: tags.csv"),
     "movielens-dat": (movielens_dat, ("text",), "Café 1 (1990)", "not used: users.dat"),
@@ -244,8 +345,8 @@ IMITATIONS = {  # what writes it, its modalities, a title, and what it says of i
     "amazon-2023": (amazon, ("text",), "Thing 1", "not used: title, text, asin"),
     "hm": (hm, ("image", "text"), "Thing 1", "1 row left out, which repeat a user and an item"),
     "shopify": (shopify, ("text",), "Thing 1", "1 row left out, without a user ('')"),
-    "lattice": (lattice, ("image", "text"), "1", "image_feat.npy: features image, 12 × 3"),
-    "lightgcn": (lightgcn, (), "1", "there is no validation split"),
+    "lattice": (lattice, ("image", "text"), "1", "not used: train_mat"),
+    "lightgcn": (lightgcn, (), "B000000001", "there is no validation split"),
     "diffmm": (diffmm, ("image",), "1", "a sparse matrix of users and items"),
     "mmrec": (mmrec, ("image",), "Thing 1", "x_label as split"),
     "mmrec mapped": (mmrec_mapped, ("image",), "B000000001", "itemID as item, asin as title"),
@@ -254,6 +355,12 @@ IMITATIONS = {  # what writes it, its modalities, a title, and what it says of i
     "inter-split": (inter_split, ("v",), "1", "userID as user, itemID as item"),
     "json lines": (json_lines, ("text",), "Thing 1", "shown with the items: tags, price"),
     "tiktok": (tiktok, ("acoustic", "visual"), "1", "10 of 18 users have no training interaction, such as 8, 9, 10 and 7 more"),
+    "microlens": (microlens, (), "Thing 1", "times are milliseconds since 1970"),
+    "yelp": (yelp, (), "Thing 1", "yelp_academic_dataset_business.json: 12 rows"),
+    "hetrec": (hetrec, (), "Thing 1", "not used: user_friends.dat"),
+    "amazon 2014": (amazon_2014, ("text",), "Thing 1", "unixReviewTime as time"),
+    "saved by datasets": (saved_by_datasets, (), "i1", "Arrow: user_id as user"),
+    "shop orders": (shop_orders, ("text",), "Thing 1", "Customer Email as user, SKU as item, Order Date as time"),
     "parquet": (parquet, ("clip",), "i1", "clip_embedding with pictures or vectors"),
     "excel": (excel, (), "Größe 1", "Kunde as user, Artikel as item, Datum as time"),
 }

@@ -80,6 +80,8 @@ def _roles(table: Table, layout: Layout, given: Mapping[str, str]) -> dict[str, 
     header = list(table.columns)
     given = {role: name for role, name in given.items() if role in ROLES and (not name or any(plain(name) == plain(one) for one in header))}
     roles = roles_of(header, ROLES, layout.item_columns, {role: name for role, name in given.items() if role != "text"})
+    if "item" not in roles and "item" not in given and (called := next((name for name in header if plain(name) == "id"), "")):
+        roles["item"] = called
     if "text" in given:
         roles["text"] = next((name for name in header if plain(name) == plain(given["text"])), "")
     elif {"item_id", "title"} <= set(header) and layout.name in ("folder", "mmrec"):

@@ -15,7 +15,19 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "user": (
             *("user_id", "userid", "user", "uid", "user_name", "username", "customer_id", "customer", "customer_number", "client_id"),
             *("client", "buyer_id", "buyer", "reviewer_id", "member_id", "account_id", "visitor_id", "shopper_id", "reader_id", "email"),
-            *("customer_email", "kunde", "kunden_id", "kunden_nr", "kundennummer", "nutzer", "benutzer", "utilisateur", "usuario"),
+            *(
+                "customer_email",
+                "buyer_user_id",
+                "buyer_username",
+                "kunde",
+                "kunden_id",
+                "kunden_nr",
+                "kundennummer",
+                "nutzer",
+                "benutzer",
+                "utilisateur",
+                "usuario",
+            ),
         ),
         "item": (
             *(
@@ -34,7 +46,20 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             ),
             *("article_id", "article", "sku", "lineitem_sku", "stock_code", "isbn", "book_id", "book", "song_id", "track_id", "artist_id"),
             *("business_id", "anime_id", "video_id", "photo_id", "recipe_id", "game_id", "news_id", "artikel", "artikel_id", "artikel_nr"),
-            *("artikelnummer", "produkt", "produkt_id", "handle", "producto", "produit"),
+            *(
+                "artikelnummer",
+                "item_sku",
+                "product_sku",
+                "item_number",
+                "item_code",
+                "listing_id",
+                "goods_id",
+                "produkt",
+                "produkt_id",
+                "handle",
+                "producto",
+                "produit",
+            ),
         ),
         "rating": (
             *("rating", "ratings", "score", "stars", "star_rating", "overall", "book_rating", "bewertung", "note", "label", "rate"),
@@ -53,6 +78,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
                 "zeit",
                 "zeitpunkt",
                 "bestelldatum",
+                "sale_date",
+                "date_added",
             ),
         ),
         "split": ("split", "x_label", "subset", "fold"),
@@ -122,8 +149,12 @@ def roles_of(
             continue
         names = [name for name in (known or {}).get(role, ()) if name in header and name not in taken]
         spelled = _BY_PLAIN.get(role, {})
-        usual = sorted((spelled[plain(name)], place) for place, name in enumerate(header) if plain(name) in spelled and name not in taken)
-        if name := names[0] if names else header[usual[0][1]] if usual and (role not in given) else None:
+        usual = sorted(
+            (name.endswith("#"), spelled[plain(name)], place)
+            for place, name in enumerate(header)
+            if plain(name) in spelled and name not in taken
+        )
+        if name := names[0] if names else header[usual[0][2]] if usual and (role not in given) else None:
             found[role] = name
             taken.add(name)
     return found

@@ -106,7 +106,12 @@ def look_at_start(path: Path, encoding: str | None = None) -> Look | None:
 
 def without_names(header: Sequence[str]) -> bool:
     """Return whether what should be the names of columns looks like a row of numbers."""
-    return bool(header) and sum(name.replace(".", "", 1).isdigit() for name in header) > len(header) / 2
+    return bool(header) and sum(map(is_number, header)) > len(header) / 2
+
+
+def is_number(name: str) -> bool:
+    """Return whether the name of a column is a number, as only cells are."""
+    return name.replace(".", "", 1).isdigit()
 
 
 def no_header(file: str, header: Sequence[str]) -> str:

@@ -2,25 +2,22 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from srgformer_lab.data.any_tables import SPLIT_NAMES, Pairs
 from srgformer_lab.data.blocks import MOST_BYTES, text_blocks
 from srgformer_lab.data.columns import roles_of
-from srgformer_lab.data.delimited import without_names
 from srgformer_lab.data.files import open_file, size_of
-from srgformer_lab.data.interactions import SHARD
-from srgformer_lab.data.layouts import Layout, Listing
+from srgformer_lab.data.layouts import Layout
 from srgformer_lab.data.problems import Problems
-from srgformer_lab.data.records import columns_of, is_table
 from srgformer_lab.data.tables import Table, as_cells
 from srgformer_lab.data.values import by_unique
 
-ENDINGS = ("csv", "tsv", "txt", "csv.csv", "csv.txt", "parquet", "xlsx", "jsonl", "ndjson", "json")
-SPLIT_NAMES = {"train": ("train", "training"), "valid": ("valid", "validation", "val", "dev"), "test": ("test", "testing")}
+ENDINGS = ("csv", "tsv", "txt", "csv.csv", "csv.txt", "parquet", "arrow", "feather", "xlsx", "jsonl", "ndjson", "json")
 GENRES = (
     *("unknown", "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama", "Fantasy", "Film-Noir"),
     *("Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western"),
@@ -144,49 +141,6 @@ def _products(interactions: Table, items: Table | None) -> Table:
     return interactions.with_columns(item_id=by_unique(cells, product))
 
 
-class Pairs(Layout):
-    """Any tables of which one has a column of users and one of items; recognised by the columns' names."""
-
-    def find(self, listing: Listing, given: Mapping[str, str] | None = None) -> dict[str, list[str]]:
-        """Look through the columns of all tables, of the folder and of ``data/`` in it."""
-        given = given or {}
-        tables = [name for name in listing.files if is_table(name) and (name.count("/") == 0 or name.startswith("data/"))]
-        pairs: dict[str, list[str]] = {}
-        alone: dict[str, list[str]] = {}
-        numbered = any(given.get(role, "").isdigit() for role in ("user", "item"))
-        for name in tables:
-            stem = SHARD.sub("", Path(name.removesuffix(".gz")).stem)
-            columns = columns_of(listing.files[name], self.wanted("interactions", name))
-            if numbered and (without_names(columns) or len(tables) == 1 or name == given.get("interactions")):
-                columns = [str(place) for place in range(1, len(columns) + 1)]
-            roles = roles_of(columns, ("user", "item"), given=given)
-            if {"user", "item"} <= set(roles):
-                pairs.setdefault(stem, []).append(name)
-            elif "item" in roles_of(columns, ("item", "title"), given={k: v for k, v in given.items() if k != "user" and not v.isdigit()}):
-                alone.setdefault(stem, []).append(name)
-        for role, groups in (("interactions", pairs), ("items", alone)):
-            if chosen := given.get(role):
-                groups.clear()
-                if chosen in listing.files:
-                    groups[chosen] = [chosen]
-        parts = {part: next((stem for stem in pairs if stem.casefold() in names), None) for part, names in SPLIT_NAMES.items()}
-        found: dict[str, list[str]] = {}
-        if parts["train"] and parts["test"]:
-            found = {part: pairs[stem] for part, stem in parts.items() if stem}
-        elif pairs:
-            found = {"interactions": pairs[max(pairs, key=lambda stem: sum(_size(listing, name) for name in pairs[stem]))]}
-        if found and alone:
-            found["items"] = max(alone.values(), key=lambda names: sum(_size(listing, name) for name in names))
-        return found
-
-
-def _size(listing: Listing, name: str) -> int:
-    try:
-        return listing.files[name].stat().st_size
-    except OSError:
-        return 0
-
-
 def _inters(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"*.{name}.inter" for name in names)
 
@@ -271,7 +225,15 @@ LAYOUTS: tuple[Layout, ...] = (
         join=_products,
     ),
     Layout("lattice", "a list of items for each user", splits=_split_files("{}.json"), read=_json_lists, rows_are_ids=True),
-    Layout("lightgcn", "a user and its items a line", splits=_split_files("{}.txt"), read=_adjacency, rows_are_ids=True),
+    Layout(
+        *("lightgcn", "a user and its items a line"),
+        splits=_split_files("{}.txt"),
+        items=("item_list.txt",),
+        item_columns={"item": ("remap_id",), "title": ("org_id",)},
+        separator=" ",
+        read=_adjacency,
+        rows_are_ids=True,
+    ),
     Layout(
         *("diffmm", "sparse matrices of users and items"),
         splits={"train": ("trnMat.npz", "trnMat.pkl"), "valid": ("valMat.npz", "valMat.pkl"), "test": ("tstMat.npz", "tstMat.pkl")},

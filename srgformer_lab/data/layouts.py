@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from srgformer_lab.data.delimited import is_number
 from srgformer_lab.data.dialects import Wanted
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.records import UNQUOTED, columns_of, ending, fault_of, is_table
@@ -277,6 +278,9 @@ def _nothing(listing: Listing) -> str:
         if fault := fault_of(listing.files[name], Wanted()):
             return f"{listing.root} holds no data set: {fault}"
     if tables:
+        first = columns_of(listing.files[tables[0]], Wanted())
+        number = "; if that is a row and no header, number them: columns='user=1,item=2'" if any(map(is_number, first)) else ""
         columns = [f"{name} has the columns {few(columns_of(listing.files[name], Wanted()), 8) or 'nothing'}" for name in tables[:2]]
-        return f"{words}; {'; '.join(columns)}. Say which are what, such as columns='user=NAME,item=NAME', or give the folder that holds it"
+        remedy = f"Say which are what, such as columns='user=NAME,item=NAME', or give the folder that holds it{number}"
+        return f"{words}; {'; '.join(columns)}. {remedy}"
     return f"{words}; add one, or give the folder that holds it"

@@ -21,9 +21,10 @@ from srgformer_lab.data.tables import Interner, Table
 from srgformer_lab.data.workbooks import excel_rows
 from srgformer_lab.errors import DataError, MissingPackageError, require
 
-JSON, PARQUET, EXCEL = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq"), (".xlsx", ".xlsm")
+JSON, PARQUET, ARROW, EXCEL = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq"), (".arrow", ".feather"), (".xlsx", ".xlsm")
 TEXT = (".csv", ".tsv", ".txt", ".tab", ".inter", ".item", ".user", ".dat", ".data")
-KIND_OF = {end: kind for ends, kind in ((JSON, "JSON"), (PARQUET, "Parquet"), (EXCEL, "Excel")) for end in ends}
+KINDS = ((JSON, "JSON"), (PARQUET, "Parquet"), (ARROW, "Arrow"), (EXCEL, "Excel"))
+KIND_OF = {end: kind for ends, kind in KINDS for end in ends}
 UNQUOTED = (".inter", ".item", ".user", ".dat", ".data")
 """Endings of files in which a quote is a quote."""
 KEYS_FROM = 2_000
@@ -39,7 +40,7 @@ def ending(path: Path | str) -> str:
 
 def is_table(path: Path | str) -> bool:
     """Return whether a file's name is that of a table."""
-    return ending(path) in (*TEXT, *JSON, *PARQUET, *EXCEL)
+    return ending(path) in (*TEXT, *KIND_OF)
 
 
 def read_any(path: Path, wanted: Wanted, problems: Problems) -> Table | None:
@@ -49,7 +50,7 @@ def read_any(path: Path, wanted: Wanted, problems: Problems) -> Table | None:
         DataError: The table has a problem, and problems are not collected.
     """
     kind = ending(path)
-    if kind not in (*JSON, *PARQUET, *EXCEL):
+    if kind not in KIND_OF:
         return read_delimited(path, wanted, problems)
     try:
         return _gathered(path, _rows(path, wanted, problems.note), wanted, problems)
@@ -65,7 +66,7 @@ def read_any(path: Path, wanted: Wanted, problems: Problems) -> Table | None:
 def columns_of(path: Path, wanted: Wanted) -> list[str]:
     """Return the names of a file's columns, to see what it is; none where it can't be read."""
     try:
-        return _keys(path, wanted) if ending(path) in (*JSON, *PARQUET, *EXCEL) else header_of(path, wanted)
+        return _keys(path, wanted) if ending(path) in KIND_OF else header_of(path, wanted)
     except (DataError, OSError, MissingPackageError):
         return []
 
@@ -73,7 +74,7 @@ def columns_of(path: Path, wanted: Wanted) -> list[str]:
 def fault_of(path: Path, wanted: Wanted) -> str | None:
     """Return what keeps a file from being a table with names of columns, if anything does."""
     try:
-        if ending(path) in (*JSON, *PARQUET, *EXCEL):
+        if ending(path) in KIND_OF:
             return None if _keys(path, wanted) else f"{path.name} holds no row; add rows"
         return fault_of_text(path, wanted)
     except (DataError, OSError) as error:
@@ -92,9 +93,10 @@ def _rows(path: Path, wanted: Wanted, note: Callable[[str], None]) -> Iterator[t
     if kind in EXCEL:
         require("openpyxl", "formats")
         return excel_rows(path, wanted.columns, note)
-    if kind in PARQUET:
+    if kind in (*PARQUET, *ARROW):
         require("pyarrow", "formats")
-    return enumerate(map(with_ids_inside, _parquet_rows(path) if kind in PARQUET else json_rows(path, wanted.encoding)), start=1)
+    read = _parquet_rows(path) if kind in PARQUET else _arrow_rows(path) if kind in ARROW else json_rows(path, wanted.encoding)
+    return enumerate(map(with_ids_inside, read), start=1)
 
 
 def _gathered(path: Path, rows: Iterator[tuple[int, dict[str, Any]]], wanted: Wanted, problems: Problems) -> Table:
@@ -153,3 +155,22 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
     except (pyarrow.ArrowException, ValueError, OverflowError) as error:
         raise DataError(f"{path.name} is no Parquet file that can be read ({error}); download it anew") from error
+
+
+def _arrow_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Return the rows of an Arrow file, or of a stream as Hugging Face's datasets are saved."""
+    import pyarrow
+    from pyarrow import ipc
+
+    try:
+        with open_file(path, MOST_BYTES) as file:
+            if file.peek(6)[:6] == b"ARROW1":
+                whole = ipc.open_file(file)
+                batches = map(whole.get_batch, range(whole.num_record_batches))
+            else:
+                batches = iter(ipc.open_stream(file))
+            for batch in batches:
+                for start in range(0, batch.num_rows, 8_192):
+                    yield from batch.slice(start, 8_192).to_pylist()
+    except (pyarrow.ArrowException, ValueError, OverflowError) as error:
+        raise DataError(f"{path.name} is no Arrow file that can be read ({error}); save it anew, or as .parquet") from error

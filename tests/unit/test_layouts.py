@@ -10,7 +10,7 @@ import srgformer_lab as lab
 from srgformer_lab import cli
 from srgformer_lab.data import layouts as registry
 from srgformer_lab.errors import ConfigError, DataError, UnknownIdError
-from tests.downloads import IMITATIONS, N_ITEMS, N_USERS, PAIRS, diffmm, hm, movielens, shopify, table, tiktok
+from tests.downloads import ANSWERED, IMITATIONS, N_ITEMS, N_USERS, PAIRS, diffmm, hm, movielens, shopify, table, tiktok
 
 
 @pytest.mark.parametrize("name", IMITATIONS)
@@ -22,7 +22,7 @@ def test_a_download_opens_with_no_option_and_what_is_imported_opens_as_the_same(
         name, name if name in registry.layouts() else "pairs"
     )
     assert (data.n_users, data.n_items, data.modalities) == (N_USERS, N_ITEMS, modalities)
-    assert len(data.interactions) == len(PAIRS) - (8 if name == "lightgcn" else 0)
+    assert len(data.interactions) == len(PAIRS) - (9 if name == "lightgcn" else 0)
     assert data.cards.titles[1] == title
     assert any(words in note for note in data.reading), data.reading
     assert lab.check(tmp_path / "download").problems == []
@@ -31,6 +31,19 @@ def test_a_download_opens_with_no_option_and_what_is_imported_opens_as_the_same(
     again = lab.open_data(tmp_path / "ours")
     assert again.source.reader == "folder"
     assert again.fingerprint == data.fingerprint
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_a_download_that_needs_one_answer_asks_for_it_and_imports_as_the_same(tmp_path, name):
+    write, answer, words, title = ANSWERED[name]
+    write(tmp_path / "download")
+    with pytest.raises(DataError) as asked:
+        lab.open_data(tmp_path / "download")
+    assert words in str(asked.value)
+    data = lab.open_data(tmp_path / "download", **answer)
+    assert (data.n_users, data.n_items, len(data.interactions), data.cards.titles[1]) == (N_USERS, N_ITEMS, len(PAIRS), title)
+    lab.import_data(tmp_path / "download", tmp_path / "ours", **answer)
+    assert lab.open_data(tmp_path / "ours").fingerprint == data.fingerprint
 
 
 def test_items_of_a_shop_are_products_and_their_html_is_text(tmp_path):
