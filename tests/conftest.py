@@ -34,6 +34,10 @@ FAST = {
 """The files whose tests are marked ``fast``: together a minute on two cores, and of that minute's worth those that prove the most."""
 
 
+OWN_SERVERS = ("test_class.py", "test_lessons.py", "test_robust.py")
+"""The files of the browser that start servers of their own."""
+
+
 def pytest_ignore_collect(collection_path, config):
     """Don't even import the other files where ``-m fast`` asks for these alone."""
     is_tests = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
@@ -48,19 +52,27 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Use one worker more than there are cores: those that click through pages wait for a browser half of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give one worker all that is clicked through, for one browser and one server of each app, and the others file by file."""
+    """Give one worker all that is clicked through in the two apps that every test opens, another what has a server of its own."""
     from xdist.scheduler import LoadFileScheduling
 
-    class OneBrowser(LoadFileScheduling):
+    class TwoBrowsers(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file = super()._split_scope(nodeid)
-            return "browser" if "/browser/" in file else file
+            if "/browser/" not in file:
+                return file
+            return "own servers" if file.endswith(OWN_SERVERS) else "shared servers"
 
     if config.option.dist != "loadfile":
         return None
     config.option.loadscopereorder = False  # by the number of tests, which says nothing about their time
-    return OneBrowser(config, log)
+    return TwoBrowsers(config, log)
 
 
 def _is_fast(path):
