@@ -3,7 +3,8 @@
 Each visitor is a cookie and a websocket that speaks marimo's own protocol, without a browser: it opens a page, and then, again and again,
 thinks for a while and changes the page or pulls α. Measured is the time from the request to the end of what the server computes for it, so
 neither drawing nor the network is in it, while the visitors' own work shares the machine. Beside it stand the server's memory and the
-processor time that it took, which doesn't depend on what else the machine does.
+processor time that it took, which doesn't depend on what else the machine does. ``--browsers 3`` lets visitors come with a Chromium each,
+too, who change the page; theirs is the time from the click to the head of the page, and an error is also what a page complains of.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import queue
 import random
 import re
 import secrets
+import shutil
 import statistics
 import tempfile
 import threading
@@ -24,11 +26,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+from playwright.sync_api import sync_playwright
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.app_visitors import QUESTIONS, listener, resident
-from tests.browser.server import free_port, serve_command
+from tests.browser.server import FLAGS, free_port, serve_command
 
 PATIENCE = 60.0
 """Seconds after which an answer counts as missing."""
@@ -47,7 +50,7 @@ class Visitor:
     errors: list[str] = field(default_factory=list)
     ends: "queue.Queue[float]" = field(default_factory=queue.Queue)
     """When the server had computed something to its end."""
-    kinds: tuple[str, ...] = ("radio", "slider")
+    kinds: tuple[str, ...] = ("button", "slider")
     """What it looks for in what the server sends."""
     elements: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The kind and the attributes of what can be changed, by name; what was sent last stands last."""
@@ -117,6 +120,8 @@ class Record:
     """When a page was asked for, and the seconds that it took."""
     answers: list[tuple[float, float]] = field(default_factory=list)
     openings: list[tuple[float, float]] = field(default_factory=list)
+    drawn: list[tuple[float, float]] = field(default_factory=list)
+    """Page changes as a browser sees them."""
     errors: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
 
@@ -136,7 +141,7 @@ def visit(address: str, number: int, ends: float, think: float, record: Record) 
                 record.answers.append((at, visitor.set(visitor.find("slider", "attention"), rng.randrange(12))))
             else:
                 shown = rng.choice([question for question in QUESTIONS if question != shown] + [KNOBS] * 4 * (shown != KNOBS))
-                record.changes.append((at, visitor.set(visitor.find("radio", KNOBS), shown)))
+                record.changes.append((at, visitor.set(visitor.find("button", shown), 1)))
     except Exception as error:  # whatever it is, this visitor sees it
         record.errors.append(f"visitor {number}: {error!r}")
     if visitor:
@@ -144,15 +149,35 @@ def visit(address: str, number: int, ends: float, think: float, record: Record) 
         visitor.leave()
 
 
-def measure(address: str, server: int, n_visitors: int, minutes: float, think: float) -> Record:
+def browse(address: str, number: int, ends: float, think: float, record: Record) -> None:
+    """Be one visitor with a browser until the end."""
+    rng, shown = random.Random(number), "What is this?"
+    try:
+        with sync_playwright() as playwright:
+            page = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS)).new_page()
+            page.set_default_timeout(1000 * PATIENCE)
+            page.on("pageerror", lambda error: record.errors.append(f"browser {number}: {error}"))
+            page.goto(address)
+            page.get_by_role("heading", name=shown, exact=True).wait_for()
+            while time.perf_counter() < ends:
+                page.wait_for_timeout(1000 * min(rng.expovariate(1 / think), 6 * think))
+                shown, at = rng.choice([question for question in QUESTIONS if question != shown]), time.perf_counter()
+                page.get_by_role("navigation", name="Pages").get_by_role("button", name=shown).click()
+                page.get_by_role("heading", name=shown, exact=True).wait_for()
+                record.drawn.append((at, time.perf_counter() - at))
+    except Exception as error:  # whatever it is, this visitor sees it
+        record.errors.append(f"browser {number}: {error!r}")
+
+
+def measure(address: str, server: int, asked: argparse.Namespace) -> Record:
     """Let all visitors come within half a minute and stay."""
     record, began = Record(), time.perf_counter()
-    ends = began + 60 * minutes
+    ends = began + 60 * asked.minutes
     visitors = []
-    for number in range(n_visitors):
-        visitors.append(threading.Thread(target=visit, args=(address, number, ends, think, record)))
+    for be in [visit] * asked.visitors + [browse] * asked.browsers:
+        visitors.append(threading.Thread(target=be, args=(address, len(visitors), ends, asked.think, record)))
         visitors[-1].start()
-        time.sleep(30 / n_visitors)
+        time.sleep(30 / (asked.visitors + asked.browsers))
     while any(visitor.is_alive() for visitor in visitors):
         record.memory.append((time.perf_counter() - began, resident(server)))
         time.sleep(10)
@@ -178,6 +203,7 @@ def main() -> None:
     """Serve a class, visit it, and print what was measured."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--visitors", type=int, default=30)
+    options.add_argument("--browsers", type=int, default=0, help="how many more come with a browser")
     options.add_argument("--minutes", type=float, default=10)
     options.add_argument("--think", type=float, default=10, help="seconds between two acts of a visitor, on average")
     asked = options.parse_args()
@@ -187,15 +213,21 @@ def main() -> None:
             address, server = address.rstrip("/").partition("?")[0], listener(port)
             visit(address, 1, 0.0, 0.0, Record())  # data, weights and pass are there when the class comes
             before, loads = processor_seconds(server), os.getloadavg()[0]
-            record = measure(address, server, asked.visitors, asked.minutes, asked.think)
+            record = measure(address, server, asked)
             taken = processor_seconds(server) - before
-    acts = len(record.changes) + len(record.answers) + len(record.openings)
-    print(f"{asked.visitors} visitors for {asked.minutes:g} minutes, an act every {asked.think:g} s each, on {os.cpu_count()} cores;")
+    acts = len(record.changes) + len(record.answers) + len(record.openings) + len(record.drawn)
+    print(f"{asked.visitors} visitors and {asked.browsers} with a browser for {asked.minutes:g} minutes, on {os.cpu_count()} cores;")
+    print(f"an act every {asked.think:g} s each")
     print(f"load average {loads:.1f} before, {os.getloadavg()[0]:.1f} at the end")
-    for what, values in (("first page", record.openings), ("page changes", record.changes), ("answers to a knob", record.answers)):
+    for what, values in (
+        ("first page", record.openings),
+        ("page changes", record.changes),
+        ("answers to a knob", record.answers),
+        ("page changes in a browser", record.drawn),
+    ):
         print(line(what, values))
     print(f"processor time of the server: {taken:.0f} s, {taken / max(acts, 1):.2f} s an act")
-    marks = [record.memory[round(share * (len(record.memory) - 1))] for share in (0, 0.1, 0.25, 0.5, 0.75, 1)]
+    marks = [record.memory[round(share * (len(record.memory) - 1))] for share in (0, 0.1, 0.25, 0.5, 0.75, 1) if record.memory]
     print("memory: " + ", ".join(f"{size:.0f} MiB after {seconds / 60:.1f} min" for seconds, size in marks))
     print(f"errors: {len(record.errors)}" + "".join(f"\n  {error}" for error in record.errors[:20]))
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 import srgformer_lab as lab
+from benchmarks.app_class import PATIENCE, Visitor
 from tests.browser.conftest import LIMIT
 from tests.browser.server import serve
 from tests.browser.steps import ask
@@ -38,6 +39,16 @@ def test_visitors_choose_from_the_list_and_links_lead_nowhere_else(class_app, vi
     closed = visit(f"{class_app.address}/?{urlencode({'data': str(class_app.folder / 'secret')})}")
     expect(closed.get_by_text("is not open to this class; choose the built-in data or shop")).to_be_visible()
     expect(closed.locator(".srg-strip")).to_contain_text("studio")
+
+
+def test_a_visitor_without_a_browser_turns_a_knob_and_changes_the_page(class_app):
+    visitor = Visitor(class_app.address, "knobs")
+    visitor.ends.get(timeout=PATIENCE)
+    assert visitor.set(visitor.find("slider", "attention"), 3) > 0
+    assert visitor.set(visitor.find("button", "Why this item?"), 1) > 0
+    assert "lab-here" in visitor.elements[visitor.find("button", "Why this item?")][1], "the menu says which page is shown"
+    assert visitor.errors == []
+    visitor.leave()
 
 
 @pytest.mark.timeout(400)
