@@ -158,8 +158,10 @@ def read_all_features(listing: Listing, layout: Layout, items: Items | None, pro
         except DataError as error:
             problems.add(str(error))
     if not paths and is_empty_of_matrices(listing):
+        there = [name for name in listing.files if name.startswith("features/")]
+        words = f"features/ holds no matrix that can be read, but {few(there, 3)}" if there else "features/ holds no matrix"
         problems.add(
-            "features/ holds no matrix; add one for each modality, such as image.npy, or remove the folder to use the built-in encoders"
+            f"{words}; add one for each modality, such as image.npy by numpy.save, or remove the folder to use the built-in encoders"
         )
     for name, cells in (items.values if items else {}).items():
         if items and all(isinstance(cell, np.ndarray) for cell in cells) and len({len(cell) for cell in cells}) == 1:
@@ -240,6 +242,9 @@ def pictures_of(
                 f"{items.table.file}: {column} holds addresses of pictures, of which nothing is downloaded; "
                 "save them as images/<item_id>.jpg to learn from them"
             )
+    missing = [cell for cell in named if cell and "://" not in cell]
+    if missing and not files:
+        problems.note(f"{counted(len(missing), 'item')} name a picture that is not in the folder, such as {missing[0][:80]!r}")
     shown = find_pictures(listing.root, files, item_ids, problems, how, named)
     inside = next((cells for cells in (items.values if items else {}).values() if any(isinstance(cell, bytes) for cell in cells)), None)
     if inside is None or any(shown):

@@ -1,7 +1,9 @@
 """Matrices of features in the forms that people keep them: numpy, torch, tables with or without ids, a file an item."""
 
+import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from srgformer_lab.errors import DataError
 
 KINDS = (".npy", ".npz", ".pt", ".pth", ".csv", ".tsv", ".parquet")
 """Endings of files of features, the first of several of one name counts."""
-IDS_FILES = ("_ids.txt", "_names.txt", "_ids.csv", ".ids.txt", "_ids.npy")
+IDS_FILES = ("_ids.txt", "_names.txt", "_ids.csv", ".ids.txt", "_ids.npy", "_ids.json")
 """Endings of files with an id a line, for the rows of the matrix beside it."""
 USUAL = ("features", "feats", "embeddings", "embedding", "arr_0", "emb", "x")
 COMMON_ROW = 0.05
@@ -51,7 +53,7 @@ def read_features(path: Path, file: str, modality: str, most: int, problems: Pro
     if path.is_dir() and kind not in KINDS:
         found = _folder(path, file)
     elif kind == ".npy":
-        found = Features(file, load_npy(path, file, most), _ids_beside(path))
+        found = Features(file, load_npy(path, file, most), _ids_beside(path, file, problems))
     elif kind == ".npz":
         found = _chosen(file, modality, _npz(path, file, most))
     elif kind in (".pt", ".pth"):
@@ -60,12 +62,29 @@ def read_features(path: Path, file: str, modality: str, most: int, problems: Pro
         found = _table(path, file, problems)
     matrix, made = found.matrix, noted_provenance(path, file, problems) if kind == ".npy" else None
     ids = made.ids if made and found.ids is None and len(made.ids) == len(matrix) else found.ids
+    if ids is not None:
+        ids = _checked_ids(file, ids, len(matrix))
     if matrix.dtype.kind in "biu":
         problems.note(f"{file}: numbers are {matrix.dtype}, taken as float32")
     if matrix.dtype.kind not in "biuf":
         raise DataError(f"{file}: features are {matrix.dtype}; convert them to float32")
     with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is reported as such
         return Features(file, np.ascontiguousarray(matrix, np.float32), ids, made)
+
+
+def _checked_ids(file: str, ids: Sequence[str], n_rows: int) -> Sequence[str]:
+    """Return the ids of rows, without a name that stands above them.
+
+    Raises:
+        DataError: They are not as many as the rows, or one stands twice.
+    """
+    if len(ids) == n_rows + 1 and roles_of(ids[:1], ("item",)):
+        ids = ids[1:]
+    if len(ids) != n_rows:
+        raise DataError(f"{file}: {len(ids):,} ids for {n_rows:,} rows; give each row an id of its own, in their order")
+    if twice := next((name for name, count in Counter(ids).items() if count > 1), None):
+        raise DataError(f"{file}: the id {twice!r} stands twice; give each row an id of its own")
+    return ids
 
 
 def fitted(found: Features, item_ids: Sequence[str], problems: Problems, unit: str) -> np.ndarray:
@@ -179,17 +198,23 @@ def _table(path: Path, file: str, problems: Problems) -> Features:
     """Read a table of numbers: with a header or without, with a column of ids or without."""
     apart = Problems()
     head = header_of(path, Wanted()) if ending(path) not in PARQUET else []
-    bare = bool(head) and all(_is_number(name) for name in head)
+    bare = bool(head) and (all(map(_is_number, head)) or _is_row_with_id(head))
     table = read_any(path, Wanted(header=[f"c{place}" for place in range(len(head))] if bare else ()), apart)
     if table is None or not len(table):
         raise DataError(f"{file}: it holds no features; give one row an item")
     item = next(iter(roles_of(table.names, ("item",)).values()), table.names[0] if table.names[0].casefold() in ("id", "index") else None)
+    uncounted = table.names[1:] if item is None and head and head[0] in ("", "Unnamed: 0") else table.names
+    if len(uncounted) < len(table.names):  # as tables are written with the numbers or names of their rows
+        if table[table.names[0]].tolist() == [str(row) for row in range(len(table))]:
+            problems.note(f"{file}: its first column has no name and counts the rows; it is left out")
+        else:
+            item = table.names[0]
     vectors = [name for name, cells in table.values.items() if all(isinstance(cell, np.ndarray) for cell in cells)]
     if vectors:
         if len({len(cell) for cell in table.values[vectors[0]]}) > 1:
             raise DataError(f"{file}: the vectors of {vectors[0]} differ in length; give each item one of the same width")
         return Features(file, np.stack(table.values[vectors[0]]), None if item is None else list(table[item]))
-    names = [name for name in table.columns if name != item]
+    names = [name for name in uncounted if name != item and name in table.columns]
     try:
         matrix = np.stack([table[name].astype(np.float64) for name in names], axis=1)
     except ValueError as error:
@@ -220,17 +245,47 @@ def _folder(path: Path, file: str) -> Features:
     return Features(file, np.stack(rows), [part.stem for part in files])
 
 
-def _ids_beside(path: Path) -> list[str] | None:
+def _is_row_with_id(head: Sequence[str]) -> bool:
+    """Return whether what might be names of columns is an id with its features; columns may be called by their numbers."""
+    rest = list(head[1:])
+    numbers = [str(place) for place in range(len(rest) + 1)]
+    is_named = bool(roles_of(head[:1], ("item",))) or head[0].casefold() in ("", "id", "index", "unnamed: 0")
+    return bool(rest) and all(map(_is_number, rest)) and rest not in (numbers[:-1], numbers[1:]) and not is_named
+
+
+def _ids_beside(path: Path, file: str, problems: Problems) -> list[str] | None:
     stem = path.name.removesuffix(path.suffix)
     for name in IDS_FILES:
         beside = path.with_name(stem + name)
+        if beside.is_file():
+            problems.used.add(f"{file.removesuffix(path.suffix)}{name}")
         if beside.is_file() and name.endswith(".npy"):
             return [str(cell) for cell in load_npy(beside, beside.name, MOST_BYTES, vectors=True, texts=True).tolist()]
         if beside.is_file():
             with open_file(beside, MOST_BYTES) as opened:
-                lines = opened.read(size_of(opened)).decode("utf-8-sig", "replace").splitlines()
+                content = opened.read(size_of(opened)).decode("utf-8-sig", "replace")
+            if name.endswith(".json"):
+                return _listed(content, beside.name)
+            lines = content.splitlines()
             return [line.strip() for line in lines if line.strip()]
     return None
+
+
+def _listed(content: str, file: str) -> list[str]:
+    """Read ids from JSON: a list, or an object with the row of each.
+
+    Raises:
+        DataError: It is neither.
+    """
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file}: it is no JSON ({error}); give a list of ids") from error
+    if isinstance(found, dict) and sorted(map(str, found.values())) == sorted(map(str, range(len(found)))):
+        found = sorted(found, key=lambda name: int(found[name]))
+    if not isinstance(found, list) or not all(isinstance(name, str | int) for name in found):
+        raise DataError(f"{file}: it is neither a list of ids nor an object with the row of each; give one of the two")
+    return [str(name) for name in found]
 
 
 def _is_number(cell: str) -> bool:

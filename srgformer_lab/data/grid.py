@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from codecs import BOM_UTF8
 from itertools import chain
 from typing import Any
@@ -22,6 +23,10 @@ RECORDS = 200_000
 NEWLINE = 10
 
 
+_RULER = re.compile(r"[-+|=\s]*|\(?\d[\d,]* rows?( affected| in set)?[^)]*\)?", re.IGNORECASE)
+"""What databases print between and below rows."""
+
+
 class Grid:
     """The columns of a table while its rows come in."""
 
@@ -40,14 +45,14 @@ class Grid:
         widths = np.fromiter(map(len, records), np.int64, len(records))
         for place in np.flatnonzero((widths != n_columns) & (widths > 0)):
             record = records[place]
-            if not any(cell.strip() for cell in record):
+            if not any(cell.strip(" \t\x1a") for cell in record):  # an old mark of the end of a file among them
                 self.n_blank += 1
                 widths[place] = 0
             elif len(record) > n_columns and not any(cell.strip() for cell in record[n_columns:]):
                 records[place] = record[:n_columns]
                 widths[place] = n_columns
                 self.n_trailing += 1
-            elif is_surely_comment(record[0]):
+            elif is_surely_comment(record[0]) or _RULER.fullmatch(self.dialect.separator.join(record)):
                 self.comments.append(self.dialect.separator.join(record))
                 widths[place] = 0
             else:
@@ -119,8 +124,9 @@ class Grid:
     def table(self, seen: Look, problems: Problems) -> Table:
         """Return what came in, and note what was left out."""
         rows = np.concatenate(self.rows) if self.rows else np.empty(0, np.int64)
-        if self.ragged and begins_summary(self.ragged[-1][2]) and self.ragged[-1][0] > rows.max(initial=0) > 1:
-            row, _, word = self.ragged.pop()
+        row, width, word = self.ragged[-1] if self.ragged else (0, 0, "")
+        if width < len(self.header) and row > rows.max(initial=0) > 1 and begins_summary(word):
+            self.ragged.pop()
             problems.note(f"{self.file}: row {row}, the last, is left out, since it sums up the others: {word.strip()[:80]!r}")
         if self.ragged:
             (row, width, _), ragged = self.ragged[0], [row for row, *_ in self.ragged]

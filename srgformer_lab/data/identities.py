@@ -69,9 +69,8 @@ def note_nobody(table: Table, problems: Problems) -> None:
     counts = np.bincount(codes, minlength=len(uniques))
     for name, count in zip(uniques, counts, strict=True):
         if name.casefold() in PEOPLE and count > 1:
-            problems.note(
-                f"{table.file}: {count:,} of {len(codes):,} rows are of {name!r}, which counts as one user; remove them if it is many"
-            )
+            what = f"{table.file}: {count:,} of {len(codes):,} rows are of {name!r}, which counts as one user"
+            problems.note(f"{what}; remove them if it stands for many people")
 
 
 def ask_about_rounding(table: Table, column: str, word: str, problems: Problems, how: str | None) -> None:

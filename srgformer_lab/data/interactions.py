@@ -17,12 +17,16 @@ from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.records import columns_of, read_any
 from srgformer_lab.data.summary import without_summary
 from srgformer_lab.data.tables import Table, as_cells, numbered
-from srgformer_lab.data.values import by_unique, numbers, unknown, with_ratings, with_times
+from srgformer_lab.data.values import bought_or_not, by_unique, unknown, with_ratings, with_times
 from srgformer_lab.errors import ConfigError, DataError
 
 ROLES = ("user", "item", "rating", "time", "split", "event")
 COLUMN_OF = {"user": "user_id", "item": "item_id", "time": "timestamp"}
-LABELS = {"train": 0, "training": 0, "0": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "1": 1, "test": 2, "testing": 2, "2": 2}
+LABELS = {
+    **dict.fromkeys(("train", "training", "0", "0.0"), 0),
+    **dict.fromkeys(("valid", "validation", "val", "dev", "1", "1.0"), 1),
+    **dict.fromkeys(("test", "testing", "2", "2.0"), 2),
+}
 SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 """Ends the names of files that are one table in parts."""
 CLOCKS, DAYS = frozenset(("time", "zeit", "uhrzeit", "heure", "hora")), frozenset(("date", "datum", "day", "tag", "fecha", "orderdate"))
@@ -117,6 +121,7 @@ def _read(listing: Listing, layout: Layout, part: str, file: str, options: Readi
         problems.add(_without_columns(path.name, table, roles))
         return None
     table = _with_day(table, roles, problems)
+    _without_folds(table, roles, given, problems)
     _note_roles(file, table, roles, problems)
     table = _of_what_happened(table, roles, problems)
     if part != "interactions" and "split" in roles:
@@ -146,7 +151,22 @@ def _of_what_happened(table: Table, roles: Mapping[str, str], problems: Problems
     if bought is None:
         return table
     cells = table[bought]
-    return problems.leave_out(table, numbers(cells) <= 0, lambda row: f"whose {bought} is 0 or less, such as {cells[row]!r}: brought back")
+    signs = by_unique(cells, bought_or_not)
+    if (strange := np.isnan(signs) & ~unknown(cells)).any():
+        row = int(np.argmax(strange))
+        problems.note(
+            f"{table.file}: {strange.sum():,} rows have a {bought} that is no number, such as {cells[row]!r}; they count as bought"
+        )
+    return problems.leave_out(table, signs <= 0, lambda row: f"whose {bought} is 0 or less, such as {cells[row]!r}: brought back")
+
+
+def _without_folds(table: Table, roles: dict[str, str], given: Mapping[str, str], problems: Problems) -> None:
+    """Take no split from a column of folds, whose numbers are parts of a cross-validation, unless it was said to be one."""
+    fold = roles.get("split", "")
+    if plain(fold) == "fold" and "split" not in given and all(cell.strip().isdigit() for cell in numbered(table[fold])[1]):
+        del roles["split"]
+        remedy = f"columns='split={fold}' takes 0, 1 and 2 as train, valid and test"
+        problems.note(f"{table.file}: {fold} holds numbers, as parts of a cross-validation, and is not used; {remedy}")
 
 
 def _of_part(table: Table, part: str, column: str, problems: Problems) -> Table:
@@ -174,8 +194,8 @@ def _without_columns(file: str, table: Table, roles: Mapping[str, str]) -> str:
         )
     if "user" in roles and "item" not in roles and len(header) >= MATRIX:
         return (
-            f"{file}: row 1: no column item_id among {few(header, 8)}; if each column is an item, write a row for each pair instead, in "
-            f"Python: pandas.read_csv({file!r}).melt({roles['user']!r}, var_name='item_id', value_name='rating').dropna()"
+            f"{file}: row 1: no column item_id among {few(header, 8)}; if each column is an item, write a row for each pair instead, "
+            f"as pandas does it: table.melt({roles['user']!r}, var_name='item_id', value_name='rating').dropna()"
         )
     return (
         f"{file}: row 1: no column {missing} among {few(header, 40)}, which was read as {table.form}; "

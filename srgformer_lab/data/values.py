@@ -31,6 +31,7 @@ PLAUSIBLE = 1e8
 CENTURY = 4_102_444_800
 """The year 2100."""
 _UNIT = re.compile(r"(\d+(?:[.,]\d+)?)\s*(star|stern|%|(?:/|out of|of|von)\s*\d+)(?:s|e|en)?", re.IGNORECASE)
+_QUANTITY = re.compile(r"(?P<open>\()?\s*(?P<minus>[-−–])?\s*[+€$£]?(?P<digits>\d[\d.,]*)(?P<behind>-(?!\d))?(?P<close>\))?")
 _STARS = re.compile(r"([★⭐]\ufe0f?)+[☆✩]*")
 _COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])[0-5]\d[0-5]\d)?")
 
@@ -44,6 +45,16 @@ def numbers(values: np.ndarray) -> np.ndarray:
     except ValueError:
         found = by_unique(values, lambda cells: np.array([_number(cell) for cell in cells]))
     return np.where(np.isfinite(found), found, np.nan)
+
+
+def bought_or_not(cells: np.ndarray) -> np.ndarray:
+    """Return the sign of quantities however they are written (``-1,00``, ``(1)``, ``2 pcs``, ``1-``); NaN where there is no number."""
+    found = np.full(len(cells), np.nan)
+    for place, cell in enumerate(map(str.strip, cells)):
+        if match := _QUANTITY.match(cell):
+            is_less = match["minus"] or match["behind"] or (match["open"] and match["close"])
+            found[place] = (-1 if is_less else 1) * bool(re.search("[1-9]", match["digits"]))
+    return found
 
 
 def by_unique(values: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
