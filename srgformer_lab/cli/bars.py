@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from srgformer_lab.cli.terminal import say
 
 if TYPE_CHECKING:
-    from srgformer_lab.experiments.runner import ExperimentProgress
+    from srgformer_lab.experiments.engines import ExperimentProgress
     from srgformer_lab.training.run import Status
 
 LINE_SECONDS = 30.0

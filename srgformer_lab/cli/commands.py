@@ -164,6 +164,7 @@ def experiment(options: argparse.Namespace) -> int:
     from srgformer_lab.experiments import catalog
     from srgformer_lab.experiments.cases import Recipe, Setup
     from srgformer_lab.experiments.command import run_experiment
+    from srgformer_lab.experiments.engines import engine
 
     chosen = catalog.experiment(options.name)
     path = options.data or chosen.data
@@ -178,8 +179,9 @@ def experiment(options: argparse.Namespace) -> int:
         tuple(dict.fromkeys(name.strip() for name in options.only.split(","))) if options.only else (),
     )
     folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
+    where = engine(options.engine, options.address, options.threads)
     with trainings_bar() as watch:
-        for text in run_experiment(chosen.name, setup, folder, options.workers, options.hours, watch):
+        for text in run_experiment(chosen.name, setup, folder, options.workers, options.hours, watch, where):
             say(text)
     return 0
 

@@ -129,7 +129,16 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     experiment.add_argument("--first-seed", type=int, default=0)
     experiment.add_argument("--trials", type=int, default=1, help="settings to try for each model first, chosen by valid recall@20")
     experiment.add_argument("--only", help="rows (or factors, or sizes) of the table to make, a,b,c (default: all)")
-    experiment.add_argument("--workers", type=int, help="trainings at once (default: one a core; 0: in this process)")
+    experiment.add_argument(
+        "--workers", type=int, help="trainings at once (default: one a core, or what a cluster holds; 0: in this process)"
+    )
+    experiment.add_argument(
+        "--engine", default="local", help="what trains: local (this machine) or ray (a cluster; needs the extra [cluster]); the same tables"
+    )
+    experiment.add_argument(
+        "--address", metavar="HOST:PORT", help="with --engine ray: the cluster's head (default: this machine's cluster)"
+    )
+    experiment.add_argument("--threads", type=int, help="cores of each training (default: the cores divided by --workers; 1 on a cluster)")
     experiment.add_argument(
         "--hours", type=float, default=float("inf"), help="when to stop; trainings go on from there at the same command"
     )

@@ -6,25 +6,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from srgformer_lab import runtime
 from srgformer_lab.config import check_number
 from srgformer_lab.data.source import STUDIO, open_data
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments import timing
 from srgformer_lab.experiments.cases import Recipe, Setup
 from srgformer_lab.experiments.catalog import Chosen, Experiment, experiment, no_trials
+from srgformer_lab.experiments.engines import Engine, Job, LocalEngine, Watcher
 from srgformer_lab.experiments.measurement import Measurement, take
+from srgformer_lab.experiments.needs import HOUR, check_hours, need
 from srgformer_lab.experiments.outcomes import Outcome, rows, table
 from srgformer_lab.experiments.quality import HELD, quality_table, time_to_quality
 from srgformer_lab.experiments.report import Result, check_output, write_files
-from srgformer_lab.experiments.runner import HOUR, Runner, Watcher, check_budget, need
+from srgformer_lab.experiments.runner import Runner
 from srgformer_lab.experiments.workload import Task, shape, task
 
 RUNS = "runs"
 
 
 def run_experiment(
-    name: str, setup: Setup, folder: Path | str, n_workers: int | None = None, hours: float = math.inf, watch: Watcher | None = None
+    name: str,
+    setup: Setup,
+    folder: Path | str,
+    n_workers: int | None = None,
+    hours: float = math.inf,
+    watch: Watcher | None = None,
+    engine: Engine | None = None,
 ) -> Iterator[str]:
     """Train or measure what one of the paper's questions asks, and report what is being done.
 
@@ -35,17 +42,20 @@ def run_experiment(
             ``structure``; ``cost`` and ``latency`` measure.
         setup: Data, seeds, and what differs from the preset.
         folder: Where the tables are left. The run folders are in ``runs`` beside it, so that experiments share trainings.
-        n_workers: Trainings at once, from 0; one a core by default, 0 for one after the other in this process.
+        n_workers: Trainings at once, from 0; by default one a core, or what a cluster holds; 0 for one after the other in this process.
         hours: When they are up, trainings are stopped, and the tables are written without them; above 0.
         watch: Called every second with how far the trainings are.
+        engine: What trains: this machine by default, or ``RayEngine`` of a cluster. The numbers are the same, to the last digit where
+            processors are of one kind and each training has as many threads.
 
     Returns:
         An iterator of texts: the question, the table in Markdown, and the files that were written.
 
     Raises:
         UnknownIdError: There is no such experiment, or it is restricted to something that doesn't exist.
-        ConfigError: It can't fit into the hours or the memory, a setting is out of its range, the folder can't be written, or
-            trials are asked of a question that tries none; nothing was started then.
+        ConfigError: It can't fit into the hours or the memory, a setting is out of its range, the folder can't be written, trials are
+            asked of a question that tries none, or the cluster can't train it; nothing was started then.
+        MissingPackageError: The engine needs an extra that isn't installed.
         DataError: The data folder is not in order.
         RunError: A process was ended from outside.
     """
@@ -57,23 +67,28 @@ def run_experiment(
     if not hours:
         raise ConfigError("hours=0 leaves no time; give more, or none to run until it is done")
     if isinstance(question, Measurement):
+        if engine is not None and not isinstance(engine, LocalEngine):
+            raise ConfigError(f"{name} measures one thing after the other on this machine; leave --engine out")
         return take(question, setup, folder, hours)
-    workers = check_number("workers", runtime.n_cores() if n_workers is None else n_workers, 0, 10_000, "trainings at once", True)
-    return _train(question, setup, folder, workers, hours, watch)
+    workers = n_workers if n_workers is None else int(check_number("workers", n_workers, 0, 10_000, "trainings at once", True))
+    return _train(question, setup, folder, engine or LocalEngine(), workers, hours, watch)
 
 
-def _train(question: Experiment, setup: Setup, folder: Path, n_workers: int, hours: float, watch: Watcher | None) -> Iterator[str]:
-    runs = folder.parent / RUNS
+def _train(
+    question: Experiment, setup: Setup, folder: Path, engine: Engine, n_workers: int | None, hours: float, watch: Watcher | None
+) -> Iterator[str]:
+    runs = folder.absolute().parent / RUNS
     check_output(folder)
     check_output(runs)
     trials = list(question.trials(setup)) if setup.n_trials > 1 else []
     still = need([*trials, *question.cases(setup, {})], runs)
-    check_budget(still, hours, n_workers)
     data = setup.recipe.open(setup.seeds[0])
-    yield f"{question.question}\n{data!r}, preset {setup.preset_name}, d={setup.model.embedding_dim}\n{still}"
-    runner = Runner(runs, n_workers, time.monotonic() + hours * HOUR, watch)
-    tried = runner.finish(trials)
-    outcomes = runner.finish(question.cases(setup, best(tried, question.by[0])))
+    with engine.opened(still, runs, data, n_workers) as pool:
+        check_hours(still, hours, pool.n_places)
+        yield f"{question.question}\n{data!r}, preset {setup.preset_name}, d={setup.model.embedding_dim}\n{still}"
+        runner = Runner(Job(runs, time.monotonic() + hours * HOUR, watch), pool)
+        tried = runner.finish(trials)
+        outcomes = runner.finish(question.cases(setup, best(tried, question.by[0])))
     found = table(outcomes, question.by, question.reference, question.others)
     result = Result(question, setup, repr(data), rows(tried), rows(outcomes), found)
     paths = result.write(folder)

@@ -14,8 +14,8 @@ from srgformer_lab import runtime
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments.cases import Setup
+from srgformer_lab.experiments.needs import HOUR
 from srgformer_lab.experiments.report import check_output, shared_facts, write_files
-from srgformer_lab.experiments.runner import HOUR
 from srgformer_lab.experiments.workload import Task
 from srgformer_lab.training.estimate import estimate
 from srgformer_lab.training.records import versions

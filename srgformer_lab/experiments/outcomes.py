@@ -24,6 +24,7 @@ from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, evalua
 from srgformer_lab.training.files import write_bytes
 from srgformer_lab.training.fit import resume
 from srgformer_lab.training.loop import cutoffs_for
+from srgformer_lab.training.records import UNFINISHED
 from srgformer_lab.training.run import Run
 
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
@@ -61,6 +62,11 @@ class Outcome:
         return self.state == "finished" and self.test is not None
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether a process has its training at hand, here or on another machine."""
+        return self.state in UNFINISHED
+
+    @property
     def share_done(self) -> float:
         """How much of the case is done, by epochs, if no early stop comes; in 0…1."""
         return 1.0 if self.is_finished else self.epochs / self.case.train.epochs
@@ -79,18 +85,20 @@ class Outcome:
 def complete(case: TrainingCase, folder: Path) -> Outcome:
     """Train a case to its end in its own run folder under ``folder``, from wherever it is; one that is finished is only read.
 
-    A mistake in its settings, or a loss that is not finite, is an outcome too, so that the other cases go on.
+    A mistake in its settings, or a loss that is not finite, is an outcome too, so that the other cases go on; and so is a training
+    that another process has at hand, on this machine or another, which is left to that one.
     """
     if (outcome := seen(case, folder)).is_finished:
         return outcome
     try:
         data = case.recipe.open(case.seed)
         run = _run_of(case, data, folder)
-        if run.status().state != "finished":
+        if run.status().state not in ("finished", *UNFINISHED):
             resume(run, data)
         return _judged(case, run, data) if run.status().state == "finished" else _unfinished(case, run)
     except LabError as error:
-        return Outcome(case, "failed", str(error))
+        elsewhere = seen(case, folder)  # another process may have begun it in this moment
+        return elsewhere if elsewhere.is_under_way else Outcome(case, "failed", str(error))
 
 
 def seen(case: TrainingCase, folder: Path) -> Outcome:

@@ -22,14 +22,16 @@ from srgformer_lab.analysis.attention import attention_auc
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.config import FOUND_STRUCTURE
 from srgformer_lab.errors import ConfigError, UnknownIdError
-from srgformer_lab.experiments import runner, structure
+from srgformer_lab.experiments import engines, runner, structure
 from srgformer_lab.experiments.candidates import candidates
 from srgformer_lab.experiments.cases import Recipe, Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS, Experiment, experiment, points_of
 from srgformer_lab.experiments.command import best, run_experiment
+from srgformer_lab.experiments.engines import Job, LocalPool, seconds_left
+from srgformer_lab.experiments.needs import Need, check_hours, check_memory, need
 from srgformer_lab.experiments.outcomes import METRICS, Outcome, complete, rows, seen, table
 from srgformer_lab.experiments.report import Result
-from srgformer_lab.experiments.runner import Need, Runner, check_budget, need, seconds_left
+from srgformer_lab.experiments.runner import Runner
 from srgformer_lab.training.estimate import Work
 
 WORLD = {"n_users": 60, "n_items": 40, "n_groups": 4, "n_interactions": 900}
@@ -42,6 +44,10 @@ def setup_of(**changes) -> Setup:
 
 def texts_of(name, folder, setup=None, **options) -> str:
     return "\n".join(run_experiment(name, setup or setup_of(), folder / "tables", 0, **options))
+
+
+def _runner(folder, n_workers, ends=math.inf, watch=None) -> Runner:
+    return Runner(Job(folder, ends, watch), LocalPool(n_workers))
 
 
 TRAINED = [name for name, each in EXPERIMENTS.items() if isinstance(each, Experiment)]
@@ -208,6 +214,19 @@ def test_a_broken_off_case_goes_on_to_what_an_unbroken_one_is(tmp_path):
     assert resumed.test == whole.test
 
 
+def test_a_training_that_another_process_has_at_hand_is_waited_for(tmp_path, monkeypatch):
+    case = setup_of(changes=SMALL | {"epochs": 1}).case({}, 0)
+    run = lab.Run.create(tmp_path, case.key, case.recipe.open(0), case.model_name, case.model, case.train)
+    lock = run.take()
+    run.write_status(replace(run.status(), state="running"))
+    assert complete(case, tmp_path).state == "running"
+    waits = []
+    monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=lambda seconds: (waits.append(seconds), lock.release())))
+    (outcome,) = _runner(tmp_path, 0).finish([case])
+    assert outcome.is_finished
+    assert len(waits) == 1
+
+
 def test_a_folder_that_was_broken_off_before_it_said_of_what_is_made_anew(tmp_path):
     case = setup_of().case({}, 0)
     (tmp_path / case.key).mkdir()
@@ -218,7 +237,7 @@ def test_a_folder_that_was_broken_off_before_it_said_of_what_is_made_anew(tmp_pa
 def test_a_case_that_fails_is_named_and_the_others_go_on(tmp_path):
     good = setup_of().case({"variant": "good"}, 0)
     blind = setup_of(recipe=Recipe("studio", WORLD)).case({"variant": "bad"}, 0, "vbpr", modalities=("smell",))
-    bad, fine = Runner(tmp_path / "runs", 0).finish([blind, good])
+    bad, fine = _runner(tmp_path / "runs", 0).finish([blind, good])
     assert bad.state == "failed"
     assert "has no modality 'smell'" in bad.message
     assert fine.is_finished
@@ -230,8 +249,8 @@ def test_a_case_that_fails_is_named_and_the_others_go_on(tmp_path):
 def test_processes_find_what_one_process_finds(tmp_path):
     cases = [setup_of().case({"seed": seed}, seed) for seed in (0, 1)]
     seen_progress = []
-    apart = Runner(tmp_path / "apart", 2, watch=seen_progress.append).finish(cases)
-    here = Runner(tmp_path / "here", 0).finish(cases)
+    apart = _runner(tmp_path / "apart", 2, watch=seen_progress.append).finish(cases)
+    here = _runner(tmp_path / "here", 0).finish(cases)
     assert [outcome.test for outcome in apart] == [pytest.approx(outcome.test, abs=1e-6) for outcome in here]
     assert seen_progress[-1].n_done == seen_progress[-1].n_cases == 2
     assert [progress.n_done for progress in seen_progress] == sorted(progress.n_done for progress in seen_progress)
@@ -239,7 +258,7 @@ def test_processes_find_what_one_process_finds(tmp_path):
 
 def _time_is_up(monkeypatch, reached):
     """Let a runner's clock stand at 0, and jump to 1 when something is reached."""
-    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: float(reached())))
+    monkeypatch.setattr(engines, "time", SimpleNamespace(monotonic=lambda: float(reached())))
     return 0.5
 
 
@@ -251,18 +270,18 @@ def _wait_until(reached, process):
 
 def test_when_the_time_is_up_trainings_stop_and_go_on_at_the_next_start(tmp_path, monkeypatch):
     case = setup_of(changes=SMALL | {"epochs": 4000, "patience": 4000}).case({"variant": "long"}, 0)
-    (stopped,) = Runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs)).finish([case])
+    (stopped,) = _runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs)).finish([case])
     assert stopped.state == "stopped"
     assert 1 <= stopped.epochs < 4000
-    (again,) = Runner(tmp_path, 1, -1.0).finish([case])
+    (again,) = _runner(tmp_path, 1, -1.0).finish([case])
     assert (again.state, again.epochs) == ("stopped", stopped.epochs)
-    (later,) = Runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs > stopped.epochs)).finish([case])
+    (later,) = _runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs > stopped.epochs)).finish([case])
     assert stopped.epochs < later.epochs < 4000
 
 
 def _interrupted(folder, case):
     os.setpgrp()
-    Runner(folder, 1).finish([case])
+    _runner(folder, 1).finish([case])
 
 
 def test_a_killed_experiment_loses_at_most_an_epoch(tmp_path, monkeypatch):
@@ -276,7 +295,7 @@ def test_a_killed_experiment_loses_at_most_an_epoch(tmp_path, monkeypatch):
         time.sleep(0.1)  # a killed process lets go of its files a moment later
     assert before.state == "interrupted"
     assert before.epochs >= 3
-    (after,) = Runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs > before.epochs)).finish([case])
+    (after,) = _runner(tmp_path, 1, _time_is_up(monkeypatch, lambda: seen(case, tmp_path).epochs > before.epochs)).finish([case])
     assert before.epochs < after.epochs < 3000
 
 
@@ -332,7 +351,7 @@ def test_a_budget_that_cannot_fit_is_refused_before_anything_starts(tmp_path):
         texts_of("ablation", tmp_path, setup, hours=0.001)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ConfigError, match="are free; take fewer --workers"):
-        check_budget(Need(1, 0, 0, 10**15), math.inf, 2)
+        check_memory(Need(1, 0, 0, 10**15), 2)
 
 
 def test_what_is_done_is_not_counted_as_need(tmp_path):
@@ -459,10 +478,10 @@ def test_what_is_half_done_is_half_the_need_and_what_needs_no_training_is_one_ev
 
 
 def test_more_workers_than_trainings_need_no_more_memory_and_many_are_faster_than_one():
-    check_budget(Need(1, 0.1, 1, 10**6), math.inf, 10**9)
-    check_budget(Need(4, 3.9, 9, 1), 1, 4)
+    check_memory(Need(1, 0.1, 1, 10**6), 10**9)
+    check_hours(Need(4, 3.9, 9, 1), 1, 4)
     with pytest.raises(ConfigError, match="can't be enough"):
-        check_budget(Need(4, 3.9, 9, 1), 1, 2)
+        check_hours(Need(4, 3.9, 9, 1), 1, 2)
 
 
 def test_the_time_left_counts_only_what_was_done_now():
