@@ -1,7 +1,8 @@
 """What a warm start saves on data that has grown: run as ``python -m benchmarks.warm_start`` from the repository's root.
 
 A tenth of the users and of the items of a built-in world is held out, a run is trained on the rest, and then all of it is there. From the
-run's weights a training goes on, with the newcomers placed by their rules or drawn as usual; beside it one begins anew on the same split.
+run's weights a training goes on, with the newcomers placed by their rules (SRGFormer) or drawn as usual; beside it one begins anew on the
+same split.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import pandas as pd
 import torch
 
 import srgformer_lab as lab
+from srgformer_lab.models import catalog
 
 METRIC = "recall@20"
 SIZES = {"n_users": 300, "n_items": 160, "n_groups": 10, "n_interactions": 4_500}
@@ -25,26 +27,29 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--epochs", type=int, default=30)
+    options.add_argument("--model", default="srgformer", choices=[name for name, kind in catalog.MODELS.items() if kind.learns])
     asked = options.parse_args()
-    rows = [row for seed in range(asked.seeds) for row in one_seed(seed, asked.epochs)]
+    rows = [row for seed in range(asked.seeds) for row in one_seed(seed, asked.epochs, asked.model)]
     frame = pd.DataFrame(rows, columns=["seed", "start", "before training", "epoch 1", "best", "at", "reaches warm epoch 1 at"])
     print(frame.round(4).to_string(index=False))
     print(frame.groupby("start", sort=False).mean(numeric_only=True).drop(columns="seed").round(4).to_string())
 
 
-def one_seed(seed: int, epochs: int) -> list[tuple[object, ...]]:
+def one_seed(seed: int, epochs: int, name: str) -> list[tuple[object, ...]]:
     """Return a row for each start."""
     world, draws, chosen = lab.studio(**SIZES, seed=seed), np.random.default_rng(seed), lab.preset("studio")
     held = [set(draws.permutation(count)[: round(SHARE * count)].tolist()) for count in (world.n_users, world.n_items)]
-    config = chosen.model.replace(embedding_dim=32, seed=seed)
-    train = chosen.train.replace(seed=seed, epochs=epochs + 10, contrast_sample=128)
+    kind, is_ours = catalog.kind(name), name == "srgformer"
+    config = chosen.model.replace(embedding_dim=32, seed=seed) if is_ours else kind.config(seed=seed)  # type: ignore[call-arg]
+    train = chosen.train.replace(seed=seed, epochs=epochs + 10, contrast_sample=128, **kind.train)
     with tempfile.TemporaryDirectory() as root:
         shop = Path(root) / "shop"
         write(world, shop, *held)
-        run = lab.fit(lab.SRGFormer(lab.open_data(shop), config), config=train, folder=Path(root) / "runs")
+        run = lab.fit(kind.build(lab.open_data(shop), config), config=train, folder=Path(root) / "runs")
         write(world, shop, (), ())
         data = run.warm_start().data
-        starts = {"warm": run.warm_start(), "warm, newcomers drawn": drawn(run, config), "cold": lab.SRGFormer(data, config)}
+        starts = {"warm": run.warm_start(), "cold": kind.build(data, config)}
+        starts |= {"warm, newcomers drawn": drawn(run, config)} if is_ours else {}
     rows, first = [], 0.0
     for name, model in starts.items():
         before = lab.evaluate(model, "valid")[METRIC]
