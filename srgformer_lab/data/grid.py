@@ -138,7 +138,8 @@ class Grid:
         elif not self.n_rows:
             problems.add(f"{self.file} holds a header but no row; add rows")
         if seen.example:
-            problems.note(f"{self.file} is no UTF-8 and was read as {seen.named}: {seen.example.strip()[:80]!r}")
+            remedy = "if that looks wrong, give its encoding, such as encoding='shift_jis'"
+            problems.note(f"{self.file} is no UTF-8 and was read as {seen.named}: {seen.example.strip()[:80]!r}; {remedy}")
         if self.n_blank:
             problems.note(f"{self.file}: {self.n_blank:,} blank rows left out")
         if self.comments:

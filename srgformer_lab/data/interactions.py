@@ -205,7 +205,9 @@ def _without_columns(file: str, table: Table, roles: Mapping[str, str]) -> str:
 
 def _note_roles(file: str, table: Table, roles: Mapping[str, str], problems: Problems) -> None:
     taken = ", ".join(f"{name} as {role}" if name != role else name for role, name in roles.items())
-    rest = [name for name in table.names if name not in roles.values()]
+    bought = [name for name in table.columns if plain(name) in _QUANTITIES and name not in roles.values()][:1]
+    taken += "".join(f", {name} to see what was brought back" for name in bought)
+    rest = [name for name in table.names if name not in (*roles.values(), *bought)]
     unread = f"; not used: {few(rest, 12)}" if rest else ""
     problems.note(f"{file}: {len(table):,} rows, {table.form}: {taken}{unread}")
 

@@ -208,6 +208,7 @@ def test_titles_in_another_code_page(tmp_path):
     data = open_data(shop(tmp_path, items=text([row.replace("Thing", "Café") for row in ITEMS], "item_id,title,text").encode("cp1252")))
     assert data.cards.titles[2] == "Café 2"
     assert any("items.csv is no UTF-8 and was read as cp1252: 'i0,Café 0" in note for note in data.reading)
+    assert any("if that looks wrong, give its encoding" in note for note in data.reading)
     sjis = text([row.replace("Thing", "椅子") for row in ITEMS], "item_id,title,text").encode("shift_jis")
     (tmp_path / "items.csv").write_bytes(sjis)
     assert open_data(tmp_path, encoding="shift_jis").cards.titles[2] == "椅子 2"

@@ -96,6 +96,8 @@ def test_what_was_brought_back_is_left_out_however_it_is_written(tmp_path, retur
     rows = [f'{row},"{returned if number % 5 == 4 else "2"}"' for number, row in enumerate(ROWS)]
     data = open_data(shop(tmp_path, text(rows, HEADER + ",quantity")))
     assert len(data.interactions) == 16
+    assert not any("not used" in note for note in data.reading)
+    assert any("quantity to see what was brought back" in note for note in data.reading)
     assert any(f"4 rows left out, whose quantity is 0 or less, such as {returned!r}: brought back" in note for note in data.reading)
 
 
