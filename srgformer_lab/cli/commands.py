@@ -177,11 +177,12 @@ def experiment(options: argparse.Namespace) -> int:
         {name: value for name in sorted(names) if (value := getattr(options, name)) is not None},
         options.trials,
         tuple(dict.fromkeys(name.strip() for name in options.only.split(","))) if options.only else (),
+        options.search,
     )
     folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
     where = engine(options.engine, options.address, options.threads)
     with trainings_bar() as watch:
-        for text in run_experiment(chosen.name, setup, folder, options.workers, options.hours, watch, where):
+        for text in run_experiment(chosen.name, setup, folder, options.workers, options.hours, watch, where, options.storage):
             say(text)
     return 0
 

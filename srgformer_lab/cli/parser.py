@@ -128,6 +128,14 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     experiment.add_argument("--seeds", type=int, default=5, help="repetitions: each draws the world or split, the weights and the training")
     experiment.add_argument("--first-seed", type=int, default=0)
     experiment.add_argument("--trials", type=int, default=1, help="settings to try for each model first, chosen by valid recall@20")
+    experiment.add_argument(
+        "--search",
+        default="grid",
+        help="how they are chosen: grid, or optuna (needs the extra [search]), which stops those below the median",
+    )
+    experiment.add_argument(
+        "--storage", help="Optuna's trials: a file or a database's URL; the same one goes on (default: beside the tables)"
+    )
     experiment.add_argument("--only", help="rows (or factors, or sizes) of the table to make, a,b,c (default: all)")
     experiment.add_argument(
         "--workers", type=int, help="trainings at once (default: one a core, or what a cluster holds; 0: in this process)"

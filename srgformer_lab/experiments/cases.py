@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachetools import cached
 
@@ -17,6 +17,9 @@ from srgformer_lab.data.source import open_data
 from srgformer_lab.errors import ConfigError, UnknownIdError
 from srgformer_lab.models import catalog
 from srgformer_lab.presets import preset
+
+if TYPE_CHECKING:
+    from srgformer_lab.experiments.pruning import Pruning
 
 KEPT = ("embedding_dim", "modalities", "seed")
 """Settings of a model that belong to the data set at hand rather than to a preset."""
@@ -114,6 +117,8 @@ class TrainingCase:
     """Whether memberships are drawn with noise when the trained model is judged, as the public release does."""
     with_structure: bool = False
     """Whether it is also measured what the hyperedges and the attention of the trained model mean."""
+    pruning: "Pruning | None" = None
+    """What may stop the training early, since others with the same aim are better."""
 
     @cached_property
     def key(self) -> str:
@@ -153,6 +158,8 @@ class Setup:
     """Settings tried a model before its seeds are run; 1 takes the model's own."""
     only: tuple[str, ...] = ()
     """Labels to restrict the experiment to; none given means all."""
+    search: str = "grid"
+    """How settings are chosen for the trials: ``grid``, or ``optuna`` between the ends of the grids."""
 
     def __post_init__(self) -> None:
         """Check everything that is known before the data are."""

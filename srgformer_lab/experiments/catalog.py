@@ -32,7 +32,7 @@ Reference = Mapping[str, str | float]
 Draw = Callable[[pd.DataFrame, Sequence[str], Reference], "list[Figure]"]
 
 
-def no_trials(setup: Setup) -> list[TrainingCase]:
+def none_tuned(setup: Setup) -> list[Candidate]:
     """Try nothing: all settings are given."""
     return []
 
@@ -53,7 +53,8 @@ def losses(table: pd.DataFrame, by: Sequence[str], reference: Reference) -> "lis
 class Experiment:
     """A question that trainings answer.
 
-    Trials are run first, on the first seed; the settings of each label's best trial by validation are then given to ``cases``.
+    Trials of the tuned models are run first, on the first seed; the settings of each label's best trial by validation are then given
+    to ``cases``.
     """
 
     name: str
@@ -63,7 +64,8 @@ class Experiment:
     reference: Reference
     """What a row is held against: the row of these labels, the others being its own."""
     cases: Callable[[Setup, Chosen], Sequence[TrainingCase]]
-    trials: Callable[[Setup], Sequence[TrainingCase]] = no_trials
+    tuned: Callable[[Setup], Sequence[Candidate]] = none_tuned
+    """The models of which settings are tried."""
     draw: Draw = gains
     others: tuple[Reference, ...] = ()
     """What a row is held against besides."""
@@ -89,14 +91,6 @@ def of_variants(label: str, variants: Variants | Callable[[Setup], Variants]) ->
 def _compared(setup: Setup) -> list[Candidate]:
     known = candidates(setup)
     return [known[name] for name in setup.wanted("model of the comparison", known)]
-
-
-def _trials(setup: Setup) -> list[TrainingCase]:
-    return [
-        setup.case({"model": each.name, "trial": number}, setup.seeds[0], each.model_name, **settings)
-        for each in _compared(setup)
-        for number, settings in enumerate(each.trials(setup.n_trials), start=1)
-    ]
 
 
 def _tuned(setup: Setup, chosen: Chosen) -> list[TrainingCase]:
@@ -263,7 +257,7 @@ EXPERIMENTS: Mapping[str, Experiment | Measurement] = MappingProxyType(
     {
         each.name: each
         for each in (
-            Experiment("baselines", BEATS, ("model",), {"model": "LightGCN"}, _tuned, _trials),
+            Experiment("baselines", BEATS, ("model",), {"model": "LightGCN"}, _tuned, _compared),
             Experiment("ablation", BRINGS, ("variant",), {"variant": WHOLE}, _ablated, draw=losses),
             Experiment("sensitivity", MATTERS, ("knob", "value"), {"knob": PRESET, "value": ""}, _moved, draw=_curves),
             Experiment("sparsity", PAYS, ("share", "model"), {"model": "LightGCN"}, _thinned, draw=_by_share),

@@ -11,7 +11,7 @@ from srgformer_lab.data.source import STUDIO, open_data
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments import timing
 from srgformer_lab.experiments.cases import Recipe, Setup
-from srgformer_lab.experiments.catalog import Chosen, Experiment, experiment, no_trials
+from srgformer_lab.experiments.catalog import Chosen, Experiment, experiment, none_tuned
 from srgformer_lab.experiments.engines import Engine, Job, LocalEngine, Watcher
 from srgformer_lab.experiments.measurement import Measurement, take
 from srgformer_lab.experiments.needs import HOUR, check_hours, need
@@ -19,6 +19,7 @@ from srgformer_lab.experiments.outcomes import Outcome, rows, table
 from srgformer_lab.experiments.quality import HELD, quality_table, time_to_quality
 from srgformer_lab.experiments.report import Result, check_output, write_files
 from srgformer_lab.experiments.runner import Runner
+from srgformer_lab.experiments.search import joined, search
 from srgformer_lab.experiments.workload import Task, shape, task
 
 RUNS = "runs"
@@ -32,6 +33,7 @@ def run_experiment(
     hours: float = math.inf,
     watch: Watcher | None = None,
     engine: Engine | None = None,
+    storage: str | None = None,
 ) -> Iterator[str]:
     """Train or measure what one of the paper's questions asks, and report what is being done.
 
@@ -47,6 +49,8 @@ def run_experiment(
         watch: Called every second with how far the trainings are.
         engine: What trains: this machine by default, or ``RayEngine`` of a cluster. The numbers are the same, to the last digit where
             processors are of one kind and each training has as many threads.
+        storage: Where Optuna keeps trials, for ``search="optuna"``: a file or a database's URL; by default ``search.journal`` in the
+            folder.
 
     Returns:
         An iterator of texts: the question, the table in Markdown, and the files that were written.
@@ -54,14 +58,14 @@ def run_experiment(
     Raises:
         UnknownIdError: There is no such experiment, or it is restricted to something that doesn't exist.
         ConfigError: It can't fit into the hours or the memory, a setting is out of its range, the folder can't be written, trials are
-            asked of a question that tries none, or the cluster can't train it; nothing was started then.
-        MissingPackageError: The engine needs an extra that isn't installed.
+            asked of a question that tries none, the storage can't be opened, or the cluster can't train it; nothing was started then.
+        MissingPackageError: The engine or the search needs an extra that isn't installed.
         DataError: The data folder is not in order.
         RunError: A process was ended from outside.
     """
     question, folder = experiment(name), Path(folder)
-    if setup.n_trials > 1 and (isinstance(question, Measurement) or question.trials is no_trials):
-        raise ConfigError(f"trials={setup.n_trials}: {name} takes its settings as given and tries none; leave --trials out")
+    if (setup.n_trials > 1 or setup.search != "grid") and (isinstance(question, Measurement) or question.tuned is none_tuned):
+        raise ConfigError(f"trials={setup.n_trials}: {name} takes its settings as given and tries none; leave --trials and --search out")
     if hours != math.inf:
         hours = check_number("hours", hours, 0, 1e9, "when to stop; without it, it runs until it is done")
     if not hours:
@@ -71,23 +75,31 @@ def run_experiment(
             raise ConfigError(f"{name} measures one thing after the other on this machine; leave --engine out")
         return take(question, setup, folder, hours)
     workers = n_workers if n_workers is None else int(check_number("workers", n_workers, 0, 10_000, "trainings at once", True))
-    return _train(question, setup, folder, engine or LocalEngine(), workers, hours, watch)
+    return _train(question, setup, folder, engine or LocalEngine(), workers, hours, watch, storage)
 
 
 def _train(
-    question: Experiment, setup: Setup, folder: Path, engine: Engine, n_workers: int | None, hours: float, watch: Watcher | None
+    question: Experiment,
+    setup: Setup,
+    folder: Path,
+    engine: Engine,
+    n_workers: int | None,
+    hours: float,
+    watch: Watcher | None,
+    storage: str | None,
 ) -> Iterator[str]:
     runs = folder.absolute().parent / RUNS
     check_output(folder)
     check_output(runs)
-    trials = list(question.trials(setup)) if setup.n_trials > 1 else []
-    still = need([*trials, *question.cases(setup, {})], runs)
+    trying = search(setup, folder, storage)
+    models = question.tuned(setup) if setup.n_trials > 1 else []
+    still = joined(trying.need(setup, models, runs), need(question.cases(setup, {}), runs))
     data = setup.recipe.open(setup.seeds[0])
-    with engine.opened(still, runs, data, n_workers) as pool:
+    with engine.opened(still, runs, data, n_workers, trying.checks) as pool:
         check_hours(still, hours, pool.n_places)
         yield f"{question.question}\n{data!r}, preset {setup.preset_name}, d={setup.model.embedding_dim}\n{still}"
         runner = Runner(Job(runs, time.monotonic() + hours * HOUR, watch), pool)
-        tried = runner.finish(trials)
+        tried = trying.tried(setup, models, runner)
         outcomes = runner.finish(question.cases(setup, best(tried, question.by[0])))
     found = table(outcomes, question.by, question.reference, question.others)
     result = Result(question, setup, repr(data), rows(tried), rows(outcomes), found)

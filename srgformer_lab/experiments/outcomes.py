@@ -4,7 +4,7 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Outcome:
 
     case: TrainingCase
     state: str
-    """``finished``; ``stopped``, ``running`` and the like if it is to go on later; ``failed``."""
+    """``finished``; ``stopped``, ``running`` and the like if it is to go on later; ``failed``; ``pruned``: a trial that lagged behind."""
     message: str = ""
     epochs: int = 0
     best_epoch: int = 0
@@ -94,8 +94,8 @@ def complete(case: TrainingCase, folder: Path) -> Outcome:
         data = case.recipe.open(case.seed)
         run = _run_of(case, data, folder)
         if run.status().state not in ("finished", *UNFINISHED):
-            resume(run, data)
-        return _judged(case, run, data) if run.status().state == "finished" else _unfinished(case, run)
+            resume(run, data, case.pruning.watching(run) if case.pruning else None)
+        return _judged(case, run, data) if run.status().state == "finished" else _stopped(case, run)
     except LabError as error:
         elsewhere = seen(case, folder)  # another process may have begun it in this moment
         return elsewhere if elsewhere.is_under_way else Outcome(case, "failed", str(error))
@@ -179,6 +179,13 @@ def _read(case: TrainingCase, run: Run) -> Outcome:
         _users_file(case, run),
         pd.read_csv(run.path / STRUCTURE).iloc[0].to_dict() if case.with_structure else None,
     )
+
+
+def _stopped(case: TrainingCase, run: Run) -> Outcome:
+    outcome = _unfinished(case, run)
+    if case.pruning and outcome.state == "stopped" and case.pruning.stopped_after():
+        return replace(outcome, state="pruned")
+    return outcome
 
 
 def _unfinished(case: TrainingCase, run: Run) -> Outcome:

@@ -47,6 +47,7 @@ class Result:
         words += [f"--preset {setup.preset_name}", f"--seeds {len(setup.seeds)}"]
         words += [f"--first-seed {setup.seeds[0]}"] if setup.seeds[0] else []
         words += [f"--trials {setup.n_trials}"] if setup.n_trials > 1 else []
+        words += [f"--search {setup.search}"] if setup.search != "grid" else []
         words += [f"--only {shlex.quote(','.join(setup.only))}"] if setup.only else []
         words += [_option(name, value) for name, value in {**setup.recipe.options, **setup.changes}.items()]
         return " ".join(words)
@@ -54,22 +55,39 @@ class Result:
     def facts(self) -> dict[str, Any]:
         """Return what the tables were made from, ready for JSON."""
         setup, about = self.setup, {"experiment": self.experiment.name, "question": self.experiment.question}
-        effort = {"seeds": list(setup.seeds), "trials": setup.n_trials, "reference": dict(self.experiment.reference)}
+        effort = {
+            "seeds": list(setup.seeds),
+            "trials": setup.n_trials,
+            "search": setup.search,
+            "reference": dict(self.experiment.reference),
+        }
         return about | {"data": self.data, "command": self.command} | shared_facts(setup) | effort | {"versions": versions()}
 
     def to_markdown(self) -> str:
         """Return the table as people read it, with what it was made from above and what is missing below."""
         setup, effort = self.setup, "its own settings"
         if setup.n_trials > 1:
-            effort = f"at most {setup.n_trials} settings tried a model on seed {setup.seeds[0]}, the best by valid recall@20 taken"
+            by = "" if setup.search == "grid" else f" by {setup.search.title()}, those below the median stopped"
+            effort = f"at most {setup.n_trials} settings tried a model on seed {setup.seeds[0]}{by}, the best by valid recall@20 taken"
         seeds = f"seed {setup.seeds[0]}" if len(setup.seeds) == 1 else f"{len(setup.seeds)} seeds"
         head = f"{self.data}, d={setup.model.embedding_dim}, {seeds}; {effort}. Test metrics at the best validation epoch."
-        body = (markdown(self.table, self.experiment), in_words(self.table, self.experiment), self.missing())
+        body = (markdown(self.table, self.experiment), in_words(self.table, self.experiment), self.budgets(), self.missing())
         return "\n\n".join(part for part in (f"`{self.command}`", head, *body) if part)
+
+    def budgets(self) -> str:
+        """Return how many settings were tried of each model, and what became of them; empty where nothing was tried."""
+        if not len(self.trials):
+            return ""
+        label = self.experiment.by[0]
+        rows = []
+        for name, trials in self.trials.groupby(label, sort=False):
+            counts = [str((trials["state"] == state).sum()) for state in ("finished", "pruned", "failed")]
+            rows.append([str(name), str(len(trials)), *counts, str(trials["epochs"].sum())])
+        return markdown_table([label, "settings tried", "to the end", "stopped below the median", "failed", "epochs"], rows)
 
     def missing(self) -> str:
         """Return what did not end, a line each; empty where everything did."""
-        left = [row for frame in (self.trials, self.rows) for _, row in frame.iterrows() if row["state"] != "finished"]
+        left = [row for frame in (self.trials, self.rows) for _, row in frame.iterrows() if row["state"] not in ("finished", "pruned")]
         return "Not finished:\n\n" + "\n".join(map(self._left, left)) if left else ""
 
     def _left(self, row: pd.Series) -> str:

@@ -444,7 +444,7 @@ def test_trials_that_did_not_end_are_told_beside_the_table(tmp_path):
 
 @pytest.mark.parametrize("name", ["ablation", "cost"])
 def test_trials_are_refused_where_nothing_is_tried(name, tmp_path):
-    with pytest.raises(ConfigError, match="tries none; leave --trials out"):
+    with pytest.raises(ConfigError, match="tries none; leave --trials and --search out"):
         texts_of(name, tmp_path, setup_of(n_trials=5))
     assert list(tmp_path.iterdir()) == []
 
