@@ -61,6 +61,8 @@ def read_features(path: Path, file: str, modality: str, most: int, problems: Pro
     else:
         found = _table(path, file, problems)
     matrix, made = found.matrix, noted_provenance(path, file, problems) if kind == ".npy" else None
+    if not len(matrix):
+        raise DataError(f"{file}: it has no row; give one row an item")
     ids = made.ids if made and found.ids is None and len(made.ids) == len(matrix) else found.ids
     if ids is not None:
         ids = _checked_ids(file, ids, len(matrix))

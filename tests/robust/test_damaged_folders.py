@@ -123,6 +123,12 @@ def test_heads_that_lie_are_refused(shops, layout, shape):
     both(shops[layout], name)
 
 
+@pytest.mark.parametrize(("layout", "name"), [("plain", "features/image.npy"), ("mmrec", "image_feat.npy")])
+def test_a_matrix_without_rows_is_refused(shops, layout, name):
+    np.save(shops[layout] / name, np.zeros((0, 5), np.float32))
+    both(shops[layout], f"{name}: it has no row; give one row an item")
+
+
 def test_features_together_have_a_limit(shops, monkeypatch):
     monkeypatch.setattr(matrices, "MOST_BYTES", 400)
     monkeypatch.setattr("srgformer_lab.data.catalogue.MOST_BYTES", 400)
