@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,19 +37,22 @@ NODE = {"object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1", "incl
 
 
 @contextmanager
-def nodes(cores: tuple[int, ...]) -> Iterator[tuple[str, list[int]]]:
-    """Run a cluster with a node for each number of cores; give its address, and the processes that are the nodes."""
+def nodes(cores: tuple[int, ...]) -> Iterator[Callable[[], tuple[str, list[int]]]]:
+    """Run a cluster with a node for each number of cores; what is given waits for it, and returns its address and the nodes' processes."""
     command = [sys.executable, "-m", "benchmarks.cluster", "--hold", *map(str, cores)]
     paths = os.pathsep.join(path for path in (os.fspath(Path.cwd()), *sys.path) if path)
     environment = {**os.environ, **ON_THIS_MACHINE, "PYTHONPATH": paths}
     held = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True)
-    try:
+
+    def told() -> tuple[str, list[int]]:
         for line in held.stdout or ():
             if line.startswith("{"):
-                told = json.loads(line)
-                yield told["address"], told["nodes"]
-                return
+                about = json.loads(line)
+                return about["address"], about["nodes"]
         raise RuntimeError("the cluster did not start")
+
+    try:
+        yield told
     finally:
         for stream in (held.stdin, held.stdout):
             if stream:
@@ -137,7 +140,8 @@ def main() -> int:
         started = time.monotonic()
         local = tables(Path(folder) / "local", TWELVE, lab.LocalEngine(n_threads=1), 2)
         print(f"local, two processes: {time.monotonic() - started:.0f} s")
-        with nodes((1, 1)) as (address, processes):
+        with nodes((1, 1)) as told:
+            address, processes = told()
             started, killer = time.monotonic(), Killer(Path(folder) / "ray" / "runs", processes[1])
             found = tables(Path(folder) / "ray", TWELVE, lab.RayEngine(address), 2, killer)
             print(f"Ray, two nodes, of which one is lost: {time.monotonic() - started:.0f} s")
