@@ -113,7 +113,10 @@ class Killer:
 
 
 def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except FileNotFoundError:  # the process that was killed: who goes on with its training has not said so yet
+        return 0
 
 
 def tables(folder: Path, setup: lab.Setup, engine: Engine, n_workers: int, watch: Killer | None = None) -> Mapping[str, bytes]:
