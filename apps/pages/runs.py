@@ -175,20 +175,23 @@ def _(compare, first_run, found, get_jump, get_said, get_table, gone, scene, mem
 
 
 @app.cell
-def _(get_chosen):
-    name_box = mo.ui.text(value=get_chosen(), label="Another name")
-    return (name_box,)
+def _(act, delete, get_chosen, rename):
+    # nothing that is typed and nothing that is trained makes these anew: a press in that moment would go to what is no longer there
+    _name, _box = get_chosen(), mo.ui.text(value=get_chosen(), label="Another name")
+    manage = (
+        _box,
+        mo.ui.button(label="Rename", on_change=lambda _: act(rename, _name, _box.value)),
+        mo.ui.button(label="Delete this run", on_change=lambda _: act(delete, _name)),
+    )
+    return (manage,)
 
 
 @app.cell
-def _(act, delete, get_chosen, get_table, name_box, rename):
+def _(get_chosen, get_table, manage):
     mo.stop(not len(get_table()))
     _name = get_chosen()
-    rename_button = mo.ui.button(label="Rename", on_change=lambda _: act(rename, _name, name_box.value), disabled=name_box.value == _name)
-    delete_button = mo.ui.button(label="Delete this run", on_change=lambda _: act(delete, _name))
-    _row = [name_box, rename_button, delete_button]
     _note = common.fact("This run comes with the package and stays as it is." if _name else "Choose a run above.")
-    _offer = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in _row)}</div>')
+    _offer = mo.Html(f'<div class="lab-form">{"".join(f"<div>{part.text}</div>" for part in manage)}</div>')
     _title = common.section(f"The chosen run: {_name}" if _name else "The chosen run")
     if not backend.may_manage():
         _note = common.fact("In a class the runs belong to all: nobody renames or deletes them.")

@@ -63,31 +63,32 @@ def _(preset_box):
 
 
 @app.cell
-def _(data, numbers, preset_box, variant_box):
-    asked, cost_line, same = None, None, ""
-    try:
-        asked = variant_box.value, *backend.adjusted(preset_box.value, **numbers.value)
-        cost_line = waiting.cost(backend.cost(data, *asked), asked[2])
-        same = backend.same_run(data, *asked)
-    except LabError as _error:
-        asked, cost_line = None, common.problem(_error, "Nothing was started.")
-    return asked, cost_line, same
+def _(data, set_ticking, set_trouble, set_watched):
+    # a press reads what the form says then: a button that were made anew with every field could be gone when it is pressed
+    wanted = {}
+
+    def _begin():
+        if wanted["asked"] is not None:  # else what is wrong stands above
+            set_watched(backend.begin(data, *wanted["asked"], name=wanted["name"]).name)
+            set_ticking(True)
+            set_trouble(None)
+
+    start = widgets.action("Train", common.tried(_begin, set_trouble))
+    return start, wanted
 
 
 @app.cell
-def _(asked, data, name_box, same, set_loaded, set_ticking, set_trouble, set_watched):
-    def _begin(count):
-        try:
-            set_watched(backend.begin(data, *asked, name=name_box.value.strip()).name)
-            set_ticking(True)
-            set_trouble(None)
-        except LabError as error:
-            set_trouble(error)
-        return count
-
-    start = widgets.action("Train", _begin, disabled=asked is None)
-    open_same, same_line = form.there_already(same, lambda name: set_loaded({"run": name}))
-    return open_same, same_line, start
+def _(data, name_box, numbers, preset_box, set_loaded, variant_box, wanted):
+    asked, cost_line, _same = None, None, ""
+    try:
+        asked = variant_box.value, *backend.adjusted(preset_box.value, **numbers.value)
+        cost_line = waiting.cost(backend.cost(data, *asked), asked[2])
+        _same = backend.same_run(data, *asked)
+    except LabError as _error:
+        asked, cost_line = None, common.problem(_error, "Nothing was started.")
+    wanted.update(asked=asked, name=name_box.value.strip())
+    open_same, same_line = form.there_already(_same, lambda name: set_loaded({"run": name}))
+    return asked, cost_line, open_same, same_line
 
 
 @app.cell
@@ -139,16 +140,12 @@ def _(run, ticker):
 
 @app.cell
 def _(run, set_ticking, set_trouble):
-    def _resume(count):
-        try:
-            backend.carry_on(run)
-            set_ticking(True)
-        except LabError as error:
-            set_trouble(error)
-        return count
+    def _resume():
+        backend.carry_on(run)
+        set_ticking(True)
 
     stop_button = mo.ui.button(label="Stop", on_click=common.tried(lambda: backend.stop_run(run), set_trouble))
-    resume_button = widgets.action("Resume", _resume)
+    resume_button = widgets.action("Resume", common.tried(_resume, set_trouble))
     return resume_button, stop_button
 
 

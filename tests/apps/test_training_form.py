@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
+from marimo._plugins.ui._core.ui_element import UIElement
 
 import srgformer_lab as lab
 from srgformer_lab import backend
@@ -158,3 +159,11 @@ def test_the_list_of_runs_stays_where_the_loaded_ones_folder_is_gone(page, shop)
     assert "gone" in names["gone"].text
     assert len(names["runs"]) == len(backend.runs_of(names["data"]))
     assert RUNS.is_dir()
+
+
+@pytest.mark.parametrize(("name", "buttons"), [("train", "start"), ("runs", "manage")])
+def test_nothing_that_is_typed_makes_the_button_anew_that_acts_on_it(page, shop, name, buttons):
+    """Who types and presses at once would press what is no longer there."""
+    _, names = page(name, shop)
+    (made,) = [cell for cell in importlib.import_module(f"pages.{name}").app._cell_manager.cells() if cell and buttons in cell.defs]
+    assert {read for read in made.refs if isinstance(names.get(read), UIElement)} == set()
