@@ -3,6 +3,7 @@
 The draws are made here a second time, from the same generator, so that the reference gets numbers and not what the pass made of them.
 """
 
+import statistics
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -278,17 +279,23 @@ def contrast_gradients(trace, contrast, dtype):
 def test_the_narrow_products_of_the_hypergraph_contrast_keep_the_digits_of_wide_ones(tiny, n_layers, as_released):
     """Against the wide form in double precision, the narrow one in single precision errs little more than the wide one does.
 
-    After some layers hyperedges point nearly the same way; what turns a row is then a small difference between them.
+    After some layers hyperedges point nearly the same way; what turns a row is then a small difference between them, and how much of it
+    is lost in one draw is chance, which the order of a processor's sums decides: by which of two forms more, from .06 to 11 times. So
+    the median of several draws is held.
     """
-    config = ModelConfig(n_hyperedges=8, n_hypergraph_layers=n_layers, as_released=as_released)
-    trace = SRGFormer(tiny, config).trace()
 
     def wide(parts, users, items, temperature):
         return modality_contrast([part.embedding for part in parts], users, items, temperature)
 
-    exact = contrast_gradients(trace, wide, torch.float64)
-    of_wide, of_narrow = (
-        [((found - expected).norm() / expected.norm()).item() for found, expected in zip(gradients, exact, strict=True)]
-        for gradients in (contrast_gradients(trace, contrast, torch.float32) for contrast in (wide, hypergraph_contrast))
-    )
-    assert max(of_narrow) < 4 * max(of_wide), (of_narrow, of_wide)
+    def largest_error(gradients, exact):
+        return max(((found - expected).norm() / expected.norm()).item() for found, expected in zip(gradients, exact, strict=True))
+
+    ratios = []
+    for seed in range(9):
+        trace = SRGFormer(tiny, ModelConfig(n_hyperedges=8, n_hypergraph_layers=n_layers, as_released=as_released, seed=seed)).trace()
+        exact = contrast_gradients(trace, wide, torch.float64)
+        of_wide, of_narrow = (
+            largest_error(contrast_gradients(trace, contrast, torch.float32), exact) for contrast in (wide, hypergraph_contrast)
+        )
+        ratios.append(of_narrow / of_wide)
+    assert statistics.median(ratios) < 2, ratios
