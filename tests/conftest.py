@@ -21,6 +21,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 import srgformer_lab as lab  # noqa: E402
+from srgformer_lab import runtime  # noqa: E402
 from srgformer_lab.data import source  # noqa: E402
 
 DATA = Path(os.environ.get("SRGFORMER_LAB_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -54,7 +55,7 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Use one worker more than there are cores: those that click through pages wait for a browser half of their time."""
-    return (os.cpu_count() or 1) + 1
+    return runtime.n_cores() + 1
 
 
 @pytest.hookimpl(optionalhook=True)

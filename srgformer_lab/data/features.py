@@ -101,7 +101,7 @@ def fitted(found: Features, item_ids: Sequence[str], problems: Problems, unit: s
         problems.note(f"{found.file}: {counted(n_empty, 'row')} of nothing but NaN, taken as items without it")
     if found.ids is not None:
         place = positions(found.ids, list(item_ids))
-        if (place < 0).all():
+        if len(place) and (place < 0).all():
             raise DataError(
                 f"{found.file}: none of its ids is an item's, such as {found.ids[0]!r} where items are called {item_ids[0]!r}; "
                 "write the items' ids there"

@@ -1,5 +1,7 @@
 """Which item each row of features belongs to, and which items there are."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -43,13 +45,18 @@ def ids_of_rows(
     return [str(row) for row in range(n_rows)], np.arange(n_rows)
 
 
+def among_rows(item_ids: Sequence[str]) -> str:
+    """Say where an item is looked for."""
+    return f"among the {counted(len(item_ids), 'row')} of the features" + (f", {item_ids[0]}…{item_ids[-1]}" if item_ids else "")
+
+
 def known_rows(table: Table, item_ids: list[str], problems: Problems) -> Table:
     """Return the interactions whose items have a row; others are a problem."""
     ids, unknown = table["item_id"], positions(item_ids, table["item_id"]) < 0
     if not unknown.any():
         return table
     n_unknown = len(pd.unique(ids[unknown]))
-    where = f"among the {len(item_ids)} rows of the features, {item_ids[0]}…{item_ids[-1]}: {counted(n_unknown, 'item')} without a row"
+    where = f"{among_rows(item_ids)}: {counted(n_unknown, 'item')} without a row"
     remedy = "add their rows to the features, or remove this row"
     return problems.drop(table, unknown, lambda row: f"item id {ids[row]!r} is not {where}", remedy)
 

@@ -23,7 +23,7 @@ from srgformer_lab.data.features import Features
 from srgformer_lab.data.files import existing_folder, open_file
 from srgformer_lab.data.interactions import read_interactions
 from srgformer_lab.data.layouts import ANSWERS, Layout, Listing, recognized
-from srgformer_lab.data.matching import all_items, are_rows, ids_of_rows, known_rows
+from srgformer_lab.data.matching import all_items, among_rows, are_rows, ids_of_rows, known_rows
 from srgformer_lab.data.problems import Problems, few
 from srgformer_lab.data.reading_options import ReadingOptions
 from srgformer_lab.data.tables import Table, numbered, positions
@@ -126,7 +126,7 @@ def gather(folder: Path, problems: Problems, options: ReadingOptions | None = No
         if items is not None:
             remedy = "add the item there, or remove this row"
             unknown = positions(item_ids, items.table["item_id"]) < 0
-            where = f"among the {len(item_ids)} rows of the features, {item_ids[0]}…{item_ids[-1]}"
+            where = among_rows(item_ids)
             problems.drop(items.table, unknown, lambda row: f"item id {items.table['item_id'][row]!r} is not {where}", remedy)
     else:
         table, item_ids = all_items(table, items, by_row and items is not None, options, problems)

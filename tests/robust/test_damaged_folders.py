@@ -129,6 +129,28 @@ def test_a_matrix_without_rows_is_refused(shops, layout, name):
     both(shops[layout], f"{name}: it has no row; give one row an item")
 
 
+def test_rows_of_which_none_is_left_are_told(shops):
+    """Where ids count from 1, the row of item 0 is left out."""
+    path = shops["mmrec"]
+    for name in ("items.csv", "image_knn.npz"):
+        (path / name).unlink()
+    for name in ("image", "text"):
+        np.save(path / f"{name}_feat.npy", np.ones((1, 5), np.float32))
+    head, *lines = (path / "baby.inter").read_text().splitlines()
+    (path / "baby.inter").write_text("\n".join([head, *(line.replace("\t", "\ti", 1) for line in lines)]))
+    with pytest.raises(lab.DataError, match="is not among the 0 rows of the features"):
+        lab.open_data(path, ids="from1")
+
+
+@pytest.mark.parametrize(("rows", "words"), [("", "holds a header but no row"), ("u0,\n", "no item_id in 1 of 1 rows")])
+def test_features_with_ids_of_no_item_leave_the_true_problem(tmp_path, rows, words):
+    (tmp_path / "interactions.csv").write_text(f"user_id,item_id\n{rows}")
+    (tmp_path / "features").mkdir()
+    np.save(tmp_path / "features" / "image.npy", np.ones((2, 3), np.float32))
+    (tmp_path / "features" / "image_ids.txt").write_text("a\nb\n")
+    both(tmp_path, words)
+
+
 def test_features_together_have_a_limit(shops, monkeypatch):
     monkeypatch.setattr(matrices, "MOST_BYTES", 400)
     monkeypatch.setattr("srgformer_lab.data.catalogue.MOST_BYTES", 400)
