@@ -50,7 +50,7 @@ def _():
     query = mo.query_params()
     asked = query.to_dict()
     get_page, set_page = mo.state(asked["page"] if asked.get("page") in PAGES else FIRST, allow_self_loops=True)
-    apps, sent, known, memory = {}, {}, {}, {}
+    apps, sent, known, told, memory = {}, {}, {}, {}, {}
 
     def write_link(values):
         for name, value in values.items():
@@ -59,16 +59,15 @@ def _():
             elif not value and name in query:
                 query.remove(name)
 
-    return apps, asked, get_page, known, memory, sent, set_page, write_link
+    return apps, asked, get_page, known, memory, sent, set_page, told, write_link
 
 
 @app.cell
-def _(apps, known, set_page, write_link):
+def _(apps, known, set_page):
     def go(page, anew=False):
         if anew:
             apps.pop(page, None)
             known.pop(page, None)
-        write_link({"page": page})
         set_page(page)
 
     return (go,)
@@ -110,10 +109,9 @@ def _(asked):
 
 
 @app.cell
-def _(backend, set_scene, write_link):
+def _(backend, set_scene):
     def change(scene, link):
         followed = backend.SESSION.follow(scene, link)
-        write_link(followed.link.to_params())
         set_scene(followed)
         return followed
 
@@ -143,8 +141,9 @@ def _(asked, common, forms, get_scene, page, top):
     _question, _, _kind = PAGES[page]
     _strip, _bar = top.strip(_scene, _kind), top.bar(_scene.link, forms, page)
     _wrong = top.wrong_page(asked, PAGES, page)
+    named = _scene.link
     common.stack(top.page_name(_question, _scene), common.styles(), _strip, _bar, common.notes((*_wrong, *_scene.notes)))
-    return
+    return (named,)
 
 
 @app.cell
@@ -165,7 +164,18 @@ async def _(apps, change, get_scene, go, known, memory, page, page_app, sent, to
     if _result.defs.get("jump") in PAGES:  # the page asks for another one; it starts anew when it is shown again
         del apps[_page], known[_page]
         go(_result.defs["jump"], anew=True)
-    top.main(_result.output)
+    shown = top.main(_result.output)
+    shown
+    return (shown,)
+
+
+@app.cell
+def _(first_scene, get_scene, named, page, shown, told, write_link):
+    shown  # the address says what is to be seen, so it is the last to change
+    if named == get_scene().link:
+        if told.get("shown", (page, first_scene.link)) != (page, named):
+            write_link({"page": page, **named.to_params()})
+        told["shown"] = page, named
     return
 
 

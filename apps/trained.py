@@ -80,7 +80,7 @@ def progress(grid: pd.DataFrame, ticks: mo.ui.refresh) -> mo.Html:
         except LabError as error:
             lines.append(common.problem(error))
     rest = common.fact(f"and {len(names) - MOST_PROGRESS} more wait") if len(names) > MOST_PROGRESS else None
-    return common.stack(*lines, rest, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
+    return common.stack(*lines, rest, waiting.beat(ticks))
 
 
 def chart(base: backend.Scene, grid: pd.DataFrame, point: Point) -> mo.ui.plotly:

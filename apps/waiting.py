@@ -49,7 +49,11 @@ def task_button(task: backend.BackgroundTask[Any], words: str, notify: Callable[
 def ticker(
     task: backend.BackgroundTask[Any], notify: Callable[[Any], None], news: Callable[[], object] = lambda: None
 ) -> mo.ui.refresh | None:
-    """Have a page look twice a second how far something slow is, as long as it is looked for; ``notify`` hears of its end, and of news."""
+    """Have a page look twice a second how far something slow is, as long as it is looked for; ``notify`` hears of its end, and of news.
+
+    What ticks has a cell of its own, or shares one with ``task_button`` alone: marimo knows an element by its place among those of its
+    cell, and a tick that comes late must find no other button in that place.
+    """
     known = news()
 
     def check(_: object) -> None:
@@ -57,6 +61,11 @@ def ticker(
             notify(time.monotonic_ns())
 
     return mo.ui.refresh(default_interval="0.5s", on_change=check) if task.is_going else None
+
+
+def beat(ticks: mo.ui.refresh | None) -> mo.Html:
+    """Put what ticks into the page, where nobody sees it."""
+    return mo.Html(f'<div class="lab-ticker">{ticks.text}</div>' if ticks is not None else "")
 
 
 def task_line(task: backend.BackgroundTask[Any], button: mo.ui.button, ticks: mo.ui.refresh | None) -> mo.Html:
@@ -68,12 +77,12 @@ def task_line(task: backend.BackgroundTask[Any], button: mo.ui.button, ticks: mo
         happened = f"This takes unusually long: for {plots.duration(task.silence_seconds)} it has come no further"
         safe = "All pages work as before, and should it still end, its result is shown here."
         late = common.problem(happened, safe, "You need not wait for it: the button begins it anew.")
-        return common.stack(late, button, mo.Html(f'<div class="lab-ticker">{ticks.text}</div>'))
+        return common.stack(late, button, beat(ticks))
     left = f"about {plots.duration(task.eta_seconds)} left" if task.share else f"begun {plots.duration(task.silence_seconds)} ago"
     bar = (
         f'<progress max="1" value="{task.share:.3f}" aria-label="progress"></progress><span>{left}; the page stays usable meanwhile</span>'
     )
-    return mo.Html(f'<div class="lab-progress">{bar}<div class="lab-ticker">{ticks.text}</div></div>')
+    return mo.Html(f'<div class="lab-progress">{bar}{beat(ticks).text}</div>')
 
 
 def table_ticker(data: Dataset, set_table: Callable[[Any], None]) -> mo.ui.refresh:

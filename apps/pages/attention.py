@@ -159,7 +159,7 @@ def _(get_news, sample, scene, set_news):
     _words = f"Take each of the {len(scene.data.history(scene.link.user))} things away, one at a time"
     harm_button = waiting.task_button(harm, _words, set_news)
     many_button = waiting.task_button(many, f"Ask this of {sample.value} people", set_news)
-    harm_ticks, many_ticks = waiting.ticker(harm, set_news), waiting.ticker(many, set_news)  # last: an element is known by its place
+    harm_ticks, many_ticks = waiting.ticker(harm, set_news), waiting.ticker(many, set_news)
     return harm, harm_button, harm_ticks, many, many_button, many_ticks
 
 

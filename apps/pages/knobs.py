@@ -183,8 +183,13 @@ def _(base, get_marks, set_point, stood):
 @app.cell
 def _(base, get_grid, get_point, set_loaded, set_refused, notify):
     queuers = trained.buttons(base, get_grid(), get_point(), notify, set_refused, set_loaded)
+    return (queuers,)
+
+
+@app.cell
+def _(base, get_grid, notify):
     ticks = trained.ticker(base, get_grid(), notify)
-    return queuers, ticks
+    return (ticks,)
 
 
 @app.cell

@@ -66,7 +66,7 @@ def _(data, set_table):
 
 @app.cell
 def _(ticker):
-    mo.Html(f'<div class="lab-ticker">{ticker.text}</div>')
+    waiting.beat(ticker)
     return
 
 

@@ -153,8 +153,7 @@ def _(run, set_ticking, set_trouble):
 def _(get_watched, resume_button, run, status, stop_button, ticker):
     _stops = [stop_button] if backend.may_steer(run) else []
     _buttons = _stops if status.state in backend.GOING else [resume_button] if backend.can_go_on(run) else []
-    _tick = mo.Html(f'<div class="lab-ticker">{ticker.text}</div>') if ticker is not None else mo.Html("")
-    _line = mo.hstack([*_buttons, waiting.progress(run, status), _tick], justify="start", align="center", wrap=True)
+    _line = mo.hstack([*_buttons, waiting.progress(run, status), waiting.beat(ticker)], justify="start", align="center", wrap=True)
     common.stack(common.section(f"Run {get_watched()}"), _line)
     return
 
@@ -198,7 +197,7 @@ def _(run, sliders, link):
 
 
 @app.cell
-def _(data, get_table, get_ticking, get_watched, link, look, run, set_table, set_ticking, set_trouble, set_watched):
+def _(data, get_table, get_ticking, get_watched, link, look, run, set_ticking, set_trouble, set_watched):
     get_table()  # something changed in the folder of runs
 
     def _watch(name):
@@ -207,17 +206,21 @@ def _(data, get_table, get_ticking, get_watched, link, look, run, set_table, set
         set_ticking(backend.find_run(name).status().state in backend.GOING)
 
     runs = widgets.run_rows(backend.run_table(data), get_watched(), _watch)
-    table_ticks = waiting.table_ticker(data, set_table) if get_ticking() else None
     see, offer = form.ended(None if get_ticking() else run, get_watched(), get_watched() == link.run, look)
-    return offer, runs, see, table_ticks
+    return offer, runs, see
+
+
+@app.cell
+def _(data, get_ticking, set_table):
+    table_ticks = waiting.table_ticker(data, set_table) if get_ticking() else None
+    return (table_ticks,)
 
 
 @app.cell
 def _(offer, runs, table_ticks):
     _damaged = backend.damaged_lines()
     _parts = [common.section("Runs on this data", "from finished runs"), widgets.rows(runs)] if len(runs) else []
-    _tick = mo.Html(f'<div class="lab-ticker">{table_ticks.text}</div>') if table_ticks is not None else None
-    common.stack(offer, *_parts, common.notes(_damaged.values()), _tick)
+    common.stack(offer, *_parts, common.notes(_damaged.values()), waiting.beat(table_ticks))
     return
 
 

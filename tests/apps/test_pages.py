@@ -1,5 +1,6 @@
 """Every page runs with real data, shows what the package computed, and says what it picked."""
 
+import ast
 import html
 import importlib
 import os
@@ -7,6 +8,7 @@ import re
 import subprocess
 import sys
 
+import marimo as mo
 import pytest
 
 import srgformer_lab as lab
@@ -42,6 +44,32 @@ def test_every_page_runs_alone_and_reads_the_command_line(shop):
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_stay_readable(name):
     assert len((APPS / "pages" / f"{name}.py").read_text().splitlines()) <= 250
+
+
+def _calls(node):
+    """Return what is called inside a piece of code, without the modules that it comes from; marimo's elements by their whole names."""
+    names = {ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+    return {name if name.startswith("mo.ui.") else name.rpartition(".")[2] for name in names}
+
+
+def _leading_to(wanted):
+    """Return the names in ``wanted``, and those of the pages' helpers that call one of them or another such helper."""
+    trees = [ast.parse(path.read_text()) for path in APPS.glob("*.py")]
+    calls = {node.name: _calls(node) for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+    found = set(wanted)
+    while more := {name for name, called in calls.items() if called & found} - found:
+        found |= more
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_ticks_by_itself_has_a_cell_without_buttons_whose_place_it_could_take(name):
+    # marimo knows an element by its place among those of its cell: a late tick would press what stands there by then
+    cells = ast.parse((APPS / "pages" / f"{name}.py").read_text()).body
+    ticking, making = _leading_to({"mo.ui.refresh"}), _leading_to({f"mo.ui.{kind}" for kind in mo.ui.__all__})
+    for cell in cells:
+        called = _calls(cell) & making
+        assert not called & ticking or called <= ticking | {"task_button"}, f"line {cell.lineno}"
 
 
 def test_explore_embeds_the_first_page(shop, page, monkeypatch):

@@ -34,11 +34,17 @@ def turn(page, number, key, address):
     for _ in range(3):
         slider(page, number).press(key)
         try:
-            return page.wait_for_url(address, timeout=20_000)
+            return arrive(page, address, timeout=20_000)
         except Unanswered:
             if slider(page, number).get_attribute("aria-valuenow") != before:
                 break
-    return page.wait_for_url(address)
+    return arrive(page, address)
+
+
+def arrive(page, address, **limit):
+    """Wait for the address that says what is shown, and until it is drawn: a press before would go to what is drawn over."""
+    page.wait_for_url(address, **limit)
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
 
 def ask(page):

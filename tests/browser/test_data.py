@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 import srgformer_lab as lab
 from srgformer_lab import backend
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
-from tests.browser.steps import ask, choose_first, choose_page, question
+from tests.browser.steps import arrive, ask, choose_first, choose_page, question
 
 expect.set_options(timeout=LIMIT)
 DATA = "What is in the data?"
@@ -17,12 +17,12 @@ def test_from_a_cohort_to_a_person_to_an_item_to_why(studio_app, visit):
     data = lab.studio()
     page = visit(studio_app.link(page="data"))
     page.locator("button", has=page.locator(".lab-cohort")).nth(2).click()
-    page.wait_for_url(re.compile("cohort=heavy"))
+    arrive(page, re.compile("cohort=heavy"))
     expect(page.get_by_text("Choose a person: long histories")).to_be_visible()
     served = page.locator("button", has=page.get_by_text(re.compile(r"^NDCG \d")))
     before = ask(page).get("user", [""])
     served.nth(1).click()
-    page.wait_for_url(lambda address: "user=" in address and f"user={before[0]}&" not in address)
+    arrive(page, lambda address: "user=" in address and f"user={before[0]}&" not in address)
     user = ask(page)["user"][0]
     assert user in backend.cohort_users(data, "heavy")
     trace = lab.Run.open(studio_app.folder / "runs" / "short").model(data).trace()
@@ -31,7 +31,7 @@ def test_from_a_cohort_to_a_person_to_an_item_to_why(studio_app, visit):
     expect(third).to_contain_text(expected["title"][2])
     third.click()
     expect(question(page, "Why this item?")).to_be_visible()
-    page.wait_for_url(re.compile("page=why"))
+    arrive(page, re.compile("page=why"))
     expect(page.locator(".srg-strip")).to_contain_text(expected["title"][2])
     asked = ask(page)
     assert (asked["user"], asked["item"], asked["cohort"]) == ([user], [expected["item_id"][2]], ["heavy"])
@@ -44,7 +44,7 @@ def test_a_thing_of_the_wall_goes_along_to_every_page(movies_app, visit):
     page = visit(movies_app.link(page="data"))
     chosen = backend.item_counts(data).iloc[4]
     page.locator("button", has=page.locator(".lab-pick-card")).nth(4).click()
-    page.wait_for_url(re.compile(f"item={chosen['item_id']}(&|$)"))
+    arrive(page, re.compile(f"item={chosen['item_id']}(&|$)"))
     expect(page.locator(".srg-strip")).to_contain_text(chosen["title"])
     choose_page(page, "Why this item?")
     expect(page.locator(".lab-finding").first).to_contain_text(f"“{chosen['title']}”")
@@ -57,19 +57,19 @@ def test_what_is_carried_stands_first_and_a_link_brings_it_back(studio_app, visi
     page.get_by_role("button", name="Carry these 24 to the other pages").click()
     said = page.get_by_text("What you chose together: 24 items")
     expect(said).to_be_visible()
-    page.wait_for_url(re.compile("items="))
+    arrive(page, re.compile("items="))
     page.reload()
     expect(said).to_be_visible()
     page.get_by_role("button", name="Let go of them").click()
     expect(said).to_have_count(0)
-    page.wait_for_url(lambda address: "items=" not in address)
+    arrive(page, lambda address: "items=" not in address)
 
 
 def test_the_tour_leads_on_and_marks_where_one_was(studio_app, visit):
     page = visit(studio_app.link(page="start"))
     page.get_by_role("button", name="Look at the data").click()
     expect(question(page, DATA)).to_be_visible()
-    page.wait_for_url(re.compile("page=data"))
+    arrive(page, re.compile("page=data"))
     choose_page(page, "What is this?")
     expect(page.get_by_title("you were there")).to_have_count(1)
 

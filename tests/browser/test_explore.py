@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 import srgformer_lab as lab
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
-from tests.browser.steps import ask, choose_first, choose_page, open_chooser, question, slider, turn
+from tests.browser.steps import arrive, ask, choose_first, choose_page, open_chooser, question, slider, turn
 from tests.shops import write_shop
 
 expect.set_options(timeout=LIMIT)
@@ -68,7 +68,7 @@ def test_a_slider_moved_by_keyboard_ranks_the_list_anew(movies_app, visit):
     expect(page.locator(".srg-moves ol").last.locator(".srg-title")).to_have_text(list(best["title"]))
     page.get_by_role("button", name="reset").nth(1).click()
     expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
-    page.wait_for_url(lambda address: "beta" not in parse_qs(urlsplit(address).query))
+    arrive(page, lambda address: "beta" not in parse_qs(urlsplit(address).query))
 
 
 def test_a_link_brings_everything_back(studio_app, visit):
@@ -77,7 +77,7 @@ def test_a_link_brings_everything_back(studio_app, visit):
     turn(page, 0, "Home", re.compile("alpha=0(&|$)"))
     open_chooser(page)
     page.locator(".lab-picker button").nth(2).click()
-    page.wait_for_url(re.compile("user="))
+    arrive(page, re.compile("user="))
     choose_page(page, QUESTIONS["why"])
     expect(page.get_by_text(re.compile("The .* cells sum to"))).to_be_visible()
     open_chooser(page)
@@ -159,7 +159,7 @@ def test_the_empty_page_leads_to_a_first_run(studio_app, visit):
     page.get_by_role("button", name="Train a small run now").click()
     expect(question(page, QUESTIONS["train"])).to_be_visible()
     expect(page.locator(".lab-progress")).to_contain_text("finished")
-    page.wait_for_url(re.compile("run=shop-whole"))
+    arrive(page, re.compile("run=shop-whole"))
     choose_page(page, QUESTIONS["why"])
     expect(page.get_by_text(re.compile("The .* cells sum to"))).to_be_visible()
 
@@ -171,7 +171,7 @@ def test_a_dark_machine_gets_a_dark_page_with_dark_figures(studio_app, visit):
     bars = page.locator(".js-plotly-plot").first
     expect(bars.locator("[style*='rgb(189, 189, 189)']").first).to_be_attached()  # the collaborative part's colour on dark pages
     page.get_by_role("link", name="light page").click()
-    page.wait_for_url(re.compile("theme=light"))
+    arrive(page, re.compile("theme=light"))
     expect(page.get_by_text(re.compile("The .* cells sum to"))).to_be_visible()
     expect(bars.locator("[style*='rgb(77, 77, 77)']").first).to_be_attached()
 
@@ -201,7 +201,7 @@ def test_pages_are_walked_by_keyboard_and_each_begins_at_its_top_with_its_own_ti
     assert page.locator("#App").evaluate("body => body.scrollTop") == 0
     open_chooser(page)
     page.locator(".lab-picker button").nth(2).click()
-    page.wait_for_url(re.compile("user="))
+    arrive(page, re.compile("user="))
     assert page.evaluate("history.length") == steps + 2
     page.go_back()
     expect(question(page, QUESTIONS["knobs"])).to_be_visible()
@@ -214,7 +214,7 @@ def test_radios_are_chosen_by_arrow_keys(studio_app, visit):
     page.get_by_role("radio", name="image", exact=True).focus()
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("radio", name="text", exact=True)).to_be_checked()
-    page.wait_for_url(re.compile("modality=text"))
+    arrive(page, re.compile("modality=text"))
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("radio", name="image", exact=True)).to_be_checked()
 

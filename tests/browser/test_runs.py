@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 import srgformer_lab as lab
 from srgformer_lab.backend import SHIPPED, SHIPPED_RUNS
 from tests.browser.conftest import LIMIT
-from tests.browser.steps import ask, choose_page, question, slider, turn
+from tests.browser.steps import arrive, ask, choose_page, question, slider, turn
 
 expect.set_options(timeout=LIMIT)
 
@@ -23,13 +23,13 @@ def test_runs_are_renamed_deleted_brought_back_and_compared(studio_app, visit):
     shutil.copytree(runs / "short", runs / "from-terminal")  # it appears by itself
     expect(rows.filter(has_text="from-terminal")).to_be_visible()
     rows.filter(has_text="from-terminal").get_by_role("button").click()
-    page.wait_for_url(re.compile("run=from-terminal"))
+    arrive(page, re.compile("run=from-terminal"))
 
     name = page.get_by_role("textbox", name="Another name")
     name.fill("tidy")
     name.press("Enter")
     page.get_by_role("button", name="Rename", exact=True).click()
-    page.wait_for_url(re.compile("run=tidy"))
+    arrive(page, re.compile("run=tidy"))
     assert not (runs / "from-terminal").exists()
     expect(rows.filter(has_text="tidy")).to_be_visible()
 
@@ -64,11 +64,11 @@ def test_a_knob_turned_elsewhere_counts_where_runs_are_compared(studio_app, visi
     assert ask(page)["runs"] == ["short"]
     choose_page(page, "What does each knob do?")
     page.get_by_role("button", name="reset").first.click()
-    page.wait_for_url(lambda address: "alpha=" not in address)
+    arrive(page, lambda address: "alpha=" not in address)
     choose_page(page, "What changed between runs?")
     expect(page.get_by_text("Hold against short")).to_be_visible()
     expect(turned).to_have_count(0)
-    page.wait_for_url(re.compile(f"runs={SHIPPED}"))
+    arrive(page, re.compile(f"runs={SHIPPED}"))
 
 
 def test_a_missing_point_of_the_grid_is_trained_and_then_moved_to(studio_app, visit):
@@ -85,7 +85,7 @@ def test_a_missing_point_of_the_grid_is_trained_and_then_moved_to(studio_app, vi
     assert status.config.train == base.config.train.replace(modality_contrast_weight=1e-5)
 
     page.get_by_role("button", name="Look at this run on every page").click()
-    page.wait_for_url(re.compile(f"run={run.name}"))
+    arrive(page, re.compile(f"run={run.name}"))
     expect(page.locator(".srg-strip")).to_contain_text(run.name)
     expect(page.get_by_text("This is the loaded run.")).to_be_visible()
     expect(page.locator(".lab-knob-head").nth(3)).to_contain_text("10⁻⁵")

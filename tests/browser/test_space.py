@@ -11,7 +11,7 @@ import srgformer_lab as lab
 from srgformer_lab import backend
 from srgformer_lab.plots.style import SURFACE
 from tests.browser.conftest import LIMIT
-from tests.browser.steps import ask, choose_page
+from tests.browser.steps import arrive, ask, choose_page
 
 expect.set_options(timeout=LIMIT)
 
@@ -36,7 +36,7 @@ def test_circled_items_are_shown_carried_in_the_link_and_known_to_another_page(m
     circle(page, [(0.3, 0.1), (0.7, 0.1), (0.7, 0.9), (0.3, 0.9)])
     said = page.locator(".lab-finding", has_text=re.compile(r"^[\d,]+ items? chosen"))
     expect(said).to_be_visible()
-    page.wait_for_url(re.compile("items="))
+    arrive(page, re.compile("items="))
     n = int(said.inner_text().split()[0].replace(",", ""))
     items = backend.Link.of({"items": ask(page)["items"][0]}).items
     assert len(items) == min(n, backend.MOST_ITEMS)

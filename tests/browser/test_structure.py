@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 import srgformer_lab as lab
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
-from tests.browser.steps import ask, choose_page, question
+from tests.browser.steps import arrive, ask, choose_page, question
 
 expect.set_options(timeout=LIMIT)
 
@@ -25,13 +25,13 @@ def test_a_chosen_hyperedge_and_thing_are_in_the_link_and_survive_a_reload(movie
     page = visit(movies_app.link(page="hyperedges"))
     expect(question(page, HYPEREDGES)).to_be_visible()
     page.get_by_role("radio", name="text", exact=True).click()
-    page.wait_for_url(re.compile("modality=text"))
+    arrive(page, re.compile("modality=text"))
     page.locator(".lab-picker").first.get_by_role("button").nth(2).click()
-    page.wait_for_url(re.compile(f"hyperedge={third}(&|$)"))
+    arrive(page, re.compile(f"hyperedge={third}(&|$)"))
     expect(finding(page)).to_contain_text(f"Hyperedge {third} ")
     page.locator(".lab-picker").nth(1).get_by_role("button").nth(1).click()
     item = lab.hyperedge_cards(run.model(data).trace(), data, "text")["top_items"][third][1]
-    page.wait_for_url(lambda address: f"item={item}" in address)
+    arrive(page, lambda address: f"item={item}" in address)
     said, asked = finding(page).inner_text(), ask(page)
     page.reload()
     expect(finding(page)).to_have_text(said)
@@ -48,7 +48,7 @@ def test_the_slider_of_epochs_moved_by_keyboard_changes_what_another_page_shows(
     expect(page.get_by_text("the best", exact=False).first).to_be_visible()
     thumb = page.locator(".lab-epochs").get_by_role("slider")
     thumb.press("Home")
-    page.wait_for_url(re.compile("epoch=0(&|$)"))
+    arrive(page, re.compile("epoch=0(&|$)"))
     expect(page.locator(".lab-epochs")).to_contain_text("epoch 0, before training")
     expect(page.locator(".srg-strip")).to_contain_text("epoch 0")
     choose_page(page, WHY)
@@ -81,7 +81,7 @@ def test_one_switch_goes_between_the_shipped_runs_and_a_name_is_kept(studio_app,
     page = visit(studio_app.link(page="hyperedges", run="shipped", user="u3", item="i7"))
     expect(page.locator(".lab-pick-hyperedge")).to_have_count(8)
     page.get_by_role("radio", name="found", exact=True).click()
-    page.wait_for_url(re.compile("run=shipped-found"))
+    arrive(page, re.compile("run=shipped-found"))
     expect(page.locator(".lab-pick-hyperedge")).to_have_count(18)
     assert (ask(page)["user"], ask(page)["item"]) == (["u3"], ["i7"])
     page.get_by_label("Your name for it").fill("one pattern")
@@ -93,5 +93,5 @@ def test_one_switch_goes_between_the_shipped_runs_and_a_name_is_kept(studio_app,
     page.keyboard.press("Enter")
     expect(page.locator(".lab-pick-hyperedge")).to_have_count(1)
     page.get_by_role("radio", name="as published").click()
-    page.wait_for_url(re.compile("run=shipped(&|$)"))
+    arrive(page, re.compile("run=shipped(&|$)"))
     expect(page.get_by_text("No hyperedge has these words")).to_be_visible()

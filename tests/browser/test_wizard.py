@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 import srgformer_lab as lab
 from tests.browser.conftest import LIMIT
-from tests.browser.steps import ask
+from tests.browser.steps import arrive, ask
 from tests.downloads import IMITATIONS, table
 
 expect.set_options(timeout=LIMIT)
@@ -82,5 +82,5 @@ def test_questions_about_200_000_rows_are_answered_by_keyboard(start, tmp_path):
     expect(start.get_by_role("heading", name="It opens.")).to_be_visible()
     expect(start.get_by_text("times are dates, day first")).to_be_visible()
     start.get_by_role("button", name="Open this data").press("Enter")
-    start.wait_for_url(re.compile("events=buy"))
+    arrive(start, re.compile("events=buy"))
     assert ask(start)["dates"] == ["day-first"]
