@@ -9,8 +9,21 @@ def question(page, words):
     return page.get_by_role("heading", name=words, exact=True)
 
 
+def arrive(page, address, **limit):
+    """Wait for the address that says what is shown, and until it is drawn: a press before would go to what is drawn over."""
+    page.wait_for_url(address, **limit)
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
+
+def choose(page, button):
+    """Choose something, and wait for the address that says so."""
+    before = page.url
+    button.click()
+    arrive(page, lambda address: address != before)
+
+
 def choose_page(page, words):
-    page.get_by_role("navigation", name="Pages").get_by_role("button", name=words).click()
+    choose(page, page.get_by_role("navigation", name="Pages").get_by_role("button", name=words))
 
 
 def open_chooser(page):
@@ -39,12 +52,6 @@ def turn(page, number, key, address):
             if slider(page, number).get_attribute("aria-valuenow") != before:
                 break
     return arrive(page, address)
-
-
-def arrive(page, address, **limit):
-    """Wait for the address that says what is shown, and until it is drawn: a press before would go to what is drawn over."""
-    page.wait_for_url(address, **limit)
-    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
 
 def ask(page):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 import srgformer_lab as lab
 from tests.browser.conftest import LIMIT, MOVIES, data_folder
-from tests.browser.steps import arrive, ask, choose_first, choose_page, open_chooser, question, slider, turn
+from tests.browser.steps import arrive, ask, choose, choose_first, choose_page, open_chooser, question, slider, turn
 from tests.shops import write_shop
 
 expect.set_options(timeout=LIMIT)
@@ -76,12 +76,11 @@ def test_a_link_brings_everything_back(studio_app, visit):
     expect(page.get_by_text("Nothing is turned yet").first).to_be_visible()
     turn(page, 0, "Home", re.compile("alpha=0(&|$)"))
     open_chooser(page)
-    page.locator(".lab-picker button").nth(2).click()
-    arrive(page, re.compile("user="))
+    choose(page, page.locator(".lab-picker button").nth(2))
     choose_page(page, QUESTIONS["why"])
     expect(page.get_by_text(re.compile("The .* cells sum to"))).to_be_visible()
     open_chooser(page)
-    page.locator(".lab-picker").first.locator("button").nth(3).click()
+    choose(page, page.locator(".lab-picker").first.locator("button").nth(3))
     expect(page.locator(".lab-chooser[open]")).to_have_count(0)  # a choice made, its answer is what one sees
     expect(page.get_by_text(re.compile("is number 4 of")).first).to_be_visible()
     asked = ask(page)
@@ -199,9 +198,9 @@ def test_pages_are_walked_by_keyboard_and_each_begins_at_its_top_with_its_own_ti
     expect(question(page, QUESTIONS["knobs"])).to_be_visible()
     expect(page).to_have_title(re.compile(re.escape(QUESTIONS["knobs"])))
     assert page.locator("#App").evaluate("body => body.scrollTop") == 0
+    arrive(page, re.compile("page=knobs"))
     open_chooser(page)
-    page.locator(".lab-picker button").nth(2).click()
-    arrive(page, re.compile("user="))
+    choose(page, page.locator(".lab-picker button").nth(2))
     assert page.evaluate("history.length") == steps + 2
     page.go_back()
     expect(question(page, QUESTIONS["knobs"])).to_be_visible()

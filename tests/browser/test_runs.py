@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 import srgformer_lab as lab
 from srgformer_lab.backend import SHIPPED, SHIPPED_RUNS
 from tests.browser.conftest import LIMIT
-from tests.browser.steps import arrive, ask, choose_page, question, slider, turn
+from tests.browser.steps import arrive, ask, choose, choose_page, question, slider, turn
 
 expect.set_options(timeout=LIMIT)
 
@@ -48,7 +48,7 @@ def test_runs_are_renamed_deleted_brought_back_and_compared(studio_app, visit):
     words.press("Enter")
     expect(rows).to_have_count(len(SHIPPED_RUNS))
     rows.first.get_by_role("checkbox").click()
-    page.get_by_role("button", name="Compare the 2 ticked").click()
+    choose(page, page.get_by_role("button", name="Compare the 2 ticked"))
     expect(question(page, "What changed between runs?")).to_be_visible()
     assert {*ask(page)["run"], *ask(page)["runs"]} == {"tidy", SHIPPED}
     shutil.rmtree(runs / "tidy")
