@@ -17,7 +17,7 @@ from sklearn.metrics import normalized_mutual_info_score, roc_auc_score
 
 import srgformer_lab as lab
 from srgformer_lab.analysis.attention import attention_auc
-from srgformer_lab.analysis.decomposition import Walks
+from srgformer_lab.models.walks import Walks
 from srgformer_lab.statistics import over_seeds
 
 LISTED = 10

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from srgformer_lab.analysis.explanation import Explanation, explain, read_for
+from srgformer_lab.analysis.explanation import Explainable, Explanation, explain, read_for
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.identity import Id, on_own_data
-from srgformer_lab.models.srgformer import SRGFormer
-from srgformer_lab.models.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +60,11 @@ def _beside(first: pd.DataFrame, second: pd.DataFrame, keys: list[str], value: s
 
 
 @on_own_data
-def versus(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_a: Id, item_b: Id) -> Versus:
+def versus(model: Explainable, data: Dataset, user_id: Id, item_a: Id, item_b: Id) -> Versus:
     """Compute what makes the difference between two items' scores for one user, exactly.
 
     Args:
-        model: A model, or a pass that was made.
+        model: Any model, a pass that was made, or what ``read_for`` made.
         user_id: Whose scores.
         item_a: One item.
         item_b: The other.
@@ -84,5 +82,5 @@ def versus(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_a: Id, ite
         >>> list(lab.versus(model, "u1", "i3", "i8").parts)
         ['part', 'a', 'b', 'difference']
     """
-    trace = read_for(model, data.user_row(user_id))
-    return Versus(explain(trace, data, user_id, item_a), explain(trace, data, user_id, item_b))
+    reading = read_for(model, data.user_row(user_id))
+    return Versus(explain(reading, data, user_id, item_a), explain(reading, data, user_id, item_b))

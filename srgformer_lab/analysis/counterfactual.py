@@ -13,9 +13,9 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.hooks import Edit
 from srgformer_lab.models.identity import Id, checked, on_own_data
-from srgformer_lab.models.ranking import compare_lists, ranking_of, user_scores
+from srgformer_lab.models.protocol import Recommender
+from srgformer_lab.models.ranking import Scoring, compare_lists, ranking_of, user_scores
 from srgformer_lab.models.srgformer import SRGFormer
-from srgformer_lab.models.trace import Trace
 from srgformer_lab.models.transfer import Variant, carry_over
 
 
@@ -194,7 +194,7 @@ class WhatIf:
         return f"WhatIf({self.changes} for user {self.user_id}: {kept} of the first {min(10, len(self.before))} items stay)"
 
 
-def variant(model: SRGFormer, data: Dataset, user_id: Id, *changes: Change) -> Variant:
+def variant(model: Recommender, data: Dataset, user_id: Id, *changes: Change) -> Variant:
     """Return the model and data after the changes of data among ``changes``; without any, those that came in.
 
     Raises:
@@ -208,23 +208,34 @@ def variant(model: SRGFormer, data: Dataset, user_id: Id, *changes: Change) -> V
     return Variant(model, data) if changed is data else carry_over(model, data, changed)
 
 
-def changed_trace(model: SRGFormer, user: int, *changes: Change) -> Trace:
-    """Read a model for one user with the edits and knobs of ``changes`` in force; what changes data is done by ``variant``."""
-    flat = _flat(changes)
-    with model.edit(*(change for change in flat if isinstance(change, Edit))):
-        trace = model.trace_for(torch.tensor([user]))
-    knobs = {name: value for change in flat if isinstance(change, KnobChange) for name, value in change.values}
+def changed_reading(model: Recommender, user: int, *changes: Change) -> Scoring:
+    """Read a model for one user with the edits and knobs of ``changes`` in force; what changes data is done by ``variant``.
+
+    Raises:
+        ConfigError: There are edits or knobs, and the model is no SRGFormer.
+    """
+    inner, users = [change for change in _flat(changes) if not isinstance(change, DataChange)], torch.tensor([user])
+    if not inner:
+        return model.for_users(users)
+    if not isinstance(model, SRGFormer):
+        raise ConfigError(
+            f"{inner[0]!r} changes a branch of SRGFormer, and {type(model).__name__} has none; change what is known, as drop_items does"
+        )
+    with model.edit(*(change for change in inner if isinstance(change, Edit))):
+        trace = model.trace_for(users)
+    knobs = {name: value for change in inner if isinstance(change, KnobChange) for name, value in change.values}
     return trace.fuse(**knobs) if knobs else trace
 
 
 @on_own_data
-def what_if(model: SRGFormer, data: Dataset, user_id: Id, *changes: Change, item_id: Id | None = None) -> WhatIf:
+def what_if(model: Recommender, data: Dataset, user_id: Id, *changes: Change, item_id: Id | None = None) -> WhatIf:
     """Compute one user's list again with the same weights and something different, and compare it with the list before.
 
     Changes are made in the order given: ``drop_items``, ``keep_items``, ``add_items``, ``shuffle_modality``, ``set_knobs``, and the
     edits ``mute_head``, ``uniform_attention``, ``drop_hyperedge``, ``merge_hyperedges``, ``harden_memberships``,
-    ``noisy_memberships``, ``blank_modality``, ``without_modality``. Nothing is trained, and model and data stay as they are. Removing a
-    history item changes everything that rests on it: degrees, norms, attention weights, memberships, also of other nodes.
+    ``noisy_memberships``, ``blank_modality``, ``without_modality``; all but the first four are of SRGFormer alone.
+    Nothing is trained, and model and data stay as they are. Removing a history item changes everything that rests on it: degrees,
+    norms, attention weights, memberships, similarities, also of other nodes.
 
     Args:
         model: A model that can run again.
@@ -239,7 +250,7 @@ def what_if(model: SRGFormer, data: Dataset, user_id: Id, *changes: Change, item
     Raises:
         UnknownIdError: No user or item has that id.
         DataError: A change does not fit the data, such as an item to drop that is not in the history.
-        ConfigError: No change was given, or the model has no such head, modality or hyperedge.
+        ConfigError: No change was given, or the model has no such branch, head, modality or hyperedge.
 
     Examples:
         >>> model = lab.SRGFormer(lab.studio())
@@ -250,7 +261,7 @@ def what_if(model: SRGFormer, data: Dataset, user_id: Id, *changes: Change, item
         raise ConfigError("what_if needs at least one change, such as drop_items('i3') or mute_head(0)")
     user = data.user_row(user_id)
     other, there = variant(model, data, user_id, *changes)
-    first, second = user_scores(model, user), user_scores(changed_trace(other, user, *changes), user)
+    first, second = user_scores(model, user), user_scores(changed_reading(other, user, *changes), user)
     known = data.matrix("all")[user] + there.matrix("all")[user]
     shown = np.setdiff1d(np.arange(data.n_items), known.indices)
     item = None if item_id is None else data.item_row(item_id)

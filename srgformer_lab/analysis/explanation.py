@@ -8,14 +8,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from srgformer_lab.analysis.decomposition import NodeComponents, Walks, node_components, node_names
+from srgformer_lab.analysis.decomposition import NodeComponents, node_components, node_names
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import Id, on_own_data
-from srgformer_lab.models.missing import absent
+from srgformer_lab.models.protocol import Recommender
 from srgformer_lab.models.ranking import rank_of, recommend
-from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.reading import Reading
+from srgformer_lab.models.removals import Removals
 from srgformer_lab.models.trace import Trace
+from srgformer_lab.models.walks import Walks
+
+Explainable = Recommender | Trace | Reading
+"""What can be asked why: any model, a pass that was made, or a model that was read already."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +35,7 @@ class Explanation:
     item_id: str
     title: str
     score: float
-    """⟨e*_u, e*_i⟩ of the embeddings that the model ranks by, multiplied in float64."""
+    """⟨e*_u, e*_i⟩ of the vectors that the model ranks by, multiplied in float64."""
     rank: int | None
     """Place among all items that may be shown to the user; None for an item the user is known to have."""
     parts: pd.DataFrame
@@ -38,6 +43,8 @@ class Explanation:
     _nodes: dict[str, NodeComponents] = field(repr=False)
     absent: Mapping[str, str] = field(default_factory=dict, repr=False)
     """For each modality that the item lacks, a sentence that says what its part is then."""
+    note: str = field(default="", repr=False)
+    """How the history enters this model's scores, in a sentence; empty where the shares need no word."""
 
     @property
     def by_part(self) -> pd.DataFrame:
@@ -56,9 +63,9 @@ class Explanation:
     def components(self) -> pd.DataFrame:
         """Everything at once: the components of both ``side``s, each with every part of the other side.
 
-        ``side`` (user, item), ``part``, ``other_part``, ``source`` (own, neighbor, hyperedge, edit), ``neighbor_id``,
-        ``title``, ``depth``, ``head``, ``modality``, ``hyperedge``, ``contribution``. Within a side, the components of a part and an
-        other part sum to that cell of ``parts``; all components of a side sum to the score.
+        ``side`` (user, item), ``part``, ``other_part``, ``source`` (own, neighbor, similar, hyperedge, everyone, rest, edit),
+        ``neighbor_id``, ``title``, ``depth``, ``head``, ``modality``, ``hyperedge``, ``contribution``. Within a side, the components of
+        a part and an other part sum to that cell of ``parts``; all components of a side sum to the score.
         """
         return pd.concat([side.long(name) for name, side in self._nodes.items()], ignore_index=True)
 
@@ -67,7 +74,8 @@ class Explanation:
         """Where the user's side of the score came from: ``kind``, ``id``, ``name``, ``contribution``; sums to the score.
 
         ``own`` is the user's own layer-0 embedding, ``history`` an item of the history (over id, modalities and attention),
-        ``hyperedge`` one of a modality, ``edit`` what a hook put in.
+        ``hyperedge`` one of a modality, ``everyone`` what is the same for all users, ``rest`` what no history item brings alone,
+        ``edit`` what a hook put in.
         """
         return self._nodes["user"].sources("history")
 
@@ -98,6 +106,14 @@ class Explanation:
         return self._nodes["user"].depths("item_id")
 
     @cached_property
+    def similar(self) -> pd.DataFrame:
+        """Through which items that look or read alike FREEDOM knows this item: ``item_id``, ``title``, ``modality``, ``contribution``.
+
+        They sum to the parts of the modalities; an item stands among those that are like it. Other models have none.
+        """
+        return self._nodes["item"].similar()
+
+    @cached_property
     def hyperedges(self) -> pd.DataFrame:
         """Both sides' hypergraph parts: ``side``, ``modality``, ``hyperedge``, ``membership``, ``contribution``."""
         return pd.concat([side.hyperedges().assign(side=name) for name, side in self._nodes.items()], ignore_index=True)[
@@ -126,7 +142,7 @@ class Explanation:
         strongest = self.by_part.loc[self.by_part["contribution"].abs().idxmax()]
         place = f"rank {self.rank}" if self.rank else "already known to the user"
         top = self.history.head(1)
-        because = f"; because of {top['title'].iloc[0]!r} {top['total'].iloc[0]:+.3g}" if len(top) else "; the user has no history"
+        because = f"; because of {top['title'].iloc[0]!r} {top['total'].iloc[0]:+.3g}" if len(top) else "; nothing of it from the history"
         return (
             f"Explanation({self.title!r} for user {self.user_id}: score {self.score:.4g}, {place}; "
             f"strongest part {strongest['part']} {strongest['contribution']:+.3g}{because})"
@@ -134,14 +150,16 @@ class Explanation:
 
 
 @on_own_data
-def explain(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -> Explanation:
+def explain(model: Explainable, data: Dataset, user_id: Id, item_id: Id) -> Explanation:
     """Compute what a score is made of: split it exactly into its parts, and each part into what it came from.
 
-    The fused embeddings are sums of parts, so the score is Σ_{p,q} ⟨e_u^(p), e_i^(q)⟩: an identity, not an estimate. Each part
-    is again a sum, over neighbours and depths, heads, or hyperedges. All is computed in float64 from the factors of the pass itself.
+    The vectors of a user and an item are sums of parts, so the score is Σ_{p,q} ⟨e_u^(p), e_i^(q)⟩: an identity, not an estimate. Each
+    part is again a sum, over neighbours and depths, heads, or hyperedges. All is computed in float64 from the factors of the pass itself.
+    Every model says of itself what its parts are. One that is no sum over the history, such as MultVAE, is run again without each item
+    of it; what each removal takes, and the rest, sum to the score. ``note`` says so, and how the history enters other models.
 
     Args:
-        model: A model, or a pass that was made.
+        model: Any model, a pass that was made, or what ``read_for`` made.
         user_id: Whose score.
         item_id: Of which item; it may be one that the user has.
         data: The model's own data; may be left out or stand second.
@@ -161,9 +179,8 @@ def explain(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -
     Source: E* as a sum of parts is Eq. 15 of the paper (arXiv 2511.00584); the rest is linear algebra.
     """
     user, item = data.user_row(user_id), data.n_users + data.item_row(item_id)
-    trace = read_for(model, user)
-    walks = Walks(trace)
-    of_user, of_item = _aligned(walks.parts(user), walks.parts(item))
+    reading = read_for(model, user)
+    of_user, of_item = _aligned(reading.parts(user), reading.parts(item))
     names = list(of_user)
     user_parts, item_parts = (torch.stack(list(parts.values())) for parts in (of_user, of_item))
     cells = (user_parts @ item_parts.T).cpu().numpy()  # (user parts, item parts)
@@ -173,34 +190,36 @@ def explain(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_id: Id) -
         item_id=str(item_id),
         title=data.cards.titles[item - data.n_users],
         score=float(user_parts.sum(0) @ item_parts.sum(0)),
-        rank=rank_of(trace, data, user, item - data.n_users),
+        rank=rank_of(reading, data, user, item - data.n_users),
         parts=pd.DataFrame(rows, columns=["user_part", "item_part", "contribution"]),
         _nodes={
-            "user": node_components(walks, data, user, item_parts, names),
-            "item": node_components(walks, data, item, user_parts, names),
+            "user": node_components(reading, user, item_parts, names),
+            "item": node_components(reading, item, user_parts, names),
         },
-        absent=absent(data, item - data.n_users, trace.config, tuple(trace.modality)),
+        absent=reading.absent(item - data.n_users),
+        note=reading.note,
     )
 
 
 def _aligned(first: dict[str, Tensor], second: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return both the same names in the same order; a part that one of them lacks is 0 there."""
     names = list(dict.fromkeys([*first, *second]))
-    return tuple({name: parts.get(name, torch.zeros_like(parts["id"])) for name in names} for parts in (first, second))  # type: ignore[return-value]
+    zero = torch.zeros_like(next(iter(first.values())))
+    return tuple({name: parts.get(name, zero) for name in names} for parts in (first, second))  # type: ignore[return-value]
 
 
 REASON_COLUMNS = ["rank", "item_id", "title", "score", "place", "kind", "reason_id", "reason", "contribution"]
 
 
 @on_own_data
-def reasons(model: SRGFormer | Trace, data: Dataset, user_id: Id, k: int = 10, n: int = 3) -> pd.DataFrame:
+def reasons(model: Explainable, data: Dataset, user_id: Id, k: int = 10, n: int = 3) -> pd.DataFrame:
     """Return the n largest reasons for each of the k items recommended to a user.
 
-    A reason is an item of the history (``history``), a hyperedge (``hyperedge``) or the user's own embedding (``own``), as in
+    A reason is an item of the history (``history``), a hyperedge (``hyperedge``), the user's own embedding (``own``) or another kind of
     ``Explanation.sources``. Reasons that hurt are not listed, so an item may have fewer than n.
 
     Args:
-        model: A model, or a pass that was made.
+        model: Any model, a pass that was made, or what ``read_for`` made.
         user_id: Whose list.
         k: Items, from 1.
         n: Reasons for each, from 1.
@@ -222,10 +241,12 @@ def reasons(model: SRGFormer | Trace, data: Dataset, user_id: Id, k: int = 10, n
     """
     if n < 1:
         raise ConfigError(f"n={n} must be at least 1: how many reasons to give for an item")
-    trace = read_for(model, data.user_row(user_id))
-    listed = recommend(trace, data, user_id, k)
-    items = torch.tensor([data.item_row(item) for item in listed["item_id"]], dtype=torch.long, device=trace.nodes.device)
-    components = Walks(trace).components(data.user_row(user_id), trace.fused.items[items])
+    reading = read_for(model, data.user_row(user_id))
+    listed = recommend(reading, data, user_id, k)
+    if not len(listed):
+        return pd.DataFrame(columns=REASON_COLUMNS)
+    whole = [sum(reading.parts(data.n_users + data.item_row(item)).values()) for item in listed["item_id"]]
+    components = reading.components(data.user_row(user_id), torch.stack(whole))  # type: ignore[arg-type]
     index, names = components.index, node_names(data)
     keys = pd.DataFrame(
         {
@@ -235,8 +256,6 @@ def reasons(model: SRGFormer | Trace, data: Dataset, user_id: Id, k: int = 10, n
         }
     )
     columns = [keys.assign(item_id=item, contribution=components.values[:, place]) for place, item in enumerate(listed["item_id"])]
-    if not columns:
-        return pd.DataFrame(columns=REASON_COLUMNS)
     every = pd.concat(columns, ignore_index=True)
     long = every.groupby(["item_id", *keys], sort=False, as_index=False)["contribution"].sum()
     long = long[long["contribution"] > 0].sort_values("contribution", ascending=False, kind="stable")
@@ -245,6 +264,10 @@ def reasons(model: SRGFormer | Trace, data: Dataset, user_id: Id, k: int = 10, n
     return found[REASON_COLUMNS]
 
 
-def read_for(model: SRGFormer | Trace, user: int) -> Trace:
-    """Read a model for one user row; a pass that was made already is returned."""
-    return model if isinstance(model, Trace) else model.trace_for(torch.tensor([user]))
+def read_for(model: Explainable, user: int) -> Reading:
+    """Read a model such that one user row's scores can be taken apart; what was read already is returned."""
+    if isinstance(model, Reading):
+        return model
+    if isinstance(model, Trace):
+        return Walks(model)
+    return model.reading(torch.tensor([user])) or Removals(model)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import torch
 
 from srgformer_lab.analysis.counterfactual import drop_items, variant
 from srgformer_lab.analysis.explanation import explain, read_for
@@ -13,9 +13,8 @@ from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError, DataError
 from srgformer_lab.models.identity import Id, on_own_data
-from srgformer_lab.models.protocol import Watch
-from srgformer_lab.models.ranking import recommend
-from srgformer_lab.models.srgformer import SRGFormer
+from srgformer_lab.models.protocol import Recommender, Watch
+from srgformer_lab.models.ranking import Scoring, recommend, user_scores
 from srgformer_lab.statistics import over_users, rank_correlation
 
 ORDERS = ("contribution", "attention", "random")
@@ -28,10 +27,10 @@ GOOD = 0.7
 
 @dataclass(frozen=True, eq=False)
 class Faithfulness:
-    """Three orders of a history (contribution, attention weight, chance) against true removals, over a sample of users."""
+    """Orders of a history (contribution, attention weight if there is attention, chance) against true removals, over a sample of users."""
 
     effects: pd.DataFrame
-    """``user_id``, ``item_id`` (recommended first), ``removed``, ``effect`` (score before − after), and the three claims."""
+    """``user_id``, ``item_id`` (recommended first), ``removed``, ``effect`` (score before − after), and a column a claim."""
     correlations: pd.DataFrame
     """``order``, ``spearman`` (mean over users), ``low``, ``high`` (95 % bootstrap over users), ``n_users``."""
     curves: pd.DataFrame
@@ -40,14 +39,19 @@ class Faithfulness:
     ``comprehensiveness``: the share ranked highest is removed, and a good order drops early. ``sufficiency``: only that share is
     kept, and a good order recovers early.
     """
+    note: str = ""
+    """How the history enters this model's scores, in a sentence; empty where the claims need no word."""
 
     @property
     def verdict(self) -> str:
         """Say in plain words what may be believed."""
         judged = [_judged(row) for row in self.correlations.itertuples() if row.order != "random"]
-        attention = self.correlations.set_index("order").loc["attention"]
-        advice = "may be read as an explanation here" if attention["low"] > GOOD else "is not an explanation on its own"
-        return f"{' '.join(judged)} Attention {advice}."
+        said = " ".join([*judged, self.note]).strip()
+        attention = self.correlations[self.correlations["order"] == "attention"]
+        if attention.empty:
+            return said
+        advice = "may be read as an explanation here" if attention["low"].iloc[0] > GOOD else "is not an explanation on its own"
+        return f"{said} Attention {advice}."
 
     def __repr__(self) -> str:
         """Return the verdict."""
@@ -74,7 +78,7 @@ def _judged(row: object) -> str:
 
 @on_own_data
 def faithfulness(
-    model: SRGFormer,
+    model: Recommender,
     data: Dataset,
     n_users: int = 20,
     most_removals: int = 50,
@@ -85,10 +89,11 @@ def faithfulness(
     """Compute whether explanations hold: explain the first recommendation of a sample of users, and really take history items away.
 
     Every removal is a pass of its own on the changed data (``what_if``), so the effect includes what a removal does to degrees,
-    norms, weights and memberships. Comprehensiveness and sufficiency have scores in place of probabilities.
+    norms, weights and memberships. Comprehensiveness and sufficiency have scores in place of probabilities. Where a model is explained by
+    removals, the contributions are effects themselves; where no history enters a score, all are 0: ``note`` says so.
 
     Args:
-        model: A trained model that can run again.
+        model: Any trained model that can run again.
         n_users: How many users to draw, from 2, among those with four or more training items and something left to recommend.
         most_removals: Of longer histories this many items, from 4 and drawn at random, are removed one by one.
         shares: Shares of the history in the curves, each in 0…1.
@@ -119,20 +124,21 @@ def faithfulness(
         )
     draws = np.random.default_rng(check_seed(seed))
     chosen = np.sort(draws.permutation(able)[:n_users])
+    reading = read_for(model, int(chosen[0]))
     measured = [_measure(_Removal(model, data, data.user_ids[int(user)]), most_removals, shares, draws) for user in watch(chosen.tolist())]
     effects = pd.concat([frame for frame, _ in measured], ignore_index=True)
     drops = pd.concat([frame for _, frame in measured], ignore_index=True)
-    return Faithfulness(effects, _correlations(effects, seed), _curves(drops, seed))
+    return Faithfulness(effects, _correlations(effects, seed), _curves(drops, seed), reading.note)
 
 
 @on_own_data
 def removal_effects(
-    model: SRGFormer, data: Dataset, user_id: Id, item_id: Id, most_removals: int = 50, seed: int = 0, watch: Watch = iter
+    model: Recommender, data: Dataset, user_id: Id, item_id: Id, most_removals: int = 50, seed: int = 0, watch: Watch = iter
 ) -> pd.DataFrame:
     """Take the items of one user's history away one by one, and see what each costs the score of an item.
 
     ``user_id``, ``item_id``; ``removed``, ``effect`` (score before − after), and what was claimed of it: ``contribution`` and
-    ``attention`` (weight, mean over the heads). Of more than ``most_removals`` items as many are drawn at random.
+    ``attention`` (weight, mean over the heads; NaN without attention). Of more than ``most_removals`` items as many are drawn at random.
 
     Raises:
         UnknownIdError: There is no such user or item.
@@ -151,32 +157,38 @@ def removal_effects(
 class _Removal:
     """One user, an item (the one recommended first unless given), and its score on any part of the history."""
 
-    def __init__(self, model: SRGFormer, data: Dataset, user_id: Id, item_id: Id = "") -> None:
+    def __init__(self, model: Recommender, data: Dataset, user_id: Id, item_id: Id = "") -> None:
         self.model, self.data, self.user_id = model, data, str(user_id)
-        trace = read_for(model, data.user_row(user_id))
-        self.item_id = str(item_id) or str(recommend(trace, data, user_id, k=1)["item_id"].iloc[0])
-        self.why = explain(trace, data, user_id, self.item_id)
+        reading = read_for(model, data.user_row(user_id))
+        self.item_id = str(item_id) or str(recommend(reading, data, user_id, k=1)["item_id"].iloc[0])
+        self.why = explain(reading, data, user_id, self.item_id)
+        self._before = self._score(reading, data)
         self._known: dict[frozenset[str], float] = {}
 
     def claims(self) -> pd.DataFrame:
-        """Return what is claimed of each item: ``removed``, ``contribution``, ``attention``."""
+        """Return what is claimed of each item: ``removed``, ``contribution`` (0 where none flows from it), ``attention``."""
         history = self.why.history
-        return pd.DataFrame({"removed": history["item_id"], "contribution": history["total"], "attention": history["weight"]})
+        claims = pd.DataFrame({"removed": history["item_id"], "contribution": history["total"], "attention": history["weight"]})
+        unread = [item for item in self.history if item not in set(claims["removed"])]
+        more = pd.DataFrame({"removed": unread, "contribution": 0.0, "attention": np.nan})
+        return pd.concat([claims, more], ignore_index=True) if unread else claims
+
+    @cached_property
+    def history(self) -> list[str]:
+        """The user's training items, in the order of the rows."""
+        return [self.data.item_ids[int(row)] for row in self.data.matrix("train")[self.data.user_row(self.user_id)].indices]
 
     def drop(self, items: Sequence[str], keep: bool = False) -> float:
         """Return how much the score falls without these items, or with these alone."""
-        history = set(self.why.history["item_id"])
+        history = set(self.history)
         gone = frozenset(history - set(items) if keep else items)
         if gone not in self._known:
-            self._known[gone] = self.why.score - self._score(gone) if gone else 0.0
+            without = variant(self.model, self.data, self.user_id, drop_items(*gone)) if gone else None
+            self._known[gone] = self._before - self._score(*without) if without else 0.0
         return self._known[gone]
 
-    def _score(self, gone: frozenset[str]) -> float:
-        change = drop_items(*gone)
-        model, data = variant(self.model, self.data, self.user_id, change)
-        nodes = torch.tensor([data.user_row(self.user_id), data.n_users + data.item_row(self.item_id)], device=model.device)
-        user, item = model.trace(nodes).fused.of(nodes)
-        return float(user @ item)
+    def _score(self, model: Scoring, data: Dataset) -> float:
+        return float(user_scores(model, data.user_row(self.user_id))[data.item_row(self.item_id)])
 
 
 def _measure(
@@ -188,8 +200,8 @@ def _measure(
     effects = one_by_one.assign(
         user_id=removal.user_id, item_id=removal.item_id, effect=[removal.drop([item]) for item in one_by_one["removed"]]
     )
-    rows = []
-    for order in ORDERS:
+    rows, orders = [], [order for order in ORDERS if claims[order].notna().any()]
+    for order in orders:
         ranked = claims.sort_values(order, ascending=False, kind="stable")["removed"].tolist()
         for share in shares:
             first = ranked[: round(share * len(ranked))]
@@ -201,7 +213,7 @@ def _measure(
 
 def _correlations(effects: pd.DataFrame, seed: int) -> pd.DataFrame:
     rows = []
-    for order in ORDERS:
+    for order in [order for order in ORDERS if effects[order].notna().any()]:
         found = np.array([rank_correlation(group[order].to_numpy(), group["effect"].to_numpy()) for _, group in effects.groupby("user_id")])
         found = found[np.isfinite(found)]
         rows.append((order, *_interval(found, seed), len(found)))

@@ -6,11 +6,10 @@ import torch
 from scipy.integrate import quad_vec
 from scipy.special import softmax
 
-from srgformer_lab.analysis.decomposition import EDITED, SMALLEST_NORM
-from srgformer_lab.analysis.explanation import read_for
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import DataError
 from srgformer_lab.models.identity import Id, on_own_data
+from srgformer_lab.models.reading import EDITED, SMALLEST_NORM
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
 
@@ -47,7 +46,7 @@ def hypergraph_paths(model: SRGFormer | Trace, data: Dataset, user_id: Id, item_
     Source: Sundararajan et al. 2017 (integrated gradients); the integral above is theirs for a softmax of a sum.
     """
     user, item = data.user_row(user_id), data.item_row(item_id)
-    trace = read_for(model, user)
+    trace = model if isinstance(model, Trace) else model.trace_for([user])
     history = trace.graph.row(user)[0] - trace.graph.n_users
     target = trace.fused.items[item].double()
     total = sum((part.user_embedding[user].double() for part in trace.hypergraph.values()), start=torch.zeros_like(target))

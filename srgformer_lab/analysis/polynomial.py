@@ -7,7 +7,6 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from srgformer_lab.analysis.explanation import read_for
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import Id, on_own_data
@@ -45,7 +44,7 @@ def score_polynomial(model: SRGFormer | Trace, data: Dataset, user_id: Id) -> pd
         (240, 7)
     """
     user = data.user_row(user_id)
-    whole = read_for(model, user).fuse(attention_scale=1.0, hypergraph_scale=1.0)
+    whole = (model if isinstance(model, Trace) else model.trace_for([user])).fuse(attention_scale=1.0, hypergraph_scale=1.0)
     fused = whole.fused
     a = sum((part.values for name, part in whole.parts.items() if name not in TERMS), torch.zeros_like(fused.values))
     groups = {"constant": a, "attention": whole.parts["attention"].values, "hypergraph": whole.parts["hypergraph"].values}

@@ -32,7 +32,7 @@ WORDS: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "a te
 HINTS: Mapping[str, str] = {
     "Trace": "make a pass with model.trace()",
     "SRGFormer": "build one with SRGFormer(data), or load it with run.model(); it must run again, so a finished pass doesn't do",
-    "Recommender": "build one with SRGFormer(data), or load it with run.model()",
+    "Recommender": "build one with SRGFormer(data), or load it with run.model(); where it must run again, a finished pass doesn't do",
     "Edit": "make one with mute_head(0), without_modality('image') or the like; changes of data go to what_if",
     "Dataset": "open one with open_data(path) or studio()",
 }

@@ -12,6 +12,7 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.missing import completed, entering, known_mean
 from srgformer_lab.models.parts import unit
+from srgformer_lab.models.reading import Piece
 from srgformer_lab.models.step import Product, Step
 
 Propagate = Callable[[Tensor], Tensor]
@@ -43,6 +44,33 @@ def mean_and_last(
     """Return E^id and the last depth E^(L) of one and the same propagation."""
     every = list(depths(embedding, propagate, n_layers))
     return reduce(torch.add, every) / (n_layers + 1), every[-1]
+
+
+class IdWalks:
+    """What each neighbour hands over to a node at each depth of LightGCN's propagation; computed once for any number of nodes.
+
+    E^id_a = 1/(L+1) (E⁰_a + Σ_b ã_ab Σ_s E^(s−1)_b): a walk of several steps belongs to the neighbour that it went to first.
+    """
+
+    def __init__(self, embedding: Float[Tensor, "nodes dim"], graph: Graph, n_layers: int) -> None:
+        """Propagate, keeping every depth but the last, which hands nothing over."""
+        self.graph, self.n_layers = graph, n_layers
+        with torch.no_grad():
+            self.depths = list(depths(embedding, graph.propagate, max(n_layers - 1, 0)))
+
+    def embedding(self) -> Float[Tensor, "nodes dim"]:
+        """Return E^id of all nodes, as ``light_gcn`` does."""
+        with torch.no_grad():
+            every = [*self.depths, self.graph.propagate(self.depths[-1])] if self.n_layers else self.depths
+            return reduce(torch.add, every) / (self.n_layers + 1)
+
+    def pieces(self, node: int) -> list[Piece]:
+        """Return a node's own share of its embedding, and its neighbours' by depth, in float64."""
+        neighbors, weight = self.graph.row(node)
+        share = weight.double()[:, None] / (self.n_layers + 1)
+        own = Piece("own", self.depths[0][node, None].double() / (self.n_layers + 1))
+        handed = enumerate(self.depths[: self.n_layers], start=1)
+        return [own, *(Piece("neighbor", share * values[neighbors].double(), neighbors, depth) for depth, values in handed)]
 
 
 def modality_embedding(projected: Float[Tensor, "items dim"], graph: Graph, n_layers: int) -> Float[Tensor, "nodes dim"]:

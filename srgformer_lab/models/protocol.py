@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from srgformer_lab.config import Config, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
+from srgformer_lab.models.reading import Reading
 from srgformer_lab.together import ALONE, Together
 
 B = TypeVar("B")
@@ -30,6 +31,8 @@ class Recommender(nn.Module, ABC):
     data: Dataset
     begun_from: str = ""
     """Whose weights it starts from, in words, for the run that trains it; empty where they are drawn."""
+    rows: ClassVar[Mapping[str, str]] = {"user_embedding": "user", "item_embedding": "item"}
+    """Weights, or parts that hold such, with a row for each user or each item: rows follow their ids onto other data."""
 
     def __init__(self, data: Dataset) -> None:
         """Keep the data set, which what is asked of the model is held against."""
@@ -55,6 +58,26 @@ class Recommender(nn.Module, ABC):
         """
         return self
 
+    def reading(self, users: Int[Tensor, " chosen"]) -> Reading | None:
+        """Return what takes these users' scores apart, their parts and the linear paths to them; None where a score has no such.
+
+        What has none is explained by removals: the model is run again without each item of a history.
+
+        Args:
+            users: User rows, each from 0 to users − 1.
+
+        Returns:
+            The model's own reading, or None.
+        """
+        return None
+
+    def adopt(self, other: Any) -> None:
+        """Take over what a model of the same sort has beside its weights and settings, to be the same on other data; most have nothing.
+
+        Args:
+            other: The model whose weights this one has.
+        """
+
 
 class Sampler(Protocol[B_co]):
     """What makes the batches of an epoch."""
@@ -77,8 +100,6 @@ class Trainable(Recommender, Generic[B]):
     sampler: Sampler[B]
     together: Together = ALONE
     """The processes that train this model; the loop says which they are."""
-    rows: ClassVar[Mapping[str, str]] = {"user_embedding": "user", "item_embedding": "item"}
-    """Weights, or parts that hold such, with a row for each user or each item: rows follow their ids onto data that has grown."""
     is_divisible = False
     """Whether ``losses`` computes this process's part, such that parts add up over the processes; only then can several train it."""
 

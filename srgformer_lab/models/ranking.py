@@ -12,8 +12,11 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import Id, checked, on_own_data
 from srgformer_lab.models.protocol import Recommender
+from srgformer_lab.models.reading import Reading
 from srgformer_lab.models.trace import Trace
 
+Scoring = Recommender | Trace | Reading
+"""What scores items: any model, a pass that was made, or a model that was read to be explained."""
 LISTED = ["rank", "item_id", "title", "score"]
 
 
@@ -35,32 +38,34 @@ def top_k(scores: Float[Tensor, "rows items"], k: int) -> tuple[Float[Tensor, "r
     return values, items.gather(1, by_value)
 
 
-def scorer_of(model: Recommender | Trace) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
+def scorer_of(model: Scoring) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
     """Return the function from user rows to scores, of a model or of a pass that was already made."""
-    return model.scores if isinstance(model, Trace) else model.scorer()
+    return model.scorer() if isinstance(model, Recommender) else model.scores
 
 
-def device_of(model: Recommender | Trace) -> torch.device:
+def device_of(model: Scoring) -> torch.device:
     """Return where a model or a pass lives."""
+    if isinstance(model, Reading):
+        return model.device
     if isinstance(model, Trace):
         return model.nodes.device
     return next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
 
 
-def user_scores(model: Recommender | Trace, user: int) -> Float[np.ndarray, " items"]:
+def user_scores(model: Scoring, user: int) -> Float[np.ndarray, " items"]:
     """Score all items for one user row."""
     users = torch.tensor([user], device=device_of(model))
     with torch.no_grad():
         return scorer_of(reading_for(model, users))(users)[0].cpu().numpy()
 
 
-def reading_for(model: Recommender | Trace, users: Int[Tensor, " chosen"]) -> Recommender | Trace:
+def reading_for(model: Scoring, users: Int[Tensor, " chosen"]) -> Scoring:
     """Read a model for these users alone; a pass that was made is given back."""
     return model.for_users(users) if isinstance(model, Recommender) else model
 
 
 @on_own_data
-def rank_items(model: Recommender | Trace, data: Dataset, user_id: Id, hide: str = "known") -> pd.DataFrame:
+def rank_items(model: Scoring, data: Dataset, user_id: Id, hide: str = "known") -> pd.DataFrame:
     """Return every item that may be shown to a user, ranked by score.
 
     Args:
@@ -85,7 +90,7 @@ def rank_items(model: Recommender | Trace, data: Dataset, user_id: Id, hide: str
     return ranking_of(data, scores, np.setdiff1d(np.arange(data.n_items), known))
 
 
-def rank_of(model: Recommender | Trace, data: Dataset, user: int, item: int) -> int | None:
+def rank_of(model: Scoring, data: Dataset, user: int, item: int) -> int | None:
     """Return an item row's place in what ``rank_items`` lists for a user row, without the list; None for an item that it leaves out."""
     known = data.matrix("all")[user].indices
     if item in known:
@@ -109,7 +114,7 @@ def ranking_of(data: Dataset, scores: Float[np.ndarray, " items"], shown: Int[np
 
 
 @on_own_data
-def recommend(model: Recommender | Trace, data: Dataset, user_id: Id, k: int = 10, hide: str = "known") -> pd.DataFrame:
+def recommend(model: Scoring, data: Dataset, user_id: Id, k: int = 10, hide: str = "known") -> pd.DataFrame:
     """Return the k best items for a user; fewer where fewer are left.
 
     Args:
@@ -138,7 +143,7 @@ def recommend(model: Recommender | Trace, data: Dataset, user_id: Id, k: int = 1
 
 
 @on_own_data
-def recommend_all(model: Recommender | Trace, data: Dataset, k: int = 10, block: int = 1024) -> pd.DataFrame:
+def recommend_all(model: Scoring, data: Dataset, k: int = 10, block: int = 1024) -> pd.DataFrame:
     """Return the k best items for every user, without what each is known to have.
 
     Args:

@@ -30,6 +30,7 @@ from srgformer_lab.models.protocol import Trainable, known_modalities, table
 from srgformer_lab.models.sampling import Batch, TripleSampler
 from srgformer_lab.models.step import Step
 from srgformer_lab.models.trace import Trace
+from srgformer_lab.models.walks import Walks
 
 RELEASED_OFFSET = 1e-8
 
@@ -207,6 +208,10 @@ class SRGFormer(Trainable[Batch]):
         """Compute what it takes to score these users, as ``trace_for`` does."""
         return self.trace_for(users)
 
+    def reading(self, users: Int[Tensor, " chosen"]) -> Walks:
+        """Return the walks, heads and hyperedges behind these users' scores."""
+        return Walks(self.trace_for(users))
+
     @checked
     def edit(self, *edits: Edit | tuple[Edit, ...]) -> AbstractContextManager[None]:
         """Change what flows through the model inside a ``with`` block, while reading or training; nothing stays behind.
@@ -231,6 +236,12 @@ class SRGFormer(Trainable[Batch]):
         own = copy(self)
         own._modules = {**self._modules, "hooks": Hooks(self.modalities)}
         return own
+
+    def adopt(self, other: "SRGFormer") -> None:
+        """Take over what stands for missing features and what memberships are centred on, and the edits that are active."""
+        for name, features in other.features.items():
+            self.features[name].learned_as(features)
+        self.hooks.adopt(other.hooks)
 
     def update_knobs(self, **knobs: float) -> None:
         """Change α, β or the membership temperature of this model.

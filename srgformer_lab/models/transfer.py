@@ -1,7 +1,7 @@
 """The same weights on other data, and what stands for those that were never learned: what a what-if and a newcomer stand on."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from srgformer_lab.data.dataset import Dataset
-from srgformer_lab.errors import DataError
+from srgformer_lab.errors import ConfigError, DataError
 from srgformer_lab.models.identity import on_own_data
-from srgformer_lab.models.protocol import Trainable
+from srgformer_lab.models.protocol import Recommender, Trainable
 from srgformer_lab.models.srgformer import SRGFormer
 
 NEAREST = 5
@@ -20,22 +20,27 @@ NEAREST = 5
 SMALLEST_NORM = 1e-12
 
 
+Model = TypeVar("Model", bound=Recommender)
+
+
 class Variant(NamedTuple):
     """A model and the data that it stands on; use it wherever a model and a data set are asked for."""
 
-    model: SRGFormer
+    model: Any
+    """Of the same sort as the one that it came from."""
     data: Dataset
 
 
 @on_own_data
-def carry_over(model: SRGFormer, data: Dataset, after: Dataset) -> Variant:
+def carry_over(model: Recommender, data: Dataset, after: Dataset) -> Variant:
     """Return a model's weights on other data: rows follow their raw ids, and nothing is trained.
 
-    Everything that is computed from interactions and features (Ã, R, degrees) is that of the new data. A user or item that
-    the model has not learned gets a zero ID embedding; ``with_newcomers`` has better rules. Edits that are active stay active.
+    Everything that is computed from interactions and features (Ã, R, degrees, counts, similarities) is that of the new data. A user or
+    item that the model has not learned gets weights of 0; ``with_newcomers`` has better rules for an SRGFormer. Edits that are active
+    stay active.
 
     Args:
-        model: The model, which stays as it is.
+        model: A model of the catalogue, or one that is built from a data set and a configuration as they are; it stays as it is.
         after: The data to put its weights onto.
         data: The model's own data; may be left out or stand second.
 
@@ -43,16 +48,30 @@ def carry_over(model: SRGFormer, data: Dataset, after: Dataset) -> Variant:
         The new model and ``after``, for whatever asks for a model and its data.
 
     Raises:
-        ConfigError: The data lacks a modality of the model.
+        ConfigError: The data lacks a modality of the model, or the model can't be built so.
         DataError: The features have other widths than those that the model was built for, or the model's own data is other.
     """
-    other = SRGFormer(after, model.config.replace(modalities=model.modalities)).to(model.device, model.user_embedding.dtype)
+    other = _built_on(model, after)
     _take_weights(other, model)
-    for name, features in model.features.items():
-        other.features[name].learned_as(features)
-    other.config = model.config
-    other.hooks.adopt(model.hooks)
+    other.adopt(model)
     return Variant(other.eval(), after)
+
+
+def _built_on(model: Model, after: Dataset) -> Model:
+    """Build a model of the same sort, settings, modalities and place on other data."""
+    config = getattr(model, "config", None)
+    weight = next((each for each in (*model.parameters(), *model.buffers()) if each.is_floating_point()), None)
+    if config is not None and getattr(config, "modalities", ()) is None:
+        config = config.replace(modalities=tuple(model.data.modalities))
+    try:
+        other = type(model)(after, config)  # type: ignore[call-arg]  # all models of the catalogue are built so
+    except TypeError as error:
+        raise ConfigError(
+            f"{type(model).__name__} can't be put onto other data ({error}); let its constructor take a data set and a configuration"
+        ) from None
+    if config is not None:
+        other.config = model.config
+    return other if weight is None else other.to(weight.device, weight.dtype)
 
 
 def with_newcomers(model: SRGFormer, after: Dataset) -> Variant:
@@ -151,7 +170,7 @@ def _unit_rows(matrix: Float[np.ndarray, "rows width"]) -> Float[np.ndarray, "ro
     return matrix / np.linalg.norm(matrix, axis=1, keepdims=True).clip(SMALLEST_NORM)
 
 
-def _take_weights(other: Trainable[Any], model: Trainable[Any], drawn: bool = False) -> None:
+def _take_weights(other: Recommender, model: Recommender, drawn: bool = False) -> None:
     """Copy a model's weights: rows of users and items by their ids, 0 or as drawn for those that it has not learned."""
     data, after, own = model.data, other.data, other.state_dict()
     ids = {"user": (data.user_ids, after.user_ids), "item": (data.item_ids, after.item_ids)}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from cachetools import LRUCache
@@ -16,7 +16,7 @@ from srgformer_lab.data.growing import Growth, growth
 from srgformer_lab.data.keeping import from_bytes
 from srgformer_lab.data.source import reopen
 from srgformer_lab.data.tables import positions
-from srgformer_lab.errors import DataError, LabError, RunError
+from srgformer_lab.errors import ConfigError, DataError, LabError, RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.identity import checked, refuse_other_data
 from srgformer_lab.models.protocol import Recommender, Trainable
@@ -58,6 +58,14 @@ class GrownModel(Recommender):
         read = [part.for_users(rows) if isinstance(part, Recommender) and len(rows) else part for part, rows in parts]
         return GrownModel(self.grown, read[0], read[1])  # type: ignore[arg-type]
 
+    def reading(self, users: Int[Tensor, " chosen"]) -> NoReturn:
+        """Refuse to be taken apart: each score is of one of two models.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError("a score on grown data is of one of two models; explain that which run.serve().variant(user, item) returns")
+
     def scorer(self) -> Callable[[Int[Tensor, " chosen"]], Float[Tensor, "chosen items"]]:
         """Read both models once and give a function from user rows to the scores of all items."""
         own = scorer_of(self.own)
@@ -95,13 +103,13 @@ class Served:
         """Return the model and data that score these items for this user: give both to ``explain`` or ``what_if``.
 
         Raises:
-            DataError: The model is no SRGFormer.
+            DataError: One of them is a newcomer, and the model is no SRGFormer: then there is no score.
         """
-        if self.everyone is not None and self.grown is not None and not self.grown.is_own(user_id, *item_ids):
-            return self.everyone
-        if not isinstance(self.own, SRGFormer):
-            raise DataError(f"{type(self.own).__name__} can't be explained; train an SRGFormer")
-        return Variant(self.own, self.own.data)
+        if self.grown is None or self.grown.is_own(user_id, *item_ids):
+            return Variant(self.own, self.own.data)
+        if self.everyone is None:
+            raise DataError(f"{type(self.own).__name__} has no score of newcomers that could be explained; train it again, or an SRGFormer")
+        return self.everyone
 
 
 def serve(model: Recommender, data: Dataset, grown: Growth | None, run: str) -> Served:

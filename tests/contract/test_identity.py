@@ -242,7 +242,7 @@ WRONG = {
     "data for a model": (lambda m, t, d: lab.evaluate(d), lab.ConfigError, "Recommender"),
     "a frame for data": (lambda m, t, d: lab.evaluate(m, data=pd.DataFrame()), lab.DataError, "Dataset"),
     "a frame second": (lambda m, t, d: lab.evaluate(m, pd.DataFrame()), lab.ConfigError, "split"),
-    "a baseline to explain": (lambda m, t, d: lab.explain(lab.Popularity(d), "u3", "i5"), lab.ConfigError, "SRGFormer"),
+    "a baseline without branches": (lambda m, t, d: lab.hypergraph_paths(lab.Popularity(d), "u3", "i5"), lab.ConfigError, "SRGFormer"),
     "a baseline to change": (lambda m, t, d: lab.what_if(lab.LightGCN(d), "u3", lab.mute_head(0)), lab.ConfigError, "SRGFormer"),
     "a pass to run again": (lambda m, t, d: lab.what_if(t, "u3", lab.mute_head(0)), lab.ConfigError, "run again"),
     "a model for a pass": (lambda m, t, d: lab.project(m), lab.ConfigError, "trace"),

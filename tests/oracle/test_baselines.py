@@ -283,6 +283,10 @@ def item_graph_by_loops(lists, weights):
     return total
 
 
+def item_graph(data, config):
+    return sum(matrix.toarray() for matrix in similar_items(data, data.modalities, config).values())
+
+
 @pytest.mark.parametrize("cells", [1, 8_000_000])
 @pytest.mark.parametrize("k", [1, 3, 50])
 def test_neighbours_are_the_nearest_by_cosine_and_the_item_itself(cells, k, monkeypatch):
@@ -300,7 +304,7 @@ def test_of_equally_near_items_the_lower_row_is_taken_and_no_item_misses_itself(
 @pytest.mark.parametrize(("modalities", "weights"), [(("audio",), [1.0]), (("image", "text"), [0.1, 0.9]), (("text", "audio"), [0.1, 0.9])])
 def test_the_item_graph_is_the_weighted_sum_of_normalised_lists(modalities, weights):
     data = shop(modalities)
-    found = similar_items(data, data.modalities, FREEDOMConfig(n_neighbors=3)).toarray()
+    found = item_graph(data, FREEDOMConfig(n_neighbors=3))
     lists = [lists_by_loops(data.features[name], 3) for name in data.modalities]
     np.testing.assert_allclose(found, item_graph_by_loops(lists, weights), atol=1e-14)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-14)
@@ -314,11 +318,11 @@ def test_lists_that_the_data_brings_are_taken_by_their_first_columns_instead_of_
     rng = np.random.default_rng(4)
     lists = np.array([rng.permutation(data.n_items)[:5] for _ in range(data.n_items)])
     given = replace(data, neighbors={"text": lists})
-    found = similar_items(given, given.modalities, FREEDOMConfig(n_neighbors=3, image_weight=0.4)).toarray()
+    found = item_graph(given, FREEDOMConfig(n_neighbors=3, image_weight=0.4))
     expected = item_graph_by_loops([lists_by_loops(data.features["image"], 3), lists[:, :3]], [0.4, 0.6])
     np.testing.assert_allclose(found, expected, atol=1e-14)
     same = replace(data, neighbors={name: lists_by_loops(matrix, 3) for name, matrix in data.features.items()})
-    built, brought = (similar_items(each, each.modalities, FREEDOMConfig(n_neighbors=3)).toarray() for each in (data, same))
+    built, brought = (item_graph(each, FREEDOMConfig(n_neighbors=3)) for each in (data, same))
     np.testing.assert_array_equal(built, brought)
 
 

@@ -98,6 +98,8 @@ def test_what_is_new_has_the_scores_of_the_rules_for_newcomers(shop):
     of_list = lab.recommend(served.model, "u3", k=30).set_index("item_id")["score"]
     assert why.score == pytest.approx(of_list["i20"], rel=1e-5)
     assert served.variant("u3", "i4").data.fingerprint == first().config.fingerprint
+    with pytest.raises(lab.ConfigError, match="one of two models; explain that which"):
+        lab.explain(served.model, "u3", "i20")
 
 
 def test_interactions_alone_leave_lists_and_no_score(trained, shop):

@@ -17,14 +17,20 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.graph import Graph, adjacency, normalized
 from srgformer_lab.models.losses import bpr
 from srgformer_lab.models.parts import unit
-from srgformer_lab.models.propagation import light_gcn
+from srgformer_lab.models.propagation import IdWalks, light_gcn
 from srgformer_lab.models.protocol import Trainable, chosen_modalities, linear, table
 from srgformer_lab.models.ranking import top_k
+from srgformer_lab.models.reading import ComponentTable, Piece, Reading, block_of, in_blocks, part_names, rounded_to
 from srgformer_lab.models.sampling import Batch, TripleSampler
 from srgformer_lab.models.sparse import SparseMap
 
 BLOCK_CELLS = 8_000_000
 """Cosines that are held at a time."""
+
+UNREAD = (
+    "Without a propagation layer FREEDOM multiplies a learned vector of the person with what it knows of the item. What they took shaped "
+    "these in training and does not enter the score, so taking it away changes nothing until the model is trained again."
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ class FREEDOM(Trainable[Batch]):
         names = chosen_modalities(data, self.config.modalities, "FREEDOM")
         draws, dim = runtime.generator("cpu", self.config.seed, "weights"), self.config.embedding_dim
         self.graph, self.sampler = Graph(data), TripleSampler(data)
-        self.item_graph = SparseMap(similar_items(data, names, self.config))
+        self.similar = similar_items(data, names, self.config)
+        self.item_graph = SparseMap(sum(self.similar.values(), sparse.csr_matrix((data.n_items, data.n_items))))
         self.user_embedding, self.item_embedding = table(data.n_users, dim, draws), table(data.n_items, dim, draws)
         features = [torch.tensor(data.features[name], dtype=torch.get_default_dtype()) for name in names]
         self.features = nn.ParameterList(features)
@@ -137,13 +144,72 @@ class FREEDOM(Trainable[Batch]):
             self.train(was_training)
         return lambda chosen: users[chosen] @ items.T
 
+    def reading(self, users: Int[Tensor, " chosen"]) -> "FREEDOMWalks":
+        """Return the walks behind these users' scores, and the similar items behind each item."""
+        return FREEDOMWalks(self)
+
+
+class FREEDOMWalks(Reading):
+    """A score as ⟨e_u, e_i⟩ + Σ_m ⟨e_u, h_i^m⟩ with h^m = S^m E_i: a part for each term, walks on the user's side of all.
+
+    On the item's side the first part is walks too; that of a modality is a sum over the items that look or read alike.
+    """
+
+    def __init__(self, model: FREEDOM) -> None:
+        """Propagate once on the whole graph, keeping every depth."""
+        self.model, self.data, n_layers = model, model.data, model.config.n_layers
+        self.reads_history = n_layers > 0
+        self.note = "" if self.reads_history else UNREAD
+        self.walks = IdWalks(torch.cat([model.user_embedding, model.item_embedding]).detach(), model.graph, n_layers)
+        with torch.no_grad():
+            users, self.own = self.walks.embedding().split([self.data.n_users, self.data.n_items])
+            self.embedding = torch.cat([users, self.own + model.item_graph(model.item_embedding)])
+        self.names = ("id", *part_names(tuple(model.similar), ("id",)))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.embedding.device
+
+    def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
+        """Return the products of e_u and e*_i."""
+        return self.embedding[users] @ self.embedding[self.data.n_users :].T
+
+    def parts(self, node: int) -> dict[str, Float[Tensor, " blocks"]]:
+        """Return the vectors of all terms, each of which meets its namesake alone."""
+        whole, row = self.embedding[node].double(), node - self.data.n_users
+        if row < 0:
+            return in_blocks(dict.fromkeys(self.names, whole))
+        alike = {name: vectors.sum(0) for name, (_, vectors) in zip(self.names[1:], self._similar(row), strict=True)}
+        return in_blocks(rounded_to(whole, {"id": self.own[row].double(), **alike}))
+
+    def _similar(self, row: int) -> list[tuple[Tensor, Tensor]]:
+        """Return, for each modality, the nodes of the items like one, and what each hands over."""
+        found = []
+        for matrix in self.model.similar.values():
+            entries = slice(*matrix.indptr[row : row + 2])
+            items = torch.from_numpy(matrix.indices[entries].astype(np.int64)).to(self.device)
+            share = torch.from_numpy(matrix.data[entries]).to(self.device)
+            found.append((items + self.data.n_users, share[:, None] * self.model.item_embedding.detach()[items].double()))
+        return found
+
+    def gather(self, table: ComponentTable, node: int) -> None:
+        """Add the walks of each term, or the similar items."""
+        row, dim = node - self.data.n_users, self.embedding.shape[1]
+        for name in self.names if row < 0 else ("id",):
+            table.add(name, self.walks.pieces(node), place=block_of(name, self.names, dim))
+        for (modality, name), (items, vectors) in zip(
+            zip(self.model.similar, self.names[1:], strict=True), self._similar(row) if row >= 0 else (), strict=row >= 0
+        ):
+            table.add(name, [Piece("similar", vectors, items, modality=modality)], place=block_of(name, self.names, dim))
+
 
 def _ranking(user: Float[Tensor, "batch dim"], positive: Float[Tensor, "batch dim"], negative: Float[Tensor, "batch dim"]) -> Tensor:
     return bpr((user * positive).sum(1), (user * negative).sum(1))
 
 
-def similar_items(data: Dataset, names: tuple[str, ...], config: FREEDOMConfig) -> sparse.csr_matrix:
-    """Return S = Σ_m weight_m D^-1/2 A^m D^-1/2, with A^m the 0/1 lists of neighbours and D its row sums.
+def similar_items(data: Dataset, names: tuple[str, ...], config: FREEDOMConfig) -> dict[str, sparse.csr_matrix]:
+    """Return S^m = weight_m D^-1/2 A^m D^-1/2 by modality, with A^m the 0/1 lists of neighbours and D its row sums; S is their sum.
 
     Where the data has lists of its own, their first columns are taken; otherwise they are found by the features' cosines.
 
@@ -155,7 +221,7 @@ def similar_items(data: Dataset, names: tuple[str, ...], config: FREEDOMConfig) 
             f"FREEDOM weighs one or two modalities, not {len(names)}; choose two with modalities=({names[0]!r}, {names[1]!r})"
         )
     weights = [1.0] if len(names) == 1 else [config.image_weight, 1 - config.image_weight]
-    total = sparse.csr_matrix((data.n_items, data.n_items))
+    found = {}
     for name, weight in zip(names, weights, strict=True):
         lists = data.neighbors.get(name)
         if lists is None:
@@ -164,8 +230,8 @@ def similar_items(data: Dataset, names: tuple[str, ...], config: FREEDOMConfig) 
             raise ConfigError(
                 f"n_neighbors={config.n_neighbors}, but the {name} lists of {data.name} hold {lists.shape[1]}; ask for that many at most"
             )
-        total = total + weight * _normalized_lists(lists[:, : config.n_neighbors])
-    return total.tocsr()
+        found[name] = (weight * _normalized_lists(lists[:, : config.n_neighbors])).tocsr()
+    return found
 
 
 def _normalized_lists(lists: Int[np.ndarray, "items k"]) -> sparse.csr_matrix:

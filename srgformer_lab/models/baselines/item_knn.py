@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from scipy import sparse
@@ -12,7 +13,7 @@ from torch import Tensor
 from srgformer_lab.config import Config, setting
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.protocol import Recommender
-from srgformer_lab.models.ranking import top_k
+from srgformer_lab.models.reading import Components, ComponentTable, Piece, Reading
 from srgformer_lab.models.sampling import Histories
 from srgformer_lab.models.sparse import SparseMap
 
@@ -50,11 +51,70 @@ class ItemKNN(Recommender):
 
         def scores(users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
             place, item = self.histories.entries(users)
-            history = torch.zeros(self.n_items, len(users), device=users.device)
+            history = self.similarity.get_buffer("forward_value").new_zeros(self.n_items, len(users))
             history[item, place] = 1.0
             return self.similarity(history).T.contiguous()
 
         return scores
+
+    def reading(self, users: Int[Tensor, " chosen"]) -> "Similarities":
+        """Return the kept similarities behind these users' scores."""
+        return Similarities(self)
+
+
+class Similarities(Reading):
+    """A score as Σ_j S_ij over the history: the user's row of zeros and ones times the item's row of kept similarities.
+
+    An item's similarity to j is a count of the people who took both over a denominator, so each of those people has an equal share of it,
+    with the denominator and the choice of the k most similar held at their values.
+    """
+
+    def __init__(self, model: ItemKNN) -> None:
+        """Keep the history and the similarities."""
+        self.model, self.data, self._score = model, model.data, model.scorer()
+        self.history = model.data.matrix("train").astype(np.float64).tocsr()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.similarity.get_buffer("forward_value").device
+
+    def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
+        """Return the model's scores."""
+        return self._score(users)
+
+    def parts(self, node: int) -> dict[str, Float[Tensor, " items"]]:
+        """Return a user's row of zeros and ones, or an item's kept similarities."""
+        row = node - self.data.n_users
+        found = self._kept(row) if row >= 0 else self.history[node].toarray()[0]
+        return {"similarity": torch.from_numpy(found).to(self.device)}
+
+    def _kept(self, row: int) -> Float[np.ndarray, " items"]:
+        similarity, kept = self.model.similarity, np.zeros(self.data.n_items)
+        first, column, value = (similarity.get_buffer(f"forward_{name}") for name in ("first", "column", "value"))
+        entries = slice(int(first[row]), int(first[row + 1]))
+        kept[column[entries].cpu().numpy()] = value[entries].double().cpu().numpy()
+        return kept
+
+    def gather(self, table: ComponentTable, node: int) -> None:
+        """Add a user's history, one item a component."""
+        items = torch.from_numpy(self.history[node].indices.astype(np.int64)).to(self.device)
+        taken = torch.zeros(len(items), self.data.n_items, dtype=torch.float64, device=self.device)
+        taken[torch.arange(len(items)), items] = 1.0
+        table.add("similarity", [Piece("neighbor", taken, items + self.data.n_users, 1)])
+
+    def components(self, node: int, targets: Float[Tensor, "targets items"]) -> Components:
+        """Multiply the components with the targets; those of an item are as many rows as people took it, and stay sparse."""
+        row = node - self.data.n_users
+        if row < 0:
+            return super().components(node, targets)
+        people = self.history[:, [row]].tocoo().row.astype(np.int64)
+        both = self.history[people]
+        together = np.asarray(both.sum(axis=0)).ravel()
+        share = np.divide(self._kept(row), together, out=np.zeros(self.data.n_items), where=together > 0)
+        values = both @ (share[:, None] * targets.double().cpu().numpy().T)
+        where = {"part": "similarity", "source": "neighbor", "neighbor": people, "depth": 1, "head": -1, "modality": "", "hyperedge": -1}
+        return Components(pd.DataFrame(where, index=range(len(people))), values)
 
 
 def nearest(history: sparse.csr_matrix, n_neighbors: int, shrinkage: float) -> sparse.csr_matrix:
@@ -64,15 +124,15 @@ def nearest(history: sparse.csr_matrix, n_neighbors: int, shrinkage: float) -> s
     block = max(1, BLOCK_CELLS // max(n_items, 1))
     rows, columns, values = [], [], []
     for start in range(0, n_items, block):
-        targets = np.arange(start, min(start + block, n_items))
-        both = (history[:, targets].T @ history).toarray()  # (targets, items)
-        both[np.arange(len(targets)), targets] = 0.0
-        expected = np.sqrt(np.outer(count[targets], count)) + shrinkage
-        similarity = np.divide(both, expected, out=both, where=both > 0)
-        value, column = (found.numpy() for found in top_k(torch.from_numpy(similarity), n_neighbors))
-        row, place = np.nonzero(value)
-        rows.append(targets[row])
-        columns.append(column[row, place])
-        values.append(value[row, place])
+        both = (history[:, start : start + block].T @ history).tocoo()  # (targets, items)
+        row, column = both.row + start, both.col
+        value = np.where(row == column, 0.0, both.data / (np.sqrt(count[row] * count[column]) + shrinkage))
+        order = np.lexsort((column, -value, row))
+        row, column, value = row[order], column[order], value[order]
+        place = np.arange(len(row)) - np.searchsorted(row, row)
+        kept = (place < n_neighbors) & (value > 0)
+        rows.append(row[kept])
+        columns.append(column[kept])
+        values.append(value[kept])
     kept = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
     return sparse.csr_matrix(kept, shape=(n_items, n_items))

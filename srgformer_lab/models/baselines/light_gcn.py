@@ -12,9 +12,15 @@ from srgformer_lab.config import Config, TrainConfig, setting
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.losses import bpr, norm_sum
-from srgformer_lab.models.propagation import light_gcn
+from srgformer_lab.models.propagation import IdWalks, light_gcn
 from srgformer_lab.models.protocol import Trainable, table
+from srgformer_lab.models.reading import ComponentTable, Reading
 from srgformer_lab.models.sampling import Batch, TripleSampler
+
+UNREAD = (
+    "Without a propagation layer a score is the product of a learned vector of the person and one of the item. What they took shaped "
+    "these in training and does not enter the score, so taking it away changes nothing until the model is trained again."
+)
 
 
 @dataclass(frozen=True)
@@ -69,3 +75,35 @@ class LightGCN(Trainable[Batch]):
         with torch.no_grad():
             users, items = self().split([self.graph.n_users, self.graph.n_items])
         return lambda chosen: users[chosen] @ items.T
+
+    def reading(self, users: Int[Tensor, " chosen"]) -> "LightGCNWalks":
+        """Return the walks behind these users' scores."""
+        return LightGCNWalks(self)
+
+
+class LightGCNWalks(Reading):
+    """Every node's embedding as its own share and what each neighbour hands over at each depth."""
+
+    def __init__(self, model: LightGCN) -> None:
+        """Propagate once, keeping every depth."""
+        self.data, self.reads_history = model.data, model.config.n_layers > 0
+        self.walks = IdWalks(torch.cat([model.user_embedding, model.item_embedding]).detach(), model.graph, model.config.n_layers)
+        self.embedding = self.walks.embedding()
+        self.note = "" if self.reads_history else UNREAD
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.embedding.device
+
+    def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
+        """Return the products of the embeddings."""
+        return self.embedding[users] @ self.embedding[self.data.n_users :].T
+
+    def parts(self, node: int) -> dict[str, Float[Tensor, " dim"]]:
+        """Return the embedding, which is the one part."""
+        return {"id": self.embedding[node].double()}
+
+    def gather(self, table: ComponentTable, node: int) -> None:
+        """Add the walks."""
+        table.add("id", self.walks.pieces(node))

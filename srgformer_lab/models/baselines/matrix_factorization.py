@@ -12,6 +12,7 @@ from srgformer_lab.config import Config, TrainConfig, setting
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.losses import bpr, norm_sum
 from srgformer_lab.models.protocol import Trainable, table
+from srgformer_lab.models.reading import ComponentTable, Piece, Reading
 from srgformer_lab.models.sampling import Batch, TripleSampler
 
 
@@ -53,3 +54,38 @@ class MatrixFactorization(Trainable[Batch]):
         """Return a function from user rows to the scores of all items."""
         users, items = self.user_embedding.detach(), self.item_embedding.detach()
         return lambda chosen: users[chosen] @ items.T
+
+    def reading(self, users: Int[Tensor, " chosen"]) -> "LearnedVectors":
+        """Return the vectors, which are all that a score is made of."""
+        return LearnedVectors(self)
+
+
+class LearnedVectors(Reading):
+    """A node's learned vector as the one part, which is the node's own."""
+
+    reads_history = False
+    note = (
+        "MF multiplies a learned vector of the person with one of the item. What they took shaped these in training and does not enter "
+        "the score, so taking it away changes nothing until the model is trained again."
+    )
+
+    def __init__(self, model: MatrixFactorization) -> None:
+        """Put the vectors of users and items below each other."""
+        self.data, self.vectors = model.data, torch.cat([model.user_embedding, model.item_embedding]).detach()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.vectors.device
+
+    def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
+        """Return the products of the vectors."""
+        return self.vectors[users] @ self.vectors[self.data.n_users :].T
+
+    def parts(self, node: int) -> dict[str, Float[Tensor, " dim"]]:
+        """Return the vector."""
+        return {"id": self.vectors[node].double()}
+
+    def gather(self, table: ComponentTable, node: int) -> None:
+        """Add the vector itself."""
+        table.add("id", [Piece("own", self.vectors[node, None].double())])

@@ -12,6 +12,7 @@ from srgformer_lab import runtime
 from srgformer_lab.config import Config, TrainConfig, setting
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.protocol import Trainable, linear, table
+from srgformer_lab.models.removals import Removals
 from srgformer_lab.models.sampling import UserBatch, UserSampler
 
 BATCH_SIZE = 500
@@ -131,13 +132,25 @@ class MultVAE(Trainable[UserBatch]):
         """Return a function that encodes users by their whole training rows and decodes the means."""
 
         def scores(users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
-            was_training = self.training
-            self.eval()
-            try:
-                with torch.no_grad():
-                    mean, _ = self.encode(len(users), *self.sampler.histories.entries(users))
-                    return self.decode(mean)
-            finally:
-                self.train(was_training)
+            return self._scores(len(users), *self.sampler.histories.entries(users))
 
         return scores
+
+    def _scores(self, n_users: int, place: Int[Tensor, " entries"], item: Int[Tensor, " entries"]) -> Float[Tensor, "users items"]:
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                mean, _ = self.encode(n_users, place, item)
+                return self.decode(mean)
+        finally:
+            self.train(was_training)
+
+    def reading(self, users: Int[Tensor, " chosen"]) -> Removals:
+        """Return what these users' scores lose without each item of the history: the model sees nothing of a user but that."""
+        return Removals(self, self._scores_without_each)
+
+    def _scores_without_each(self, user: int) -> Float[Tensor, "history items"]:
+        _, history = self.sampler.histories.entries(torch.tensor([user], device=self.item_weight.device))
+        place, kept = (~torch.eye(len(history), dtype=torch.bool, device=history.device)).nonzero(as_tuple=True)
+        return self._scores(len(history), place, history[kept])
