@@ -16,7 +16,14 @@ from srgformer_lab.plots.texts import first_that_fits, shorten, who_leads
 
 PART_ROW = 34
 """Pixels of a part's row: there are few."""
-KINDS = {"own": "the user’s own embedding", "history": "the history", "hyperedge": "the hypergraph", "edit": "the edit"}
+KINDS = {
+    "own": "the user’s own embedding",
+    "history": "the history",
+    "hyperedge": "the hypergraph",
+    "everyone": "what all have alike",
+    "rest": "the rest",
+    "edit": "the edit",
+}
 """Where a score comes from, in the order of the bars, and what a sentence calls it."""
 
 Bar = tuple[str, float, str, str]
@@ -89,7 +96,7 @@ def sources_waterfall(
     Where the sources don't add up to the score, a hollow bar says how much is missing, and the figure calls itself approximate.
 
     Args:
-        sources: ``kind`` (own, history, hyperedge or edit), ``name``, ``contribution``.
+        sources: ``kind`` (own, history, hyperedge, everyone, rest or edit), ``name``, ``contribution``.
         score: The score that the model gives; the sum of the sources where it is None.
         item: The title that the finding names.
         most: How many items of the history have a bar each; the others stand in one, and so do the hyperedges.

@@ -286,3 +286,11 @@ def test_weights_follow_their_ids_onto_other_data(name):
         of = model.rows.get(key) or model.rows.get(key.partition(".")[0])
         expected = value.flip(0) if of == "item" else value
         assert torch.equal(moved.state_dict()[key], expected)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_figures_draw_every_model_as_the_sum_that_it_is(name):
+    why = lab.explain(built(name, big()), "u2", "i4")
+    for figure in (lab.plots.waterfall(why.by_part, why.score), lab.plots.sources_waterfall(why.sources, why.score)):
+        assert "not explained" not in str(figure.to_dict())
+    lab.plots.parts_table(why.parts)

@@ -318,7 +318,7 @@ def test_what_is_not_explained_is_hollow_and_called_approximate():
 def test_an_edit_has_a_bar_and_an_unknown_kind_is_refused():
     edited = pd.concat([sources(), pd.DataFrame({"kind": ["edit"], "name": ["head 2 muted"], "contribution": [-0.2]})])
     assert names(sources_waterfall(edited))[-2:] == ["head 2 muted", "score"]
-    with pytest.raises(DataError, match="knows no kind magic; give rows of the kinds own, history, hyperedge, edit"):
+    with pytest.raises(DataError, match="knows no kind magic; give rows of the kinds own, history, hyperedge, everyone, rest, edit"):
         sources_waterfall(edited.assign(kind="magic"))
     with pytest.raises(DataError, match="has no row"):
         sources_waterfall(edited.head(0))
