@@ -61,11 +61,11 @@ from .errors import DataError as DataError
 from .errors import LabError as LabError
 from .errors import RunError as RunError
 from .errors import UnknownIdError as UnknownIdError
-from .experiments.cases import Recipe as Recipe
 from .experiments.cases import Setup as Setup
 from .experiments.cluster import RayEngine as RayEngine
 from .experiments.command import run_experiment as run_experiment
 from .experiments.engines import LocalEngine as LocalEngine
+from .experiments.recipe import Recipe as Recipe
 from .models.baselines.freedom import FREEDOM as FREEDOM
 from .models.baselines.freedom import FREEDOMConfig as FREEDOMConfig
 from .models.baselines.item_knn import ItemKNN as ItemKNN

@@ -162,9 +162,10 @@ def encode_folder(options: argparse.Namespace) -> int:
 def experiment(options: argparse.Namespace) -> int:
     """Answer one of the paper's questions by trainings, or by measuring."""
     from srgformer_lab.experiments import catalog
-    from srgformer_lab.experiments.cases import Recipe, Setup
+    from srgformer_lab.experiments.cases import Setup
     from srgformer_lab.experiments.command import run_experiment
     from srgformer_lab.experiments.engines import engine
+    from srgformer_lab.experiments.recipe import Recipe
 
     chosen = catalog.experiment(options.name)
     path = options.data or chosen.data

@@ -15,6 +15,10 @@ from srgformer_lab.data.matrices import check_features
 from srgformer_lab.errors import DataError
 
 TRAIN = SPLITS.index("train")
+INTERVENTIONS = ("zero", "mean", "permuted", "swapped", "missing")
+"""What can be done to a modality to see whether a model makes use of it; ``with_intervention`` says what each is."""
+ALIKE = 20
+"""Groups of about equally popular items within which features are swapped."""
 
 
 def without_interactions(data: Dataset, user_id: str, item_ids: Iterable[str]) -> Dataset:
@@ -107,9 +111,48 @@ def with_shuffled_modality(data: Dataset, modality: str, seed: int = 0) -> Datas
     """
     _check_modality(data, modality)
     order = np.random.default_rng(check_seed(seed)).permutation(data.n_items)
-    shuffled = {**data.features, modality: data.features[modality][order]}
-    left = {name: lists for name, lists in data.neighbors.items() if name != modality}
-    return replace(data, features=shuffled, neighbors=left, truth=None, source=DataSource("memory"))
+    return _with_features(data, modality, data.features[modality][order])
+
+
+def with_intervention(data: Dataset, modality: str, intervention: str, seed: int = 0) -> Dataset:
+    """Take away what the features of a modality tell, or a part of it; lists of neighbours by them are dropped.
+
+    - ``zero``: no item has the modality.
+    - ``mean``: every item that has it has the mean of them all.
+    - ``permuted``: its vectors are dealt out among all items anew.
+    - ``swapped``: they are dealt out among items that about as many people took (twentieths of the catalogue by users in training),
+      so that what they tell of an item's popularity stays.
+    - ``missing``: half of the items that have it lack it.
+
+    Args:
+        data: Whose features.
+        modality: Which of them.
+        intervention: One of ``INTERVENTIONS``.
+        seed: What is drawn where something is drawn.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: There is no such modality, or no such intervention.
+        ConfigError: The seed is no whole number from 0 to 2⁶².
+    """
+    _check_modality(data, modality)
+    if intervention not in INTERVENTIONS:
+        raise DataError(f"intervention={intervention!r} must be one of {', '.join(INTERVENTIONS)}")
+    if intervention in ("zero", "missing"):
+        return without_features(data, modality, 1.0 if intervention == "zero" else 0.5, seed)
+    if intervention == "permuted":
+        return with_shuffled_modality(data, modality, seed)
+    matrix, known = data.features[modality].copy(), data.known[modality]
+    if intervention == "mean":
+        matrix[known] = matrix[known].mean(axis=0, dtype=np.float64) if known.any() else 0
+        return _with_features(data, modality, matrix)
+    draws = np.random.default_rng(check_seed(seed))
+    by_popularity = np.argsort(-np.bincount(data.pairs("train")[:, 1], minlength=data.n_items), kind="stable")
+    for alike in np.array_split(by_popularity, min(ALIKE, data.n_items)):
+        matrix[alike] = data.features[modality][draws.permutation(alike)]
+    return _with_features(data, modality, matrix)
 
 
 def without_features(data: Dataset, modality: str, share: float, seed: int = 0) -> Dataset:
@@ -137,6 +180,10 @@ def without_features(data: Dataset, modality: str, share: float, seed: int = 0) 
     order = np.random.default_rng(check_seed(seed)).permutation(np.flatnonzero(data.known[modality]))
     matrix = data.features[modality].copy()
     matrix[order[: round(share * len(order))]] = 0
+    return _with_features(data, modality, matrix)
+
+
+def _with_features(data: Dataset, modality: str, matrix: np.ndarray) -> Dataset:
     left = {name: lists for name, lists in data.neighbors.items() if name != modality}
     return replace(data, features={**data.features, modality: matrix}, neighbors=left, truth=None, source=DataSource("memory"))
 

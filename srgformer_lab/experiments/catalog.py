@@ -11,6 +11,8 @@ import pandas as pd
 from srgformer_lab import plots
 from srgformer_lab.data.source import STUDIO
 from srgformer_lab.errors import UnknownIdError
+from srgformer_lab.experiments.audit import BY as AUDITED
+from srgformer_lab.experiments.audit import INTACT, cases_of_audit, figures_of_audit, verdict_of_audit
 from srgformer_lab.experiments.candidates import Candidate, candidates
 from srgformer_lab.experiments.cases import Setup, TrainingCase, settings_of
 from srgformer_lab.experiments.cost import Cost
@@ -73,6 +75,8 @@ class Experiment:
     """Of the test, what the table for people has."""
     data: str = STUDIO
     """What is trained on unless a data set is named."""
+    verdict: Callable[[pd.DataFrame], str] | None = None
+    """What puts the table into words."""
 
 
 def of_variants(label: str, variants: Variants | Callable[[Setup], Variants]) -> Callable[[Setup, Chosen], list[TrainingCase]]:
@@ -251,6 +255,7 @@ SERVES = "Do the hyperedges and knobs of one data set serve another?"
 SAVES = "What do shortcuts in a training cost, and what do they save?"
 MEANS = "Do hyperedges and attention mean something, as published and when objectives of their own teach them?"
 REPLACES = "What is lost where items lack a modality, and what does each treatment save?"
+BRING = "Do the modalities bring anything, and is it what they tell of each item?"
 WEIGHS = "Does it matter how attention weighs a history, or that it does?"
 
 EXPERIMENTS: Mapping[str, Experiment | Measurement] = MappingProxyType(
@@ -262,6 +267,7 @@ EXPERIMENTS: Mapping[str, Experiment | Measurement] = MappingProxyType(
             Experiment("sensitivity", MATTERS, ("knob", "value"), {"knob": PRESET, "value": ""}, _moved, draw=_curves),
             Experiment("sparsity", PAYS, ("share", "model"), {"model": "LightGCN"}, _thinned, draw=_by_share),
             Experiment("missing", REPLACES, BY, ZEROS, cases_of_missing, draw=figures_of_missing, others=(COMPLETE,)),
+            Experiment("audit", BRING, AUDITED, INTACT, cases_of_audit, draw=figures_of_audit, verdict=verdict_of_audit),
             Experiment("transfer", SERVES, ("settings of",), {"settings of": OWN}, of_variants("settings of", _presets)),
             Experiment("freezing", SAVES, ("shortcut",), {"shortcut": EXACT}, of_variants("shortcut", SHORTCUTS), draw=losses),
             Experiment("attention", WEIGHS, ("attention",), {"attention": RELEASED}, of_variants("attention", ATTENTIONS)),

@@ -10,13 +10,14 @@ from srgformer_lab.config import check_number
 from srgformer_lab.data.source import STUDIO, open_data
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.experiments import timing
-from srgformer_lab.experiments.cases import Recipe, Setup
+from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.catalog import Chosen, Experiment, experiment, none_tuned
 from srgformer_lab.experiments.engines import Engine, Job, LocalEngine, Watcher
 from srgformer_lab.experiments.measurement import Measurement, take
 from srgformer_lab.experiments.needs import HOUR, check_hours, need
 from srgformer_lab.experiments.outcomes import Outcome, rows, table
 from srgformer_lab.experiments.quality import HELD, quality_table, time_to_quality
+from srgformer_lab.experiments.recipe import Recipe
 from srgformer_lab.experiments.report import Result, check_output, write_files
 from srgformer_lab.experiments.runner import Runner
 from srgformer_lab.experiments.search import joined, search

@@ -71,7 +71,9 @@ class Result:
             effort = f"at most {setup.n_trials} settings tried a model on seed {setup.seeds[0]}{by}, the best by valid recall@20 taken"
         seeds = f"seed {setup.seeds[0]}" if len(setup.seeds) == 1 else f"{len(setup.seeds)} seeds"
         head = f"{self.data}, d={setup.model.embedding_dim}, {seeds}; {effort}. Test metrics at the best validation epoch."
-        body = (markdown(self.table, self.experiment), in_words(self.table, self.experiment), self.budgets(), self.missing())
+        verdict = self.experiment.verdict(self.table) if self.experiment.verdict else ""
+        corrected = in_words(self.table, self.experiment)
+        body = (markdown(self.table, self.experiment), verdict, corrected, self.budgets(), self.missing())
         return "\n\n".join(part for part in (f"`{self.command}`", head, *body) if part)
 
     def budgets(self) -> str:

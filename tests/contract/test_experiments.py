@@ -23,13 +23,15 @@ from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.config import FOUND_STRUCTURE
 from srgformer_lab.errors import ConfigError, UnknownIdError
 from srgformer_lab.experiments import engines, runner, structure
+from srgformer_lab.experiments.audit import verdict_of_audit
 from srgformer_lab.experiments.candidates import candidates
-from srgformer_lab.experiments.cases import Recipe, Setup
+from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS, Experiment, experiment, points_of
 from srgformer_lab.experiments.command import best, run_experiment
 from srgformer_lab.experiments.engines import Job, LocalPool, seconds_left
 from srgformer_lab.experiments.needs import Need, check_hours, check_memory, need
 from srgformer_lab.experiments.outcomes import METRICS, Outcome, complete, rows, seen, table
+from srgformer_lab.experiments.recipe import Recipe
 from srgformer_lab.experiments.report import Result
 from srgformer_lab.experiments.runner import Runner
 from srgformer_lab.training.estimate import Work
@@ -56,10 +58,14 @@ TRAINED = [name for name, each in EXPERIMENTS.items() if isinstance(each, Experi
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_experiment_ends_with_a_complete_table(name, tmp_path, monkeypatch):
     monkeypatch.setattr(structure, "REMOVALS_OF", 2)
-    only = {"sensitivity": ("τ",), "sparsity": ("LightGCN", "SRGFormer"), "structure": ("published", "LightGCN"), "missing": ("text",)}.get(
-        name, ()
-    )
-    setup = setup_of(seeds=(0,), changes=SMALL | {"epochs": 1}, only=only)
+    shorter = {
+        "sensitivity": ("τ",),
+        "sparsity": ("LightGCN", "SRGFormer"),
+        "structure": ("published", "LightGCN"),
+        "missing": ("text",),
+        "audit": ("all together",),
+    }
+    setup = setup_of(seeds=(0,), changes=SMALL | {"epochs": 1}, only=shorter.get(name, ()))
     texts = texts_of(name, tmp_path, setup)
     assert "Not finished" not in texts
     rows, found = pd.read_csv(tmp_path / "tables" / "rows.csv"), pd.read_csv(tmp_path / "tables" / "table.csv", keep_default_na=False)
@@ -159,11 +165,31 @@ def test_cases_share_a_run_exactly_if_nothing_that_decides_the_training_differs(
         setup.without("image", 0.5).case({}, 0),
         setup.without("text", 0.5).case({}, 0),
         setup.without("text", 0.5).case({}, 0, missing_features="mean"),
+        setup.intervening(("text", "mean")).case({}, 0),
+        setup.intervening(("image", "mean")).case({}, 0),
+        setup.intervening(("image", "mean"), ("text", "mean")).case({}, 0),
+        setup.intervening(("text", "permuted")).case({}, 0),
         setup_of(recipe=Recipe("studio", WORLD | {"n_users": 61})).case({}, 0),
     ]
     assert setup_of(recipe=Recipe("studio", {**WORLD, "image_signal": 1.0})).case({}, 0).key == one.key, "the data counts, not its words"
     assert len({one.key, *(case.key for case in others)}) == 1 + len(others)
-    assert setup.without("image", 0.0).case({}, 0).key == one.key
+    assert setup.without("image", 0.0).case({}, 0).key == setup.intervening().case({}, 0).key == one.key
+
+
+def test_an_audit_says_what_is_lost_where_features_are_dealt_out_anew():
+    columns = ["modality", "features", "gain", "gain_low", "gain_high", "users_low", "users_high"]
+    rows = [
+        ("image", "as they are", *[math.nan] * 5),
+        ("image", "permuted", -0.014, -0.023, -0.005, -0.02, -0.01),
+        ("text", "zero", -0.3, -0.4, -0.2, -0.4, -0.2),
+        ("text", "permuted", -0.002, -0.01, 0.006, -0.004, -0.001),
+        ("all together", "permuted", 0.01, math.nan, math.nan, 0.004, 0.016),
+    ]
+    assert verdict_of_audit(pd.DataFrame(rows, columns=columns)) == (
+        "The image features bring +0.0140 [+0.0050, +0.0230] test recall@20 over seeds. "
+        "The text features bring nothing that can be told from chance: +0.0020 [−0.0060, +0.0100] test recall@20 over seeds. "
+        "All modalities together cost −0.0100 [−0.0160, −0.0040] test recall@20 over users."
+    )
 
 
 def test_settings_that_came_later_leave_the_names_of_older_runs_alone():

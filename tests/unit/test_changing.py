@@ -1,6 +1,7 @@
-"""Thinning keeps what it promises: how many, whose, and of which split."""
+"""What is changed in a data set is what was asked for: how many interactions go and whose, what is done to whose features."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import srgformer_lab as lab
-from srgformer_lab.data.changing import thinned
+from srgformer_lab.data.changing import INTERVENTIONS, thinned, with_intervention, without_features
 from srgformer_lab.data.dataset import SPLITS
 from srgformer_lab.errors import DataError
 from tests.worlds import recipes, shop
@@ -98,3 +99,41 @@ def test_timestamps_stay_with_their_interactions():
 def test_a_share_out_of_range_is_refused(share):
     with pytest.raises(DataError, match=r"share=.* must be above 0 and at most 1"):
         thinned(shop(), share)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**62), name=st.sampled_from(INTERVENTIONS))
+def test_an_intervention_touches_the_features_of_one_modality_and_leaves_what_it_says(tiny, seed, name):
+    data = without_features(tiny, "image", 0.3, seed=1)
+    done, before = with_intervention(data, "image", name, seed), data.features["image"]
+    after, known = done.features["image"], data.known["image"]
+    assert np.array_equal(done.features["text"], data.features["text"])
+    assert done.interactions.item.tolist() == data.interactions.item.tolist()
+    assert np.array_equal(data.features["image"], before), "the data set that was given stays as it is"
+    if name in ("permuted", "swapped"):
+        assert sorted(map(tuple, after)) == sorted(map(tuple, before))
+    if name == "zero":
+        assert not done.known["image"].any()
+    if name == "missing":
+        kept = done.known["image"]
+        assert np.array_equal(after[kept], before[kept])
+        assert kept.sum() == known.sum() - round(known.sum() / 2)
+    if name == "mean":
+        assert np.allclose(after[known], before[known].mean(axis=0))
+        assert not after[~known].any()
+
+
+def test_swapped_features_stay_among_items_that_about_as_many_people_took():
+    data = lab.studio()
+    data = replace(data, features={"image": np.arange(data.n_items, dtype=np.float32)[:, None]}, truth=None)
+    taken = np.bincount(data.pairs("train")[:, 1], minlength=data.n_items)
+    moved = with_intervention(data, "image", "swapped", 3).features["image"][:, 0].astype(int)
+    place = np.argsort(np.argsort(-taken, kind="stable"))
+    assert (moved != np.arange(data.n_items)).mean() > 0.8
+    assert np.abs(place - place[moved]).max() < data.n_items / 20
+
+
+@pytest.mark.parametrize("given", [("smell", "zero"), ("image", "burnt")])
+def test_an_unknown_intervention_is_refused_by_name(tiny, given):
+    with pytest.raises(DataError, match=rf"{given[0] if given[0] == 'smell' else 'burnt'}.*(image|zero)"):
+        with_intervention(tiny, *given)

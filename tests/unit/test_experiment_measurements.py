@@ -15,12 +15,13 @@ from srgformer_lab.cli import main
 from srgformer_lab.config import ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, RunError, UnknownIdError
 from srgformer_lab.experiments import latency, measurement, timing, workload
-from srgformer_lab.experiments.cases import Recipe, Setup
+from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.catalog import EXPERIMENTS
 from srgformer_lab.experiments.cost import FACTORS, WORDS, Cost, in_words, kind, like
 from srgformer_lab.experiments.latency import Latency, percentiles
 from srgformer_lab.experiments.measurement import GENERATED, Measurement, Point, take
 from srgformer_lab.experiments.plain import PIECES
+from srgformer_lab.experiments.recipe import Recipe
 from srgformer_lab.experiments.workload import Shape, Task
 
 TINY = Shape("tiny", 30, 20, 120, {"image": 4, "text": 3}, "studio")

@@ -8,8 +8,9 @@ import pytest
 from srgformer_lab.cli import main
 from srgformer_lab.config import TrainConfig
 from srgformer_lab.errors import ConfigError, UnknownIdError
-from srgformer_lab.experiments.cases import Recipe, Setup
+from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.quality import quality_table, time_to_quality
+from srgformer_lab.experiments.recipe import Recipe
 from srgformer_lab.presets import PRESETS, QUICK, preset
 
 SMALL = {"embedding_dim": 8, "n_heads": 2, "n_hyperedges": 3, "epochs": 5, "batch_size": 512}
