@@ -41,7 +41,7 @@ def run_experiment(
     What was trained before with the same settings is not trained again; a training that was stopped goes on where it was.
 
     Args:
-        name: ``baselines``, ``ablation``, ``sensitivity``, ``sparsity``, ``missing``, ``transfer``, ``freezing``, ``attention`` or
+        name: ``baselines``, ``ablation``, ``sensitivity``, ``sparsity``, ``missing``, ``audit``, ``transfer``, ``freezing``, ``attention`` or
             ``structure``; ``cost`` and ``latency`` measure.
         setup: Data, seeds, and what differs from the preset.
         folder: Where the tables are left. The run folders are in ``runs`` beside it, so that experiments share trainings.
