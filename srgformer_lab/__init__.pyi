@@ -50,8 +50,10 @@ from .data.importing import Imported as Imported
 from .data.importing import import_data as import_data
 from .data.layouts import Layout as Layout
 from .data.layouts import add_layout as add_layout
+from .data.lists import Lists as Lists
 from .data.readers import read_folder as read_folder
 from .data.readers import read_mmrec as read_mmrec
+from .data.reading_lists import read_lists as read_lists
 from .data.source import open_data as open_data
 from .data.studio import studio as studio
 from .encoding.folder import Encoded as Encoded
@@ -107,8 +109,13 @@ from .training.estimate import estimate as estimate
 from .training.evaluation import evaluate as evaluate
 from .training.evaluation import evaluate_users as evaluate_users
 from .training.evaluation import metric_surface as metric_surface
+from .training.evaluation import rank_lists as rank_lists
 from .training.fit import fit as fit
 from .training.fit import resume as resume
+from .training.judging import judge as judge
+from .training.judging import judge_cohorts as judge_cohorts
+from .training.judging import judge_differences as judge_differences
+from .training.judging import list_overlap as list_overlap
 from .training.loop import EpochRecord as EpochRecord
 from .training.loop import epochs as epochs
 from .training.managing import list_runs as list_runs

@@ -1,5 +1,6 @@
 """How sure a number is: intervals over seeds and over users, and how far two orders agree."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,62 @@ def over_users(differences: Float[np.ndarray, " users"], level: float = 0.95, dr
     generator, batch = np.random.default_rng(check_seed(seed)), max(1, AT_ONCE // len(values))
     found = stats.bootstrap((values,), np.mean, n_resamples=count, confidence_level=level, method="percentile", batch=batch, rng=generator)
     return Interval(float(values.mean()), float(found.confidence_interval.low), float(found.confidence_interval.high))
+
+
+def over_user_sets(
+    measure: Callable[[Float[np.ndarray, "draws users"]], Float[np.ndarray, " draws"]],
+    users: int,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Return the bootstrap interval of what users have together only, such as the share of a catalogue that their lists cover.
+
+    A sample with repeats holds fewer different users than there are, so that such a number is lower there for that reason alone.
+    The draws are therefore moved to have the number itself as their mean, and tell no more than its spread.
+
+    Args:
+        measure: From how often each user is drawn to the number, for several draws at once; finite for each.
+        users: How many there are.
+        level: How often the interval covers what other users of the same kind would give, above 0 and below 1.
+        draws: Samples that the bootstrap draws.
+        seed: What they are drawn from.
+
+    Raises:
+        ConfigError: There are fewer than two users, or an option is out of its range.
+    """
+    level, generator = _level(level), np.random.default_rng(check_seed(seed))
+    count = check_number("draws", draws, 1, 10_000_000, "samples that the bootstrap draws", is_whole=True)
+    n_users = check_number("users", users, 2, 10**9, "users of the sample", is_whole=True)
+    value, found, batch = float(measure(np.ones((1, n_users)))[0]), [], max(1, AT_ONCE // n_users)
+    for start in range(0, count, batch):
+        drawn = (
+            generator.integers(0, n_users, (min(batch, count - start), n_users)) + n_users * np.arange(min(batch, count - start))[:, None]
+        )
+        found.append(measure(np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)))
+    values = np.concatenate(found)
+    low, high = np.quantile(values - values.mean(), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, value + float(low), value + float(high))
+
+
+def between_groups(
+    first: Float[np.ndarray, " some"], second: Float[np.ndarray, " others"], level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> Interval:
+    """Return the percentile bootstrap interval of the second group's mean minus the first's, each drawn by itself.
+
+    Raises:
+        ConfigError: A group has fewer than two values, one is not finite, or an option is out of its range.
+    """
+    values, level = (_sample(second, "users"), _sample(first, "users")), _level(level)
+    count = check_number("draws", draws, 1, 10_000_000, "samples that the bootstrap draws", is_whole=True)
+    generator, batch = np.random.default_rng(check_seed(seed)), max(1, AT_ONCE // max(map(len, values)))
+
+    def difference(ours: np.ndarray, theirs: np.ndarray, axis: int = -1) -> np.ndarray:
+        return ours.mean(axis=axis) - theirs.mean(axis=axis)
+
+    found = stats.bootstrap(values, difference, n_resamples=count, confidence_level=level, method="percentile", batch=batch, rng=generator)
+    bounds = found.confidence_interval
+    return Interval(float(difference(*values)), float(bounds.low), float(bounds.high))
 
 
 def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from srgformer_lab.data.dataset import FIRST_MODALITIES, Dataset, Truth
+from srgformer_lab.data.dataset import FIRST_MODALITIES, Dataset
+from srgformer_lab.data.labels import categories_of, labels_of, listed, truth_of
 from srgformer_lab.errors import ConfigError, DataError
 from srgformer_lab.models.hypergraph import UserItemPair
 from srgformer_lab.models.identity import checked, on_own_data
@@ -18,9 +19,6 @@ NO_HOME = -1
 """The home of an item that is in no hyperedge more than in the others."""
 SHUFFLES = 200
 """Over so many random orders of the items the purity by chance is averaged."""
-
-MOST_CATEGORIES = 60
-"""A column of the item table with more different values than this tells no categories."""
 
 
 def memberships(trace: Trace, modality: str) -> UserItemPair:
@@ -63,15 +61,7 @@ def item_labels(data: Dataset, column: str | None = None) -> pd.Series:
     Raises:
         DataError: There are no planted groups, or no such column.
     """
-    details = data.cards.details
-    if column is None:
-        truth = _truth(data)
-        return pd.Series([truth.group_names[group] for group in truth.item_group], index=list(data.item_ids), name="group")
-    if column not in details.columns:
-        raise DataError(f"{data.name} has no item column {column!r}; it has {listed(details.columns)}")
-    values = details[column].convert_dtypes()
-    first = values.astype(str).str.partition("|")[0].str.strip().where(values.notna().to_numpy(), "")
-    return pd.Series(first.to_numpy(dtype=object), index=list(data.item_ids), name=column)
+    return labels_of(data, column)
 
 
 @checked
@@ -88,7 +78,7 @@ def visible_labels(data: Dataset, modality: str) -> pd.Series:
     Raises:
         DataError: There are no planted groups, or none shows in this modality.
     """
-    truth = _truth(data)
+    truth = truth_of(data)
     places = {modality, "both"} if modality in FIRST_MODALITIES else {modality}
     shows = np.array([where in places for where in truth.group_modality])
     if not shows.any():
@@ -103,24 +93,7 @@ def categories(data: Dataset, modality: str) -> pd.Series | None:
             return visible_labels(data, modality)
         except DataError:
             return item_labels(data)
-    details = data.cards.details
-    for column in details.columns:
-        if not pd.api.types.is_numeric_dtype(details[column]):
-            labels = item_labels(data, column)
-            if 1 < labels[labels != ""].nunique() <= MOST_CATEGORIES:
-                return labels
-    return None
-
-
-def _truth(data: Dataset) -> Truth:
-    if data.truth is None:
-        raise DataError(f"{data.name} has no planted groups; name an item column: {listed(data.cards.details.columns)}")
-    return data.truth
-
-
-def listed(names: Collection[str]) -> str:
-    """Write names one after another, or ``none``."""
-    return ", ".join(map(str, names)) or "none"
+    return categories_of(data)
 
 
 def aligned_labels(labels: Labels, data: Dataset) -> np.ndarray:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from srgformer_lab.backend import limits
@@ -21,6 +20,7 @@ from srgformer_lab.models.ranking import rank_items
 from srgformer_lab.models.trace import Trace
 from srgformer_lab.statistics import Interval, over_users
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, evaluate_users
+from srgformer_lab.training.judging import mean_of_users
 from srgformer_lab.training.loop import cutoffs_for
 
 SERVED_METRICS = ("recall@20", "ndcg@20")
@@ -103,7 +103,7 @@ def mean_metrics(users: pd.DataFrame, metrics: Sequence[str]) -> dict[str, float
     """Average metrics of ``served`` over its users, with the bounds of the bootstrap interval, in the words of ``cohort_table``."""
     means = {}
     for metric in metrics:
-        interval = cohort_mean(users[metric].to_numpy(float))
+        interval = mean_of_users(users[metric].to_numpy(float))
         means |= {metric: interval.mean, f"{metric} low": interval.low, f"{metric} high": interval.high}
     return means
 
@@ -129,13 +129,6 @@ def tested_ranking(scene: Scene, user_id: str) -> pd.DataFrame:
     """
     ranking = rank_items(reader_of(scene), scene.data, user_id, hide="train")
     return ranking.assign(hit=ranking["item_id"].isin(scene.data.history(user_id, "valid")))
-
-
-def cohort_mean(values: np.ndarray) -> Interval:
-    """Return a cohort's mean with its bounds over users; NaN stands for what too few users can't tell."""
-    if len(values) > 1:
-        return over_users(values)
-    return Interval(float(values[0]) if len(values) else np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from srgformer_lab import plots
 from srgformer_lab.backend.background import BackgroundTask
-from srgformer_lab.backend.cohorts import cohort_mean, mean_metrics, served, served_users, tested_ranking
+from srgformer_lab.backend.cohorts import mean_metrics, served, served_users, tested_ranking
 from srgformer_lab.backend.inventory import cohort_users, cohorts_of
 from srgformer_lab.backend.link import KNOB_OF
 from srgformer_lab.backend.runs import comparable_runs
@@ -18,6 +18,7 @@ from srgformer_lab.backend.scene import Scene
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.ranking import compare_lists
 from srgformer_lab.training.evaluation import SELECTION_METRIC
+from srgformer_lab.training.judging import mean_of_users
 
 MOST_RUNS = 4
 """So many runs can be looked at beside one another."""
@@ -171,7 +172,7 @@ def _against(first: Scene, second: Scene, metric: str) -> pd.DataFrame:
         rows = []
         for cohort in (*cohorts_of(first.data), ""):
             pairs = changed_users(first, second, cohort, metric)
-            interval = cohort_mean(pairs["difference"].to_numpy(float))
+            interval = mean_of_users(pairs["difference"].to_numpy(float))
             means = {"first": pairs["first"].mean(), "value": pairs["second"].mean()}
             bounds = {"difference": interval.mean, "low": interval.low, "high": interval.high}
             rows.append({"cohort": cohort, "judged": len(pairs), **means, **bounds})

@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from srgformer_lab import plots
 from srgformer_lab.backend.cache import Cache
 from srgformer_lab.backend.finding import find_items, find_users
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.labels import history_thirds
 from srgformer_lab.errors import DataError, UnknownIdError
 from srgformer_lab.models.missing import gaps as gaps_of
 from srgformer_lab.models.missing import lacks
@@ -174,10 +174,7 @@ def cohort_name(cohort: str) -> str:
 
 
 def cohort_users(data: Dataset, cohort: str = "") -> list[str]:
-    """List the users of a cohort in the data's order; all users without a cohort.
-
-    The users are put in order by the length of their training history and cut into thirds; those of one length stay together, in the
-    third where their middle lies. So a third can be empty: where all lengths are equal, all are in the middle.
+    """List the users of a cohort, one of ``history_thirds``, in the data's order; all users without a cohort.
 
     Raises:
         UnknownIdError: There is no such cohort.
@@ -186,11 +183,7 @@ def cohort_users(data: Dataset, cohort: str = "") -> list[str]:
         return list(data.user_ids)
     if cohort not in COHORTS:
         raise UnknownIdError("cohort", cohort, COHORTS)
-    place = list(COHORTS).index(cohort)
-    lengths = np.asarray(data.matrix("train").sum(axis=1)).ravel()
-    middle = rankdata(lengths, method="average") - 0.5  # in 0…n, the same for the same length
-    rows = np.flatnonzero(np.minimum((middle * len(COHORTS)) // max(len(lengths), 1), len(COHORTS) - 1) == place)
-    return [data.user_ids[int(row)] for row in rows]
+    return [name for name, third in zip(data.user_ids, history_thirds(data), strict=True) if third == cohort]
 
 
 def cohorts_of(data: Dataset) -> dict[str, str]:

@@ -43,23 +43,6 @@ def _class_data(options: argparse.Namespace) -> list[str]:
     return ["--serve=", *(f"--serve={folder}" for folder in options.serve)]
 
 
-def evaluate(options: argparse.Namespace) -> int:
-    """Print the metrics of a run's best epoch."""
-    from srgformer_lab.data.source import reopen
-    from srgformer_lab.training import evaluation
-    from srgformer_lab.training.run import Run
-
-    run = Run.open(options.run)
-    found = reopen(run.config.source)
-    data = run.check_data(found)
-    say("\n".join([f"{run.name} on {data}", *(f"  {in_command_words(note)}" for note in data.reading)]))
-    if data is not found and (told := run.growth(found)) and told.said(str(run.path)):
-        say(f"judged are the {data.n_users:,} users that it was trained on, by what was held back then; what is new since does not count")
-    for name, value in evaluation.evaluate(run.model(data), data, options.split).items():
-        say(f"{options.split} {name:10} {value:.4f}")
-    return 0
-
-
 def recommend(options: argparse.Namespace) -> int:
     """Print one user's list, or write everybody's."""
     from srgformer_lab.models import ranking

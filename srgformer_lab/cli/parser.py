@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from srgformer_lab.cli import commands, training
+from srgformer_lab.cli.judging import add_judging
 from srgformer_lab.cli.lessons import add_lessons
 from srgformer_lab.cli.options import add_data, add_model, add_reading, add_settings, file_path
 from srgformer_lab.config import ModelConfig, TrainConfig
@@ -63,10 +64,7 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     stop.add_argument("run", type=file_path, help="run folder")
     stop.set_defaults(command=training.stop)
 
-    evaluate = named.add_parser("evaluate", help="evaluate a run on full ranking")
-    evaluate.add_argument("run", type=file_path, help="run folder")
-    evaluate.add_argument("--split", default="test", choices=("valid", "test"))
-    evaluate.set_defaults(command=commands.evaluate)
+    add_judging(named)
 
     recommend = named.add_parser("recommend", help="recommend items to one user, or to all as CSV")
     recommend.add_argument("run", type=file_path, help="run folder")

@@ -160,8 +160,8 @@ def roles_of(
     return found
 
 
-def read_columns(text: str | None) -> dict[str, str]:
-    """Read what ``columns`` says: ``user=who,item=what,time=``; an empty name means that no column is it.
+def read_columns(text: str | None, known: Sequence[str] = ROLES + OTHERS) -> dict[str, str]:
+    """Read what ``columns`` says: ``user=who,item=what,time=``; an empty name means that no column is it, and ``known`` what there is.
 
     Raises:
         ConfigError: It is none of that form, or a role does not exist.
@@ -171,14 +171,13 @@ def read_columns(text: str | None) -> dict[str, str]:
     pairs = [part.partition("=") for part in re.split(r",(?=\s*\w+\s*=)", text)] if isinstance(text, str) else []
     roles = [role.strip() for role, _, _ in pairs]
     unknown = [
-        role
-        for role, equals, _ in ((role.strip(), equals, name) for role, equals, name in pairs)
-        if not equals or role not in ROLES + OTHERS
+        role for role, equals, _ in ((role.strip(), equals, name) for role, equals, name in pairs) if not equals or role not in known
     ]
     if not pairs or unknown or len(set(roles)) != len(roles):
+        roles_there, files = ([name for name in known if (name in OTHERS) == is_file] for is_file in (False, True))
         raise ConfigError(
             f"columns={text!r} must say which column is what, such as 'user=buyer,item=sku,time='; "
-            f"there are {', '.join(ROLES)}, and the files {', '.join(OTHERS)}"
+            f"there are {', '.join(roles_there)}" + (f", and the files {', '.join(files)}" if files else "")
         )
     return {role.strip(): name.strip() for role, _, name in pairs}
 

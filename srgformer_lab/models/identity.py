@@ -34,6 +34,7 @@ HINTS: Mapping[str, str] = {
     "SRGFormer": "build one with SRGFormer(data), or load it with run.model(); it must run again, so a finished pass doesn't do",
     "Recommender": "build one with SRGFormer(data), or load it with run.model(); where it must run again, a finished pass doesn't do",
     "Edit": "make one with mute_head(0), without_modality('image') or the like; changes of data go to what_if",
+    "Lists": "make some with rank_lists(model), or read anybody's with read_lists(path, data)",
     "Dataset": "open one with open_data(path) or studio()",
 }
 OTHER_DATA = "leave the data out to use the model's own, or put the weights onto the other data with carry_over(model, data)"

@@ -1,11 +1,13 @@
 """The command line does what its options say, and a mistake ends in one line and exit code 2."""
 
 import dataclasses
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -252,3 +254,38 @@ def test_a_class_with_a_mistake_is_not_started(arguments, message, work, started
     assert cli.main(["app", *arguments]) == 2
     assert message in capsys.readouterr().err
     assert started == []
+
+
+def test_a_run_and_anybodys_lists_are_judged_beyond_accuracy_and_against_each_other(trained, tiny, tmp_path, capsys):
+    run, _ = trained
+    assert cli.main(["evaluate", str(run.path), "--beyond"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = lab.judge(run.model(tiny), tiny, "test").set_index("metric")
+    for metric, row in found.iterrows():
+        told = next(line for line in lines if line.split()[:2] == ["test", metric])
+        assert float(told.split()[2]) == pytest.approx(row["value"], abs=0.051)
+    assert sum("cold" in line and "gap" in line for line in lines) == 8
+
+    lists = lab.rank_lists(lab.Popularity(tiny), tiny, "test", 12)
+    user, place = np.nonzero(lists.items >= 0)
+    ids = {"user_id": [tiny.user_ids[lists.users[row]] for row in user], "item_id": [tiny.item_ids[i] for i in lists.items[user, place]]}
+    pd.DataFrame({**ids, "rank": place}).to_csv(tmp_path / "popular.csv", index=False)
+    given = ["judge", str(tmp_path / "popular.csv"), "--against", str(run.path)]
+    assert cli.main([*given, "--cutoffs", "5,12"]) == 0
+    told = capsys.readouterr().out
+    expected = lab.judge_differences({"run": run.model(tiny), "lists": lists}, tiny, "test", (5, 12)).set_index("metric")
+    line = told.partition("popular minus")[2].partition("test recall@12")[2].split()
+    assert float(line[0]) == pytest.approx(expected.loc["recall@12", "difference"], abs=1e-4)
+    assert "ranks start at 0" in told
+    assert re.search(r"test overlap@12 +\d", told)
+    assert cli.main(given) == 0
+    assert "recall@20" not in capsys.readouterr().out  # no list is as long
+    for more, fault in (
+        (["--cutoffs", "a"], "--cutoffs a must be"),
+        (["--cutoffs", "40"], "cut-off 40"),
+        (["--k-core", "5"], "--k-core too"),
+    ):
+        assert cli.main([*given, more]) == 2
+        assert fault in capsys.readouterr().err
+    assert cli.main(given[:2]) == 2
+    assert "say which data the lists are of" in capsys.readouterr().err
