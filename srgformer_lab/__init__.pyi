@@ -112,9 +112,9 @@ from .training.evaluation import metric_surface as metric_surface
 from .training.evaluation import rank_lists as rank_lists
 from .training.fit import fit as fit
 from .training.fit import resume as resume
-from .training.judging import judge as judge
 from .training.judging import judge_cohorts as judge_cohorts
 from .training.judging import judge_differences as judge_differences
+from .training.judging import judge_lists as judge_lists
 from .training.judging import list_overlap as list_overlap
 from .training.loop import EpochRecord as EpochRecord
 from .training.loop import epochs as epochs

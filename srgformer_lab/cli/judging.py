@@ -104,9 +104,9 @@ def _cutoffs(text: str | None, longest: int) -> tuple[int, ...]:
 
 def _say_all(lists: "Lists", split: str, cutoffs: tuple[int, ...]) -> None:
     """Print every metric with its bounds over users, then the cohorts."""
-    from srgformer_lab.training.judging import GAP, judge, judge_cohorts
+    from srgformer_lab.training.judging import GAP, judge_cohorts, judge_lists
 
-    found = judge(lists, split=split, cutoffs=cutoffs)
+    found = judge_lists(lists, split=split, cutoffs=cutoffs)
     most = int(found["users"].max())
     say(f"95 % bounds over {most:,} users of {split}; {GAP}: long minus short histories")
     for row in found.to_dict("records"):

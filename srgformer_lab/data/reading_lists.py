@@ -55,7 +55,7 @@ def read_lists(
         k: How many places of each list are kept, from 1.
 
     Returns:
-        The lists, for ``evaluate``, ``evaluate_users``, ``judge`` and whatever else judges.
+        The lists, for ``evaluate``, ``evaluate_users``, ``judge_lists`` and whatever else judges.
 
     Raises:
         DataError: The file is empty, can't be read, lacks a column, has both ranks and scores that contradict each other, a rank or score

@@ -1,6 +1,6 @@
 """What lists are like beyond what they hit: popular or rare, alike or mixed, close to a history or not, many things or few.
 
-Everything is counted on the training split, which is what a model knows. ``judge`` describes each metric.
+Everything is counted on the training split, which is what a model knows. ``judge_lists`` describes each metric.
 """
 
 from collections.abc import Sequence

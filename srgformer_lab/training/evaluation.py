@@ -73,7 +73,7 @@ def evaluate_users(
         split: ``valid`` or ``test``. Training items are hidden in both.
         cutoffs: The k, each from 1.
         watch: Hands on the blocks of users one by one, such as ``tqdm``.
-        beyond: Whether to measure more of each list than hits; see ``judge`` for what, its ranges and sources.
+        beyond: Whether to measure more of each list than hits; see ``judge_lists`` for what, its ranges and sources.
         data: The model's own data; may be left out or stand second.
 
     Returns:
@@ -104,7 +104,7 @@ def rank_lists(model: Recommender | Trace, data: Dataset, split: str = "valid", 
         data: The model's own data; may be left out or stand second.
 
     Returns:
-        Lists, which ``evaluate``, ``evaluate_users``, ``judge`` and whatever else judges take as they take a model.
+        Lists, which ``evaluate``, ``evaluate_users``, ``judge_lists`` and whatever else judges take as they take a model.
 
     Raises:
         ConfigError: The split does not exist, or ``k`` is not positive.

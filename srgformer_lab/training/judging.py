@@ -26,7 +26,7 @@ PAIRS_AT_ONCE = 4_000_000
 
 
 @on_own_data
-def judge(
+def judge_lists(
     model: Recommender | Trace | Lists,
     data: Dataset,
     split: str = "valid",
@@ -67,9 +67,9 @@ def judge(
         DataError: The data is not what the model was built on.
 
     Examples:
-        >>> found = lab.judge(lab.Popularity(lab.studio()), cutoffs=[10])
-        >>> found.set_index("metric")["value"]["coverage@10"] < 0.1
-        True
+        >>> found = lab.judge_lists(lab.Popularity(lab.studio()), cutoffs=[20]).set_index("metric")["value"]
+        >>> f"{found['coverage@20']:.0%} of the items are on a list, {found['long_tail@20']:.0%} of the places are of the tail"
+        '20% of the items are on a list, 0% of the places are of the tail'
 
     Source:
         Popularity and tail: H. Abdollahpouri, R. Burke, B. Mobasher (2019), Managing popularity bias in recommender systems with
@@ -107,9 +107,9 @@ def judge_cohorts(
         data: The model's own data; may be left out or stand second.
 
     Returns:
-        ``cohort`` (``cold``, ``middle``, ``heavy``: thirds of the users by their training history; ``gap``: the last of those
-        that are there minus the first), ``metric`` (those of ``judge`` that a single list has), ``users``, ``value``, ``low``, ``high``:
-        the bounds of the bootstrap interval over users, each cohort drawn by itself; NaN for fewer than two users.
+        ``cohort`` (``cold``, ``middle``, ``heavy``: thirds of the users by their training history; ``gap``: the last of those that are
+        there minus the first), ``metric`` (those that a single list has), ``users``, ``value``, ``low``, ``high``: the bounds of the
+        bootstrap interval over users, each cohort drawn by itself; NaN for fewer than two users.
 
     Raises:
         ConfigError: The split or a cut-off does not exist, or lists have fewer places.
@@ -142,7 +142,7 @@ def judge_differences(sides: Sides, data: Dataset, split: str = "valid", cutoffs
         data: Their data; may be left out or stand second.
 
     Returns:
-        ``metric`` (those of ``judge``), ``side``, ``first`` and ``value`` (both means over the users whom both tell something of),
+        ``metric`` (those of ``judge_lists``), ``side``, ``first`` and ``value`` (both means over the users whom both tell something of),
         ``difference`` (value − first), ``low`` and ``high`` (95 % paired bootstrap over users), ``users``.
 
     Raises:

@@ -260,7 +260,7 @@ def test_a_run_and_anybodys_lists_are_judged_beyond_accuracy_and_against_each_ot
     run, _ = trained
     assert cli.main(["evaluate", str(run.path), "--beyond"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    found = lab.judge(run.model(tiny), tiny, "test").set_index("metric")
+    found = lab.judge_lists(run.model(tiny), tiny, "test").set_index("metric")
     for metric, row in found.iterrows():
         told = next(line for line in lines if line.split()[:2] == ["test", metric])
         assert float(told.split()[2]) == pytest.approx(row["value"], abs=0.051)
@@ -281,9 +281,9 @@ def test_a_run_and_anybodys_lists_are_judged_beyond_accuracy_and_against_each_ot
     assert cli.main(given) == 0
     assert "recall@20" not in capsys.readouterr().out  # no list is as long
     for more, fault in (
-        (["--cutoffs", "a"], "--cutoffs a must be"),
-        (["--cutoffs", "40"], "cut-off 40"),
-        (["--k-core", "5"], "--k-core too"),
+        ("--cutoffs=a", "--cutoffs a must be"),
+        ("--cutoffs=40", "cut-off 40"),
+        ("--k-core=5", "--k-core too"),
     ):
         assert cli.main([*given, more]) == 2
         assert fault in capsys.readouterr().err

@@ -17,7 +17,7 @@ from srgformer_lab import backend
 from srgformer_lab.models.baselines.popularity import Popularity
 from srgformer_lab.statistics import between_groups, over_user_sets, over_users
 from srgformer_lab.training.evaluation import evaluate, evaluate_users, rank_lists
-from srgformer_lab.training.judging import GAP, judge, judge_cohorts, judge_differences, list_overlap
+from srgformer_lab.training.judging import GAP, judge_cohorts, judge_differences, judge_lists, list_overlap
 from tests.oracle import reference
 from tests.oracle.test_metrics import Fixed, random_scores
 from tests.worlds import recipes, shop
@@ -100,7 +100,7 @@ def test_what_all_lists_have_together_equals_counts_and_what_is_left_out_is_coun
     assume(len(data.pairs("valid")))
     scores = random_scores(data, seed, n_values)
     lists = lists_of(scores, data, "valid")
-    found = judge(Fixed(data, scores), data, "valid", CUTOFFS).set_index("metric")
+    found = judge_lists(Fixed(data, scores), data, "valid", CUTOFFS).set_index("metric")
     users = evaluate_users(Fixed(data, scores), data, "valid", CUTOFFS, beyond=True)
     for k in CUTOFFS:
         shown = [item for ranked in lists.values() for item in ranked[:k]]
@@ -121,8 +121,8 @@ def test_recall_has_the_bounds_that_it_has_elsewhere_and_lists_are_judged_as_the
     data = shop(n_users=30, n_items=20, density=0.2)
     model = Fixed(data, random_scores(data, 1, 50))
     lists = rank_lists(model, data, "test", 7)
-    found = judge(model, data, "test", (1, 7))
-    pd.testing.assert_frame_equal(judge(lists, data, "test", (1, 7)), found)
+    found = judge_lists(model, data, "test", (1, 7))
+    pd.testing.assert_frame_equal(judge_lists(lists, data, "test", (1, 7)), found)
     assert evaluate(lists, "test", (3, 7)) == evaluate(model, "test", (3, 7))
     row = found.set_index("metric").loc["recall@7"]
     interval = over_users(evaluate_users(model, data, "test", (7,))["recall@7"].to_numpy())
@@ -169,7 +169,7 @@ def test_a_side_differs_from_itself_by_nothing_and_from_another_by_the_differenc
     found = judge_differences({"a": ours, "again": ours, "b": theirs}, data, cutoffs=(3,)).set_index(["side", "metric"])
     again = found.loc["again"].dropna()
     assert (again[["difference", "low", "high"]].abs() < 1e-12).all(axis=None)
-    values = {name: judge(model, data, cutoffs=(3,)).set_index("metric")["value"] for name, model in (("a", ours), ("b", theirs))}
+    values = {name: judge_lists(model, data, cutoffs=(3,)).set_index("metric")["value"] for name, model in (("a", ours), ("b", theirs))}
     for metric in ("recall@3", "ndcg@3", "coverage@3", "gini@3"):
         row = found.loc["b", metric]
         assert (row["first"], row["value"]) == pytest.approx((values["a"][metric], values["b"][metric]), nan_ok=True)

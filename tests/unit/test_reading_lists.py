@@ -83,7 +83,7 @@ def test_lists_that_hide_a_split_are_told_so(tmp_path):
 def test_users_without_a_list_find_nothing_and_count(tmp_path):
     lists = read(tmp_path, "user_id,item_id,rank\nu0,i5,1\n")
     assert lab.evaluate(lists, cutoffs=[1]) == {"recall@1": 0.25, "ndcg@1": 0.25}
-    found = lab.judge(lists, cutoffs=[1]).set_index("metric")
+    found = lab.judge_lists(lists, cutoffs=[1]).set_index("metric")
     assert found.loc["popularity@1", ["value", "users"]].tolist() == [0, 1]
 
 
