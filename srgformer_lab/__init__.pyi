@@ -68,6 +68,8 @@ from .experiments.cluster import RayEngine as RayEngine
 from .experiments.command import run_experiment as run_experiment
 from .experiments.engines import LocalEngine as LocalEngine
 from .experiments.recipe import Recipe as Recipe
+from .models.baselines.bm3 import BM3 as BM3
+from .models.baselines.bm3 import BM3Config as BM3Config
 from .models.baselines.freedom import FREEDOM as FREEDOM
 from .models.baselines.freedom import FREEDOMConfig as FREEDOMConfig
 from .models.baselines.item_knn import ItemKNN as ItemKNN
@@ -76,6 +78,8 @@ from .models.baselines.light_gcn import LightGCN as LightGCN
 from .models.baselines.light_gcn import LightGCNConfig as LightGCNConfig
 from .models.baselines.matrix_factorization import MatrixFactorization as MatrixFactorization
 from .models.baselines.matrix_factorization import MatrixFactorizationConfig as MatrixFactorizationConfig
+from .models.baselines.mgcn import MGCN as MGCN
+from .models.baselines.mgcn import MGCNConfig as MGCNConfig
 from .models.baselines.mult_vae import MultVAE as MultVAE
 from .models.baselines.mult_vae import MultVAEConfig as MultVAEConfig
 from .models.baselines.popularity import Popularity as Popularity

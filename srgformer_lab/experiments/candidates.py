@@ -68,6 +68,18 @@ def candidates(setup: Setup) -> dict[str, Candidate]:
             {"modality_ranking_weight": 1e-3, "pruned": 0.8},
             {"modality_ranking_weight": (0.0, 1e-5, 1e-4, 1e-3), "pruned": (0.8, 0.9)},
         ),
+        Candidate(
+            "BM3",
+            "bm3",
+            {"n_layers": 1, "dropout": 0.5, "regularization_weight": 0.1},
+            {"n_layers": (1, 2), "dropout": (0.3, 0.5), "regularization_weight": (0.01, 0.1)},
+        ),
+        Candidate(
+            "MGCN",
+            "mgcn",
+            {"view_contrast_weight": 0.01, "regularization_weight": 1e-4},
+            {"view_contrast_weight": (1e-3, 1e-2, 1e-1)},
+        ),
         Candidate("LGMRec", "srgformer", own | parents, hypergraph, {"attention_scale": 0.0, "modality_contrast_weight": 0.0}),
         Candidate("SRGFormer", "srgformer", own, hypergraph | attention),
     )

@@ -8,10 +8,13 @@ from typing import Any
 from srgformer_lab.config import Config, ModelConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import UnknownIdError
+from srgformer_lab.models.baselines import bm3, mgcn
+from srgformer_lab.models.baselines.bm3 import BM3, BM3Config
 from srgformer_lab.models.baselines.freedom import FREEDOM, FREEDOMConfig
 from srgformer_lab.models.baselines.item_knn import ItemKNN, ItemKNNConfig
 from srgformer_lab.models.baselines.light_gcn import LightGCN, LightGCNConfig
 from srgformer_lab.models.baselines.matrix_factorization import MatrixFactorization, MatrixFactorizationConfig
+from srgformer_lab.models.baselines.mgcn import MGCN, MGCNConfig
 from srgformer_lab.models.baselines.mult_vae import BATCH_SIZE, MultVAE, MultVAEConfig
 from srgformer_lab.models.baselines.popularity import Popularity, PopularityConfig
 from srgformer_lab.models.baselines.vbpr import VBPR, VBPRConfig
@@ -55,6 +58,8 @@ MODELS: Mapping[str, Kind] = MappingProxyType(
         "vbpr": Kind(VBPRConfig, VBPR),
         "multvae": Kind(MultVAEConfig, MultVAE, {"batch_size": BATCH_SIZE}),
         "freedom": Kind(FREEDOMConfig, FREEDOM),
+        "bm3": Kind(BM3Config, BM3, {"regularization_weight": bm3.NORM_WEIGHT}),
+        "mgcn": Kind(MGCNConfig, MGCN, {"regularization_weight": mgcn.NORM_WEIGHT}),
     }
 )
 

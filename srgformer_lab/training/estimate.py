@@ -12,7 +12,9 @@ from srgformer_lab.config import Config, ModelConfig, TrainConfig
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models import catalog
+from srgformer_lab.models.baselines.bm3 import BM3Config
 from srgformer_lab.models.baselines.freedom import FREEDOMConfig
+from srgformer_lab.models.baselines.mgcn import MGCNConfig
 from srgformer_lab.models.baselines.mult_vae import MultVAEConfig
 from srgformer_lab.models.baselines.vbpr import VBPRConfig
 from srgformer_lab.models.losses import CELLS
@@ -26,6 +28,8 @@ LEARNED = 12
 """How often a step holds what is learned of memberships and attention: values, noise, gradients and moments."""
 STEP_OVERHEAD = 0.006
 """Seconds that a step takes however small the data is."""
+LEARN_FEATURES = FREEDOMConfig | BM3Config | MGCNConfig
+"""Whose models have the features themselves among their weights."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def estimate(data: Dataset, model: Config, train: TrainConfig) -> Estimate:
         given = ", ".join(type(each).__name__ for each in (data, model, train))
         raise ConfigError(f"an estimate needs a data set, a model's configuration and a TrainConfig, not {given}")
     named = getattr(model, "modalities", None)
-    if named or isinstance(model, VBPRConfig | FREEDOMConfig):
+    if named or isinstance(model, VBPRConfig | LEARN_FEATURES):
         chosen_modalities(data, named, type(model).__name__.removesuffix("Config"))
     limit = limits(runtime.resolve_device(train.device).type)
     evaluation = Work(2.0 * data.n_users * data.n_items * _width(model), 8.0 * BYTES * data.n_users * data.n_items)
@@ -132,7 +136,7 @@ def _own_weights(data: Dataset, model: Config) -> int:
         return 2 * data.n_items * model.hidden_dim
     if isinstance(model, VBPRConfig):
         return data.n_users * model.embedding_dim
-    return data.n_items * _modalities_width(data, model.modalities) if isinstance(model, FREEDOMConfig) else 0
+    return data.n_items * _modalities_width(data, model.modalities) if isinstance(model, LEARN_FEATURES) else 0
 
 
 def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> Work:
@@ -141,9 +145,12 @@ def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> Work:
     work = Work(0.0, 28.0 * BYTES * (_tables(data, model) + _own_weights(data, model)))
     if isinstance(model, MultVAEConfig):
         work += Work(6.0 * batch * data.n_items * dim, 8.0 * BYTES * batch * data.n_items)
-    if isinstance(model, VBPRConfig | FREEDOMConfig):
+    if isinstance(model, VBPRConfig | LEARN_FEATURES):
         widths = _modalities_width(data, model.modalities)
         work += Work(12.0 * batch * widths * dim, 12.0 * BYTES * batch * widths)
+    if isinstance(model, MGCNConfig):
+        work += _views(data, model, batch)
+        layers += _n_modalities(data, model)
     if isinstance(model, ModelConfig):
         names = data.modalities if model.modalities is None else model.modalities
         layers = model.n_id_layers + len(names) * model.n_modality_layers
@@ -163,6 +170,18 @@ def _step(data: Dataset, model: Config, train: TrainConfig, batch: int) -> Work:
                 cells = n_pairs * _distinct(min(batch, rows), count) * min(count, train.contrast_sample or count)
                 work += Work(6.0 * cells * width, 6.0 * BYTES * cells) if weight else Work(0.0, 0.0)
     return work + Work(4.0 * layers * n_edges * dim, 4.0 * BYTES * layers * n_edges * dim)
+
+
+def _n_modalities(data: Dataset, model: ModelConfig | MGCNConfig) -> int:
+    return len(data.modalities if model.modalities is None else model.modalities)
+
+
+def _views(data: Dataset, model: MGCNConfig, batch: int) -> Work:
+    """Count what MGCN's views of the modalities, their fusion and their contrast with behaviour take."""
+    dim, cells = model.embedding_dim, _branch_cells(data, model)
+    widths, neighbors = _modalities_width(data, model.modalities), data.n_items * model.n_neighbors * _n_modalities(data, model)
+    work = Work(6.0 * data.n_items * widths * dim + 18.0 * cells * dim + 12.0 * batch**2 * dim, 12.0 * BYTES * (2 * cells + batch**2))
+    return work + Work(4.0 * neighbors * dim, 4.0 * BYTES * neighbors * dim) * model.n_item_layers
 
 
 def _found_structure(data: Dataset, model: ModelConfig, n_modalities: int, batch: int) -> Work:
@@ -206,7 +225,9 @@ def pass_bytes(data: Dataset, model: Config) -> int:
 
 
 def _branch_cells(data: Dataset, model: Config) -> int:
-    """Count the cells of SRGFormer's memberships and maps of features, and its attention's values along the edges."""
+    """Count the cells of MGCN's views, or of SRGFormer's memberships, maps of features, and attention's values along the edges."""
+    if isinstance(model, MGCNConfig):
+        return _n_modalities(data, model) * _tables(data, model)
     if not isinstance(model, ModelConfig):
         return 0
     names = data.modalities if model.modalities is None else model.modalities

@@ -9,7 +9,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from srgformer_lab import runtime
 from srgformer_lab.config import TrainConfig
+from srgformer_lab.models.baselines.bm3 import BM3
 from srgformer_lab.models.baselines.light_gcn import LightGCN
+from srgformer_lab.models.baselines.mgcn import MGCN
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.training.loop import Training
 from tests.worlds import shop, small
@@ -63,9 +65,10 @@ def test_no_form_of_attention_lets_the_host_wait(monkeypatch, form):
     assert not WAITING & operations_of_a_step(SRGFormer(shop(), config))
 
 
-def test_a_step_of_light_gcn_waits_for_nothing_either(monkeypatch):
+@pytest.mark.parametrize("kind", [LightGCN, BM3, MGCN])
+def test_a_step_of_a_baseline_waits_for_nothing_either(kind, monkeypatch):
     monkeypatch.setattr(runtime, "is_accelerator", lambda device: True)
-    assert not WAITING & operations_of_a_step(LightGCN(shop()))
+    assert not WAITING & operations_of_a_step(kind(shop()))
 
 
 def test_on_the_host_rows_are_folded_and_the_recorder_would_see_it():

@@ -119,7 +119,7 @@ def test_multvae_takes_batches_of_users_unless_told_otherwise(given, work):
         (["train", "--n-heads", "3"], "n_heads=3 must divide embedding_dim=64; try 1, 2, 4, 8"),
         (["train", "--attention-form", "flash"], "attention_form='flash' must be product, cosine, linear or uniform"),
         (["train", "--attention-form", "linear", "--scaled-attention"], "attention_form='linear' has none to divide"),
-        (["train", "--model", "gpt"], "there is no model 'gpt' among 8"),
+        (["train", "--model", "gpt"], "there is no model 'gpt' among 10"),
         (["train", "--model", "mf", "--n-heads", "2"], "mf has no setting --n-heads; it has --embedding-dim, --model-seed"),
         (["train", "--model", "popularity", "--model-seed", "2"], "popularity has no setting --model-seed; it has none"),
         (["train", "--model", "vbpr", "--modalities", ""], "VBPR needs at least one modality"),

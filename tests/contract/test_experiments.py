@@ -534,7 +534,7 @@ def test_processes_end_with_the_experiment_that_is_killed_and_let_go_of_its_runs
 
 def test_all_models_of_a_comparison_see_the_same_modalities_at_the_same_width():
     setup = setup_of(changes=SMALL | {"modalities": ("image",)})
-    for name in ("srgformer", "vbpr", "freedom"):
+    for name in ("srgformer", "vbpr", "freedom", "bm3", "mgcn"):
         model = setup.case({}, 0, name).model
         assert (model.modalities, model.embedding_dim) == (("image",), 8)
 

@@ -21,8 +21,10 @@ TRAINED = {
     "vbpr": lab.VBPRConfig(embedding_dim=16),
     "multvae": lab.MultVAEConfig(hidden_dim=32, code_dim=16, annealing_steps=50),
     "freedom": lab.FREEDOMConfig(embedding_dim=16, pruned=0.5, n_neighbors=4),
+    "bm3": lab.BM3Config(embedding_dim=16),
+    "mgcn": lab.MGCNConfig(embedding_dim=16, n_neighbors=4),
 }
-EPOCHS = {"mf": 25, "vbpr": 25, "multvae": 25, "freedom": 15}
+EPOCHS = {"mf": 25, "vbpr": 25, "multvae": 25, "freedom": 15, "bm3": 15, "mgcn": 15}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +60,8 @@ def test_every_weight_gets_a_gradient(name):
     for weight, parameter in model.named_parameters():
         assert parameter.grad is not None, weight
         largest = float(parameter.grad.abs().max())
-        if weight.startswith("projections") and weight.endswith("bias"):
-            assert largest < 1e-8, weight  # FREEDOM's: the same in both items' scores, so that no ranking can move it
+        if name == "freedom" and weight.startswith("projections") and weight.endswith("bias"):
+            assert largest < 1e-8, weight  # the same in both items' scores, so that no ranking can move it
         else:
             assert largest > 1e-8, weight
 
@@ -98,9 +100,9 @@ def lines(run):
     return [{name: value for name, value in record.items() if name != "seconds"} for record in records]
 
 
-@pytest.mark.parametrize("name", ["multvae", "freedom"])
+@pytest.mark.parametrize("name", ["multvae", "freedom", "bm3"])
 def test_a_stopped_run_goes_on_as_an_unbroken_one(name, tiny, tmp_path, monkeypatch):
-    """Annealing and the thinned graph follow from the epoch's number and draws, not from what a process remembers."""
+    """Annealing, the thinned graph and views follow from the epoch's number and draws, not from what a process remembers."""
     monkeypatch.setattr(recording, "STATUS_SECONDS", 0)
     train = lab.TrainConfig(epochs=4, batch_size=25, learning_rate=0.01, device="cpu")
     unbroken, stopped = (lab.Run.create(tmp_path, each, tiny, name, TRAINED[name], train) for each in ("unbroken", "stopped"))

@@ -10,11 +10,12 @@ from scipy.special import log_softmax
 
 from srgformer_lab import runtime
 from srgformer_lab.config import TrainConfig
-from srgformer_lab.models.baselines.freedom import FREEDOM, FREEDOMConfig, nearest_by_features, similar_items
+from srgformer_lab.models.baselines.freedom import FREEDOM, FREEDOMConfig, similar_items
 from srgformer_lab.models.baselines.item_knn import ItemKNN, ItemKNNConfig, nearest
 from srgformer_lab.models.baselines.matrix_factorization import MatrixFactorization, MatrixFactorizationConfig
 from srgformer_lab.models.baselines.mult_vae import MultVAE, MultVAEConfig
 from srgformer_lab.models.baselines.vbpr import VBPR, VBPRConfig
+from srgformer_lab.models.neighbors import nearest_by_features
 from srgformer_lab.models.sampling import Batch
 from tests.oracle.reference import interaction_matrix, lightgcn_numpy
 from tests.worlds import float64, planted, scatter, shop, triples, with_isolated_nodes, world
@@ -290,7 +291,7 @@ def item_graph(data, config):
 @pytest.mark.parametrize("cells", [1, 8_000_000])
 @pytest.mark.parametrize("k", [1, 3, 50])
 def test_neighbours_are_the_nearest_by_cosine_and_the_item_itself(cells, k, monkeypatch):
-    monkeypatch.setattr("srgformer_lab.models.baselines.freedom.BLOCK_CELLS", cells)
+    monkeypatch.setattr("srgformer_lab.models.neighbors.BLOCK_CELLS", cells)
     matrix = np.random.default_rng(0).standard_normal((12, 5)).astype(np.float32)
     np.testing.assert_array_equal(nearest_by_features(matrix, k), lists_by_loops(matrix, k))
 

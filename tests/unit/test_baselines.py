@@ -30,7 +30,7 @@ def refused(folder, *words):
 # ----------------------------------------------------------------------------------------------------------------- models
 
 
-@pytest.mark.parametrize(("build", "name"), [(lab.VBPR, "VBPR"), (lab.FREEDOM, "FREEDOM")])
+@pytest.mark.parametrize(("build", "name"), [(lab.VBPR, "VBPR"), (lab.FREEDOM, "FREEDOM"), (lab.BM3, "BM3"), (lab.MGCN, "MGCN")])
 def test_a_multimodal_baseline_needs_a_modality(build, name):
     with pytest.raises(ConfigError, match=f"{name} needs at least one modality, and shop has none; give features, or train .* mf"):
         build(shop(()))
@@ -49,12 +49,13 @@ def test_freedom_weighs_two_modalities_at_most_and_says_how_to_choose():
     lab.FREEDOM(shop(("image", "text", "audio")), lab.FREEDOMConfig(modalities=("image", "audio")))
 
 
-def test_freedom_refuses_lists_that_are_shorter_than_asked_for():
+@pytest.mark.parametrize(("build", "config"), [(lab.FREEDOM, lab.FREEDOMConfig), (lab.MGCN, lab.MGCNConfig)])
+def test_lists_that_are_shorter_than_asked_for_are_refused(build, config):
     lists = np.arange(6)[:, None] + np.zeros((1, 1), dtype=int)
     data = replace(shop(), neighbors={"text": lists})
     with pytest.raises(ConfigError, match="n_neighbors=3, but the text lists of shop hold 1; ask for that many at most"):
-        lab.FREEDOM(data, lab.FREEDOMConfig(n_neighbors=3))
-    lab.FREEDOM(data, lab.FREEDOMConfig(n_neighbors=1))
+        build(data, config(n_neighbors=3))
+    build(data, config(n_neighbors=1))
 
 
 @pytest.mark.parametrize("name", catalog.MODELS)

@@ -7,10 +7,12 @@ import pytest
 
 from srgformer_lab.config import KNOBS, MODEL_KNOBS, TRAIN_KNOBS, ModelConfig, TrainConfig
 from srgformer_lab.errors import ConfigError, LabError, UnknownIdError
+from srgformer_lab.models.baselines.bm3 import BM3Config
 from srgformer_lab.models.baselines.freedom import FREEDOMConfig
 from srgformer_lab.models.baselines.item_knn import ItemKNNConfig
 from srgformer_lab.models.baselines.light_gcn import LightGCNConfig
 from srgformer_lab.models.baselines.matrix_factorization import MatrixFactorizationConfig
+from srgformer_lab.models.baselines.mgcn import MGCNConfig
 from srgformer_lab.models.baselines.mult_vae import MultVAEConfig
 from srgformer_lab.models.baselines.vbpr import VBPRConfig
 from srgformer_lab.models.srgformer import SRGFormer
@@ -19,7 +21,7 @@ from srgformer_lab.training.loop import Training
 from tests.worlds import shop
 
 OURS = [ModelConfig, TrainConfig]
-BASELINES = [LightGCNConfig, ItemKNNConfig, MatrixFactorizationConfig, VBPRConfig, MultVAEConfig, FREEDOMConfig]
+BASELINES = [LightGCNConfig, ItemKNNConfig, MatrixFactorizationConfig, VBPRConfig, MultVAEConfig, FREEDOMConfig, BM3Config, MGCNConfig]
 ALL = [*OURS, *BASELINES]
 RANGES = [(kind, item) for kind in ALL for item in dataclasses.fields(kind) if item.type in (int, float)]
 NUMBERS = [(kind, item) for kind, item in RANGES if kind in OURS]  # the baselines' types are checked by the tests' own hook before it can

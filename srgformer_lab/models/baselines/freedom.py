@@ -16,16 +16,12 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.graph import Graph, adjacency, normalized
 from srgformer_lab.models.losses import bpr
-from srgformer_lab.models.parts import unit
+from srgformer_lab.models.neighbors import item_graph, neighbor_lists
 from srgformer_lab.models.propagation import IdWalks, light_gcn
 from srgformer_lab.models.protocol import Trainable, chosen_modalities, linear, table
-from srgformer_lab.models.ranking import top_k
 from srgformer_lab.models.reading import ComponentTable, Piece, Reading, block_of, in_blocks, part_names, rounded_to
 from srgformer_lab.models.sampling import Batch, TripleSampler
 from srgformer_lab.models.sparse import SparseMap
-
-BLOCK_CELLS = 8_000_000
-"""Cosines that are held at a time."""
 
 UNREAD = (
     "Without a propagation layer FREEDOM multiplies a learned vector of the person with what it knows of the item. What they took shaped "
@@ -211,8 +207,6 @@ def _ranking(user: Float[Tensor, "batch dim"], positive: Float[Tensor, "batch di
 def similar_items(data: Dataset, names: tuple[str, ...], config: FREEDOMConfig) -> dict[str, sparse.csr_matrix]:
     """Return S^m = weight_m D^-1/2 A^m D^-1/2 by modality, with A^m the 0/1 lists of neighbours and D its row sums; S is their sum.
 
-    Where the data has lists of its own, their first columns are taken; otherwise they are found by the features' cosines.
-
     Raises:
         ConfigError: There are more than two modalities, or the data's lists are too short.
     """
@@ -223,32 +217,5 @@ def similar_items(data: Dataset, names: tuple[str, ...], config: FREEDOMConfig) 
     weights = [1.0] if len(names) == 1 else [config.image_weight, 1 - config.image_weight]
     found = {}
     for name, weight in zip(names, weights, strict=True):
-        lists = data.neighbors.get(name)
-        if lists is None:
-            lists = nearest_by_features(data.features[name], config.n_neighbors)
-        elif lists.shape[1] < min(config.n_neighbors, data.n_items):
-            raise ConfigError(
-                f"n_neighbors={config.n_neighbors}, but the {name} lists of {data.name} hold {lists.shape[1]}; ask for that many at most"
-            )
-        found[name] = (weight * _normalized_lists(lists[:, : config.n_neighbors])).tocsr()
+        found[name] = (weight * item_graph(neighbor_lists(data, name, config.n_neighbors))).tocsr()
     return found
-
-
-def _normalized_lists(lists: Int[np.ndarray, "items k"]) -> sparse.csr_matrix:
-    n_items, k = lists.shape
-    joined = sparse.csr_matrix((np.ones(lists.size), (np.repeat(np.arange(n_items), k), lists.ravel())), shape=(n_items, n_items))
-    root = sparse.diags(np.asarray(joined.sum(axis=1)).ravel() ** -0.5)
-    return (root @ joined @ root).tocsr()
-
-
-def nearest_by_features(features: Float[np.ndarray, "items width"], k: int) -> Int[np.ndarray, "items k"]:
-    """List each item and the k − 1 others of the highest cosine, ties to the lower row; all items where there are fewer."""
-    rows = unit(torch.tensor(features, dtype=torch.float64))
-    block = max(1, BLOCK_CELLS // len(rows))
-    lists = []
-    for start in range(0, len(rows), block):
-        cosine = rows[start : start + block] @ rows.T
-        own = torch.arange(len(cosine))
-        cosine[own, start + own] = torch.inf  # an item comes first in its list, whatever its twins round to, and without features too
-        lists.append(top_k(cosine, k)[1])
-    return torch.cat(lists).numpy()
