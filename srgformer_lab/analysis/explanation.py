@@ -107,7 +107,7 @@ class Explanation:
 
     @cached_property
     def similar(self) -> pd.DataFrame:
-        """Through which items that look or read alike FREEDOM knows this item: ``item_id``, ``title``, ``modality``, ``contribution``.
+        """Through which items that look or read alike FREEDOM or MGCN knows it: ``item_id``, ``title``, ``modality``, ``contribution``.
 
         They sum to the parts of the modalities; an item stands among those that are like it. Other models have none.
         """

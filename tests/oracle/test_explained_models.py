@@ -23,10 +23,12 @@ SIZES = {
     "vbpr": {"embedding_dim": 3},
     "freedom": {"embedding_dim": 3, "n_neighbors": 3},
     "itemknn": {"n_neighbors": 3, "shrinkage": 1.0},
+    "bm3": {"embedding_dim": 3},
+    "mgcn": {"embedding_dim": 3, "n_neighbors": 3},
     "multvae": {"hidden_dim": 4, "code_dim": 3},
     "popularity": {},
 }
-READ_HISTORY = ("srgformer", "lightgcn", "freedom", "itemknn", "multvae")
+READ_HISTORY = ("srgformer", "lightgcn", "freedom", "bm3", "mgcn", "itemknn", "multvae")
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
@@ -179,6 +181,53 @@ def test_freedoms_modality_parts_are_the_products_with_the_similar_items():
     assert (why.history[["id", "image", "text"]].sum(axis=1) - why.history["total"]).abs().max() < 1e-12
 
 
+def test_bm3s_walks_are_those_of_lightgcn_seen_through_the_predictor():
+    data = big()
+    model = built("bm3", data, n_layers=2)
+    own, whole = model.item_embedding[4].detach(), built("lightgcn", data, n_layers=2)
+    whole.load_state_dict({name: value for name, value in model.state_dict().items() if name in ("user_embedding", "item_embedding")})
+    weight, bias = model.predictor.weight.detach(), model.predictor.bias.detach()
+    with torch.no_grad():
+        users, items = whole().split([9, 12])
+        target = weight @ (items[4] + own) + bias
+    why = lab.explain(model, "u2", "i4")
+    for row in why.depths.itertuples():
+        walks = {piece.depth: piece for piece in whole.reading(torch.tensor([2])).walks.pieces(2)}
+        place = walks[row.depth].neighbor.tolist().index(9 + data.item_row(row.item_id))
+        assert row.contribution == pytest.approx(float(weight @ walks[row.depth].vectors[place] @ target), abs=1e-9)
+    assert len(why.depths) == 2 * len(data.history("u2", "train"))
+    kinds = why.sources.groupby("kind")["contribution"].sum()
+    assert kinds["everyone"] == pytest.approx(float(bias @ target), abs=1e-9)
+    mine = weight @ users[2] + bias
+    assert why.own("item") == pytest.approx(float(mine @ (weight @ (model.item_embedding[4].detach() * 4 / 3) + bias)), abs=1e-9)
+
+
+@pytest.mark.parametrize("n_item_layers", [0, 1, 2])
+def test_mgcns_modality_parts_are_what_the_shares_let_through_of_history_and_of_similar_items(n_item_layers):
+    data = big()
+    model = built("mgcn", data, n_item_layers=n_item_layers)
+    why = lab.explain(model, "u2", "i4")
+    with torch.no_grad():
+        behavior, fused = model()
+        z, purified = behavior + fused, model.purified()
+        views = model.views(purified)
+        share = model.shares(behavior, views)
+        step = model.graph.propagate(torch.eye(21, dtype=torch.float64))
+    for place, name in enumerate(data.modalities):
+        found = why.history.set_index("item_id")[name]
+        for item in found.index:
+            row = 9 + data.item_row(item)
+            assert found[item] == pytest.approx(float(share[place, 2] * step[2, row] * views[place, row] @ z[9 + 4]), abs=1e-7)
+        join = model.item_graphs[place](torch.eye(12, dtype=torch.float64))
+        weight = torch.linalg.matrix_power(join, n_item_layers)[4]
+        brought = (weight[:, None] * share[place, 9 + 4] * purified[place]) @ z[2]
+        similar = why.similar[why.similar["modality"] == name].set_index("item_id")["contribution"]
+        assert set(similar.index) == ({data.item_ids[j] for j in np.flatnonzero(weight)} if n_item_layers else set())
+        for item, value in similar.items():
+            assert value == pytest.approx(float(brought[data.item_row(item)]), abs=1e-7)
+    assert "held" in why.note
+
+
 def test_vbprs_parts_are_the_terms_of_its_score():
     data = big()
     model = built("vbpr", data)
@@ -198,7 +247,7 @@ def test_vbprs_parts_are_the_terms_of_its_score():
 def test_a_modality_that_is_called_like_a_part_keeps_its_own_row():
     rng = np.random.default_rng(0)
     data = world([(0, 0), (0, 1), (1, 1), (1, 2)], 2, 3, {"id": rng.random((3, 2)), "bias": rng.random((3, 2))})
-    for name in ("vbpr", "freedom"):
+    for name in ("vbpr", "freedom", "mgcn"):
         why = lab.explain(built(name, data), "u0", "i2")
         assert {"id", "id modality"} <= set(why.by_part["part"])
         assert why.by_part["contribution"].sum() == pytest.approx(why.score)

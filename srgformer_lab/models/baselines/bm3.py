@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from srgformer_lab import runtime
 from srgformer_lab.config import Config, TrainConfig, check_modalities, setting
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.models.baselines.light_gcn import UNREAD
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.parts import unit
-from srgformer_lab.models.propagation import light_gcn
+from srgformer_lab.models.propagation import IdWalks, light_gcn
 from srgformer_lab.models.protocol import Trainable, chosen_modalities, linear, table
+from srgformer_lab.models.reading import ComponentTable, Piece, Reading, rounded_to
 from srgformer_lab.models.sampling import Batch, TripleSampler
 
 NORM_WEIGHT = 0.1
@@ -143,6 +145,51 @@ class BM3(Trainable[Batch]):
         with torch.no_grad():
             users, items = (self.predictor(side) for side in self())
         return lambda chosen: users[chosen] @ items.T
+
+    def reading(self, users: Int[Tensor, " chosen"]) -> "BM3Walks":
+        """Return the walks behind these users' scores, seen through the predictor."""
+        return BM3Walks(self)
+
+
+class BM3Walks(Reading):
+    """A score as ⟨P h_u + b, P h_i + b⟩: walks and an item's own embedding, each mapped by P, and the bias b, the same for all."""
+
+    def __init__(self, model: BM3) -> None:
+        """Propagate once, keeping every depth."""
+        self.model, self.data, self.reads_history = model, model.data, model.config.n_layers > 0
+        self.note = "" if self.reads_history else UNREAD
+        self.walks = IdWalks(torch.cat([model.user_embedding, model.item_embedding]).detach(), model.graph, model.config.n_layers)
+        with torch.no_grad():
+            self.hidden = self.walks.embedding()
+            self.hidden[self.data.n_users :] += model.item_embedding
+            self.embedding = model.predictor(self.hidden)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.embedding.device
+
+    def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
+        """Return the products of the mapped embeddings."""
+        return self.embedding[users] @ self.embedding[self.data.n_users :].T
+
+    def parts(self, node: int) -> dict[str, Float[Tensor, " dim"]]:
+        """Return the mapped embedding and the bias."""
+        with torch.no_grad():
+            mapped, bias = self._mapped(self.hidden[node].double()), self.model.predictor.bias.double()
+            return rounded_to(self.embedding[node], {"id": mapped, "bias": bias})
+
+    def _mapped(self, vectors: Tensor) -> Tensor:
+        return vectors @ self.model.predictor.weight.double().T
+
+    def gather(self, table: ComponentTable, node: int) -> None:
+        """Add the mapped walks, an item's own embedding among what is its own, and the bias."""
+        row = node - self.data.n_users
+        own, *handed = self.walks.pieces(node)
+        if row >= 0:
+            own = own._replace(vectors=own.vectors + self.model.item_embedding[row].double())
+        table.add("id", [piece._replace(vectors=self._mapped(piece.vectors)) for piece in (own, *handed)])
+        table.add("bias", [Piece("everyone" if row < 0 else "own", self.model.predictor.bias[None].double())])
 
 
 def _distance(online: Float[Tensor, "rows dim"], view: Float[Tensor, "rows dim"]) -> Float[Tensor, " rows"]:

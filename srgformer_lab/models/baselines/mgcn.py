@@ -14,8 +14,9 @@ from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.models.graph import Graph
 from srgformer_lab.models.losses import Anchors, bpr, info_nce
 from srgformer_lab.models.neighbors import cosines, item_graph, neighbor_lists
-from srgformer_lab.models.propagation import light_gcn
+from srgformer_lab.models.propagation import IdWalks, light_gcn
 from srgformer_lab.models.protocol import Trainable, chosen_modalities, linear, table
+from srgformer_lab.models.reading import ComponentTable, Piece, Reading, part_names, rounded_to
 from srgformer_lab.models.sampling import Batch, TripleSampler
 from srgformer_lab.models.sparse import SparseMap
 
@@ -69,7 +70,7 @@ class MGCN(Trainable[Batch]):
         """
         super().__init__(data)
         self.config: MGCNConfig = config or MGCNConfig()
-        names = chosen_modalities(data, self.config.modalities, "MGCN")
+        self.modalities = names = chosen_modalities(data, self.config.modalities, "MGCN")
         draws, dim = runtime.generator("cpu", self.config.seed, "weights"), self.config.embedding_dim
         self.graph, self.sampler = Graph(data), TripleSampler(data)
         self.item_graphs = nn.ModuleList(similar_items(data, name, self.config.n_neighbors) for name in names)
@@ -88,38 +89,50 @@ class MGCN(Trainable[Batch]):
             Embeddings by behaviour (nodes × dim) and by fused modalities (nodes × dim).
         """
         behavior = light_gcn(torch.cat([self.user_embedding, self.item_embedding]), self.graph.propagate, self.config.n_layers)
-        return behavior, self.fuse(behavior, self.views())
+        views = self.views(self.purified())
+        return behavior, (self.shares(behavior, views) * views).sum(0)
 
-    def views(self) -> Float[Tensor, "modalities nodes dim"]:
+    def purified(self) -> Float[Tensor, "modalities items dim"]:
+        """Compute the items' embeddings as each modality's features let them through.
+
+        Returns:
+            E_i ⊙ σ(G_m(L_m(x^m))) (modalities × items × dim).
+        """
+        parts = zip(self.features, self.projections, self.purifiers, strict=True)
+        return torch.stack([self.item_embedding * torch.sigmoid(purify(project(features))) for features, project, purify in parts])
+
+    def views(self, purified: Float[Tensor, "modalities items dim"]) -> Float[Tensor, "modalities nodes dim"]:
         """Compute V^m of all nodes, users first.
+
+        Args:
+            purified: The purified items (modalities × items × dim).
 
         Returns:
             One view a modality (modalities × nodes × dim).
         """
         found, nobody = [], self.user_embedding.new_zeros(self.user_embedding.shape)
-        for features, project, purify, join in zip(self.features, self.projections, self.purifiers, self.item_graphs, strict=True):
-            items = self.item_embedding * torch.sigmoid(purify(project(features)))
+        for items, join in zip(purified, self.item_graphs, strict=True):
             for _ in range(self.config.n_item_layers):
                 items = join(items)
             users = self.graph.propagate(torch.cat([nobody, items]))[: len(nobody)]
             found.append(torch.cat([users, items]))
         return torch.stack(found)
 
-    def fuse(self, behavior: Float[Tensor, "nodes dim"], views: Float[Tensor, "modalities nodes dim"]) -> Float[Tensor, "nodes dim"]:
-        """Compute F from B and all V^m.
+    def shares(
+        self, behavior: Float[Tensor, "nodes dim"], views: Float[Tensor, "modalities nodes dim"]
+    ) -> Float[Tensor, "modalities nodes dim"]:
+        """Compute what F takes of each V^m: F = Σ_m s_m ⊙ V^m with s_m = (a_m (1 − Σ_n g_n) + g_m) / (modalities + 1), g_m = σ(H_m(B)).
 
         Args:
             behavior: B (nodes × dim).
             views: V^m (modalities × nodes × dim).
 
         Returns:
-            F (nodes × dim).
+            s (modalities × nodes × dim).
         """
-        share = torch.softmax(torch.tanh(self.query(views)) @ self.query_weight, dim=0)  # (modalities, nodes, 1)
-        common = total = (share * views).sum(0)
-        for view, prefer in zip(views, self.preferences, strict=True):
-            total = total + torch.sigmoid(prefer(behavior)) * (view - common)
-        return total / (len(views) + 1)
+        attention = torch.softmax(torch.tanh(self.query(views)) @ self.query_weight, dim=0)  # (modalities, nodes, 1)
+        gates = torch.stack([torch.sigmoid(prefer(behavior)) for prefer in self.preferences])
+        return (attention * (1 - gates.sum(0)) + gates) / (len(views) + 1)
 
     def losses(self, batch: Batch, config: TrainConfig) -> dict[str, Float[Tensor, ""]]:
         """Compute ``ranking`` + λ ``regularization`` + λ_C ``view_contrast`` on one batch."""
@@ -145,6 +158,66 @@ class MGCN(Trainable[Batch]):
             behavior, fused = self()
             users, items = (behavior + fused).split([self.graph.n_users, self.graph.n_items])
         return lambda chosen: users[chosen] @ items.T
+
+    def reading(self, users: Int[Tensor, " chosen"]) -> "MGCNWalks":
+        """Return what flows into these users' scores by behaviour and by each modality."""
+        return MGCNWalks(self)
+
+
+class MGCNWalks(Reading):
+    """A node's vector as B + Σ_m s_m ⊙ V^m: walks, and with s held what each history item, or each similar item, brings to V^m."""
+
+    note = (
+        "MGCN lets through more or less of each modality by what it knows of the person. These shares are held at their values, so what an "
+        "item of the history brings is what the score consists of; if the item were gone, the shares would change too."
+    )
+
+    def __init__(self, model: MGCN) -> None:
+        """Make one pass, keeping every depth."""
+        self.model, self.data = model, model.data
+        self.walks = IdWalks(torch.cat([model.user_embedding, model.item_embedding]).detach(), model.graph, model.config.n_layers)
+        with torch.no_grad():
+            self.behavior, self.purified = self.walks.embedding(), model.purified()
+            self.views = model.views(self.purified)
+            self.shares = model.shares(self.behavior, self.views)
+            self.embedding = self.behavior + (self.shares * self.views).sum(0)
+        self.names = part_names(model.modalities, ("id",))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.embedding.device
+
+    def scores(self, users: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen items"]:
+        """Return the products of the embeddings."""
+        return self.embedding[users] @ self.embedding[self.data.n_users :].T
+
+    def parts(self, node: int) -> dict[str, Float[Tensor, " dim"]]:
+        """Return what behaviour and each modality bring."""
+        fused = self.shares[:, node].double() * self.views[:, node].double()
+        return rounded_to(self.embedding[node], {"id": self.behavior[node].double(), **dict(zip(self.names, fused, strict=True))})
+
+    def gather(self, table: ComponentTable, node: int) -> None:
+        """Add the walks, and of each modality what a user's history, or the items like an item, hand over."""
+        table.add("id", self.walks.pieces(node))
+        for place, name in enumerate(self.names):
+            handed = self._of_user(place, node) if node < self.data.n_users else self._of_item(place, node - self.data.n_users)
+            table.add(name, [handed._replace(vectors=self.shares[place, node].double() * handed.vectors)])
+
+    def _of_user(self, place: int, node: int) -> Piece:
+        neighbors, weight = self.model.graph.row(node)
+        return Piece("neighbor", weight.double()[:, None] * self.views[place, neighbors].double(), neighbors, 1)
+
+    def _of_item(self, place: int, row: int) -> Piece:
+        n_layers = self.model.config.n_item_layers
+        weight = torch.zeros(self.data.n_items, 1, dtype=torch.float64, device=self.device)
+        weight[row] = 1.0
+        for _ in range(n_layers):  # a row of the graph's power
+            weight = self.model.item_graphs[place].times(weight, "backward")
+        items = weight.squeeze(1).nonzero().squeeze(1)
+        vectors = weight[items] * self.purified[place, items].double()
+        modality = self.model.modalities[place]
+        return Piece("similar", vectors, items + self.data.n_users, modality=modality) if n_layers else Piece("own", vectors)
 
 
 def similar_items(data: Dataset, name: str, k: int) -> SparseMap:
