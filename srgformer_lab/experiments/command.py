@@ -41,8 +41,8 @@ def run_experiment(
     What was trained before with the same settings is not trained again; a training that was stopped goes on where it was.
 
     Args:
-        name: ``baselines``, ``ablation``, ``sensitivity``, ``sparsity``, ``missing``, ``audit``, ``transfer``, ``freezing``, ``attention`` or
-            ``structure``; ``cost`` and ``latency`` measure.
+        name: ``baselines``, ``ablation``, ``sensitivity``, ``sparsity``, ``missing``, ``audit``, ``transfer``, ``freezing``,
+            ``attention`` or ``structure``; ``cost`` and ``latency`` measure.
         setup: Data, seeds, and what differs from the preset.
         folder: Where the tables are left. The run folders are in ``runs`` beside it, so that experiments share trainings.
         n_workers: Trainings at once, from 0; by default one a core, or what a cluster holds; 0 for one after the other in this process.

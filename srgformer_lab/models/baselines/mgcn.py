@@ -213,7 +213,7 @@ class MGCNWalks(Reading):
         weight = torch.zeros(self.data.n_items, 1, dtype=torch.float64, device=self.device)
         weight[row] = 1.0
         for _ in range(n_layers):  # a row of the graph's power
-            weight = self.model.item_graphs[place].times(weight, "backward")
+            weight = self.model.item_graphs[place].times(weight, "backward")  # type: ignore[operator]
         items = weight.squeeze(1).nonzero().squeeze(1)
         vectors = weight[items] * self.purified[place, items].double()
         modality = self.model.modalities[place]
