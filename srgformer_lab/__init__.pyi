@@ -108,6 +108,8 @@ from .presets import PRESETS as PRESETS
 from .presets import Preset as Preset
 from .presets import preset as preset
 from .statistics import Interval as Interval
+from .training.audit import Audit as Audit
+from .training.audit import audit as audit
 from .training.estimate import Estimate as Estimate
 from .training.estimate import estimate as estimate
 from .training.evaluation import evaluate as evaluate

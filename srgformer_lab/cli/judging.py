@@ -1,6 +1,7 @@
 """The commands that judge: a trained run, or anybody's lists."""
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from srgformer_lab.cli.options import add_data, file_path, flag, in_command_words, option_of, reader_options
@@ -39,11 +40,51 @@ def add_judging(named: Any) -> None:
     judging.add_argument("--ids", help="exact, or match: ids that differ by leading zeros, .0, case or Unicode form are the same")
     judging.set_defaults(command=judge)
 
+    auditing = named.add_parser("audit", help="ask a run whether its lists rest on its pictures, texts or other modalities")
+    auditing.add_argument("run", type=file_path, help="run folder")
+    auditing.add_argument("--split", default="test", choices=("valid", "test"))
+    auditing.add_argument("-k", type=int, default=20, help="items a list")
+    auditing.add_argument("--draws", type=int, default=1, help="how often features are dealt out; means are taken")
+    auditing.add_argument("--output", type=file_path, metavar="FOLDER", help="write audit.csv, users.csv and items.csv there")
+    auditing.set_defaults(command=audit)
+
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print the metrics of a run's best epoch."""
-    from srgformer_lab.data.source import reopen
     from srgformer_lab.training import evaluation
+
+    run, data = _opened(options)
+    if options.beyond:
+        _say_all(evaluation.rank_lists(run.model(data), data, options.split), options.split, evaluation.CUTOFFS)
+        return 0
+    for name, value in evaluation.evaluate(run.model(data), data, options.split).items():
+        say(f"{options.split} {name:10} {value:.4f}")
+    return 0
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Print what a run's lists lose where its modalities tell less, and write it."""
+    from tqdm import tqdm
+
+    from srgformer_lab.experiments.report import write_files
+    from srgformer_lab.training.audit import audit as ask
+
+    run, data = _opened(options)
+    watch = partial(tqdm, unit="step", leave=False, disable=None)  # none in a log
+    found = ask(run.model(data), data, options.split, options.k, draws=options.draws, watch=watch)
+    for _, row in found.table[found.table["cohort"] == ""].iterrows():
+        bounds = f"{row['change']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+        say(f"{options.split} {found.metric} {row['before']:.4f} → {row['after']:.4f} {bounds}  {row['modality']}: {row['intervention']}")
+    say(f"{found.verdict}\nWhat a modality brings, only trainings without it tell: srgformer-lab experiment audit")
+    if options.output is not None:
+        tables = {"audit.csv": found.table, "users.csv": found.users, "items.csv": found.items}
+        say("\n".join(f"wrote {path}" for path in write_files(options.output, tables, {}, {})))
+    return 0
+
+
+def _opened(options: argparse.Namespace) -> "tuple[Run, Dataset]":
+    """Open a run and its data, and say what they are."""
+    from srgformer_lab.data.source import reopen
     from srgformer_lab.training.run import Run
 
     run = Run.open(options.run)
@@ -52,12 +93,7 @@ def evaluate(options: argparse.Namespace) -> int:
     say("\n".join([f"{run.name} on {data}", *(f"  {in_command_words(note)}" for note in data.reading)]))
     if data is not found and (told := run.growth(found)) and told.said(str(run.path)):
         say(f"judged are the {data.n_users:,} users that it was trained on, by what was held back then; what is new since does not count")
-    if options.beyond:
-        _say_all(evaluation.rank_lists(run.model(data), data, options.split), options.split, evaluation.CUTOFFS)
-        return 0
-    for name, value in evaluation.evaluate(run.model(data), data, options.split).items():
-        say(f"{options.split} {name:10} {value:.4f}")
-    return 0
+    return run, data
 
 
 def judge(options: argparse.Namespace) -> int:

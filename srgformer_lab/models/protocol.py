@@ -169,6 +169,11 @@ def known_modalities(data: Dataset, wanted: tuple[str, ...] | None) -> tuple[str
     return tuple(name for name in data.modalities if name in names)
 
 
+def used_modalities(model: Recommender) -> tuple[str, ...]:
+    """Name the modalities that a model uses, in its data's order; none where its configuration speaks of none."""
+    return known_modalities(model.data, getattr(getattr(model, "config", None), "modalities", ()))
+
+
 def chosen_modalities(data: Dataset, wanted: tuple[str, ...] | None, model: str) -> tuple[str, ...]:
     """Name the modalities that a model uses, in the data's order; ``wanted`` None means all.
 

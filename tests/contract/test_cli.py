@@ -65,6 +65,19 @@ def test_a_run_is_evaluated_listed_and_recommends(trained, tiny, work, capsys):
     assert len(pd.read_csv(work / "all.csv")) == sum(min(2, items) for items in left)
 
 
+def test_a_run_is_audited_by_user_and_by_item(trained, work, capsys):
+    run, model = trained
+    assert cli.main(["audit", str(run.path), "-k", "5", "--output", "found"]) == 0
+    shown, found = capsys.readouterr().out, lab.audit(model, k=5)
+    assert found.verdict in shown
+    assert len(re.findall(r"^test recall@5 ", shown, re.MULTILINE)) == 15
+    pd.testing.assert_frame_equal(pd.read_csv(work / "found" / "audit.csv", keep_default_na=False, na_values=["nan"]), found.table)
+    assert len(pd.read_csv(work / "found" / "users.csv")) == len(found.users)
+    assert len(pd.read_csv(work / "found" / "items.csv")) == len(found.items)
+    assert cli.main(["audit", str(run.path), "--draws", "0"]) == 2
+    assert "draws=0" in capsys.readouterr().err
+
+
 def test_baselines_are_trained_by_name(work):
     assert cli.main(["train", "--model", "lightgcn", "--epochs", "1", "--n-layers", "2", "--embedding-dim", "8"]) == 0
     assert cli.main(["train", "--model", "popularity"]) == 0
