@@ -20,6 +20,8 @@ from .analysis.explanation import explain as explain
 from .analysis.explanation import reasons as reasons
 from .analysis.faithfulness import Faithfulness as Faithfulness
 from .analysis.faithfulness import faithfulness as faithfulness
+from .analysis.flips import Flip as Flip
+from .analysis.flips import flip as flip
 from .analysis.grouping import Agreement as Agreement
 from .analysis.grouping import against_labels as against_labels
 from .analysis.grouping import agreement as agreement

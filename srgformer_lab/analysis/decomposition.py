@@ -1,10 +1,12 @@
 """The pieces of one node with names instead of rows, folded into tables: what a score came from, whichever model made it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -91,6 +93,12 @@ def node_components(reading: Reading, node: int, targets: Float[Tensor, "parts d
     """Take one node apart against the parts of the node on the other side."""
     components = reading.components(node, targets)
     return NodeComponents(components, names, node_names(reading.data), reading.attention(node), reading.memberships(node))
+
+
+def components_towards(reading: Reading, user: int, items: Sequence[int]) -> Components:
+    """Multiply one user's components with the whole vectors of some item rows: what each brings to each score."""
+    whole = [torch.stack(list(reading.parts(reading.data.n_users + item).values())).sum(0) for item in items]
+    return reading.components(user, torch.stack(whole))
 
 
 @dataclass(frozen=True, eq=False)

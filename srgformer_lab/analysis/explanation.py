@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from srgformer_lab.analysis.decomposition import NodeComponents, node_components, node_names
+from srgformer_lab.analysis.decomposition import NodeComponents, components_towards, node_components, node_names
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import Id, on_own_data
@@ -245,8 +245,7 @@ def reasons(model: Explainable, data: Dataset, user_id: Id, k: int = 10, n: int 
     listed = recommend(reading, data, user_id, k)
     if not len(listed):
         return pd.DataFrame(columns=REASON_COLUMNS)
-    whole = [sum(reading.parts(data.n_users + data.item_row(item)).values()) for item in listed["item_id"]]
-    components = reading.components(data.user_row(user_id), torch.stack(whole))  # type: ignore[arg-type]
+    components = components_towards(reading, data.user_row(user_id), [data.item_row(item) for item in listed["item_id"]])
     index, names = components.index, node_names(data)
     keys = pd.DataFrame(
         {

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
@@ -32,14 +33,15 @@ class TripleSampler(nn.Module):
         super().__init__()
         self.n_items = data.n_items
         pairs = torch.from_numpy(data.pairs("train").copy())
-        pool = torch.unique(pairs[:, 1])
+        pool = torch.bincount(pairs[:, 1]).nonzero()[:, 0]
+        known = np.sort((pairs[:, 0] * data.n_items + pairs[:, 1]).numpy())  # a what-if builds a model, so this must not take long
         degree = torch.bincount(pairs[:, 0], minlength=data.n_users)
         self.pairs: Tensor
         self.pool: Tensor
         self.known: Tensor
         self.register_buffer("pairs", pairs[degree[pairs[:, 0]] < len(pool)], persistent=False)
         self.register_buffer("pool", pool, persistent=False)
-        self.register_buffer("known", torch.sort(pairs[:, 0] * data.n_items + pairs[:, 1]).values, persistent=False)
+        self.register_buffer("known", torch.from_numpy(known), persistent=False)
 
     def n_batches(self, batch_size: int) -> int:
         """Count the batches of an epoch; the short last one is kept."""
