@@ -9,10 +9,22 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import LabError, backend, plots
+from srgformer_lab import Dataset, LabError, backend, plots
 
 LISTED = 10
-METRICS = {plots.metric_name(metric): metric for metric in backend.COMPARED_METRICS}
+MEANINGS = {
+    "popularity": "people who have a listed thing to learn from",
+    "long_tail": "outside of the most taken things that hold 80 % of everything taken",
+    "novelty": "bits: how rare the listed things are",
+    "distance": "0 all alike … 1 nothing in common, by these features",
+    "calibration": "how far the categories are from the person’s own; 0: the same",
+    "coverage": "of all things, those on anybody’s list",
+    "gini": "0 all shown as often … 1 few shown to all",
+}
+DESCRIBED = (
+    "Neither more nor less of these is better by itself. Small print: bounds over people; whether two runs differ is said by their "
+    "paired difference: choose the metric above."
+)
 LARGE = "This data is large: to make and judge everybody’s lists takes a while. It is done once, and kept."
 
 
@@ -82,6 +94,29 @@ def quality_table(quality: pd.DataFrame) -> mo.Html:
         written = html.escape(str(row["run"])), html.escape(f"{row['model']}, {row['epoch']}"), *marked, test
         rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in written)}</tr>".replace("<td>", '<td style="min-width:5.5em">', 1)
     return common.table(head, rows)
+
+
+def metrics(data: Dataset) -> dict[str, str]:
+    """Return by what runs can be compared person by person, by what a page calls it."""
+    return {plots.metric_name(metric): metric for metric in (*backend.COMPARED_METRICS, *backend.list_metrics(data))}
+
+
+def list_table(quality: pd.DataFrame, data: Dataset) -> mo.Html:
+    """Set what the runs' lists are like beside one another, beyond what they find."""
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in ("lists of 20", *quality["run"]))
+    rows = ""
+    for metric in (*backend.list_metrics(data), *backend.TOGETHER_METRICS):
+        kind = metric.partition("@")[0]
+        meaning = MEANINGS["distance" if kind.endswith("_distance") else kind]
+        cells = [_with_bounds(row, metric) for row in quality.to_dict("records")]
+        name = f"{html.escape(plots.metric_name(metric).partition('@')[0])}<br><small>{meaning}</small>"
+        rows += f"<tr>{''.join(f'<td>{cell}</td>' for cell in (name, *cells))}</tr>"
+    return common.stack(common.section("What are the lists like?"), common.fact(DESCRIBED), common.table(head, rows))
+
+
+def _with_bounds(row: Mapping[Any, Any], metric: str) -> str:
+    value, low, high = (plots.metric_value(metric, row[f"{metric}{bound}"]) for bound in ("", " low", " high"))
+    return f'{value}<br><small style="white-space:nowrap">[{low}, {high}]</small>'
 
 
 def cohort_table(differences: pd.DataFrame, first: str, metric: str) -> mo.Html:

@@ -110,15 +110,16 @@ def _(against, base, first, get_user, people, sides, trouble):
 
 
 @app.cell
-def _(memory, others):
+def _(base, memory, others):
     mo.stop(not others)
-    metric = widgets.choice(memory, "compare.metric", "Judged by", comparison.METRICS)
-    return (metric,)
+    metrics = comparison.metrics(base.data)
+    metric = widgets.choice(memory, "compare.metric", "Judged by", metrics)
+    return metric, metrics
 
 
 @app.cell
-def _(memory, metric):
-    _rest = {words: name for words, name in comparison.METRICS.items() if name != metric.value}
+def _(memory, metric, metrics):
+    _rest = {words: name for words, name in metrics.items() if name != metric.value}
     second_metric = widgets.choice(memory, "compare.second", "and by", _rest)
     return (second_metric,)
 
@@ -134,7 +135,7 @@ def _(get_news, set_news, sides):
 
 
 @app.cell
-def _(judge, judged, judging, metric, second_metric, sides, link):
+def _(first, judge, judged, judging, metric, second_metric, sides, link):
     _controls = mo.hstack([metric, second_metric], justify="start", wrap=True)
     differences, _shown = None, common.stack(common.fact(comparison.LARGE), waiting.task_line(judged, judge, judging))
     if judged.is_ready:
@@ -152,6 +153,7 @@ def _(judge, judged, judging, metric, second_metric, sides, link):
                 _controls,
                 _charts,
                 common.side_by_side(*_tables),
+                comparison.list_table(_quality, first.data),
                 learned.table(sides),
             )
         except LabError as _error:
@@ -181,7 +183,7 @@ def _(gaining, group, losing, rival):
     _gain = common.stack(common.finding("They gain most"), widgets.picker(gaining) if len(gaining) else common.fact("Nobody gains."))
     _lose = common.stack(common.finding("They lose most"), widgets.picker(losing) if len(losing) else common.fact("Nobody loses."))
     _controls = mo.hstack([group, rival], justify="start", align="end", wrap=True)
-    common.stack(common.section("Whose list changed for better or worse?"), _controls, common.side_by_side(_gain, _lose))
+    common.stack(common.section("Whose list changed most?"), _controls, common.side_by_side(_gain, _lose))
     return
 
 

@@ -13,6 +13,7 @@ from .cohorts import cohort_served as cohort_served
 from .cohorts import cohort_sizes as cohort_sizes
 from .cohorts import cohort_table as cohort_table
 from .cohorts import health as health
+from .cohorts import listed as listed
 from .cohorts import popularity_quality as popularity_quality
 from .cohorts import served as served
 from .cohorts import served_users as served_users
@@ -21,12 +22,14 @@ from .cohorts import tested_ranking as tested_ranking
 from .comparing import COMPARED_METRICS as COMPARED_METRICS
 from .comparing import MOST_RUNS as MOST_RUNS
 from .comparing import TEST as TEST
+from .comparing import TOGETHER_METRICS as TOGETHER_METRICS
 from .comparing import as_trained as as_trained
 from .comparing import changed_users as changed_users
 from .comparing import cohort_differences as cohort_differences
 from .comparing import first_hits as first_hits
 from .comparing import first_side as first_side
 from .comparing import is_changed as is_changed
+from .comparing import list_metrics as list_metrics
 from .comparing import other_sides as other_sides
 from .comparing import run_moves as run_moves
 from .comparing import run_quality as run_quality

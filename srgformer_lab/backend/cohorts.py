@@ -13,13 +13,14 @@ from srgformer_lab.backend.inventory import COHORTS, user_lengths
 from srgformer_lab.backend.scene import NOTHING_TRAINED, Scene, weights_of
 from srgformer_lab.backend.session import SESSION
 from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.lists import Lists
 from srgformer_lab.errors import RunError
 from srgformer_lab.models.baselines.popularity import Popularity
 from srgformer_lab.models.protocol import Recommender, Watch
 from srgformer_lab.models.ranking import rank_items
 from srgformer_lab.models.trace import Trace
 from srgformer_lab.statistics import Interval, over_users
-from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, evaluate_users
+from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, evaluate_users, rank_lists
 from srgformer_lab.training.judging import mean_of_users
 from srgformer_lab.training.loop import cutoffs_for
 
@@ -43,16 +44,31 @@ def reader_of(scene: Scene) -> Recommender | Trace:
     return scene.judged.keep("model", lambda: run.model(scene.judged.data, weights_of(scene.link)))
 
 
+def listed(scene: Scene) -> BackgroundTask[Lists]:
+    """Make everybody's list under the link's weights and knobs, once for all that judges them on the validation split.
+
+    ``RunError`` comes with its value where there is nothing that ranks.
+    """
+    scene = scene.judged
+
+    def compute(watch: Watch) -> Lists:
+        return rank_lists(reader_of(scene), scene.data, "valid", watch=watch)
+
+    return BackgroundTask(("listed", *scene.key), compute, scene.is_quick)
+
+
 def served(scene: Scene) -> BackgroundTask[pd.DataFrame]:
     """Make everybody's list under the link's weights and knobs, and judge it on the validation split, in blocks of users.
 
-    A row for every user with something to find: ``user_id``, ``items`` (history), ``cohort``, and its metrics at 10 and 20 in 0…1.
+    A row for every user with something to find: ``user_id``, ``items`` (history), ``cohort``, and its metrics at 10 and 20, those
+    beyond accuracy included, NaN where a list tells nothing.
     ``RunError`` comes with its value where there is nothing that ranks.
     """
     scene = scene.judged
 
     def compute(watch: Watch) -> pd.DataFrame:
-        return user_lengths(scene.data).merge(evaluate_users(reader_of(scene), scene.data, "valid", watch=watch), on="user_id")
+        users = evaluate_users(listed(scene).value(watch), scene.data, "valid", beyond=True)
+        return user_lengths(scene.data).merge(users, on="user_id")
 
     return BackgroundTask(("served", *scene.key), compute, scene.is_quick)
 
@@ -103,7 +119,7 @@ def mean_metrics(users: pd.DataFrame, metrics: Sequence[str]) -> dict[str, float
     """Average metrics of ``served`` over its users, with the bounds of the bootstrap interval, in the words of ``cohort_table``."""
     means = {}
     for metric in metrics:
-        interval = mean_of_users(users[metric].to_numpy(float))
+        interval = mean_of_users(users[metric].dropna().to_numpy(float))
         means |= {metric: interval.mean, f"{metric} low": interval.low, f"{metric} high": interval.high}
     return means
 

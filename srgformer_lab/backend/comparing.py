@@ -10,16 +10,21 @@ import pandas as pd
 
 from srgformer_lab import plots
 from srgformer_lab.backend.background import BackgroundTask
-from srgformer_lab.backend.cohorts import mean_metrics, served, served_users, tested_ranking
+from srgformer_lab.backend.cohorts import listed, mean_metrics, served, served_users, tested_ranking
 from srgformer_lab.backend.inventory import cohort_users, cohorts_of
 from srgformer_lab.backend.link import KNOB_OF
 from srgformer_lab.backend.runs import comparable_runs
 from srgformer_lab.backend.scene import Scene
+from srgformer_lab.data.dataset import Dataset
+from srgformer_lab.data.lists import Lists
 from srgformer_lab.models.protocol import Watch
 from srgformer_lab.models.ranking import compare_lists
+from srgformer_lab.training.beyond import OVER_ALL, names_beyond
 from srgformer_lab.training.evaluation import SELECTION_METRIC
-from srgformer_lab.training.judging import mean_of_users
+from srgformer_lab.training.judging import judge_lists, mean_of_users
 
+LISTED = 20
+"""Places by which lists are judged beyond what they find."""
 MOST_RUNS = 4
 """So many runs can be looked at beside one another."""
 TIES = "ndcg@20"
@@ -27,6 +32,8 @@ TIES = "ndcg@20"
 TEST = f"test {SELECTION_METRIC}"
 """Column of the same metric on the test split, as a finished run looked at it once."""
 COMPARED_METRICS = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
+TOGETHER_METRICS = tuple(f"{name}@{LISTED}" for name in OVER_ALL)
+"""Those of ``run_quality`` that all lists have together, and nobody's alone."""
 
 
 def as_trained(scene: Scene, name: str) -> Scene:
@@ -105,16 +112,16 @@ def run_moves(first: Scene, second: Scene, user_id: str, k: int = 10) -> pd.Data
 def run_quality(compared: Mapping[str, Scene]) -> BackgroundTask[pd.DataFrame]:
     """Evaluate sides on the validation split, one after the other, each in blocks of users.
 
-    Columns: ``run`` (what it is called), ``model``, ``epoch``, and for each of the ``COMPARED_METRICS`` its mean in 0…1 and the bounds
-    of its bootstrap interval over users, ``recall@20``, ``recall@20 low``, ``recall@20 high`` and so on; ``TEST`` beside them, NaN where
-    a run has not finished or is looked at as it was not trained. ``RunError`` comes with its
-    value where a run has no weights yet, or is damaged.
+    Columns: ``run`` (what it is called), ``model``, ``epoch``, and for each of the ``COMPARED_METRICS`` and what ``judge_lists`` has
+    beyond them at 20 its mean and the bounds of its bootstrap interval over users, ``recall@20``, ``recall@20 low``,
+    ``recall@20 high`` and so on; ``TEST`` beside them, NaN where a run has not finished or is looked at as it was not trained.
+    ``RunError`` comes with its value where a run has no weights yet, or is damaged.
     """
 
     def compute(watch: Watch) -> pd.DataFrame:
         rows = []
         for name, scene in watch(list(compared.items())):
-            means = mean_metrics(served(scene).value(watch), COMPARED_METRICS)
+            means = _judged(listed(scene).value(watch)) | mean_metrics(served(scene).value(), COMPARED_METRICS)
             assert scene.run is not None  # else nobody could be served
             epoch = scene.run.status().best_epoch if scene.link.epoch is None else scene.link.epoch
             test = math.nan if is_changed(scene) else scene.run.test_metrics().get(SELECTION_METRIC, math.nan)
@@ -123,6 +130,17 @@ def run_quality(compared: Mapping[str, Scene]) -> BackgroundTask[pd.DataFrame]:
 
     key = ("quality", *((name, *scene.key) for name, scene in compared.items()))
     return BackgroundTask(key, compute, all(scene.is_quick for scene in compared.values()))
+
+
+def _judged(lists: Lists) -> dict[str, float]:
+    found = judge_lists(lists, split="valid", cutoffs=(LISTED,)).set_index("metric")[["value", "low", "high"]]
+    named = {"value": "", "low": " low", "high": " high"}
+    return {f"{metric}{named[of]}": value for metric, row in found.iterrows() for of, value in row.items()}  # pyright: ignore
+
+
+def list_metrics(data: Dataset) -> list[str]:
+    """Name what ``run_quality`` says of a single list beyond what it finds."""
+    return [f"{name}@{LISTED}" for name in names_beyond(data)]
 
 
 def cohort_differences(compared: Mapping[str, Scene], metric: str = SELECTION_METRIC) -> pd.DataFrame:
@@ -140,7 +158,7 @@ def cohort_differences(compared: Mapping[str, Scene], metric: str = SELECTION_ME
 
 
 def changed_users(first: Scene, second: Scene, cohort: str = "", metric: str = SELECTION_METRIC) -> pd.DataFrame:
-    """List a cohort's judged users, those first that gain most from the second side.
+    """List a cohort's judged users whom both sides' lists tell something of, those first that gain most from the second side.
 
     Columns: ``user_id``, ``first``, ``second``, ``difference``, ``tie`` (of NDCG@20, by which those of one difference are sorted).
 
@@ -150,7 +168,7 @@ def changed_users(first: Scene, second: Scene, cohort: str = "", metric: str = S
     """
     ours, theirs = (served_users(scene).set_index("user_id") for scene in (first, second))
     gain, tie = theirs[metric] - ours[metric], theirs[TIES] - ours[TIES]
-    pairs = pd.DataFrame({"first": ours[metric], "second": theirs[metric], "difference": gain, "tie": tie}).reset_index()
+    pairs = pd.DataFrame({"first": ours[metric], "second": theirs[metric], "difference": gain, "tie": tie}).dropna().reset_index()
     pairs = pairs[pairs["user_id"].isin(cohort_users(first.data, cohort))] if cohort else pairs
     return pairs.sort_values(["difference", "tie"], ascending=False, kind="stable", ignore_index=True)
 

@@ -27,8 +27,9 @@ KNOB_MARKS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 """Symbol, name, and the part whose colour it wears, of each knob."""
 TIED = "\u00a0"
 """A space at which no line breaks: a value stays with its unit."""
-METRIC_NAMES = {"recall": "Recall", "ndcg": "NDCG", "precision": "Precision", "map": "MAP", "hit": "Hit rate"}
-SHARES = ("recall", "precision", "hit")
+HIGHER_IS_BETTER = {"recall": "Recall", "ndcg": "NDCG", "precision": "Precision", "map": "MAP", "hit": "Hit rate"}
+"""Names of the metrics of what was found; of the others neither more nor less is better."""
+SHARES = ("recall", "precision", "hit", "long_tail", "coverage")
 """Metrics that are a share of something that can be counted, and so are written in percent."""
 
 # ---------------------------------------------------------------- parts and knobs
@@ -134,9 +135,9 @@ def correlation(value: Number) -> str:
 
 
 def metric_name(metric: str) -> str:
-    """Return ``recall@20`` as Recall@20."""
+    """Return ``recall@20`` as Recall@20, and ``long_tail@20`` as long tail@20."""
     name, at, k = metric.partition("@")
-    return METRIC_NAMES.get(name, name) + at + k
+    return HIGHER_IS_BETTER.get(name, name.replace("_", " ")) + at + k
 
 
 def metric_unit(metric: str) -> tuple[float, str]:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from srgformer_lab.plots.bars import text_size
 from srgformer_lab.plots.drawing import TALLEST, bounds_of, empty_figure, error_bars, marks, new_figure, scale, spread, write_right
 from srgformer_lab.plots.frames import require
-from srgformer_lab.plots.language import digits, metric_name, metric_unit, metric_value, safe, signed
+from srgformer_lab.plots.language import HIGHER_IS_BETTER, digits, metric_name, metric_unit, metric_value, safe, signed
 from srgformer_lab.plots.style import INK, MUTED, SURFACE
 from srgformer_lab.plots.texts import cut, fit, shorten_middle, text_width
 
@@ -18,7 +18,7 @@ NAMES_WIDTH = 176
 """Pixels of the names right of the plane."""
 APART = 0.08
 """Least distance of two names, in heights of the plane."""
-PAIRED_HINT = "Right of 0: better than the first run. Lines: 95 % over {over}; filled where they leave out 0."
+PAIRED_HINT = "Right of 0: {more} than the first run. Lines: 95 % over {over}; filled where they leave out 0."
 UNSURE = 0.05
 """Share of 95 % intervals that leave out 0 by chance."""
 PAIRED_SYMBOLS = ("circle", "square", "diamond")
@@ -107,7 +107,10 @@ def paired_differences(
         return empty_figure(*NOBODY, dark)
     runs, groups = list(dict.fromkeys(known["run"])), list(dict.fromkeys(known["group"]))
     widest = max(text_width(str(name)) for name in [*groups, *(runs if len(runs) > 1 else [])])
-    text, left = PAIRED_HINT.format(over=over) if hint is None else hint, int(min(LABEL_WIDTH, widest + 14))
+    text, left = (
+        PAIRED_HINT.format(over=over, more="better" if _is_better(metric) else "more") if hint is None else hint,
+        int(min(LABEL_WIDTH, widest + 14)),
+    )
     figure = new_figure(_paired_finding(known, first, metric), text, dark, left=left, right=20, bottom=44)
     margin, headed = figure.layout.margin, int(len(runs) > 1)
     rows = len(groups) * (len(runs) + headed)
@@ -128,6 +131,10 @@ def paired_differences(
     return figure
 
 
+def _is_better(metric: str) -> bool:
+    return metric.partition("@")[0] in HIGHER_IS_BETTER
+
+
 def _differences(figure: go.Figure, rows: pd.DataFrame, place: np.ndarray, symbol: str, over: str, dark: bool) -> None:
     fill = np.where((rows["low"] > 0) | (rows["high"] < 0), INK[dark], SURFACE[dark]).tolist()
     hover = [f"{safe(row.group)}: {safe(row.run)}<br>{signed(row.difference)}, {row.judged:,} {over}" for row in rows.itertuples()]
@@ -139,6 +146,8 @@ def _differences(figure: go.Figure, rows: pd.DataFrame, place: np.ndarray, symbo
 def _paired_finding(rows: pd.DataFrame, first: str, metric: str) -> str:
     sure = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     if sure.empty:
+        if not _is_better(metric):
+            return fit(lambda n: f"No group surely has more or less {metric_name(metric)} than by {shorten_middle(first, n)}")
         return fit(lambda n: f"No group is surely served better or worse than by {shorten_middle(first, n)}")
     if (looks := int(rows["low"].notna().sum())) > 2:  # the largest of many would be said to be more than it is
         left = f"{len(sure)} of {looks} intervals leave{'s' if len(sure) == 1 else ''} out 0"

@@ -58,6 +58,12 @@ class Catalogue:
         return features / np.linalg.norm(features, axis=1, keepdims=True).clip(min=np.finfo(float).tiny)
 
 
+def names_beyond(data: Dataset) -> list[str]:
+    """Name the metrics that ``beyond_accuracy`` has for a data set, without their k."""
+    names = ["popularity", "long_tail", "novelty", *(f"{modality}_distance" for modality in data.modalities)]
+    return [*names, "calibration"] if category_codes(data)[1] else names
+
+
 def beyond_accuracy(
     items: Int[np.ndarray, "users places"], users: Int[np.ndarray, " users"], data: Dataset, cutoffs: Sequence[int]
 ) -> dict[str, np.ndarray]:
@@ -70,8 +76,7 @@ def beyond_accuracy(
         cutoffs: The k, each from 1.
 
     Returns:
-        ``popularity@k``, ``long_tail@k``, ``novelty@k``, ``<modality>_distance@k`` and, where items have categories,
-        ``calibration@k``; NaN where a list tells nothing of it.
+        For each of ``names_beyond`` and each k a value a list; NaN where a list tells nothing of it.
     """
     known = Catalogue(data)
     by_item = {"popularity": known.taken.astype(float), "long_tail": known.is_tail.astype(float), "novelty": known.surprise}

@@ -178,3 +178,27 @@ def test_a_full_queue_refuses_one_more_and_leaves_no_folder(shop, three, monkeyp
     for run in begun:
         as_if_ended(run)
         run.delete()
+
+
+def test_what_lists_are_like_stands_beside_and_is_compared_person_by_person(page, shop, three):
+    shown, found = page("compare", shop.change(runs=("lightgcn",)), **{"compare.metric": "image distance@20"})
+    table = shown.partition("What are the lists like?")[2].partition("</table>")[0]
+    judged = {name: lab.judge_lists(backend.find_run(name).model(three), three, cutoffs=(20,)) for name in ("first", "lightgcn")}
+    for rows in judged.values():
+        for row in rows[~rows["metric"].isin(backend.COMPARED_METRICS)].to_dict("records"):
+            value, low, high = (lab.plots.metric_value(row["metric"], row[name]) for name in ("value", "low", "high"))
+            assert f'<td>{value}<br><small style="white-space:nowrap">[{low}, {high}]</small></td>' in table
+    assert table.count("<tr>") == 1 + len(judged["first"]) - 2
+    told = found["differences"].set_index("cohort").loc[""]
+    between = lab.judge_differences({name: backend.find_run(name).model(three) for name in judged}, three, cutoffs=(20,))
+    row = between.set_index("metric").loc["image_distance@20"]
+    assert (told["first"], told["value"], told["difference"]) == pytest.approx((row["first"], row["value"], row["difference"]))
+
+
+def test_lists_are_made_once_for_all_that_judges_them(shop, three, monkeypatch):
+    made = []
+    monkeypatch.setattr(backend.cohorts, "rank_lists", lambda *given, **options: made.append(given) or lab.rank_lists(*given, **options))
+    scene = backend.SESSION.open(shop.change(alpha=0.123))
+    backend.run_quality({"turned": scene}).value()
+    backend.cohort_table(scene).value()
+    assert len(made) == 1
