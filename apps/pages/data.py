@@ -229,7 +229,7 @@ def _():
         "Histories and popularity count what there is to learn from, the training split. An interval is the middle 95 % of the means of "
         "2,000 samples of the users, drawn with replacement.",
         "Source: the protocol of the paper (Shi et al., arXiv 2511.00584): every item competes, training items are left out.",
-        (evaluate_users, "_by_user("),
+        (evaluate_users, "accuracy("),
         (backend.facts, "density ="),
     )
     return
