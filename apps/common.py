@@ -152,6 +152,11 @@ def difference(metric: str, value: float) -> str:
     return plots.signed(factor * value) + (" points" if unit else "")
 
 
+def change(metric: str, value: float, low: float, high: float) -> str:
+    """Write a difference of a metric with its bounds."""
+    return f"{difference(metric, value)} of {plots.metric_name(metric)} ({difference(metric, low)} to {difference(metric, high)})"
+
+
 def best_of(status: Status) -> str:
     """Say which metric chose the best epoch, and what it was then."""
     return f"{plots.metric_name(status.metric)} {score(status.metric, status.best_metric)} at epoch {status.best_epoch}"

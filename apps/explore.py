@@ -29,6 +29,7 @@ with app.setup:
             ("run", "item", "items", "alpha", "beta", "tau", "epoch", "modality", "hyperedge"),
             "instant",
         ),
+        "audit": ("Does it use pictures and texts?", ("run", "alpha", "beta", "tau", "epoch"), "instant"),
         "why": ("Why this item?", ("run", "user", "item", "cohort", "items", "alpha", "beta", "tau", "epoch"), "instant"),
         "compare": (
             "What changed between runs?",

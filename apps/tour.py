@@ -27,6 +27,7 @@ QUESTIONS = {
     "hyperedges": "Which groups has it found, and do they mean anything?",
     "attention": "Does it matter what the attention looks at?",
     "alignment": "Do pictures and words agree about the things?",
+    "audit": "Does it use the pictures and the texts at all?",
     "why": "Why was this item recommended, and not that one?",
     "compare": "Which of two models serves this person better?",
     "report": "How do I take this home?",

@@ -27,6 +27,7 @@ QUESTIONS = {
     "What did the hyperedges learn?": "hyperedges",
     "What does it look at, and does that matter?": "attention",
     "Do pictures and texts agree?": "alignment",
+    "Does it use pictures and texts?": "audit",
     "Why this item?": "why",
     "What changed between runs?": "compare",
     "How do I keep and share this?": "report",

@@ -4,6 +4,11 @@ from . import limits as limits
 from . import session as session
 from . import training as training
 from .alignment import Alignment as Alignment
+from .auditing import INTERVENTION_WORDS as INTERVENTION_WORDS
+from .auditing import audit_changes as audit_changes
+from .auditing import audit_cohorts as audit_cohorts
+from .auditing import audit_losses as audit_losses
+from .auditing import audited as audited
 from .background import BackgroundTask as BackgroundTask
 from .cache import Cache as Cache
 from .cohorts import SERVED_METRICS as SERVED_METRICS

@@ -1,6 +1,6 @@
 """Does a trained model make use of its modalities? The same weights, on features from which something was taken."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -59,25 +59,39 @@ class Audit:
                 rows.append((modality, intervention, cohort, len(some), *means, low, high))
         return pd.DataFrame(rows, columns=["modality", "intervention", "cohort", "users", "before", "after", "change", "low", "high"])
 
+    def sentences(self, write: Callable[[float, float, float], str] | None = None) -> list[str]:
+        """Say in plain words of each modality whether the lists rest on what it tells of each item.
+
+        Args:
+            write: How a change and its bounds are written; by default with four decimals and the metric's name.
+
+        Returns:
+            One sentence a modality, and one for all together.
+        """
+        judged = self.table[(self.table["intervention"] == JUDGED_BY) & (self.table["cohort"] == "")]
+        return [_said(row, write or self._written) for _, row in judged.iterrows()]
+
+    def _written(self, change: float, low: float, high: float) -> str:
+        return f"{change:+.4f} [{low:+.4f}, {high:+.4f}] {self.metric}".replace("-", "−")
+
     @property
     def verdict(self) -> str:
-        """Say in plain words of each modality whether the lists rest on what it tells of each item."""
-        judged = self.table[(self.table["intervention"] == JUDGED_BY) & (self.table["cohort"] == "")]
-        return " ".join(_said(row, self.metric) for _, row in judged.iterrows())
+        """All sentences in one."""
+        return " ".join(self.sentences())
 
     def __repr__(self) -> str:
         """Return the verdict."""
         return f"Audit({self.users['user_id'].nunique()} users: {self.verdict})"
 
 
-def _said(row: pd.Series, metric: str) -> str:
+def _said(row: pd.Series, write: Callable[[float, float, float], str]) -> str:
     whose = "all modalities together" if row["modality"] == TOGETHER else f"the {row['modality']} features"
-    bounds = f"{row['change']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}] {metric}".replace("-", "−")
+    amount = write(row["change"], row["low"], row["high"])
     if row["high"] < 0:
-        return f"The lists rest on {whose}: dealt out anew among the items, {bounds}."
+        return f"The lists rest on {whose}: dealt out anew among the items, {amount}."
     if row["low"] > 0:
-        return f"The lists are better without what belongs to each item of {whose}: dealt out anew, {bounds}."
-    return f"That the lists rest on {whose} can't be told from chance: dealt out anew among the items, {bounds}."
+        return f"The lists are better without what belongs to each item of {whose}: dealt out anew, {amount}."
+    return f"That the lists rest on {whose} can't be told from chance: dealt out anew among the items, {amount}."
 
 
 @on_own_data

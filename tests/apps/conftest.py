@@ -10,7 +10,7 @@ from srgformer_lab import backend
 from tests.shops import resolve, train_shop, write_shop
 
 APPS = Path(__file__).parents[2] / "apps"
-PAGES = ("start", "data", "train", "runs", "knobs", "hyperedges", "attention", "alignment", "why", "compare", "report")
+PAGES = ("start", "data", "train", "runs", "knobs", "hyperedges", "attention", "alignment", "audit", "why", "compare", "report")
 
 
 @pytest.fixture(scope="session")

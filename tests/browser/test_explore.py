@@ -22,6 +22,7 @@ QUESTIONS = {
     "hyperedges": "What did the hyperedges learn?",
     "attention": "What does it look at, and does that matter?",
     "alignment": "Do pictures and texts agree?",
+    "audit": "Does it use pictures and texts?",
     "why": "Why this item?",
     "compare": "What changed between runs?",
     "report": "How do I keep and share this?",
