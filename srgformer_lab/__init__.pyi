@@ -118,6 +118,8 @@ from .training.evaluation import evaluate as evaluate
 from .training.evaluation import evaluate_users as evaluate_users
 from .training.evaluation import metric_surface as metric_surface
 from .training.evaluation import rank_lists as rank_lists
+from .training.exporting import export_run as export_run
+from .training.exporting import second_opinion as second_opinion
 from .training.fit import fit as fit
 from .training.fit import resume as resume
 from .training.judging import judge_cohorts as judge_cohorts

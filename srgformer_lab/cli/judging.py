@@ -40,6 +40,13 @@ def add_judging(named: Any) -> None:
     judging.add_argument("--ids", help="exact, or match: ids that differ by leading zeros, .0, case or Unicode form are the same")
     judging.set_defaults(command=judge)
 
+    exporting = named.add_parser("export", help="write a run's split and lists as other tools read them, and say what those find in them")
+    exporting.add_argument("run", type=file_path, help="run folder")
+    exporting.add_argument("--format", required=True, choices=("recbole", "mmrec", "trec"))
+    exporting.add_argument("--output", type=file_path, required=True, help="the folder to write; a name that is taken gets a number")
+    exporting.add_argument("-k", type=int, default=100, help="items a user (default 100)")
+    exporting.set_defaults(command=export)
+
     auditing = named.add_parser("audit", help="ask a run whether its lists rest on its pictures, texts or other modalities")
     auditing.add_argument("run", type=file_path, help="run folder")
     auditing.add_argument("--split", default="test", choices=("valid", "test"))
@@ -109,6 +116,21 @@ def judge(options: argparse.Namespace) -> int:
     _say_all(lists, options.on, cutoffs)
     if run is not None:
         _say_against(run.model(data), lists, run.name, options.on, cutoffs)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a run's split and lists, and print what other tools find in the lists."""
+    from srgformer_lab.training.exporting import export_run, second_opinion
+    from srgformer_lab.training.run import Run
+
+    run = Run.open(options.run)
+    data = run.open_data()
+    say(f"written: {export_run(run, options.output, options.format, options.k, data)}")
+    found = second_opinion(run.model(data), data)
+    say(found.rename(columns={"valid_hidden": "with validation hidden, as in RecBole"}).to_string(index=False, float_format="%.4f"))
+    if not {"ir_measures", "ranx"} & set(found):
+        say("for a second opinion on these: pip install ir-measures")
     return 0
 
 
