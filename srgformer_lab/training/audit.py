@@ -60,7 +60,7 @@ class Audit:
         return pd.DataFrame(rows, columns=["modality", "intervention", "cohort", "users", "before", "after", "change", "low", "high"])
 
     def sentences(self, write: Callable[[float, float, float], str] | None = None) -> list[str]:
-        """Say in plain words of each modality whether the lists rest on what it tells of each item.
+        """Return in plain words, for each modality, whether the lists rest on what it tells of each item.
 
         Args:
             write: How a change and its bounds are written; by default with four decimals and the metric's name.
