@@ -15,6 +15,9 @@ from .analysis.counterfactual import keep_items as keep_items
 from .analysis.counterfactual import set_knobs as set_knobs
 from .analysis.counterfactual import shuffle_modality as shuffle_modality
 from .analysis.counterfactual import what_if as what_if
+from .analysis.explainers import EXPLAINERS as EXPLAINERS
+from .analysis.explainers import Explainer as Explainer
+from .analysis.explainers import claims_of as claims_of
 from .analysis.explanation import Explanation as Explanation
 from .analysis.explanation import explain as explain
 from .analysis.explanation import reasons as reasons

@@ -1,13 +1,16 @@
 """Do explanations say what the model does? Claimed importance of history items against what really happens without them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from srgformer_lab.analysis.counterfactual import drop_items, variant
+from srgformer_lab.analysis.explainers import Explainer, claimed
 from srgformer_lab.analysis.explanation import explain, read_for
 from srgformer_lab.config import check_seed
 from srgformer_lab.data.dataset import Dataset
@@ -18,6 +21,9 @@ from srgformer_lab.models.ranking import Scoring, recommend, user_scores
 from srgformer_lab.statistics import over_users, rank_correlation
 
 ORDERS = ("contribution", "attention", "random")
+TAKEN = ("user_id", "item_id", "removed", "effect", *ORDERS)
+"""Names that no further explainer may have."""
+NO_OTHERS: Mapping[str, Explainer] = MappingProxyType({})
 FEWEST = 4
 """Items that a history must have to be ranked."""
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -27,12 +33,16 @@ GOOD = 0.7
 
 @dataclass(frozen=True, eq=False)
 class Faithfulness:
-    """Orders of a history (contribution, attention weight if there is attention, chance) against true removals, over a sample of users."""
+    """Orders of a history (contribution, attention weight if there is attention, chance, and any more) against true removals."""
 
     effects: pd.DataFrame
     """``user_id``, ``item_id`` (recommended first), ``removed``, ``effect`` (score before − after), and a column a claim."""
     correlations: pd.DataFrame
-    """``order``, ``spearman`` (mean over users), ``low``, ``high`` (95 % bootstrap over users), ``n_users``."""
+    """``order``, ``spearman`` (mean over users), ``low``, ``high`` (95 % bootstrap over users), ``n_users``.
+
+    Where groups were planted also ``planted``, ``planted_low``, ``planted_high``: how well an order tells the history items of the
+    recommended one's group from the others, as AUC in 0…1; 0.5 by chance.
+    """
     curves: pd.DataFrame
     """``order``, ``kind``, ``share``, ``drop`` of the score (mean over users), ``low``, ``high``.
 
@@ -41,6 +51,28 @@ class Faithfulness:
     """
     note: str = ""
     """How the history enters this model's scores, in a sentence; empty where the claims need no word."""
+
+    def differences(self, first: str = "contribution") -> pd.DataFrame:
+        """Compare every order's rank correlation with one order's, user by user.
+
+        Args:
+            first: The order that the others are held against.
+
+        Returns:
+            ``order``, ``difference`` (first − other; mean over the users who have both), ``low``, ``high``, ``n_users``.
+
+        Raises:
+            ConfigError: There is no such order.
+        """
+        known = list(self.correlations["order"])
+        if first not in known:
+            raise ConfigError(f"first={first!r} must be one of {', '.join(known)}")
+        found = {order: _by_user(self.effects, order) for order in known}
+        rows = [(order, (found[first] - found[order]).dropna().to_numpy()) for order in known if order != first]
+        return pd.DataFrame(
+            [(order, *_interval(values, 0), len(values)) for order, values in rows],
+            columns=["order", "difference", "low", "high", "n_users"],
+        )
 
     @property
     def verdict(self) -> str:
@@ -60,7 +92,7 @@ class Faithfulness:
 
 def _judged(row: object) -> str:
     order, value, low, high = row.order, row.spearman, row.low, row.high  # type: ignore[attr-defined]
-    name = {"contribution": "The exact contribution", "attention": "Attention weight"}[order]
+    name = {"contribution": "The exact contribution", "attention": "Attention weight"}.get(order, f"“{order}”")
     if not np.isfinite(low):
         return f"{name} gives no order that could be tested."
     written = [f"{number:.2f}".replace("-", "−") for number in (value, low, high)]
@@ -85,6 +117,7 @@ def faithfulness(
     shares: Sequence[float] = SHARES,
     seed: int = 0,
     watch: Watch = iter,
+    explainers: Mapping[str, Explainer] = NO_OTHERS,
 ) -> Faithfulness:
     """Compute whether explanations hold: explain the first recommendation of a sample of users, and really take history items away.
 
@@ -99,13 +132,16 @@ def faithfulness(
         shares: Shares of the history in the curves, each in 0…1.
         seed: For the sample and the random order.
         watch: Hands on the users one by one, such as ``tqdm``.
+        explainers: What is to be tested besides, by name: ``EXPLAINERS``, ``claims_of`` a table, or functions of one's own from the
+            model, its data, a user's and an item's id to a number for each history item.
         data: The model's own data; may be left out or stand second.
 
     Returns:
         The effects of all removals, the correlation of each order with them, and the curves, with intervals over users.
 
     Raises:
-        ConfigError: ``n_users`` is below 2, ``most_removals`` below 4, or a share is outside 0…1.
+        ConfigError: ``n_users`` is below 2, ``most_removals`` below 4, or a share is outside 0…1; an explainer's name is taken, or
+            what it gives is no finite number for each history item.
         DataError: Fewer than two users have four training items and something left to recommend, or the data is other.
 
     Source: DeYoung et al. 2020 (ERASER) for the curves; Serrano and Smith 2019 for attention tested by erasure.
@@ -114,6 +150,8 @@ def faithfulness(
         raise ConfigError(
             f"n_users={n_users} must be at least 2, most_removals={most_removals} at least {FEWEST}, shares={shares} within 0…1"
         )
+    if taken := [name for name in explainers if name in TAKEN]:
+        raise ConfigError(f"an explainer can't be called {taken[0]!r}: that stands for something else; taken are {', '.join(TAKEN)}")
     lengths = np.diff(data.matrix("train").indptr)
     is_open = np.diff(data.matrix("all").indptr) < data.n_items
     able = np.flatnonzero((lengths >= FEWEST) & is_open)
@@ -125,10 +163,12 @@ def faithfulness(
     draws = np.random.default_rng(check_seed(seed))
     chosen = np.sort(draws.permutation(able)[:n_users])
     reading = read_for(model, int(chosen[0]))
-    measured = [_measure(_Removal(model, data, data.user_ids[int(user)]), most_removals, shares, draws) for user in watch(chosen.tolist())]
+    removals = (_Removal(model, data, data.user_ids[int(user)]) for user in watch(chosen.tolist()))
+    measured = [_measure(removal, most_removals, shares, draws, explainers) for removal in removals]
     effects = pd.concat([frame for frame, _ in measured], ignore_index=True)
     drops = pd.concat([frame for _, frame in measured], ignore_index=True)
-    return Faithfulness(effects, _correlations(effects, seed), _curves(drops, seed), reading.note)
+    correlations = _correlations(effects, seed, data, [*ORDERS, *explainers])
+    return Faithfulness(effects, correlations, _curves(drops, seed), reading.note)
 
 
 @on_own_data
@@ -192,32 +232,55 @@ class _Removal:
 
 
 def _measure(
-    removal: _Removal, most_removals: int, shares: Sequence[float], draws: np.random.Generator
+    removal: _Removal, most_removals: int, shares: Sequence[float], draws: np.random.Generator, explainers: Mapping[str, Explainer]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     claims = removal.claims()
     claims["random"] = draws.permutation(len(claims)).astype(float)
+    for name, explainer in explainers.items():
+        given = claimed(name, explainer, removal.model, removal.data, removal.user_id, removal.item_id)
+        claims[name] = given.loc[claims["removed"]].to_numpy()
     one_by_one = claims.iloc[np.sort(draws.permutation(len(claims))[:most_removals])]
     effects = one_by_one.assign(
         user_id=removal.user_id, item_id=removal.item_id, effect=[removal.drop([item]) for item in one_by_one["removed"]]
     )
-    rows, orders = [], [order for order in ORDERS if claims[order].notna().any()]
+    rows, orders = [], [order for order in [*ORDERS, *explainers] if claims[order].notna().any()]
     for order in orders:
         ranked = claims.sort_values(order, ascending=False, kind="stable")["removed"].tolist()
         for share in shares:
             first = ranked[: round(share * len(ranked))]
             rows.append((removal.user_id, order, "comprehensiveness", share, removal.drop(first)))
             rows.append((removal.user_id, order, "sufficiency", share, removal.drop(first, keep=True)))
-    columns = ["user_id", "item_id", "removed", "effect", *ORDERS]
+    columns = [*TAKEN, *explainers]
     return effects[columns], pd.DataFrame(rows, columns=["user_id", "order", "kind", "share", "drop"])
 
 
-def _correlations(effects: pd.DataFrame, seed: int) -> pd.DataFrame:
+def _by_user(effects: pd.DataFrame, order: str) -> pd.Series:
+    """Return each user's rank correlation of an order with the effects; NaN where either has one value alone."""
+    return pd.Series(
+        {user: rank_correlation(each[order].to_numpy(), each["effect"].to_numpy()) for user, each in effects.groupby("user_id")}
+    )
+
+
+def _correlations(effects: pd.DataFrame, seed: int, data: Dataset, orders: Sequence[str]) -> pd.DataFrame:
     rows = []
-    for order in [order for order in ORDERS if effects[order].notna().any()]:
-        found = np.array([rank_correlation(group[order].to_numpy(), group["effect"].to_numpy()) for _, group in effects.groupby("user_id")])
-        found = found[np.isfinite(found)]
-        rows.append((order, *_interval(found, seed), len(found)))
-    return pd.DataFrame(rows, columns=["order", "spearman", "low", "high", "n_users"])
+    for order in [order for order in orders if effects[order].notna().any()]:
+        found = _by_user(effects, order).dropna().to_numpy()
+        row = dict(zip(("spearman", "low", "high"), _interval(found, seed), strict=True)) | {"n_users": len(found)}
+        if data.truth is not None:
+            row |= dict(zip(("planted", "planted_low", "planted_high"), _interval(_planted(effects, order, data), seed), strict=True))
+        rows.append({"order": order, **row})
+    return pd.DataFrame(rows)
+
+
+def _planted(effects: pd.DataFrame, order: str, data: Dataset) -> np.ndarray:
+    """Return of each user the AUC by which an order tells the recommended item's group in the history; none where all are alike."""
+    group = dict(zip(data.item_ids, data.truth.item_group.tolist(), strict=True)) if data.truth else {}
+    found = []
+    for _, those in effects[effects[order].notna()].groupby("user_id"):
+        is_same = those["removed"].map(group) == those["item_id"].map(group)
+        if is_same.any() and not is_same.all():
+            found.append(roc_auc_score(is_same, those[order]))
+    return np.array(found)
 
 
 def _curves(drops: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -55,6 +55,13 @@ def add_judging(named: Any) -> None:
     auditing.add_argument("--output", type=file_path, metavar="FOLDER", help="write audit.csv, users.csv and items.csv there")
     auditing.set_defaults(command=audit)
 
+    testing = named.add_parser("faithfulness", help="hold what claims to explain a run's recommendations against real removals")
+    testing.add_argument("run", type=file_path, help="run folder")
+    testing.add_argument("--users", type=int, default=20, help="people whose first recommendation is explained")
+    testing.add_argument("--claims", type=file_path, help="CSV of user_id, item_id, history_id, claim: anybody's reasons, tested beside")
+    testing.add_argument("--output", type=file_path, metavar="FOLDER", help="write correlations.csv, differences.csv and effects.csv there")
+    testing.set_defaults(command=faithfulness)
+
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print the metrics of a run's best epoch."""
@@ -85,6 +92,27 @@ def audit(options: argparse.Namespace) -> int:
     say(f"{found.verdict}\nWhat a modality brings, only trainings without it tell: srgformer-lab experiment audit")
     if options.output is not None:
         tables = {"audit.csv": found.table, "users.csv": found.users, "items.csv": found.items}
+        say("\n".join(f"wrote {path}" for path in write_files(options.output, tables, {}, {})))
+    return 0
+
+
+def faithfulness(options: argparse.Namespace) -> int:
+    """Print how well explanations rank a history as real removals do, and write it."""
+    from tqdm import tqdm
+
+    from srgformer_lab.analysis.explainers import explainers_for, read_claims
+    from srgformer_lab.analysis.faithfulness import faithfulness as test
+    from srgformer_lab.experiments.report import write_files
+
+    claims = {options.claims.name: read_claims(options.claims)} if options.claims else {}
+    run, data = _opened(options)
+    model, watch = run.model(data), partial(tqdm, unit="user", leave=False, disable=None)
+    found = test(model, data, options.users, shares=(), watch=watch, explainers=explainers_for(model) | claims)
+    differences = found.differences()
+    say(f"{found.correlations.round(3).to_string(index=False)}\n\ncontribution minus the others, user by user")
+    say(f"{differences.round(3).to_string(index=False)}\n{found.verdict}")
+    if options.output is not None:
+        tables = {"correlations.csv": found.correlations, "differences.csv": differences, "effects.csv": found.effects}
         say("\n".join(f"wrote {path}" for path in write_files(options.output, tables, {}, {})))
     return 0
 

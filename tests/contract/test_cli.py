@@ -78,6 +78,24 @@ def test_a_run_is_audited_by_user_and_by_item(trained, work, capsys):
     assert "draws=0" in capsys.readouterr().err
 
 
+def test_anybodys_reasons_are_tested_beside_those_of_the_house(trained, work, capsys):
+    run, model = trained
+    found = lab.faithfulness(model, n_users=2, shares=()).effects
+    claims = found.rename(columns={"removed": "history_id", "effect": "claim"})
+    claims.to_csv(work / "reasons.csv", index=False)
+    command = ["faithfulness", str(run.path), "--users", "2", "--claims", "reasons.csv", "--output", "found"]
+    assert cli.main(command) == 0
+    shown, table = capsys.readouterr().out, pd.read_csv(work / "found" / "correlations.csv").set_index("order")
+    assert table.loc["reasons.csv", "spearman"] == pytest.approx(1)
+    assert {"contribution", "attention", "random", *lab.EXPLAINERS} < set(table.index)
+    assert "“reasons.csv” ranks a history much as real removals do" in shown
+    (work / "reasons.csv").write_text("user_id,item_id\nu1,i1\n")
+    assert cli.main(command) == 2
+    assert "lack the column 'history_id'" in capsys.readouterr().err
+    assert cli.main([*command[:5], "nowhere.csv"]) == 2
+    assert "nowhere.csv can't be read" in capsys.readouterr().err
+
+
 def test_baselines_are_trained_by_name(work):
     assert cli.main(["train", "--model", "lightgcn", "--epochs", "1", "--n-layers", "2", "--embedding-dim", "8"]) == 0
     assert cli.main(["train", "--model", "popularity"]) == 0
