@@ -162,6 +162,7 @@ def experiment(options: argparse.Namespace) -> int:
         options.trials,
         tuple(dict.fromkeys(name.strip() for name in options.only.split(","))) if options.only else (),
         options.search,
+        options.beyond,
     )
     folder = options.output or Path("experiments") / f"{chosen.name}-{Path(path).name}"
     where = engine(options.engine, options.address, options.threads)

@@ -136,6 +136,9 @@ def make_parser(for_training: bool) -> argparse.ArgumentParser:
     )
     experiment.add_argument("--only", help="rows (or factors, or sizes) of the table to make, a,b,c (default: all)")
     experiment.add_argument(
+        "--beyond", action="store_true", help="also judge what lists are like beyond what they find; trainings are shared all the same"
+    )
+    experiment.add_argument(
         "--workers", type=int, help="trainings at once (default: one a core, or what a cluster holds; 0: in this process)"
     )
     experiment.add_argument(

@@ -47,6 +47,8 @@ class TrainingCase:
     """Whether memberships are drawn with noise when the trained model is judged, as the public release does."""
     with_structure: bool = False
     """Whether it is also measured what the hyperedges and the attention of the trained model mean."""
+    with_beyond: bool = False
+    """Whether it is also measured what its lists are like beyond what they find."""
     pruning: "Pruning | None" = None
     """What may stop the training early, since others with the same aim are better."""
 
@@ -90,6 +92,8 @@ class Setup:
     """Labels to restrict the experiment to; none given means all."""
     search: str = "grid"
     """How settings are chosen for the trials: ``grid``, or ``optuna`` between the ends of the grids."""
+    beyond: bool = False
+    """Whether tables also say what lists are like beyond what they find; trainings and the names of their folders stay the same."""
 
     def __post_init__(self) -> None:
         """Check everything that is known before the data are."""
@@ -152,7 +156,7 @@ class Setup:
         refuse_unknown(f"{model_name} and its training have", changes, sorted({*kind.config.names(), *TrainConfig.names()}))
         new = {name: value for name, value in changes.items() if value != getattr(base, name, getattr(train, name, None))}
         model, train = changed(base, {**new, "seed": seed}), changed(train, {**new, "seed": seed})
-        return TrainingCase(labels, self.recipe, seed, model_name, model, train, new)
+        return TrainingCase(labels, self.recipe, seed, model_name, model, train, new, with_beyond=self.beyond)
 
     def wanted(self, label: str, known: Iterable[str]) -> list[str]:
         """Return the names that the experiment is restricted to, or all.

@@ -72,6 +72,8 @@ def run_experiment(
     if not hours:
         raise ConfigError("hours=0 leaves no time; give more, or none to run until it is done")
     if isinstance(question, Measurement):
+        if setup.beyond:
+            raise ConfigError(f"{name} trains nothing whose lists could be judged; leave --beyond out")
         if engine is not None and not isinstance(engine, LocalEngine):
             raise ConfigError(f"{name} measures one thing after the other on this machine; leave --engine out")
         return take(question, setup, folder, hours)

@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
+from srgformer_lab.experiments.beyond import BEYOND, read_beyond, write_beyond
 from srgformer_lab.experiments.cases import TrainingCase
 from srgformer_lab.experiments.structure import structure_of
 from srgformer_lab.models.edits import noisy_memberships
@@ -55,6 +56,8 @@ class Outcome:
     """Each user's test metrics."""
     structure: Mapping[str, float] | None = None
     """What hyperedges and attention mean, where the case asks for it."""
+    beyond: Mapping[str, float] | None = None
+    """What its lists at test are like beyond what they find, where the case asks for it."""
 
     @property
     def is_finished(self) -> bool:
@@ -145,13 +148,16 @@ def _judged(case: TrainingCase, run: Run, data: Dataset) -> Outcome:
         with _noise(case, model):
             users = evaluate_users(model, data, "test")
             valid = evaluate(model, data, "valid", cutoffs_for(run.config.selection_metric))
-        write_bytes(_valid_file(case, run), pd.DataFrame([valid]).to_csv(index=False).encode())
-        write_bytes(_users_file(case, run), users.to_csv(index=False, float_format="%.6g").encode())
+            if case.with_beyond:
+                write_beyond(_file("beyond", case, run), model, data)
+        write_bytes(_file("valid", case, run), pd.DataFrame([valid]).to_csv(index=False).encode())
+        write_bytes(_file("users", case, run), users.to_csv(index=False, float_format="%.6g").encode())
     return _read(case, run)
 
 
 def _is_judged(case: TrainingCase, run: Run) -> bool:
-    return _users_file(case, run).exists() and (not case.with_structure or (run.path / STRUCTURE).exists())
+    is_told = not case.with_beyond or _file("beyond", case, run).exists()
+    return _file("users", case, run).exists() and is_told and (not case.with_structure or (run.path / STRUCTURE).exists())
 
 
 def _noise(case: TrainingCase, model: Recommender) -> AbstractContextManager[None]:
@@ -163,8 +169,8 @@ def _noise(case: TrainingCase, model: Recommender) -> AbstractContextManager[Non
 
 def _read(case: TrainingCase, run: Run) -> Outcome:
     history, status = run.history(), run.status()
-    valid = pd.read_csv(_valid_file(case, run)).iloc[0].to_dict()
-    test = pd.read_csv(_users_file(case, run)).drop(columns="user_id").mean().to_dict()
+    valid = pd.read_csv(_file("valid", case, run)).iloc[0].to_dict()
+    test = pd.read_csv(_file("users", case, run)).drop(columns="user_id").mean().to_dict()
     return Outcome(
         case,
         status.state,
@@ -176,8 +182,9 @@ def _read(case: TrainingCase, run: Run) -> Outcome:
         status.metric,
         {str(name): float(value) for name, value in valid.items()},
         {str(name): float(value) for name, value in test.items()},
-        _users_file(case, run),
+        _file("users", case, run),
         pd.read_csv(run.path / STRUCTURE).iloc[0].to_dict() if case.with_structure else None,
+        read_beyond(_file("beyond", case, run)) if case.with_beyond else None,
     )
 
 
@@ -194,12 +201,8 @@ def _unfinished(case: TrainingCase, run: Run) -> Outcome:
     return Outcome(case, state, status.message, status.epoch, status.best_epoch, status.seconds)
 
 
-def _users_file(case: TrainingCase, run: Run) -> Path:
-    return run.path / f"users{'-with-noise' if case.with_noise else ''}.csv"
-
-
-def _valid_file(case: TrainingCase, run: Run) -> Path:
-    return run.path / f"valid{'-with-noise' if case.with_noise else ''}.csv"
+def _file(what: str, case: TrainingCase, run: Run) -> Path:
+    return run.path / f"{what}{'-with-noise' if case.with_noise else ''}.csv"
 
 
 def rows(outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -212,6 +215,7 @@ def rows(outcomes: Sequence[Outcome]) -> pd.DataFrame:
         metrics = {f"valid.{name}": value for name, value in (outcome.valid or {}).items()}
         metrics |= {f"test.{name}": value for name, value in (outcome.test or {}).items()}
         metrics |= {f"{MEASURED}{name}": value for name, value in (outcome.structure or {}).items()}
+        metrics |= {f"{BEYOND}{name}": value for name, value in (outcome.beyond or {}).items()}
         found.append({**case.labels, **about, **spent, "epoch_seconds": outcome.epoch_seconds, **metrics})
     return pd.DataFrame(found)
 
@@ -264,10 +268,11 @@ def _row(group: Sequence[Outcome]) -> dict[str, float]:
         "best_epoch": float(np.median([outcome.best_epoch for outcome in done.values()])),
         "epoch_seconds": float(np.median([outcome.epoch_seconds for outcome in done.values()])),
     }
-    measured = pd.DataFrame([outcome.structure or {} for outcome in done.values()])
-    for name in measured:
-        known = measured[name].dropna()  # no history long enough to be ranked, or no group that could be told
-        row |= {f"{MEASURED}{name}": float(known.mean()), **_bounds(f"{MEASURED}{name} ", known.to_numpy())}
+    for prefix, of in ((MEASURED, "structure"), (BEYOND, "beyond")):
+        measured = pd.DataFrame([getattr(outcome, of) or {} for outcome in done.values()])
+        for name in measured:
+            known = measured[name].dropna()  # no history long enough to be ranked, or no group that could be told
+            row |= {f"{prefix}{name}": float(known.mean()), **_bounds(f"{prefix}{name} ", known.to_numpy())}
     return row
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from srgformer_lab import plots
 from srgformer_lab.errors import ConfigError, RunError
+from srgformer_lab.experiments.beyond import AT, beyond_columns
 from srgformer_lab.experiments.cases import Setup
 from srgformer_lab.experiments.multiplicity import in_words
 from srgformer_lab.experiments.outcomes import MEASURED, of_other
@@ -48,6 +49,7 @@ class Result:
         words += [f"--first-seed {setup.seeds[0]}"] if setup.seeds[0] else []
         words += [f"--trials {setup.n_trials}"] if setup.n_trials > 1 else []
         words += [f"--search {setup.search}"] if setup.search != "grid" else []
+        words += ["--beyond"] if setup.beyond else []
         words += [f"--only {shlex.quote(','.join(setup.only))}"] if setup.only else []
         words += [_option(name, value) for name, value in {**setup.recipe.options, **setup.changes}.items()]
         return " ".join(words)
@@ -73,8 +75,13 @@ class Result:
         head = f"{self.data}, d={setup.model.embedding_dim}, {seeds}; {effort}. Test metrics at the best validation epoch."
         verdict = self.experiment.verdict(self.table) if self.experiment.verdict else ""
         corrected = in_words(self.table, self.experiment)
-        body = (markdown(self.table, self.experiment), verdict, corrected, self.budgets(), self.missing())
+        body = (markdown(self.table, self.experiment), verdict, corrected, self.beyond(), self.budgets(), self.missing())
         return "\n\n".join(part for part in (f"`{self.command}`", head, *body) if part)
+
+    def beyond(self) -> str:
+        """Return what the lists are like beyond what they find; empty where that wasn't asked for, or nothing has ended."""
+        head, rows = beyond_columns(self.table, self.experiment.by)
+        return f"Beyond what is found, of lists of {AT} at test:\n\n{markdown_table(head, rows)}" if rows else ""
 
     def budgets(self) -> str:
         """Return how many settings were tried of each model, and what became of them; empty where nothing was tried."""

@@ -22,7 +22,7 @@ from srgformer_lab.analysis.attention import attention_auc
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.config import FOUND_STRUCTURE
 from srgformer_lab.errors import ConfigError, UnknownIdError
-from srgformer_lab.experiments import engines, runner, structure
+from srgformer_lab.experiments import engines, outcomes, runner, structure
 from srgformer_lab.experiments.audit import verdict_of_audit
 from srgformer_lab.experiments.candidates import candidates
 from srgformer_lab.experiments.cases import Setup
@@ -123,6 +123,28 @@ def test_a_run_that_was_judged_without_structure_is_measured_when_it_is_asked_fo
     assert measured.structure
     assert measured.test == plain.test
     assert seen(asked, tmp_path).structure == measured.structure
+
+
+def test_lists_are_judged_beyond_what_they_find_without_another_training(tmp_path, monkeypatch):
+    plain = setup_of(only=("whole",))
+    assert "Beyond what is found" not in texts_of("ablation", tmp_path, plain)
+    monkeypatch.setattr(outcomes, "resume", lambda *_, **__: pytest.fail("it was trained again"))
+    asked = replace(plain, beyond=True)
+    told = texts_of("ablation", tmp_path, asked).partition("Beyond what is found, of lists of 20 at test:")[2]
+    found = pd.read_csv(tmp_path / "tables" / "table.csv").iloc[0]
+    by_seed = []
+    for seed in asked.seeds:
+        data = asked.recipe.open(seed)
+        (path,) = (tmp_path / "runs").glob(f"srgformer-{seed}-*")
+        judged = lab.judge_lists(lab.Run.open(path).model(data), data, "test", (20,)).set_index("metric")["value"]
+        by_seed.append(judged.drop(["recall@20", "ndcg@20"]))
+    for metric, mean in pd.concat(by_seed, axis=1).mean(axis=1).items():
+        assert found[f"beyond.{metric}"] == pytest.approx(mean)
+        assert found[f"beyond.{metric} low"] <= mean <= found[f"beyond.{metric} high"]
+    assert f"| {found['beyond.popularity@20']:.3g} [" in told
+    assert make_parser(False).parse_args(["experiment", "ablation", "--beyond"]).beyond
+    with pytest.raises(ConfigError, match="cost trains nothing"):
+        run_experiment("cost", asked, tmp_path / "cost")
 
 
 def test_the_table_says_what_the_runs_say(tmp_path):
