@@ -95,3 +95,15 @@ def test_one_switch_goes_between_the_shipped_runs_and_a_name_is_kept(studio_app,
     page.get_by_role("radio", name="as published").click()
     arrive(page, re.compile("run=shipped(&|$)"))
     expect(page.get_by_text("No hyperedge has these words")).to_be_visible()
+
+
+def test_an_audit_is_made_by_itself_and_says_which_items_are_found_no_longer(studio_app, visit):
+    page = visit(studio_app.link(page="audit"))
+    expect(page.locator(".lab-finding", has_text="all modalities together")).to_be_visible()
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    found = lab.audit(lab.Run.open(studio_app.folder / "runs" / "short").model(), split="valid", interventions=["zero"])
+    page.get_by_label("Features").select_option("text")
+    page.get_by_label("are", exact=True).select_option("nobody’s known")
+    lost = found.items[(found.items["modality"] == "text") & (found.items["after"] < found.items["before"])].iloc[0]
+    said = f"found by {lost['before']:g} of {lost['held']}, then by {lost['after']:g}"
+    expect(page.locator(".srg-card", has_text="then by").first).to_contain_text(said)

@@ -31,7 +31,8 @@ LISTED = [
 
 EACH_ALONE = """
 import os, sys, traceback
-import torch, plotly.graph_objects, pandas, scipy.stats, starlette.applications, jinja2  # slow, and none of ours
+import torch, plotly.graph_objects, pandas, scipy.stats, starlette.applications, jinja2, PIL.Image  # slow, and none of ours
+import sklearn.decomposition, sklearn.feature_extraction.text, sklearn.metrics
 
 for line in sys.stdin.read().splitlines():
     if line.startswith("keep "):
