@@ -23,7 +23,13 @@ from srgformer_lab import (
 )
 
 NO_CHANGE = "nothing"
-SOURCES = {"own": "the person's own embedding", "history": "the things they took", "hyperedge": "hyperedges"}
+SOURCES = {
+    "own": "the person's own embedding",
+    "history": "the things they took",
+    "hyperedge": "hyperedges",
+    "everyone": "what all have alike",
+    "rest": "what no single thing brings",
+}
 
 
 def model_changes(trace: Trace) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def moved_list(data: Dataset, moved: pd.DataFrame, names: tuple[str, str], hint:
     return mo.Html(plots.rank_moves_cards(shown, k, before=names[0], after=names[1], hint=hint))
 
 
-def asked_changes(taken: Sequence[str], added: Sequence[str], changed: Any) -> tuple[Any, ...]:
+def asked_changes(taken: Sequence[str], added: Sequence[str], changed: Any = ()) -> tuple[Any, ...]:
     """Put together what a person chose."""
     history = (*((drop_items(*taken),) if taken else ()), *((add_items(*added),) if added else ()))
     return (*history, *((changed,) if changed else ()))

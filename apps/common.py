@@ -277,13 +277,15 @@ def first_run(data: Dataset, set_jump: Callable[[str], None], set_trouble: Calla
     return widgets.action("Train a small run now", train)
 
 
-def nothing_trained(scene: backend.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None, question: str = "") -> mo.Html:
-    """Say that there is no trained model to show, and offer the one next thing to do."""
+def nothing_trained(
+    scene: backend.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None, question: str = "", sort: str = "SRGFormer"
+) -> mo.Html:
+    """Say that there is no trained model of that sort to show, and offer the one next thing to do."""
     if scene.run is None:
         said = "No model is trained on this data yet."
     else:
         about = f"it is a {scene.run.config.model_name} run, {scene.run.status().state}"
-        said = f"The run {scene.link.run} has no trained SRGFormer to look into: {about}."
+        said = f"The run {scene.link.run} has no trained {sort} to look into: {about}."
     try:
         takes = f"it takes at most about {plots.duration(backend.small_cost(scene.data).seconds_at_most)}, once its turn has come"
     except ConfigError as error:
@@ -293,7 +295,7 @@ def nothing_trained(scene: backend.Scene, button: mo.ui.button, begun: bool, tro
     if other:
         address = html.escape(scene.link.change(run=other).address())
         there = mo.Html(f'<p class="lab-fact"><a href="{address}">Look at the run {html.escape(other)}</a>, which has one.</p>')
-        head = heading(question, "This page looks into a trained SRGFormer.", "from finished runs") if question else None
+        head = heading(question, f"This page looks into a trained {sort}.", "from finished runs") if question else None
         return stack(head, mo.callout(stack(finding(said), there), kind="info"))
     after = fact("The training has started: watch it on the page “How does it learn?”.") if begun else None
     offer = mo.callout(stack(finding(said), fact(todo), button, after, problem(trouble) if trouble else None), kind="info")

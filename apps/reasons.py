@@ -9,7 +9,7 @@ import marimo as mo
 import pandas as pd
 import widgets
 
-from srgformer_lab import Dataset, Explanation, LabError, WhatIf, backend, compare_lists, drop_items, plots
+from srgformer_lab import Dataset, Explanation, Flip, LabError, Versus, WhatIf, backend, compare_lists, drop_items, plots
 
 LISTED = 10
 LONG = 20
@@ -28,11 +28,13 @@ def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
     title = backend.title(data, why.item_id)
     place = f"is number {why.rank:,} of {count:,}" if why.rank else "is not ranked, as it is known already,"
     item = mo.Html(plots.card(title, backend.picture(data, why.item_id), f"score {plots.digits(why.score)}"))
-    known = common.fact("What this person took, which is all that the model knows of them, and what each thing adds to the score:")
+    each = "the score loses without each thing" if (why.sources["kind"] == "rest").any() else "each thing adds to the score"
+    adds = f", and what {each}:" if len(why.history) else ":"
+    known = common.fact(f"What this person took{adds if why.note else f', which is all that the model knows of them{adds}'}")
     added = {item_id: plots.signed(total) for item_id, total in zip(why.history["item_id"], why.history["total"], strict=True)}
     weights = dict(zip(why.history["item_id"], why.history["total"], strict=True))
     past = common.stack(known, widgets.history(data, why.user_id, added, weights))
-    answer = "A score is a sum, so it can be taken apart exactly."
+    answer = why.note or "A score is a sum, so it can be taken apart exactly."
     return common.stack(
         common.heading("Why this item?", answer, "instant"),
         common.finding(f"“{title}” {place} for this person"),
@@ -41,38 +43,40 @@ def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
 
 
 def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
-    """Draw the score as the sum of its parts, and say how exactly it adds up."""
+    """Draw the score as the sum of its parts, and say how exactly it adds up; a single part needs no drawing."""
+    lacking = [common.fact(f"It has {sentence}.") for sentence in why.absent.values()]
+    if len(why.by_part) == 1:
+        return common.stack(*lacking, common.fact(f"The score has one part: {plots.part_name(why.by_part['part'].iloc[0])}."))
     bars = plots.waterfall(why.by_part, why.score, item=backend.title(data, why.item_id), dark=dark)
     total = why.parts["contribution"].sum()
     left = plots.digits(why.residual, 2)
     said = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {left}, is rounding."
     table = plots.parts_table(why.parts, dark=dark)
-    lacking = [common.fact(f"It has {sentence}.") for sentence in why.absent.values()]
     return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), *lacking, common.fact(said))
 
 
 def history(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
     """Draw which things of the history carried the score, also by their groups, through which heads, and over how many steps."""
     shares = why.sources.groupby("kind")["contribution"].sum()
-    rest = ", ".join(f"{name} {plots.signed(shares.get(kind, 0.0))}" for kind, name in changes.SOURCES.items())
-    drawn = [
-        plots.history_bars(why.history, why.score, dark=dark),
-        plots.attention_heads(why.heads, dark=dark),
-        plots.depth_bars(why.depths, dark=dark),
-        plots.sources_waterfall(why.sources, why.score, dark=dark),
-    ]
-    bars, heads, depths, way = map(common.chart, drawn)
+    rest = ", ".join(f"{name} {plots.signed(shares[kind])}" for kind, name in changes.SOURCES.items() if kind in shares)
+    bars = common.chart(plots.history_bars(why.history, why.score, dark=dark))
+    heads = common.chart(plots.attention_heads(why.heads, dark=dark)) if len(why.heads) else None
+    depths = common.chart(plots.depth_bars(why.depths, dark=dark)) if len(why.depths) else None
+    way = common.chart(plots.sources_waterfall(why.sources, why.score, dark=dark))
+    looked = (
+        " Attention weights are what the model looked at. Whether looking matters, the question “What if?” answers: take a thing away."
+        if heads is not None
+        else ""
+    )
+    rows = [(bars, heads), (way, depths)] if heads is not None else [(bars, way)]
     grouped = backend.history_groups(data, why.history)
     groups = common.chart(plots.history_bars(grouped, dark=dark, hint="The same contributions, by what the things have in common."))
     return common.stack(
         common.section("Which of their things carried it?", "instant"),
-        common.side_by_side(bars, heads),
+        common.side_by_side(*(each for each in rows[0] if each is not None)),
         groups if len(why.history) > LONG and len(grouped) > 1 else None,
-        common.fact(
-            f"These add up to the score: {rest}. "
-            "Attention weights are what the model looked at. Whether looking matters, the question “What if?” answers: take a thing away."
-        ),
-        common.side_by_side(way, depths),
+        common.fact(f"These add up to the score: {rest}.{looked}"),
+        common.side_by_side(*(each for each in rows[-1] if each is not None)) if len(rows) > 1 else depths,
     )
 
 
@@ -123,6 +127,15 @@ def audience(data: Dataset, why: Explanation, choose: Callable[[str], None], cou
     )
 
 
+def versus(found: Versus, dark: bool) -> mo.Html:
+    """Draw what makes the difference between two items: parts where there are several, and the history where it carries any."""
+    names = found.first.title, found.second.title
+    tables = [table for table, least in ((found.parts, 2), (found.history, 1)) if len(table) >= least]
+    if not tables:
+        return common.fact(f"The scores differ by {plots.signed(found.difference)}, all of it in the one part that there is.")
+    return common.side_by_side(*(common.chart(plots.versus_bars(table, *names, dark=dark)) for table in tables))
+
+
 def example(scene: backend.Scene, why: Explanation) -> tuple[Callable[[], WhatIf] | None, str]:
     """Return the what-if to show before one is asked for: the thing that adds most taken away; none where a pass takes long."""
     if not scene.is_quick or not len(why.history):
@@ -150,14 +163,37 @@ def what_if(data: Dataset, why: Explanation, asked: Callable[[], WhatIf] | None)
 
 
 def questions(scene: backend.Scene, why: Explanation, ranking: pd.DataFrame, memory: dict[str, Any]) -> mo.ui.dictionary:
-    """Make the three controls of a what-if: ``taken`` away, ``added``, and how the model is ``changed``."""
-    known = widgets.named_items(scene.data, list(why.history["item_id"]))
+    """Make the controls of a what-if: ``taken`` away, ``added``, and of SRGFormer how the model is ``changed``."""
+    known = widgets.named_items(scene.data, list(why.history["item_id"]) or list(scene.data.history(why.user_id, "train")))
     others = widgets.named_items(scene.data, backend.addable_items(scene, ranking))
-    assert scene.trace is not None
-    return mo.ui.dictionary(
-        {
-            "taken": widgets.choices(memory, "why.taken", "Take away from what they took", known),
-            "added": widgets.choices(memory, "why.added", "Add to what they took", others),
-            "changed": widgets.choice(memory, "why.changed", "Change the model", changes.model_changes(scene.trace)),
-        }
-    )
+    controls: dict[str, Any] = {
+        "taken": widgets.choices(memory, "why.taken", "Take away from what they took", known),
+        "added": widgets.choices(memory, "why.added", "Add to what they took", others),
+    }
+    if scene.trace is not None:
+        controls["changed"] = widgets.choice(memory, "why.changed", "Change the model", changes.model_changes(scene.trace))
+    return mo.ui.dictionary(controls)
+
+
+def left_out(scene: backend.Scene) -> mo.Html | None:
+    """Say what the page leaves out of a model that is no SRGFormer."""
+    if scene.trace is not None or scene.run is None:
+        return None
+    said = "has no attention heads, hyperedges and knobs, so what this page shows of them for SRGFormer is left out"
+    return common.fact(f"A {scene.run.config.model_name} model {said}.")
+
+
+def similar(why: Explanation, dark: bool) -> mo.Html | None:
+    """Draw through which items that look or read alike the model knows this one; nothing where it has no graph of items."""
+    table = backend.similar_items(why)
+    if not len(table):
+        return None
+    hint = "Each hands over what it is for this person; the item stands among those that are like it."
+    drawn = common.chart(plots.history_bars(table, dark=dark, hint=hint))
+    return common.stack(common.section("Through which similar things is it known?", "instant"), drawn)
+
+
+def hangs_on(data: Dataset, found: Flip) -> mo.Html:
+    """Say what an item hangs on, and show these things."""
+    cards = backend.item_cards(data, list(found.items), [""] * len(found.items), backend.SMALL_WIDTH)
+    return common.stack(common.finding(found.verdict), mo.Html(plots.card_row(cards, size="small")) if found.items else None)

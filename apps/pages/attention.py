@@ -71,35 +71,35 @@ def _(get_epoch, get_item, get_user, link):
 @app.cell
 def _(get_jump, get_trouble, scene, set_jump, set_trouble):
     jump, first_run = get_jump(), common.first_run(scene.data, set_jump, set_trouble)
-    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), ASKED) if scene.trained is None else None
+    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), ASKED, "model") if not scene.is_loaded else None
     return first_run, jump
 
 
 @app.cell
 def _(base, memory):
-    mo.stop(base.trained is None)
-    _heads = {"all heads, on average": attention.ALL_HEADS} | {f"head {_n}": _n for _n in range(base.trained.config.n_heads)}
+    mo.stop(not base.is_loaded)
+    _heads = {"all heads, on average": attention.ALL_HEADS} | {f"head {_n}": _n for _n in attention.heads_of(base)}
     head = widgets.choice(memory, "attention.head", "Attention of", _heads)
     return (head,)
 
 
 @app.cell
 def _(base, epochs, head):
+    _looks = (
+        "Attention decides how much of each thing flows into a person’s part of the model. Read the weights, then see below what "
+        "really happens when a thing is taken away: a weight is a place where the model looked, and not yet a reason."
+    )
+    _adds = "This model has no attention. What it claims is what each thing adds; what really happens without a thing, the page finds out."
     common.stack(
-        common.heading(
-            ASKED,
-            "Attention decides how much of each thing flows into a person’s part of the model. Read the weights, then see below what "
-            "really happens when a thing is taken away: a weight is a place where the model looked, and not yet a reason.",
-            "instant",
-        ),
-        mo.Html(f'<div class="lab-knobs"><div>{head.text}</div>{dials.epoch_box(base, epochs).text}</div>'),
+        common.heading(ASKED, _looks if base.trained else _adds, "instant"),
+        mo.Html(f'<div class="lab-knobs"><div>{head.text if base.trained else ""}</div>{dials.epoch_box(base, epochs).text}</div>'),
     )
     return
 
 
 @app.cell
 def _(scene, set_item):
-    mo.stop(scene.trained is None)
+    mo.stop(not scene.is_loaded)
     _choose = partial(widgets.item_button, scene.data, choose=set_item)
     _first = scene.ranking().head(8).itertuples()
     items = mo.ui.array([_choose(_row.item_id, f"rank {_row.rank}", _row.item_id == scene.link.item) for _row in _first])
@@ -120,7 +120,7 @@ def _(items, people):
 
 @app.cell
 def _(head, scene):
-    mo.stop(scene.trained is None)
+    mo.stop(not scene.is_loaded)
     why = scene.explanation()
     weights = attention.head_weights(scene, head.value)
     return weights, why
@@ -128,6 +128,7 @@ def _(head, scene):
 
 @app.cell
 def _(scene, link, weights, why):
+    mo.stop(scene.trained is None, common.fact(why.note) if why.note else None)
     mo.stop(not len(weights), common.fact("This person has no history to look at. Choose another one above."))
     _lines = {_item: f"weight {plots.percent(_weight)}" for _item, _weight in weights.items()}
     _shown = [_item for _place, _item in enumerate(weights.index) if _place < 14 or _item in scene.link.items]
@@ -171,14 +172,17 @@ def _(harm, harm_button, harm_ticks, head, scene, link, weights, why):
     _body = [_line, waiting.task_line(harm, harm_button, harm_ticks)]
     if harm.is_ready:
         _effects = harm.value()
-        _named = attention.of_head(_effects, weights).assign(removed=[backend.title(scene.data, _item) for _item in _effects["removed"]])
+        _seen = attention.of_head(_effects, weights) if scene.trained else _effects
+        _named = _seen.assign(removed=[backend.title(scene.data, _item) for _item in _effects["removed"]])
         _draw = partial(plots.effect_scatter, _named, dark=link.is_dark)
         _found = attention.correlations(scene, _effects)
         _tiles = [(_row.claim, plots.correlation(_row.spearman), "") for _row in _found.itertuples()]
-        _own = _found.set_index("claim")["spearman"]["attention" if head.value == attention.ALL_HEADS else f"head {head.value}"]
+        _claim = "attention" if head.value == attention.ALL_HEADS else f"head {head.value}"
+        _means = plots.effect_meaning(_found.set_index("claim")["spearman"][_claim]) if scene.trained else ""
+        _charts = [common.chart(_draw(_each)) for _each in attention.claims_of(scene)]
         _body = [
-            common.finding(plots.effect_meaning(_own)),
-            common.side_by_side(common.chart(_draw("attention")), common.chart(_draw("contribution"))),
+            common.finding(_means) if _means else None,
+            common.side_by_side(*_charts),
             common.fact("Rank correlation with the true effects, for this person and this item: 1 is the same order, 0 is none."),
             common.tiles(_tiles),
         ]
@@ -187,12 +191,12 @@ def _(harm, harm_button, harm_ticks, head, scene, link, weights, why):
 
 
 @app.cell
-def _(many, many_button, many_ticks, link, sample):
+def _(many, many_button, many_ticks, link, sample, scene):
     _line = common.fact("One person may be an exception. Over many people, with intervals; this takes a while, and is kept.")
     _body = [_line, waiting.task_line(many, many_button, many_ticks)]
     if many.is_ready:
         _faith = many.value()
-        _by = partial(plots.effect_scatter, _faith.effects, "attention", correlations=_faith.correlations)
+        _by = partial(plots.effect_scatter, _faith.effects, attention.claims_of(scene)[0], correlations=_faith.correlations)
         _figures = [_by(dark=link.is_dark), plots.deletion_curves(_faith.curves, dark=link.is_dark)]
         _body = [common.finding(_faith.verdict), common.side_by_side(*map(common.chart, _figures))]
     common.stack(common.section("Is it so for everybody?", "instant"), sample, *_body)

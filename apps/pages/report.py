@@ -38,13 +38,13 @@ def _(link):
 @app.cell
 def _(get_jump, get_trouble, scene, set_jump, set_trouble):
     jump, first_run = get_jump(), common.first_run(scene.data, set_jump, set_trouble)
-    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), ASKED) if scene.trained is None else None
+    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), ASKED, "model") if not scene.is_loaded else None
     return first_run, jump
 
 
 @app.cell
 def _(scene, memory):
-    mo.stop(scene.trained is None)
+    mo.stop(not scene.is_loaded)
     _unwanted = memory.setdefault("report.unwanted", set())
 
     def _wish(name):

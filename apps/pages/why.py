@@ -12,9 +12,10 @@ with app.setup:
     import common
     import marimo as mo
     import reasons
+    import waiting
     import widgets
 
-    from srgformer_lab import backend, explain, plots, what_if
+    from srgformer_lab import backend, explain, what_if
 
     MOST_FOUND = 24
 
@@ -35,6 +36,7 @@ def _(link):
     get_group, set_group = mo.state({})
     get_jump, set_jump = mo.state("", allow_self_loops=True)
     get_trouble, set_trouble = mo.state(None, allow_self_loops=True)
+    get_news, set_news = mo.state(0, allow_self_loops=True)  # the ticker ends itself
 
     def open_hyperedge(hyperedge):
         set_group(dict(zip(("modality", "hyperedge"), hyperedge, strict=True)))
@@ -45,7 +47,10 @@ def _(link):
             set_item("")  # another person has another list; its first item is shown
         set_user(user_id)
 
-    return choose_user, get_group, get_item, get_jump, get_trouble, get_user, open_hyperedge, set_item, set_jump, set_trouble
+    return (
+        choose_user, get_group, get_item, get_jump, get_news, get_trouble, get_user, open_hyperedge, set_item, set_jump, set_news,
+        set_trouble,
+    )  # fmt: skip
 
 
 @app.cell
@@ -58,14 +63,14 @@ def _(get_group, get_item, get_user, link):
 @app.cell
 def _(get_jump, get_trouble, scene, set_jump, set_trouble):
     jump, first_run = get_jump(), common.first_run(scene.data, set_jump, set_trouble)
-    _asked = "Why this item?"
-    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), _asked) if scene.trained is None else None
+    _asked = "Why this item?", "model"
+    common.nothing_trained(scene, first_run, bool(jump), get_trouble(), *_asked) if not scene.is_loaded else None
     return first_run, jump
 
 
 @app.cell
 def _(scene):
-    mo.stop(scene.trained is None)
+    mo.stop(not scene.is_loaded)
     why = scene.explanation()
     ranking = scene.ranking()
     return ranking, why
@@ -125,14 +130,40 @@ def _(found, items, people, search):
 
 @app.cell
 def _(scene, link, why):
-    reasons.sum_of_parts(scene.data, why, link.is_dark)
+    common.stack(reasons.sum_of_parts(scene.data, why, link.is_dark), reasons.similar(why, link.is_dark), reasons.left_out(scene))
     return
 
 
 @app.cell
 def _(scene, link, why):
-    mo.stop(not len(why.history), common.fact("This person has no history that could carry a score."))
+    mo.stop(not len(why.history), common.fact(why.note or "This person has no history that could carry a score."))
     reasons.history(scene.data, why, link.is_dark)
+    return
+
+
+@app.cell
+def _(memory, ranking, why):
+    lost = widgets.choice(memory, "why.lost", "It is to be off", backend.places_to_lose(why, ranking))
+    return (lost,)
+
+
+@app.cell
+def _(get_news, lost, scene, set_news):
+    mo.stop(not lost.value)
+    get_news()  # a search began or ended
+    hanging = backend.hangs_on(scene, lost.value)
+    hang_button = waiting.task_button(hanging, "Find the fewest things that it hangs on", set_news)
+    hang_ticks = waiting.ticker(hanging, set_news)  # last: an element is known by its place
+    return hang_button, hang_ticks, hanging
+
+
+@app.cell
+def _(hang_button, hang_ticks, hanging, lost, scene):
+    _line = (
+        "Which things must go so that it is no longer there? Each set that is tried is a run of the model without it; nothing is trained."
+    )
+    _found = reasons.hangs_on(scene.data, hanging.value()) if hanging.is_ready else waiting.task_line(hanging, hang_button, hang_ticks)
+    common.stack(common.section("What does it hang on?", "instant"), common.fact(_line), lost, _found)
     return
 
 
@@ -162,12 +193,7 @@ def _(scene, memory, ranking):
 @app.cell
 def _(scene, rival, link):
     mo.stop(not rival.value)
-    _versus = scene.versus(rival.value)
-    _names = _versus.first.title, _versus.second.title
-    _parts = plots.versus_bars(_versus.parts, *_names, dark=link.is_dark)
-    _history = plots.versus_bars(_versus.history, *_names, dark=link.is_dark) if len(_versus.history) else None
-    _charts = [common.chart(figure) for figure in (_parts, _history) if figure is not None]
-    common.stack(common.section("Why this one above that one?", "instant"), rival, common.side_by_side(*_charts))
+    common.stack(common.section("Why this one above that one?", "instant"), rival, reasons.versus(scene.versus(rival.value), link.is_dark))
     return
 
 

@@ -263,10 +263,10 @@ def reasons(model: Explainable, data: Dataset, user_id: Id, k: int = 10, n: int 
     return found[REASON_COLUMNS]
 
 
-def read_for(model: Explainable, user: int) -> Reading:
-    """Read a model such that one user row's scores can be taken apart; what was read already is returned."""
+def read_for(model: Explainable, *users: int) -> Reading:
+    """Read a model such that some user rows' scores can be taken apart; what was read already is returned."""
     if isinstance(model, Reading):
         return model
     if isinstance(model, Trace):
         return Walks(model)
-    return model.reading(torch.tensor([user])) or Removals(model)
+    return model.reading(torch.tensor(users)) or Removals(model)

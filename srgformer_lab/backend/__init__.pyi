@@ -43,6 +43,9 @@ from .comparing import sides as sides
 from .finding import find_items as find_items
 from .finding import find_users as find_users
 from .finding import found_in_list as found_in_list
+from .flipping import hangs_on as hangs_on
+from .flipping import places_to_lose as places_to_lose
+from .flipping import similar_items as similar_items
 from .forms import FORM_GROUPS as FORM_GROUPS
 from .forms import SETTINGS as SETTINGS
 from .forms import adjusted as adjusted

@@ -16,6 +16,16 @@ N_USERS = 20, 50, 100, 200
 """Over how many people attention may be tested."""
 
 
+def heads_of(scene: Scene) -> range:
+    """Return the numbers of the heads that can be looked at; none of a model without attention."""
+    return range(scene.trained.config.n_heads if scene.trained is not None else 0)
+
+
+def claims_of(scene: Scene) -> tuple[str, ...]:
+    """Return what a model claims of a history, columns of ``removals``: attention first, where there is any, then contribution."""
+    return ("attention", "contribution") if scene.trained is not None else ("contribution",)
+
+
 def head_weights(scene: Scene, head: int = ALL_HEADS) -> pd.Series:
     """Return the weight that a head, or all of them on average, gives each item of the user's history, by item id, the largest first."""
     heads = scene.explanation().heads
@@ -39,9 +49,10 @@ def of_head(effects: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
 def correlations(scene: Scene, effects: pd.DataFrame) -> pd.DataFrame:
     """Return the rank correlation of each claim with the true effects: ``claim`` (contribution, attention or a head), ``spearman``.
 
-    NaN where one side has no order.
+    NaN where one side has no order. A model without attention claims contributions alone.
     """
-    claims = {"contribution": effects["contribution"], "attention": effects["attention"]}
+    claims = {"contribution": effects["contribution"]}
+    claims |= {"attention": effects["attention"]} if scene.trace is not None else {}
     claims |= {f"head {head}": effects["removed"].map(head_weights(scene, head)) for head in scene.explanation().heads["head"].unique()}
     found = [(name, rank_correlation(claim.to_numpy(), effects["effect"].to_numpy())) for name, claim in claims.items()]
     return pd.DataFrame(found, columns=["claim", "spearman"])

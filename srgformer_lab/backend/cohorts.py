@@ -35,6 +35,8 @@ def reader_of(scene: Scene) -> Recommender | Trace:
     """
     if scene.trace is not None:
         return scene.trace
+    if scene.judged.model is not None:
+        return scene.judged.model
     run = scene.run
     if run is None:
         raise RunError(NOTHING_TRAINED)

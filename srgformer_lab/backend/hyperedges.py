@@ -215,11 +215,12 @@ def carrying_hyperedges(scene: Scene, why: Explanation, count: int = 4) -> pd.Da
     Raises:
         RunError: There is no trained SRGFormer to ask.
     """
-    trace, edges = scene.require_trace(), why.hyperedges
+    edges = why.hyperedges
     mine = edges[(edges["side"] == "user") & (edges["contribution"] != 0)].drop(columns="side")
     mine = mine.loc[mine["contribution"].abs().sort_values(ascending=False, kind="stable").index].head(count)
     if not len(mine):
         return mine.assign(top_items=[], words=[], name=[], note=[])
+    trace = scene.require_trace()
     cards = pd.concat([_cards_of(scene, trace, name) for name in mine["modality"].unique()])
     shown = mine.merge(cards[["modality", "hyperedge", "top_items", "words"]], on=["modality", "hyperedge"], how="left")
     return with_notes(scene, shown)

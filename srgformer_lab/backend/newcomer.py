@@ -6,6 +6,7 @@ from srgformer_lab.analysis.explanation import explain
 from srgformer_lab.analysis.newcomers import add_user
 from srgformer_lab.backend.session import Scene
 from srgformer_lab.models.ranking import rank_items
+from srgformer_lab.models.srgformer import SRGFormer
 
 NEWCOMER = "somebody new"
 LISTED = 8
@@ -28,7 +29,10 @@ def newcomer_list(scene: Scene) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
 
     def compute() -> pd.DataFrame:
-        model, data = add_user(scene.own_model(), scene.data, liked, NEWCOMER)
+        scene.require_trace()
+        own = scene.own_model()
+        assert isinstance(own, SRGFormer)  # else there is no pass
+        model, data = add_user(own, scene.data, liked, NEWCOMER)
         trace = model.trace()
         found = rank_items(trace, data, NEWCOMER).head(LISTED)
         rows = []

@@ -27,6 +27,7 @@ from srgformer_lab.output import csv_bytes
 from srgformer_lab.training.run import Run
 
 LIST_LENGTH, HISTORY_LENGTH = 10, 14
+NOTHING_LEFT = "<p>Nothing: they have everything already.</p>"
 LISTS = ("top_items", "top_titles", "words")
 """Columns of hyperedge cards that hold several values a row."""
 
@@ -93,28 +94,34 @@ def _explanation(scene: Scene) -> Section:
     why = scene.explanation()
     dark, name = scene.link.is_dark, title(scene.data, why.item_id)
     drawn = [plots.waterfall(why.by_part, why.score, item=name, dark=dark), plots.parts_table(why.parts, dark=dark)]
-    drawn += (
-        [plots.history_bars(why.history, why.score, dark=dark), plots.attention_heads(why.heads, dark=dark)] if len(why.history) else []
-    )
+    drawn += [plots.history_bars(why.history, why.score, dark=dark)] if len(why.history) else []
+    drawn += [plots.attention_heads(why.heads, dark=dark)] if len(why.heads) else []
     added = dict(zip(why.history["item_id"], why.history["total"], strict=True))
     taken = scene.data.history(why.user_id)[-HISTORY_LENGTH:]
     past = item_cards(scene.data, taken, [plots.signed(added[item]) if item in added else "" for item in taken], width=SMALL_WIDTH)
     place = f"number {why.rank:,}" if why.rank else "not ranked, as it is known already"
     body = f"<p>“{html.escape(name)}” is {place} for this person; its score is {why.score:.6f}.</p>"
     body += "".join(f"<p>It has {html.escape(sentence)}.</p>" for sentence in why.absent.values())
-    body += "<p>What they took, and what each adds:</p>"
+    body += f"<p>{html.escape(why.note)}</p>" if why.note else ""
+    body += "<p>What they took, and what each adds:</p>" if len(why.history) else "<p>What they took:</p>"
     frames = {
         "parts": ("the score as user parts times item parts", why.parts),
         "by_part": ("the score as one number a part; they sum to it", why.by_part),
         "history": ("what each thing that the person took adds", why.history),
-        "attention": ("attention weights by head", why.heads),
         "sources": ("everything that carried the score", why.sources),
     }
+    frames |= {"attention": ("attention weights by head", why.heads)} if len(why.heads) else {}
+    frames |= {"similar": ("the items that look or read alike, through which it is known", why.similar)} if len(why.similar) else {}
     return Section(plots.Block("Why this item?", body + plots.card_row(past, size="small"), drawn), frames)
 
 
 def _list(scene: Scene) -> Section:
-    ranking, knobs = scene.ranking(), scene.knobs
+    heading, ranking, knobs = "What is recommended to this person", scene.ranking(), scene.knobs
+    if scene.trace is None:
+        rows = ranking.head(LIST_LENGTH)
+        cards = item_cards(scene.data, list(rows["item_id"]), [f"{row.rank}, score {plots.digits(row.score)}" for row in rows.itertuples()])
+        body = plots.card_wall(cards) if len(rows) else NOTHING_LEFT
+        return Section(plots.Block(heading, body), {"ranking": ("all items, ranked for this person", ranking)})
     at = {name: float(knobs[name]) for name in ("attention_scale", "hypergraph_scale")}
     steps = {name: knob_steps(name, value) for name, value in at.items()}
     terms = _terms(scene)
@@ -122,9 +129,8 @@ def _list(scene: Scene) -> Section:
         "ranking": ("all items, ranked for this person", ranking),
         "terms": ("what 1, α, β, α², β² and αβ are multiplied by in each item's score for this person", terms),
     }
-    heading = "What is recommended to this person"
     if ranking.empty:
-        return Section(plots.Block(heading, "<p>Nothing: they have everything already.</p>"), frames)
+        return Section(plots.Block(heading, NOTHING_LEFT), frames)
     shown = terms[terms["item_id"].isin(ranking["item_id"])]
     within = reachable(shown, steps["attention_scale"], steps["hypergraph_scale"], LIST_LENGTH).assign(row=lambda found: found.index)
     within = ranking.astype({"item_id": "str"}).merge(within, on="item_id")  # best first, as the knobs stand
@@ -232,10 +238,10 @@ class Report:
         """Choose what goes in; without ``sections`` everything that this scene has.
 
         Raises:
-            RunError: There is no trained SRGFormer to report on.
+            RunError: There is no trained model to report on.
             ConfigError: There is no such section.
         """
-        scene.require_trace()
+        scene.require_reading()
         self.scene = scene
         if unknown := [name for name in sections if name not in SECTIONS]:
             raise ConfigError(f"there is no section {unknown[0]!r} of a report; there are {', '.join(SECTIONS)}")
@@ -285,7 +291,7 @@ def report_on(run: Run, user: str = "", item: str = "") -> Report:
     """Report on a run by itself: on a user with an ordinary history and on the first item of that user's list, unless told otherwise.
 
     Raises:
-        RunError: Its data changed, or it has no trained SRGFormer.
+        RunError: Its data changed, or it has no weights.
         UnknownIdError: There is no such user or item.
     """
     return Report(SESSION.of_run(run, user, item))

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from srgformer_lab.analysis.explanation import read_for
 from srgformer_lab.backend import limits
 from srgformer_lab.backend.link import SHIPPED, SHIPPED_FOUND, SHIPPED_RUNS, shortened
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.errors import LabError, RunError
+from srgformer_lab.models.protocol import Recommender
+from srgformer_lab.models.reading import Reading
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
 from srgformer_lab.training.files import file_stamp
@@ -174,3 +177,13 @@ def trained_pass(run: Run, data: Dataset, epoch: int | str = "best") -> tuple[SR
     if not isinstance(model, SRGFormer):
         raise RunError(f"run {run.name} is no SRGFormer; choose another")
     return model, model.trace()
+
+
+def other_reading(run: Run, data: Dataset, epoch: int | str = "best") -> tuple[Recommender, Reading]:
+    """Load a run's weights, of whichever model, and read them so that everybody's scores can be taken apart.
+
+    Raises:
+        RunError: The run is of other data, or there are no weights of that epoch.
+    """
+    model = run.model(data, epoch)
+    return model, read_for(model, *range(data.n_users))

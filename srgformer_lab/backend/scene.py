@@ -17,7 +17,8 @@ from srgformer_lab.errors import RunError
 from srgformer_lab.models import catalog
 from srgformer_lab.models.hooks import Hooks
 from srgformer_lab.models.protocol import Recommender
-from srgformer_lab.models.ranking import rank_items
+from srgformer_lab.models.ranking import Scoring, rank_items
+from srgformer_lab.models.reading import Reading
 from srgformer_lab.models.srgformer import SRGFormer
 from srgformer_lab.models.trace import Trace
 from srgformer_lab.training.evaluation import SELECTION_METRIC, evaluate, metric_surface
@@ -31,6 +32,7 @@ SURFACE_SCALES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)  # of the trained value, 
 QUICK_PAIRS = 2_000_000
 """Up to so many user–item pairs, an evaluation is quick enough to follow a slider."""
 NOTHING_TRAINED = "no trained SRGFormer is loaded; choose a run of SRGFormer on the page “Which runs are there?”, or train one"
+NOT_LOADED = "no trained model is loaded; choose a finished run on the page “Which runs are there?”, or train one"
 
 Value = TypeVar("Value")
 
@@ -45,8 +47,8 @@ class Scene:
     """What was not as the link said, in sentences for people."""
     data: Dataset
     run: Run | None
-    model: SRGFormer | None
-    """The weights, shared by all visitors: read only."""
+    model: Recommender | None
+    """The weights, of whichever model, shared by all visitors: read only."""
     trained: Trace | None
     """The pass of the link's epoch as it was trained; none without a run, or for a run of another model."""
     trace: Trace | None
@@ -57,6 +59,13 @@ class Scene:
     """What is new in data that has grown since its run was trained."""
     own: "Scene | None" = None
     """The same scene on what the run was trained on, where data has grown."""
+    reading: Reading | None = None
+    """A run of another model, read once so that its scores can be taken apart."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is a trained model to ask, of whichever sort."""
+        return self.trace is not None or self.reading is not None
 
     @property
     def news(self) -> list[str]:
@@ -103,27 +112,30 @@ class Scene:
         """Rank all items for the link's user, under its knobs or as trained.
 
         Raises:
-            RunError: There is no trained SRGFormer to ask.
+            RunError: There is no trained model to ask.
         """
-        trace = self.require_trace(as_trained)
-        key = ("ranking", self.link.user, *self.weights, *knobs_of(trace).values())
+        knobs = self.trained_knobs if as_trained else self.knobs
+        key = ("ranking", self.link.user, *self.weights, *knobs.values())
         return self.session.lists.get(key, lambda: rank_items(self._reader(as_trained), self.data, self.link.user))
 
-    def _reader(self, as_trained: bool = False) -> Recommender | Trace:
-        """Return what ranks: the pass, or that on grown data together with the one on what was trained on."""
-        trace = self.require_trace(as_trained)
-        return GrownModel(self.grown, self.own.require_trace(as_trained), trace) if self.own and self.grown else trace
+    def _reader(self, as_trained: bool = False) -> Scoring:
+        """Return what ranks: what was read, or that of grown data together with that of what was trained on."""
+        if not (self.own and self.grown):
+            return self.require_reading(as_trained)
+        if self.trace is None and self.model is not None:  # such a model has no rules for newcomers
+            return GrownModel(self.grown, self.model, None)
+        return GrownModel(self.grown, self.own.require_trace(as_trained), self.require_trace(as_trained))
 
     def explanation(self) -> Explanation:
         """Explain why the link's item stands where it stands for the link's user.
 
         Raises:
-            RunError: There is no trained SRGFormer to ask.
+            RunError: There is no trained model to ask.
         """
         scene, key = self.of(self.link.item), ("explanation", self.link.user, self.link.item, *self.key)
 
         def compute() -> Explanation:
-            found = explain(scene.require_trace(), scene.data, self.link.user, self.link.item)
+            found = explain(scene.require_reading(), scene.data, self.link.user, self.link.item)
             ranks = self.ranking().set_index("item_id")["rank"] if self.own else {}
             return replace(found, rank=int(ranks[found.item_id])) if found.item_id in ranks else found
 
@@ -133,29 +145,31 @@ class Scene:
         """Explain what makes the difference between the link's item and another one.
 
         Raises:
-            RunError: There is no trained SRGFormer to ask.
+            RunError: There is no trained model to ask.
         """
         scene = self.of(self.link.item, item_id)
-        return versus(scene.require_trace(), scene.data, self.link.user, self.link.item, item_id)
+        return versus(scene.require_reading(), scene.data, self.link.user, self.link.item, item_id)
 
     def what_if(self, *changes: Change) -> WhatIf:
         """Run the model again under the link's knobs with something different, for the link's user and item.
 
         Raises:
-            RunError: There is no trained SRGFormer to ask.
+            RunError: There is no trained model to ask.
             LabError: A change does not fit the data or the model.
         """
         scene = self.of(self.link.item)
         return what_if(scene.own_model(), scene.data, self.link.user, *changes, item_id=self.link.item)
 
-    def own_model(self) -> SRGFormer:
-        """Return the same weights under the link's knobs, with hooks of their own: what is edited there nobody else sees.
+    def own_model(self) -> Recommender:
+        """Return the same weights; of SRGFormer under the link's knobs, with hooks of their own: what is edited there nobody else sees.
 
         Raises:
-            RunError: There is no trained SRGFormer to ask.
+            RunError: There is no trained model to ask.
         """
         if self.model is None:
-            raise RunError(NOTHING_TRAINED)
+            raise RunError(NOT_LOADED)
+        if not isinstance(self.model, SRGFormer):
+            return self.model
         model = self.model.with_own_hooks()
         model.update_knobs(**self.knobs)
         return model
@@ -191,6 +205,17 @@ class Scene:
 
     def _surface_key(self, tau: float | None, metric: str) -> tuple[Hashable, ...]:
         return ("surface", metric, *self.weights, self.knobs["membership_temperature"] if tau is None else tau)
+
+    def require_reading(self, as_trained: bool = False) -> Trace | Reading:
+        """Return what takes scores apart: the pass under the link's knobs or as trained, or how another model was read.
+
+        Raises:
+            RunError: There is no trained model to ask.
+        """
+        found = self.reading or (self.trained if as_trained else self.trace)
+        if found is None:
+            raise RunError(NOT_LOADED)
+        return found
 
     def require_trace(self, as_trained: bool = False) -> Trace:
         """Return the pass under the link's knobs, or as trained.
@@ -233,6 +258,6 @@ def knobs_of(trace: Trace) -> dict[str, float]:
 
 def default_item(scene: Scene) -> str:
     """Return the first item of the user's list, or without a model the first item of the history."""
-    if scene.trained is not None and len(ranking := scene.ranking()):
+    if scene.is_loaded and len(ranking := scene.ranking()):
         return str(ranking["item_id"].iloc[0])
     return (*scene.data.history(scene.link.user), *scene.data.item_ids)[0]

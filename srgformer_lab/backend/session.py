@@ -9,7 +9,7 @@ from srgformer_lab.backend.inventory import default_user
 from srgformer_lab.backend.link import KNOB_OF, STUDIO, Link, shortened
 from srgformer_lab.backend.opening import in_page_words
 from srgformer_lab.backend.resolving import resolve_knobs, resolve_places, resolve_run
-from srgformer_lab.backend.runs import trained_pass
+from srgformer_lab.backend.runs import other_reading, trained_pass
 from srgformer_lab.backend.scene import Scene, default_item, knobs_of, weights_of, with_own_hooks
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.growing import Growth
@@ -70,7 +70,7 @@ class Session:
         is_whole = bool(link.user and link.item and (link.modality or not scene.data.modalities))
         if is_here and is_whole and link.run not in link.runs:
             return replace(scene, link=link, notes=())
-        return self.open(replace(link, item="") if scene.trained is None and link.item == default_item(scene) else link)
+        return self.open(replace(link, item="") if not scene.is_loaded and link.item == default_item(scene) else link)
 
     def dataset(self, link: Link) -> Dataset:
         """Open a link's data; a folder in which anything changed is read anew.
@@ -89,7 +89,7 @@ class Session:
         """Return the scene of a run wherever it lies, on its own data: for one of its users and one item, or the defaults.
 
         Raises:
-            RunError: Its data changed, or it has no trained SRGFormer.
+            RunError: Its data changed, or its weights are damaged.
             UnknownIdError: There is no such user or item.
         """
         data = reopen(run.config.source)
@@ -102,7 +102,7 @@ class Session:
         return replace(scene, link=replace(link, item=item))
 
     def load(self, link: Link, data: Dataset, run: Run | None, grown: Growth | None = None) -> Scene:
-        """Load weights and make the pass; nothing where there is no trained SRGFormer.
+        """Load weights and make the pass, or read a model of another sort; nothing where there are no weights.
 
         Where the data has grown since the run was trained, a second pass is made with its newcomers by their rules.
         """
@@ -111,10 +111,14 @@ class Session:
         own = data if grown is None else grown.own
         path = run.weights_path(weights_of(link))
         weights = (own.fingerprint, str(path.resolve()), file_stamp(path))
-        if run.config.model_name != "srgformer" or not run.weights_path("best").exists():
+        if not run.weights_path("best").exists():
             scene = Scene(self, link, (), own, run, None, None, None, weights)
             return scene if grown is None else replace(scene, data=grown.known, grown=grown, own=scene)
         limits.check_opening(data, run)
+        if run.config.model_name != "srgformer":
+            other, reading = self._weights.get(weights, lambda: other_reading(run, own, weights_of(link)))
+            scene = Scene(self, link, (), own, run, other, None, None, weights, reading=reading)
+            return scene if grown is None else replace(scene, data=grown.known, grown=grown, own=scene)
         model, trained = self._weights.get(weights, lambda: trained_pass(run, own, weights_of(link)))
         scene = Scene(self, link, (), own, run, model, trained, self._moved(link, trained, weights), weights)
         if grown is None:

@@ -103,7 +103,7 @@ def test_a_run_without_weights_is_refused_by_what_to_do(run):
     kept = path.read_bytes()
     path.unlink()
     try:
-        with pytest.raises(lab.RunError, match=r"no trained SRGFormer.*choose"):
+        with pytest.raises(lab.RunError, match=r"no trained model.*choose"):
             report_on(run)
     finally:
         path.write_bytes(kept)
