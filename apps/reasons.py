@@ -30,7 +30,8 @@ def standing(data: Dataset, why: Explanation, count: int) -> mo.Html:
     item = mo.Html(plots.card(title, backend.picture(data, why.item_id), f"score {plots.digits(why.score)}"))
     each = "the score loses without each thing" if (why.sources["kind"] == "rest").any() else "each thing adds to the score"
     adds = f", and what {each}:" if len(why.history) else ":"
-    known = common.fact(f"What this person took{adds if why.note else f', which is all that the model knows of them{adds}'}")
+    alone = ", which is all that the model knows of them" if len(why.heads) else ""
+    known = common.fact(f"What this person took{alone}{adds}")
     added = {item_id: plots.signed(total) for item_id, total in zip(why.history["item_id"], why.history["total"], strict=True)}
     weights = dict(zip(why.history["item_id"], why.history["total"], strict=True))
     past = common.stack(known, widgets.history(data, why.user_id, added, weights))
@@ -51,8 +52,9 @@ def sum_of_parts(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
     total = why.parts["contribution"].sum()
     left = plots.digits(why.residual, 2)
     said = f"The {len(why.parts)} cells sum to {total:.6f}; the score is {why.score:.6f}; what is left, {left}, is rounding."
-    table = plots.parts_table(why.parts, dark=dark)
-    return common.stack(common.side_by_side(common.chart(bars), common.chart(table)), *lacking, common.fact(said))
+    crossed = why.parts.loc[why.parts["user_part"] != why.parts["item_part"], "contribution"].any()
+    table = [common.chart(plots.parts_table(why.parts, dark=dark))] if crossed else []
+    return common.stack(common.side_by_side(common.chart(bars), *table), *lacking, common.fact(said))
 
 
 def history(data: Dataset, why: Explanation, dark: bool) -> mo.Html:
@@ -177,10 +179,10 @@ def questions(scene: backend.Scene, why: Explanation, ranking: pd.DataFrame, mem
 
 def left_out(scene: backend.Scene) -> mo.Html | None:
     """Say what the page leaves out of a model that is no SRGFormer."""
-    if scene.trace is not None or scene.run is None:
+    if scene.trace is not None or scene.model is None:
         return None
-    said = "has no attention heads, hyperedges and knobs, so what this page shows of them for SRGFormer is left out"
-    return common.fact(f"A {scene.run.config.model_name} model {said}.")
+    said = "has no attention heads, hyperedges or knobs, so what this page shows of them for SRGFormer is left out"
+    return common.fact(f"{type(scene.model).__name__} {said}.")
 
 
 def similar(why: Explanation, dark: bool) -> mo.Html | None:

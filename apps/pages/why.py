@@ -225,6 +225,7 @@ def _(audience):
 
 @app.cell
 def _(why):
+    mo.stop(len(why.parts) == 1)
     mo.accordion({f"All {len(why.parts)} cells as a table": mo.ui.table(why.parts.round(6), selection=None, page_size=36)})
     return
 

@@ -10,7 +10,7 @@ from srgformer_lab.errors import DataError
 from srgformer_lab.plots.bars import ROW, name_rows, rows_figure, set_rows, split_off, steps, write_ends
 from srgformer_lab.plots.drawing import TALLEST, heatmap, new_figure, write_cells
 from srgformer_lab.plots.frames import EXACT, numbers, require
-from srgformer_lab.plots.language import Number, counted, digits, part_name, part_order, safe, signed
+from srgformer_lab.plots.language import LAST_PARTS, Number, counted, digits, part_name, part_order, safe, signed
 from srgformer_lab.plots.style import FAINT, HISTORY_COLORS, INK, MUTED, SIGNED_SCALE, SURFACE, TICK_SIZE, part_color
 from srgformer_lab.plots.texts import first_that_fits, shorten, who_leads
 
@@ -49,7 +49,8 @@ def waterfall(
     order, total = list(by_part.index), float(by_part.sum() if score is None else score)
     colors = [part_color(part, dark, order) for part in order]
     bars = list(zip(map(part_name, order), by_part.tolist(), colors, colors, strict=True))
-    text = "Right of zero helps, left hurts. Set α or β to 0 and see what stays." if hint is None else hint
+    knobs = " Set α or β to 0 and see what stays." if set(LAST_PARTS) & set(order) else ""
+    text = f"Right of zero helps, left hurts.{knobs}" if hint is None else hint
     return _way(_waterfall_finding(by_part, total, item), text, bars, total, PART_ROW, dark)
 
 
@@ -180,7 +181,8 @@ def parts_table(parts: pd.DataFrame, *, dark: bool = False, hint: str | None = N
     table = table.reindex(index=[part for part in order if part in table.index], columns=[part for part in order if part in table.columns])
     values = table.to_numpy(float)
     largest = float(np.nanmax(np.abs(values))) or 1.0
-    text = "All cells sum to the score. Set α to 0: the attention row and column go blank." if hint is None else hint
+    knob = " Set α to 0: the attention row and column go blank." if "attention" in order else ""
+    text = f"All cells sum to the score.{knob}" if hint is None else hint
     figure = new_figure(_table_finding(table), text, dark, min(TALLEST, 160 + 40 * len(table)), left=100, bottom=52)
     cells = _cells(values, largest)
     names = [[[part_name(row), part_name(column)] for column in table.columns] for row in table.index]

@@ -102,5 +102,5 @@ def test_pages_of_srgformer_alone_say_so_and_compare_holds_it_against_others(pag
     shown, _ = page("hyperedges", link)
     assert "has no trained SRGFormer to look into" in shown
     shown, names = page("compare", link)
-    assert list(names["sides"])[0] == "lightgcn"
+    assert next(iter(names["sides"])) == "lightgcn"
     assert "first" in shown
