@@ -90,7 +90,7 @@ def _(data, get_chosen, get_table, order, set_chosen, set_link, ticked, words):
 
     def _choose(name):
         set_chosen(name)
-        if backend.can_show(backend.find_run(name)):
+        if name in backend.comparable_runs(data):
             set_link(lambda link: {**link, "run": name})
 
     runs = widgets.run_rows(_shown, get_chosen(), _choose)

@@ -136,7 +136,7 @@ def _(scene, link, why):
 
 @app.cell
 def _(scene, link, why):
-    mo.stop(not len(why.history), common.fact(why.note or "This person has no history that could carry a score."))
+    mo.stop(not len(why.history), None if why.note else common.fact("This person has no history that could carry a score."))
     reasons.history(scene.data, why, link.is_dark)
     return
 

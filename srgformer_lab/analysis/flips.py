@@ -60,10 +60,17 @@ class Flip:
         many = "1 set was" if self.n_tried == 1 else f"{self.n_tried} sets were"
         tried = f"{many} tried, each by running the model without it"
         if not self.items:
-            upto = f"set of up to {self.n_proven} items, and none" if self.n_proven else "set"
+            upto = (
+                f"set of up to {self.n_proven} items, and none"
+                if self.n_proven > 1
+                else "single item, and no set"
+                if self.n_proven
+                else "set"
+            )
             known = "No set of what was taken" if self.is_minimal else f"No {upto} that the search came to,"
             return f"{known} takes it off {place}; {tried}."
-        names = " and ".join(f"“{title}”" for title in self.titles)
+        *first, last = (f"“{title}”" for title in self.titles)
+        names = f"{', '.join(first)} and {last}" if first else last
         moves = f"without {'it' if len(self.items) == 1 else 'them'} it goes from number {self.rank_before:,} to number {self.rank_after:,}"
         if not self.is_minimal:
             bound = f"at least {self.n_proven + 1} and at most {len(self.items)} must go"
