@@ -4,6 +4,10 @@ from . import limits as limits
 from . import session as session
 from . import training as training
 from .alignment import Alignment as Alignment
+from .asking import addable_items as addable_items
+from .asking import hangs_on as hangs_on
+from .asking import places_to_lose as places_to_lose
+from .asking import similar_items as similar_items
 from .auditing import INTERVENTION_WORDS as INTERVENTION_WORDS
 from .auditing import audit_changes as audit_changes
 from .auditing import audit_cohorts as audit_cohorts
@@ -43,9 +47,6 @@ from .comparing import sides as sides
 from .finding import find_items as find_items
 from .finding import find_users as find_users
 from .finding import found_in_list as found_in_list
-from .flipping import hangs_on as hangs_on
-from .flipping import places_to_lose as places_to_lose
-from .flipping import similar_items as similar_items
 from .forms import FORM_GROUPS as FORM_GROUPS
 from .forms import SETTINGS as SETTINGS
 from .forms import adjusted as adjusted
@@ -66,7 +67,6 @@ from .grid import point_of as point_of
 from .grid import run_at as run_at
 from .grid import with_missing as with_missing
 from .hyperedges import Hyperedges as Hyperedges
-from .hyperedges import addable_items as addable_items
 from .hyperedges import carrying_hyperedges as carrying_hyperedges
 from .hyperedges import chosen_places as chosen_places
 from .hyperedges import items_of_hyperedge as items_of_hyperedge

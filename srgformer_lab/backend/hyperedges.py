@@ -33,7 +33,6 @@ from srgformer_lab.training.files import file_stamp
 
 AT_ONCE = 150_000
 """Up to so many interactions times epochs, the river is drawn without being asked for."""
-MOST_ADDABLE = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,9 +227,3 @@ def carrying_hyperedges(scene: Scene, why: Explanation, count: int = 4) -> pd.Da
 
 def _cards_of(scene: Scene, trace: Trace, modality: str) -> pd.DataFrame:
     return scene.keep(("small cards", modality), lambda: hyperedge_cards(trace, scene.data, modality, n_items=4))
-
-
-def addable_items(scene: Scene, ranking: pd.DataFrame) -> list[str]:
-    """Name items that a what-if can put into the link's history: those chosen together first, then the first of the list."""
-    known = {*scene.data.history(scene.link.user), scene.link.item}
-    return [item for item in dict.fromkeys([*scene.link.items, *ranking["item_id"].head(MOST_ADDABLE)]) if item not in known]

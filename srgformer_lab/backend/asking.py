@@ -1,4 +1,4 @@
-"""What the link's item hangs on: which places it may lose, and the fewest things without which it does, found once."""
+"""What a page that says why can ask of a scene: what the item hangs on, which things are like it, and what can be added."""
 
 import pandas as pd
 
@@ -9,6 +9,7 @@ from srgformer_lab.backend.scene import Scene
 
 LOST_PLACES = {"the first place": 1, "the first ten": 10}
 """What an item may be taken off, in words."""
+MOST_ADDABLE = 30
 
 
 def places_to_lose(why: Explanation, ranking: pd.DataFrame) -> dict[str, int]:
@@ -33,3 +34,9 @@ def similar_items(why: Explanation) -> pd.DataFrame:
     table = why.similar.pivot_table(index=["item_id", "title"], columns="modality", values="contribution", aggfunc="sum", fill_value=0.0)
     table = table.rename_axis(columns=None).assign(total=table.sum(axis=1))
     return table.reset_index().sort_values("total", ascending=False, kind="stable", ignore_index=True)
+
+
+def addable_items(scene: Scene, ranking: pd.DataFrame) -> list[str]:
+    """Name items that a what-if can put into the link's history: those chosen together first, then the first of the list."""
+    known = {*scene.data.history(scene.link.user), scene.link.item}
+    return [item for item in dict.fromkeys([*scene.link.items, *ranking["item_id"].head(MOST_ADDABLE)]) if item not in known]
