@@ -281,9 +281,8 @@ def nothing_trained(
     scene: backend.Scene, button: mo.ui.button, begun: bool, trouble: LabError | None, question: str = "", sort: str = "SRGFormer"
 ) -> mo.Html:
     """Say that there is no trained model of that sort to show, and offer the one next thing to do."""
-    if scene.run is None:
-        said = "No model is trained on this data yet."
-    else:
+    said = "No model is trained on this data yet."
+    if scene.run is not None:
         about = f"it is a {scene.run.config.model_name} run, {scene.run.status().state}"
         said = f"The run {scene.link.run} has no trained {sort} to look into: {about}."
     try:
@@ -291,8 +290,7 @@ def nothing_trained(
     except ConfigError as error:
         takes = f"though {error}"
     todo = f"Train a small run; {takes}, and every page has something to show after it."
-    other = backend.default_run(scene.data)
-    if other:
+    if other := backend.default_run(scene.data):
         address = html.escape(scene.link.change(run=other).address())
         there = mo.Html(f'<p class="lab-fact"><a href="{address}">Look at the run {html.escape(other)}</a>, which has one.</p>')
         head = heading(question, f"This page looks into a trained {sort}.", "from finished runs") if question else None
