@@ -70,6 +70,8 @@ def read_lists(
     """
     if not isinstance(data, Dataset):
         raise DataError(f"read_lists(): data={data!r} is no Dataset; open one with open_data(path) or studio()")
+    if not isinstance(path, str | Path):
+        raise ConfigError(f"read_lists(): path={path!r} is no path; give the file's, as a text")
     for name, value, known in (("by", by, tuple(ORDERS)), ("ids", ids, LISTED_IDS)):
         if value is not None and value not in known:
             raise ConfigError(f"{name}={value!r} must be {' or '.join(map(repr, known))}")
@@ -100,7 +102,8 @@ def _read(path: Path, given: dict[str, str], problems: Problems) -> Table:
     header = few(list(table.names), 20)
     if missing := [role for role in ("user", "item") if role not in roles]:
         raise DataError(
-            f"{path.name} has no column {missing[0]}_id among {header}; name one so, or say which it is: columns='{missing[0]}=NAME'"
+            f"{path.name} has no column {missing[0]}_id among {header}; name one so, or say which it is: "
+            f"columns='{missing[0]}=NAME', or by their numbers where there is no header: columns='user=1,item=2,rank=3'"
         )
     if not set(ORDERS) & set(roles):
         raise DataError(f"{path.name} has neither a column rank nor a column score among {header}; say which orders: columns='rank=NAME'")

@@ -123,6 +123,8 @@ def test_files_and_options_that_are_not_there_are_refused_by_name(tmp_path):
         lab.read_lists(tmp_path / "none.csv", DATA)
     with pytest.raises(lab.DataError, match="can't be read"):
         lab.read_lists(tmp_path, DATA)
+    with pytest.raises(lab.ConfigError, match="path=3 is no path"):
+        lab.read_lists(3, DATA)
     text = "user_id,item_id,rank\nu0,i1,1\n"
     for options, fault in (
         ({"by": "score"}, "no column that tells the score"),
