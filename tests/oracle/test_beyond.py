@@ -22,7 +22,7 @@ from tests.oracle import reference
 from tests.oracle.test_metrics import Fixed, random_scores
 from tests.worlds import recipes, shop
 
-RELAXED = settings(max_examples=25, deadline=None)
+RELAXED = settings(max_examples=15, deadline=None)
 CUTOFFS = (1, 3, 10)
 
 

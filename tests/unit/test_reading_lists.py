@@ -170,3 +170,10 @@ def test_a_models_lists_come_back_from_a_file_and_are_judged_alike(tmp_path_fact
     np.testing.assert_array_equal(again.items, lists.items[:, : again.items.shape[1]])
     longest = (again.items.shape[1],)
     pd.testing.assert_frame_equal(lab.evaluate_users(again, data, "test", longest), lab.evaluate_users(lists, data, "test", longest))
+
+
+def test_an_item_that_is_repeated_at_its_own_place_shares_it_with_no_other(tmp_path):
+    lists = read(tmp_path, "user_id,item_id,rank\nu0,i5,1\nu0,i5,1\nu0,i4,2\n")
+    assert by_user(lists) == {"u0": ["i5", "i4"]}
+    assert said(lists, "stands again")
+    assert not any("place is shared" in note for note in lists.reading)
