@@ -13,7 +13,7 @@ import pytest
 
 import srgformer_lab as lab
 from srgformer_lab import cli
-from srgformer_lab.cli.options import model_option
+from srgformer_lab.cli.options import configurations, model_option
 from srgformer_lab.cli.parser import make_parser
 from srgformer_lab.models import catalog
 from tests.shops import write_shop
@@ -142,6 +142,15 @@ def test_multvae_takes_batches_of_users_unless_told_otherwise(given, work):
     config = lab.Run.open(work / "runs" / "studio-multvae").config
     assert config.train.batch_size == (40 if given else 500)
     assert config.model == lab.MultVAEConfig(hidden_dim=8, code_dim=3, annealing_steps=7, seed=4)
+
+
+@pytest.mark.parametrize(("name", "weight"), [("bm3", 0.1), ("mgcn", 1e-4), ("lightgcn", 1e-6)])
+@pytest.mark.parametrize("given", [[], ["--regularization-weight", "0.03"]])
+def test_a_model_has_its_sources_weight_of_norms_unless_told_otherwise(name, weight, given):
+    options = make_parser(for_training=True).parse_args(["train", "--model", name, "--embedding-dim", "24", *given])
+    model, train = configurations(options)
+    assert (type(model), model.embedding_dim) == (catalog.kind(name).config, 24)
+    assert train.regularization_weight == (0.03 if given else weight)
 
 
 @pytest.mark.parametrize(
