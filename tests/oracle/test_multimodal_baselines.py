@@ -209,6 +209,15 @@ def test_a_model_begins_with_the_features_as_they_are_and_can_leave_a_modality_o
     np.testing.assert_array_equal(all_scores(one.float(), data), all_scores(alone.float(), data))
 
 
+def test_biases_of_bm3_begin_within_the_root_of_what_they_map_and_follow_the_seed():
+    one, again, other = (BM3(shop(), BM3Config(seed=seed)) for seed in (1, 1, 2))
+    for layer, same, apart in zip(*([*each.projections, each.predictor] for each in (one, again, other)), strict=True):
+        bound = layer.in_features**-0.5
+        assert 0.8 * bound < float(layer.bias.detach().abs().max()) <= bound
+        assert torch.equal(layer.bias, same.bias)
+        assert not torch.equal(layer.bias, apart.bias)
+
+
 # ---------------------------------------------------------------------------------------------------------- views and graphs
 
 
