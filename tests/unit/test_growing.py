@@ -395,3 +395,18 @@ def test_a_run_without_what_it_was_trained_on_opens_on_its_own_data_alone(shop):
 def test_damage_of_what_was_kept_is_said(trained, damage):
     with pytest.raises(DataError, match="can't be read"):
         from_bytes(damage(to_bytes(kept_of(trained[1]))))
+
+
+def test_a_run_without_rules_for_newcomers_is_asked_why_on_what_it_was_trained_on(shop):
+    data = lab.open_data(shop)
+    run = lab.fit(lab.LightGCN(data, lab.LightGCNConfig(embedding_dim=4)), config=BRIEF, folder=shop.parent / "runs", name="walks")
+    before = lab.recommend(run.model(data), "u3", k=N_ITEMS).set_index("item_id")["score"]
+    grow(shop)
+    scene = backend.SESSION.open(backend.Link(data=str(shop), run="walks", user="u3"))
+    ranking = scene.ranking().set_index("item_id")["score"]
+    assert all(score == before[item] for item, score in ranking.items())
+    why = scene.explanation()
+    assert why.score == pytest.approx(before[why.item_id], rel=1e-5)
+    assert why.rank == 1
+    assert scene.what_if(lab.drop_items(why.history["item_id"][0])).score_after != why.score
+    assert backend.hangs_on(scene, 1).value().rank_before == 1
