@@ -107,3 +107,11 @@ def test_an_audit_is_made_by_itself_and_says_which_items_are_found_no_longer(stu
     lost = found.items[(found.items["modality"] == "text") & (found.items["after"] < found.items["before"])].iloc[0]
     said = f"found by {lost['before']:g} of {lost['held']}, then by {lost['after']:g}"
     expect(page.locator(".srg-card", has_text="then by").first).to_contain_text(said)
+
+
+def test_what_a_thing_hangs_on_is_found_when_asked(studio_app, visit):
+    model = lab.Run.open(studio_app.folder / "runs" / "short").model()
+    found = lab.flip(model, "u17", lab.recommend(model, "u17", k=1)["item_id"][0])
+    page = visit(studio_app.link(page="why", user="u17"))
+    page.get_by_role("button", name="Find the fewest things that it hangs on").click()
+    expect(page.locator(".lab-finding", has_text=found.verdict)).to_be_visible()
