@@ -197,7 +197,8 @@ def _cohort(scene: Scene) -> Section:
     table = means.rename_axis("metric").reset_index().rename_axis(None, axis=1)
     numbers = [name for name in table.columns if name != "metric"]
     body = f"<p>{html.escape(f'{len(inside):,} users with {COHORTS[scene.link.cohort]}.')}</p>"
-    shown = table.assign(**{str(name): [plots.percent(value) for value in table[name]] for name in numbers})
+    written = {str(name): list(map(plots.metric_value, table["metric"], table[name])) for name in numbers}
+    shown = table.assign(**written, metric=table["metric"].map(plots.metric_name))
     frames = {"cohort": ("mean valid metrics of the cohort and of the others", table), "users": ("valid metrics of every user", users)}
     return Section(plots.Block("How good is it for this cohort?", body + _html_table(shown)), frames)
 

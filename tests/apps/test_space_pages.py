@@ -95,10 +95,13 @@ def test_only_what_is_ticked_goes_in(report):
 
 def test_the_cohorts_metrics_are_the_means_of_its_users(report):
     frames = report.frames()
-    users = lab.evaluate_users(report.scene.trace, report.scene.data, "valid").set_index("user_id")
+    users = lab.evaluate_users(report.scene.trace, report.scene.data, "valid", beyond=True).set_index("user_id")
     inside = [user for user in backend.cohort_users(report.scene.data, "cold") if user in users.index]
     told = frames["cohort"][1].set_index("metric")["cohort"]
     pd.testing.assert_series_equal(told, users.loc[inside].mean(), check_names=False)
+    cells = re.findall(r"<td>([^<]*)</td>", report.html())
+    for metric, name in (("recall@20", "Recall@20"), ("novelty@20", "novelty@20")):  # the one in percent, the other in bits
+        assert lab.plots.metric_value(metric, told[metric]) in cells[cells.index(name) + 1 : cells.index(name) + 3]
 
 
 def test_a_report_is_written_from_the_command_line(shop_root, tmp_path, capsys):
