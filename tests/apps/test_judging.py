@@ -36,14 +36,14 @@ def wait_for_search():
 def test_the_button_is_followed_by_progress_and_then_by_the_table(name, show, monkeypatch):
     reached, go_on = threading.Event(), threading.Event()
 
-    def evaluate(model, data, split, watch):
+    def rank(model, data, split, watch):
         for step in watch(range(4)):
             if step == 1:
                 reached.set()
                 assert go_on.wait(LIMIT)
-        return lab.evaluate_users(model, data, split)
+        return lab.rank_lists(model, data, split)
 
-    monkeypatch.setattr(cohorts, "evaluate_users", evaluate)
+    monkeypatch.setattr(cohorts, "rank_lists", rank)
     shown, names = show()
     assert WORDS[name] in shown
     assert "<progress" not in shown
@@ -61,10 +61,10 @@ def test_the_button_is_followed_by_progress_and_then_by_the_table(name, show, mo
 
 
 def test_a_failing_search_says_what_is_wrong_and_what_to_do(name, show, monkeypatch):
-    def evaluate(model, data, split, watch):
+    def rank(model, data, split, watch):
         raise lab.RunError("the weights are gone")
 
-    monkeypatch.setattr(cohorts, "evaluate_users", evaluate)
+    monkeypatch.setattr(cohorts, "rank_lists", rank)
     _, names = show()
     names["judge"]._update(1)
     wait_for_search()
