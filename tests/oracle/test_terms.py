@@ -126,7 +126,7 @@ def test_a_node_without_neighbours_has_only_itself_and_its_hyperedges():
     assert len(why.history) == len(why.audience) == len(why.heads) == len(why.depths) == 0
     assert set(why.sources["kind"]) == {"own", "hyperedge"}
     check_sums(why, 1e-10)
-    assert "no history" in repr(why)
+    assert "nothing of it from the history" in repr(why)
 
 
 @pytest.mark.parametrize(
