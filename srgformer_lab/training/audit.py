@@ -135,7 +135,7 @@ def audit(
     """
     used = used_modalities(model)
     if not used:
-        raise ConfigError(f"{type(model).__name__} uses no modality of {data.name}; audit one that does, such as SRGFormer or VBPR")
+        raise ConfigError(f"{type(model).__name__} uses no modality of {data.name}; audit one that does, such as SRGFormer")
     unknown = [f", not {name!r}" for name in interventions if name not in INTERVENTIONS]
     if unknown or not interventions:
         raise ConfigError(f"interventions={list(interventions)!r} must be some of {', '.join(INTERVENTIONS)}{''.join(unknown)}")
