@@ -228,6 +228,7 @@ def damage_lists(rng: random.Random, folder: Path) -> str:
     if how == "flip":
         for _ in range(rng.choice((1, 2, 6))):
             raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+    path.unlink(missing_ok=True)  # an earlier damage may have made it a pipe, which would wait for a reader
     path.write_bytes(raw)
     return f"{path.name}: {how} {method}"
 
