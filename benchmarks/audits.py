@@ -15,11 +15,12 @@ import pandas as pd
 from scipy.stats import binomtest
 
 import srgformer_lab as lab
-from srgformer_lab.experiments.audit import AS_THEY_ARE, BY, INTACT, JUDGED_BY
+from srgformer_lab.experiments.audit import AS_THEY_ARE, BY, INTACT
 from srgformer_lab.experiments.cases import Setup, TrainingCase
 from srgformer_lab.experiments.engines import Job, LocalPool
 from srgformer_lab.experiments.outcomes import Outcome, table
 from srgformer_lab.experiments.runner import Runner
+from srgformer_lab.training.audit import JUDGED_BY
 
 MODALITIES = ("image", "text")
 PLANTED, SHUFFLED = "planted", "shuffled"

@@ -39,7 +39,11 @@ def gradient_times_input(model: Recommender, data: Dataset, user_id: str, item_i
     if not isinstance(model, SRGFormer):
         raise ConfigError(f"gradient × input knows the inputs of SRGFormer, not of {type(model).__name__}; leave this explainer out")
     user, history = data.user_row(user_id), data.matrix("train")[data.user_row(user_id)].indices
-    trace = model.eval()()
+    was_training = model.training
+    try:
+        trace = model.eval()()
+    finally:
+        model.train(was_training)
     inputs = [model.item_embedding, *trace.projected.values()]
     score = trace.fused.users[user] @ trace.fused.items[data.item_row(item_id)]
     found = torch.autograd.grad(score, inputs, allow_unused=True)
@@ -48,7 +52,7 @@ def gradient_times_input(model: Recommender, data: Dataset, user_id: str, item_i
     return dict(zip((data.item_ids[int(row)] for row in history), np.asarray(claims.cpu()).tolist(), strict=True))  # type: ignore[union-attr]
 
 
-def nearest_by_features(model: Recommender, data: Dataset, user_id: str, item_id: str) -> dict[str, float]:
+def likeness_of_history(model: Recommender, data: Dataset, user_id: str, item_id: str) -> dict[str, float]:
     """Return how alike each history item is to the recommended one: cosines of their features, summed over the modalities.
 
     Args:
@@ -92,7 +96,7 @@ def popularity_of_history(model: Recommender, data: Dataset, user_id: str, item_
 
 
 EXPLAINERS: Mapping[str, Explainer] = MappingProxyType(
-    {"gradient × input": gradient_times_input, "nearest by features": nearest_by_features, "popularity": popularity_of_history}
+    {"gradient × input": gradient_times_input, "nearest by features": likeness_of_history, "popularity": popularity_of_history}
 )
 """What ``faithfulness`` can hold beside the exact contribution, attention and chance."""
 
@@ -109,7 +113,7 @@ def claims_of(table: pd.DataFrame) -> Explainer:
 
     Args:
         table: ``user_id``, ``item_id`` (which is explained), ``history_id``, ``claim``: the larger, the more it counts. What is not
-            claimed of counts as 0; whose recommendation no row explains has no claims, and is told.
+            claimed of counts as 0; whose recommendation no row explains has no claims, and does not count among ``n_users``.
 
     Returns:
         An explainer for ``faithfulness``.

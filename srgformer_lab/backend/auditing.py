@@ -6,10 +6,9 @@ from types import MappingProxyType
 import pandas as pd
 
 from srgformer_lab.backend.background import BackgroundTask
-from srgformer_lab.backend.cohorts import reader_of
 from srgformer_lab.backend.inventory import cohort_name
 from srgformer_lab.backend.scene import Scene
-from srgformer_lab.models.protocol import Recommender, Watch
+from srgformer_lab.models.protocol import Watch
 from srgformer_lab.training.audit import JUDGED_BY, Audit, audit
 
 INTERVENTION_WORDS: Mapping[str, str] = MappingProxyType(
@@ -34,9 +33,7 @@ def audited(scene: Scene) -> BackgroundTask[Audit]:
     scene = scene.judged
 
     def compute(watch: Watch) -> Audit:
-        model = scene.own_model() if scene.model is not None else reader_of(scene)
-        assert isinstance(model, Recommender)
-        return audit(model, scene.data, "valid", interventions=list(INTERVENTION_WORDS), watch=watch)
+        return audit(scene.own_model(), scene.data, "valid", interventions=list(INTERVENTION_WORDS), watch=watch)
 
     return BackgroundTask(("audit", *scene.key), compute)
 

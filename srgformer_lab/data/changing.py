@@ -155,6 +155,18 @@ def with_intervention(data: Dataset, modality: str, intervention: str, seed: int
     return _with_features(data, modality, matrix)
 
 
+def with_interventions(data: Dataset, interventions: Iterable[tuple[str, str]], seed: int = 0) -> Dataset:
+    """Do something to several modalities, as ``with_intervention`` does it to one; each is dealt out by an order of its own.
+
+    Raises:
+        DataError: There is no such modality, or no such intervention.
+        ConfigError: The seed is no whole number from 0 to 2⁶².
+    """
+    for place, (modality, intervention) in enumerate(interventions):
+        data = with_intervention(data, modality, intervention, seed + place)
+    return data
+
+
 def without_features(data: Dataset, modality: str, share: float, seed: int = 0) -> Dataset:
     """Return a data set in which a share of the items that have a modality lack it: their features are 0.
 

@@ -8,17 +8,16 @@ import pandas as pd
 from srgformer_lab import plots
 from srgformer_lab.data.changing import INTERVENTIONS
 from srgformer_lab.experiments.cases import Setup, TrainingCase
+from srgformer_lab.training.audit import JUDGED_BY, TOGETHER
 from srgformer_lab.training.evaluation import SELECTION_METRIC
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 BY: tuple[str, ...] = ("modality", "features")
-AS_THEY_ARE, TOGETHER = "as they are", "all together"
+AS_THEY_ARE = "as they are"
 INTACT: dict[str, str | float] = {"features": AS_THEY_ARE}
 """What a row is held against: the same seeds' trainings with the features as they are."""
-JUDGED_BY = "permuted"
-"""What decides the verdict: as many vectors with as many numbers, none of them where it belongs."""
 
 
 def cases_of_audit(setup: Setup, chosen: Mapping[str, Any]) -> list[TrainingCase]:

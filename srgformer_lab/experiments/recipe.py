@@ -8,7 +8,7 @@ from typing import Any
 from cachetools import cached
 
 from srgformer_lab.config import check_number
-from srgformer_lab.data.changing import thinned, with_intervention, without_features
+from srgformer_lab.data.changing import thinned, with_interventions, without_features
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.fingerprint import fingerprint_of_0_1_0
 from srgformer_lab.data.source import open_data
@@ -32,7 +32,7 @@ class Recipe:
     lost: tuple[str, float] | None = None
     """A modality, and the share of the items which have it that are to lack it."""
     interventions: tuple[tuple[str, str], ...] = ()
-    """Modalities with what is done to their features, as ``with_intervention`` does it."""
+    """Modalities with what is done to their features, as ``with_interventions`` does it."""
 
     def __post_init__(self) -> None:
         """Refuse options that are no names with values, a seed among them, and a share that keeps nothing."""
@@ -67,9 +67,7 @@ class Recipe:
         data = open_data(self.path, seed=seed, **self.options)
         data = data if self.share == 1 else thinned(data, self.share, seed)
         data = without_features(data, *self.lost, seed) if self.lost else data
-        for place, (modality, name) in enumerate(self.interventions):
-            data = with_intervention(data, modality, name, seed + place)  # each modality is dealt out by an order of its own
-        return data
+        return with_interventions(data, self.interventions, seed)
 
     @cached({}, key=lambda recipe, seed: (recipe.path, repr(sorted(recipe.options.items())), seed))
     def fingerprint(self, seed: int) -> str:

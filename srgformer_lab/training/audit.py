@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Bool
 
 from srgformer_lab.config import check_number, check_seed
-from srgformer_lab.data.changing import INTERVENTIONS, with_intervention
+from srgformer_lab.data.changing import INTERVENTIONS, with_interventions
 from srgformer_lab.data.dataset import Dataset
 from srgformer_lab.data.labels import THIRDS, history_thirds
 from srgformer_lab.data.lists import HIDDEN
@@ -18,8 +18,8 @@ from srgformer_lab.errors import ConfigError
 from srgformer_lab.models.identity import on_own_data
 from srgformer_lab.models.protocol import Recommender, Watch, used_modalities
 from srgformer_lab.models.transfer import carry_over
-from srgformer_lab.statistics import over_users
 from srgformer_lab.training.evaluation import judged_lists
+from srgformer_lab.training.judging import mean_of_users
 
 TOGETHER = "all together"
 JUDGED_BY = "permuted"
@@ -53,10 +53,9 @@ class Audit:
             for cohort in ("", *THIRDS):
                 some = those[those["cohort"] == cohort] if cohort else those
                 change = (some["after"] - some["before"]).to_numpy()
-                bounds = over_users(change) if len(change) > 1 else None
-                low, high = (bounds.low, bounds.high) if bounds else (np.nan, np.nan)
-                means = (some["before"].mean(), some["after"].mean(), change.mean() if len(change) else np.nan)
-                rows.append((modality, intervention, cohort, len(some), *means, low, high))
+                found = mean_of_users(change)
+                means = (some["before"].mean(), some["after"].mean())
+                rows.append((modality, intervention, cohort, len(some), *means, found.mean, found.low, found.high))
         return pd.DataFrame(rows, columns=["modality", "intervention", "cohort", "users", "before", "after", "change", "low", "high"])
 
     def sentences(self, write: Callable[[float, float, float], str] | None = None) -> list[str]:
@@ -143,21 +142,15 @@ def audit(
     before = _hits(model, data, split, k)
     users, items = [], []
     for modality, intervention in watch(list(product([*used, *([TOGETHER] if len(used) > 1 else [])], interventions))):
-        names = used if modality == TOGETHER else (modality,)
+        done = [(name, intervention) for name in (used if modality == TOGETHER else (modality,))]
         seeds = range(first, first + (n_draws if intervention in DRAWN else 1))
-        after = np.mean([_hits(*carry_over(model, _changed(data, names, intervention, each)), split, k) for each in seeds], axis=0)
+        after = np.mean([_hits(*carry_over(model, with_interventions(data, done, each)), split, k) for each in seeds], axis=0)
         about = {"modality": modality, "intervention": intervention}
         users.append(_by_user(data, split, before, after).assign(**about))
         items.append(_by_item(data, split, before, after).assign(**about))
     return Audit(
         f"recall@{k}", *(pd.concat(frames, ignore_index=True)[list(names)] for frames, names in ((users, OF_USER), (items, OF_ITEM)))
     )
-
-
-def _changed(data: Dataset, names: Sequence[str], intervention: str, seed: int) -> Dataset:
-    for place, name in enumerate(names):
-        data = with_intervention(data, name, intervention, seed + place)  # each modality is dealt out by an order of its own
-    return data
 
 
 def _hits(model: Recommender, data: Dataset, split: str, k: int) -> Bool[np.ndarray, " pairs"]:

@@ -98,6 +98,15 @@ def test_who_claims_nothing_of_a_user_is_left_out_there(tested, tiny):
     table = found.effects[found.effects["user_id"] == first].rename(columns={"removed": "history_id", "effect": "claim"})
     again = lab.faithfulness(model, n_users=3, shares=(), explainers={"some": lab.claims_of(table)})
     assert again.correlations.set_index("order").loc["some", "n_users"] == 1
+    elsewhere = lab.faithfulness(model, n_users=3, shares=(), explainers={"elsewhere": lab.claims_of(table.assign(user_id="nobody"))})
+    assert elsewhere.correlations.set_index("order").loc["elsewhere", "n_users"] == 0
+    assert "“elsewhere” gives no order that could be tested." in elsewhere.verdict
+
+
+def test_asking_for_a_gradient_leaves_a_training_model_in_training(tiny):
+    model = lab.SRGFormer(tiny).train()
+    lab.EXPLAINERS["gradient × input"](model, tiny, tiny.user_ids[0], tiny.item_ids[0])
+    assert model.training
 
 
 @pytest.mark.parametrize(
